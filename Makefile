@@ -1,0 +1,42 @@
+# Two commands are enough: `make up` and `make test`. Both set themselves up on a fresh machine.
+# PYTHON=/path/to/python3.13 chooses the interpreter; it is found otherwise.
+
+.PHONY: help up test test-all check format bench fresh-clone set-up clean
+.DEFAULT_GOAL := help
+
+FAST := -m "not fault and not slow"
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+up: set-up ## run Aiex here: a model that answers, no key and no GPU needed
+	@exec .venv/bin/aiex up
+
+test: set-up ## the fast tests, a few minutes
+	@scripts/debian-tools test
+	@.venv/bin/python -m pytest $(FAST)
+
+test-all: check ## static checks, then every test: what CI runs
+	@scripts/debian-tools test
+	@.venv/bin/python -m pytest
+
+check: set-up ## lint, format, types, layers, lock file
+	@scripts/check
+
+format: set-up ## mend what can be mended by itself
+	@.venv/bin/ruff check --fix --quiet . || true
+	@.venv/bin/ruff format --quiet .
+
+bench: set-up ## every benchmark, figures beside goals; BENCH=--quick for a short run
+	@scripts/debian-tools bench
+	@scripts/bench $(BENCH)
+
+fresh-clone: set-up ## does `make up` answer in a copy with an empty home?
+	@.venv/bin/python scripts/fresh_clone.py
+
+set-up:
+	@scripts/set-up
+
+clean: ## forget the environment and everything built
+	@rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	@find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +

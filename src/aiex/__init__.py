@@ -1,0 +1,1 @@
+"""An AI assistant server that runs itself as a cluster."""

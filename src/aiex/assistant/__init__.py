@@ -1,0 +1,32 @@
+"""The assistant: models, who answers for them, who may ask, and the API that brings them together."""
+
+from aiex.assistant.api import Api
+from aiex.assistant.catalogue import Catalogue, Model, Target
+from aiex.assistant.chat import Chat
+from aiex.assistant.events import KeysChanged, LocalModelTurned, RequestFinished
+from aiex.assistant.exchange import Exchange, RequestScope
+from aiex.assistant.key_ring import KeyRing, KeyUnknown
+from aiex.assistant.keys import KeyCheck, KeyRecord
+from aiex.assistant.local_model import LocalModel
+from aiex.assistant.provider import Provider
+from aiex.assistant.providers import build_providers
+
+__all__ = [
+    "Api",
+    "Catalogue",
+    "Chat",
+    "Exchange",
+    "KeyCheck",
+    "KeyRecord",
+    "KeyRing",
+    "KeyUnknown",
+    "KeysChanged",
+    "LocalModel",
+    "LocalModelTurned",
+    "Model",
+    "Provider",
+    "RequestFinished",
+    "RequestScope",
+    "Target",
+    "build_providers",
+]

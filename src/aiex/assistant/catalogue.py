@@ -1,0 +1,81 @@
+"""Which models there are and where each one goes: names resolved once, before any request."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+import msgspec
+
+from aiex.assistant.refusal import model_unknown
+from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSettings
+
+# What a node offers when nobody configured anything: a real small model, and the stand-in.
+DEFAULT_PROVIDERS: Mapping[str, ProviderSettings] = {
+    "local": ProviderSettings(kind="local"),
+    "mock": ProviderSettings(kind="mock"),
+}
+DEFAULT_MODELS: Mapping[str, ModelSettings] = {
+    "smollm2": ModelSettings(targets=(TargetSettings(provider="local"),)),
+    "mock": ModelSettings(targets=(TargetSettings(provider="mock"),)),
+}
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where a request can go: a model at a provider."""
+
+    provider: str
+    model: str
+    weight: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+class Model(msgspec.Struct, frozen=True):
+    """What a client asks for: its targets by weight, then the models to fall back to."""
+
+    name: str
+    targets: tuple[Target, ...]
+    fallbacks: tuple[str, ...]
+
+
+class Catalogue:
+    """The models and providers of one node.
+
+    Besides the configured names, `provider/model` reaches any model of an `openai` provider
+    without further configuration.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        is_empty = not settings.providers and not settings.models
+        self.providers = dict(DEFAULT_PROVIDERS if is_empty else settings.providers)
+        models = DEFAULT_MODELS if is_empty else settings.models
+        self._models = {name: _model(name, model) for name, model in models.items()}
+
+    @property
+    def has_local(self) -> bool:
+        """Whether any provider is the small model of this machine."""
+        return any(provider.kind == "local" for provider in self.providers.values())
+
+    def models(self) -> list[Model]:
+        """The configured models, in order; the first one is the default of the command line."""
+        return list(self._models.values())
+
+    def model(self, name: str) -> Model:
+        """The model called `name`; raises `Refusal` (404) with the nearest name there is."""
+        model = self._models.get(name)
+        if model is not None:
+            return model
+        provider, slash, model_there = name.partition("/")
+        settings = self.providers.get(provider)
+        if slash and model_there and settings is not None and settings.kind == "openai":
+            return Model(name, (Target(provider, model_there, 1.0),), ())
+        near = get_close_matches(name, self._models, n=1)
+        raise model_unknown(name, near[0] if near else "")
+
+
+def _model(name: str, settings: ModelSettings) -> Model:
+    targets = tuple(
+        Target(target.provider, target.model or name, target.weight) for target in settings.targets
+    )
+    return Model(name, targets, settings.fallbacks)

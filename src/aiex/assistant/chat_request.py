@@ -1,0 +1,86 @@
+"""What the gateway must know of a chat request; everything else passes through untouched.
+
+Only the fields named here are decoded. When a field has to change on the way to a provider, the
+other ones are copied byte for byte (`msgspec.Raw`), so tools, images and whatever OpenAI adds
+tomorrow arrive as they were sent.
+"""
+
+import msgspec
+
+from aiex.assistant.refusal import Refusal
+
+
+class _StreamOptions(msgspec.Struct, frozen=True):
+    include_usage: bool | None = None
+
+
+class _Head(msgspec.Struct, frozen=True):
+    model: str
+    messages: msgspec.Raw
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+
+
+class ChatRequest(msgspec.Struct, frozen=True, gc=False):
+    """One chat request: the fields the gateway acts on, and the body as it came."""
+
+    model: str
+    is_stream: bool
+    wants_usage: bool
+    raw: bytes
+
+    def body_for(self, target_model: str) -> bytes:
+        """The body for a provider that calls the model `target_model`.
+
+        A stream is always asked for its usage, since tokens are counted whether or not the client
+        wants to see them.
+        """
+        asks_usage = self.is_stream and not self.wants_usage
+        if target_model == self.model and not asks_usage:
+            return self.raw
+        fields = _FIELDS.decode(self.raw)
+        fields["model"] = msgspec.Raw(msgspec.json.encode(target_model))
+        if asks_usage:
+            fields["stream_options"] = _with_usage(fields.get("stream_options"))
+        return msgspec.json.encode(fields)
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw:
+    if options is None or bytes(options) == b"null":
+        return msgspec.Raw(b'{"include_usage":true}')
+    fields = _FIELDS.decode(options)
+    fields["include_usage"] = msgspec.Raw(b"true")
+    return msgspec.Raw(msgspec.json.encode(fields))
+
+
+def decode_chat_request(raw: bytes) -> ChatRequest:
+    """The request in `raw`; raises `Refusal` (400) with the reason and, if known, the field."""
+    try:
+        head = _HEAD.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _invalid_field(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        message = f"The body is not valid JSON: {error}."
+        raise Refusal(400, "invalid_json", message) from error
+    if memoryview(head.messages)[:1] != b"[":
+        raise Refusal(400, "invalid_type", "'messages' must be a list.", param="messages")
+    options = head.stream_options
+    return ChatRequest(
+        model=head.model,
+        is_stream=head.stream is True,
+        wants_usage=options is not None and options.include_usage is True,
+        raw=raw,
+    )
+
+
+def _invalid_field(problem: str) -> Refusal:
+    # msgspec words it "Object missing required field `model`" or "Expected `str`, got `int` - at
+    # `$.model`"; a problem of the whole body names no field.
+    _, is_missing, missing = problem.partition("required field `")
+    _, is_wrong, wrong = problem.partition(" - at `$.")
+    field = missing if is_missing else wrong if is_wrong else ""
+    return Refusal(400, "invalid_value", f"{problem}.", param=field.rstrip("`") or None)

@@ -1,0 +1,85 @@
+"""A provider's stream, cut into whole server-sent events on its way to the client.
+
+Events are forwarded byte for byte; the one exception is the usage event the gateway asked for on
+its own account, which a client that did not ask for it does not get. Pure: bytes in, bytes out.
+Format: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from aiex.assistant.usage import NO_USAGE, Usage, usage_of
+from aiex.errors import ProviderError
+
+# One event holds one delta; tool calls and log-probabilities make kilobytes, inline images
+# megabytes. More than this without an end is not a stream of events.
+EVENT_BYTES_MAX = 16 * 1024 * 1024
+
+_DONE = b"data: [DONE]"
+
+
+class FrameRelay:
+    """Takes a provider's bytes, gives those to forward, and remembers what the stream said."""
+
+    __slots__ = ("_hides_usage", "_tail", "is_done", "is_finished", "usage")
+
+    def __init__(self, *, hides_usage: bool) -> None:
+        self._hides_usage = hides_usage
+        self._tail = b""
+        self.usage: Usage = NO_USAGE
+        self.is_finished = False  # a choice gave its finish_reason
+        self.is_done = False  # `[DONE]` passed
+
+    def feed(self, data: bytes) -> bytes:
+        """The whole events in what came so far; raises `ProviderError` when one never ends."""
+        if self._tail:
+            data = self._tail + data
+            self._tail = b""
+        if not data.endswith(b"\n\n"):
+            end = _end_of_events(data)
+            data, self._tail = data[:end], data[end:]
+            if len(self._tail) > EVENT_BYTES_MAX:
+                raise ProviderError("The provider sent an event that does not end.")
+            if not data:
+                return data
+        if b'"finish_reason":' in data and not self.is_finished:
+            self.is_finished = _has_finish_reason(data)
+        if b'"usage":' in data:
+            data = self._take_usage(data)
+        if _DONE in data:
+            self.is_done = True
+        return data
+
+    def _take_usage(self, data: bytes) -> bytes:
+        kept: list[bytes] = []
+        for event in _events(data):
+            usage = usage_of(_payload(event)) if b'"usage":' in event else NO_USAGE
+            if usage is not NO_USAGE:
+                self.usage = usage
+                if self._hides_usage and _is_usage_only(event):
+                    continue
+            kept.append(event)
+        return b"".join(kept)
+
+
+def _end_of_events(data: bytes) -> int:
+    """The index behind the last blank line, 0 when there is none."""
+    newline, carriage = data.rfind(b"\n\n"), data.rfind(b"\r\n\r\n")
+    return max(newline + 2 if newline >= 0 else 0, carriage + 4 if carriage >= 0 else 0)
+
+
+def _events(data: bytes) -> list[bytes]:
+    separator = b"\r\n\r\n" if b"\r\n\r\n" in data else b"\n\n"
+    return [event + separator for event in data.split(separator) if event]
+
+
+def _payload(event: bytes) -> bytes:
+    """The JSON of an event's `data` field; empty when it has none."""
+    start = event.find(b"data:")
+    return event[start + 5 :].strip() if start >= 0 else b""
+
+
+def _is_usage_only(event: bytes) -> bool:
+    return b'"choices":[]' in event.replace(b" ", b"")
+
+
+def _has_finish_reason(data: bytes) -> bool:
+    compact = data.replace(b'"finish_reason": ', b'"finish_reason":')
+    return b'"finish_reason":"' in compact

@@ -1,0 +1,73 @@
+"""The small model of this machine, asked through its child's OpenAI-compatible server."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiex.assistant.local_model import LocalAddress, LocalModel
+from aiex.assistant.provider import Answer, AnswerStream, Call
+from aiex.assistant.provider_openai import OpenAIProvider
+from aiex.errors import ProviderError
+
+# A child that was just killed is back in about a second; one that cannot start says so at once.
+START_TIMEOUT_S = 20.0
+TRIES_MAX = 3
+
+
+class LocalProvider:
+    """Finds the machine's model child for each call, and again when it died before it answered."""
+
+    def __init__(
+        self, model: LocalModel, provider_at: Callable[[LocalAddress], OpenAIProvider]
+    ) -> None:
+        self._model = model
+        self._provider_at = provider_at
+        self._address: LocalAddress | None = None
+        self._provider: OpenAIProvider | None = None
+
+    async def answer(self, call: Call) -> Answer:
+        for tries_left in reversed(range(TRIES_MAX)):
+            provider = await self._current()
+            try:
+                return await provider.answer(call)
+            except ProviderError:
+                # A whole answer has no first byte to have gone out: asking again is safe.
+                if not tries_left or await self._is_same_child():
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    @asynccontextmanager
+    async def stream(self, call: Call) -> AsyncIterator[AnswerStream | Answer]:
+        for tries_left in reversed(range(TRIES_MAX)):
+            provider = await self._current()
+            is_begun = False
+            try:
+                async with provider.stream(call) as answer:
+                    if isinstance(answer, AnswerStream):
+                        answer = AnswerStream(await _begun(answer.chunks))
+                    is_begun = True
+                    yield answer
+                    return
+            except ProviderError:
+                if is_begun or not tries_left or await self._is_same_child():
+                    raise
+
+    async def _current(self) -> OpenAIProvider:
+        address = await self._model.address(START_TIMEOUT_S)
+        if self._provider is None or address != self._address:
+            self._address, self._provider = address, self._provider_at(address)
+        return self._provider
+
+    async def _is_same_child(self) -> bool:
+        return await self._model.address(START_TIMEOUT_S) == self._address
+
+
+async def _begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same chunks, once the first one is here: until then another child may be asked."""
+    first = await anext(chunks, b"")
+
+    async def all_of_them() -> AsyncIterator[bytes]:
+        yield first
+        async for chunk in chunks:
+            yield chunk
+
+    return all_of_them()

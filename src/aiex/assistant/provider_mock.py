@@ -1,0 +1,73 @@
+"""A provider that answers by itself: deterministic, with latency, token pace and faults."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiex.assistant.mock import MockFault, MockModel, MockRequest
+from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderTimeout
+from aiex.clock import Clock
+from aiex.errors import ProviderError
+from aiex.settings import ProviderSettings
+
+_JSON = "application/json"
+_ERROR = b'{"error":{"message":"The mock failed on purpose.","type":"server_error","param":null,"code":"mock_error"}}'
+_LIMIT = b'{"error":{"message":"The mock limits on purpose.","type":"rate_limit_error","param":null,"code":"mock_rate_limit"}}'
+
+
+class MockProvider:
+    """Stands in for a real provider in load tests and drills."""
+
+    def __init__(self, settings: ProviderSettings, clock: Clock) -> None:
+        self._model = MockModel(settings)
+        self._latency_s = settings.latency_ms / 1000
+        self._frame_gap_s = 1 / settings.tokens_per_s if settings.tokens_per_s else 0.0
+        self._hang_s = settings.first_byte_timeout_s
+        self._clock = clock
+
+    async def answer(self, call: Call) -> Answer:
+        fault = self._model.fault()
+        failed = await self._delayed(fault)
+        if failed is not None:
+            return failed
+        if fault is MockFault.CUT:
+            raise ProviderError("The mock cut the answer on purpose.")
+        request = MockRequest.decode(call.request.body_for(call.target_model))
+        return Answer(200, _JSON, self._model.answer(request))
+
+    @asynccontextmanager
+    async def stream(self, call: Call) -> AsyncIterator[AnswerStream | Answer]:
+        fault = self._model.fault()
+        failed = await self._delayed(fault)
+        if failed is not None:
+            yield failed
+            return
+        frames = self._model.frames(
+            MockRequest.decode(call.request.body_for(call.target_model))
+        )
+        if fault is MockFault.CUT:
+            frames = frames[: len(frames) // 2]
+        yield AnswerStream(self._paced(frames, is_cut=fault is MockFault.CUT))
+
+    async def _delayed(self, fault: MockFault | None) -> Answer | None:
+        if self._latency_s:
+            await self._clock.sleep(self._latency_s)
+        match fault:
+            case MockFault.ERROR:
+                return Answer(500, _JSON, _ERROR)
+            case MockFault.RATE_LIMIT:
+                return Answer(429, _JSON, _LIMIT, retry_after="1")
+            case MockFault.HANG:
+                await self._clock.sleep(self._hang_s)
+                raise ProviderTimeout("The mock hung on purpose.")
+        return None
+
+    async def _paced(self, frames: list[bytes], *, is_cut: bool) -> AsyncIterator[bytes]:
+        for frame in frames:
+            if self._frame_gap_s:
+                await self._clock.sleep(self._frame_gap_s)
+            else:
+                await asyncio.sleep(0)  # a stream that never waits would starve the loop
+            yield frame
+        if is_cut:
+            raise ProviderError("The mock cut the stream on purpose.")

@@ -1,0 +1,49 @@
+"""From settings to providers: one of each configured kind, with its own connections."""
+
+from collections.abc import Mapping
+
+from aiex.assistant.local_model import LocalAddress, LocalModel
+from aiex.assistant.provider import Provider
+from aiex.assistant.provider_local import LocalProvider
+from aiex.assistant.provider_mock import MockProvider
+from aiex.assistant.provider_openai import OpenAIProvider
+from aiex.assistant.upstream_pyreqwest import PyreqwestUpstream
+from aiex.clock import Clock
+from aiex.settings import ProviderSettings
+
+
+def build_providers(
+    providers: Mapping[str, ProviderSettings], *, local_model: LocalModel | None, clock: Clock
+) -> dict[str, Provider]:
+    """A provider for each name; `local_model` is there whenever one is of that kind."""
+    return {
+        name: _provider(name, settings, local_model, clock) for name, settings in providers.items()
+    }
+
+
+def _provider(
+    name: str, settings: ProviderSettings, local_model: LocalModel | None, clock: Clock
+) -> Provider:
+    match settings.kind:
+        case "mock":
+            return MockProvider(settings, clock)
+        case "local":
+            assert local_model is not None, "the root builds one when a provider is local"
+            return LocalProvider(local_model, lambda address: _at(name, settings, address))
+        case "openai":
+            return _openai(name, settings)
+
+
+def _openai(name: str, settings: ProviderSettings) -> OpenAIProvider:
+    headers = dict(settings.headers)
+    if settings.api_key is not None:
+        headers["authorization"] = f"Bearer {settings.api_key.reveal()}"
+    upstream = PyreqwestUpstream(settings)
+    return OpenAIProvider(name, upstream, base_url=settings.base_url, headers=headers)
+
+
+def _at(name: str, settings: ProviderSettings, address: LocalAddress) -> OpenAIProvider:
+    headers = {"authorization": f"Bearer {address.api_key}"}
+    return OpenAIProvider(
+        name, PyreqwestUpstream(settings), base_url=address.base_url, headers=headers
+    )

@@ -1,0 +1,111 @@
+"""One request's way through the gateway: filled in as it goes, told as an event at its end."""
+
+from time import perf_counter_ns
+
+from aiex.assistant.events import RequestFinished
+from aiex.assistant.usage import NO_USAGE, Usage
+
+
+class Trail:
+    """What is known of a request in progress. Times are `perf_counter_ns`, phases microseconds."""
+
+    __slots__ = (
+        "at_s",
+        "attempt_count",
+        "auth_us",
+        "error_code",
+        "first_byte_us",
+        "has_lost_client",
+        "is_stream",
+        "key_id",
+        "method",
+        "model",
+        "outcome",
+        "parse_us",
+        "provider",
+        "provider_us",
+        "request_bytes",
+        "request_id",
+        "response_bytes",
+        "route",
+        "route_us",
+        "started_ns",
+        "status",
+        "target",
+        "trace_id",
+        "traceparent",
+        "usage",
+    )
+
+    def __init__(
+        self, *, method: str, route: str, request_id: str, traceparent: str, at_s: float
+    ) -> None:
+        self.started_ns = perf_counter_ns()
+        self.at_s = at_s
+        self.method = method
+        self.route = route
+        self.request_id = request_id
+        self.traceparent = traceparent
+        self.trace_id = traceparent[3:35]
+        self.status = 0
+        self.outcome = "ok"
+        self.error_code = ""
+        self.model = ""
+        self.provider = ""
+        self.target = ""
+        self.key_id = ""
+        self.is_stream = False
+        self.has_lost_client = False
+        self.attempt_count = 0
+        self.parse_us = 0
+        self.auth_us = 0
+        self.route_us = 0
+        self.provider_us = 0
+        self.first_byte_us = 0
+        self.request_bytes = 0
+        self.response_bytes = 0
+        self.usage: Usage = NO_USAGE
+
+    def elapsed_us(self) -> int:
+        """Microseconds since the request came."""
+        return (perf_counter_ns() - self.started_ns) // 1000
+
+    def server_timing(self) -> str:
+        """The phases so far as a `Server-Timing` header, in milliseconds (W3C Server Timing)."""
+        return (
+            f"auth;dur={self.auth_us / 1000:.3f}, parse;dur={self.parse_us / 1000:.3f}, "
+            f"route;dur={self.route_us / 1000:.3f}, provider;dur={self.provider_us / 1000:.3f}, "
+            f"total;dur={self.elapsed_us() / 1000:.3f}"
+        )
+
+    def finished(self) -> RequestFinished:
+        """The event that tells of this request."""
+        usage = self.usage
+        return RequestFinished(
+            request_id=self.request_id,
+            trace_id=self.trace_id,
+            method=self.method,
+            route=self.route,
+            status=self.status,
+            outcome=self.outcome,
+            error_code=self.error_code,
+            model=self.model,
+            provider=self.provider,
+            target=self.target,
+            key_id=self.key_id,
+            is_stream=self.is_stream,
+            attempt_count=self.attempt_count,
+            at_s=self.at_s,
+            duration_us=self.elapsed_us(),
+            parse_us=self.parse_us,
+            auth_us=self.auth_us,
+            route_us=self.route_us,
+            provider_us=self.provider_us,
+            first_byte_us=self.first_byte_us,
+            request_bytes=self.request_bytes,
+            response_bytes=self.response_bytes,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            cached_tokens=usage.cached_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+        )

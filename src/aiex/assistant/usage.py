@@ -1,0 +1,54 @@
+"""Tokens used, as a provider reports them."""
+
+from typing import Final
+
+import msgspec
+
+
+class _PromptDetails(msgspec.Struct, frozen=True, gc=False):
+    cached_tokens: int | None = None
+
+
+class _CompletionDetails(msgspec.Struct, frozen=True, gc=False):
+    reasoning_tokens: int | None = None
+
+
+class _Reported(msgspec.Struct, frozen=True, gc=False):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True, gc=False):
+    usage: _Reported | None = None
+
+
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """Counts of tokens; cached ones are part of the prompt, reasoning ones of the completion."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+NO_USAGE: Final = Usage()
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
+def usage_of(answer: bytes) -> Usage:
+    """The usage in a completion or a stream's chunk; zeros when it reports none or is not JSON."""
+    try:
+        reported = _ANSWER.decode(answer).usage
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return NO_USAGE
+    if reported is None:
+        return NO_USAGE
+    prompt, completion = reported.prompt_tokens_details, reported.completion_tokens_details
+    return Usage(
+        reported.prompt_tokens or 0,
+        reported.completion_tokens or 0,
+        (prompt and prompt.cached_tokens) or 0,
+        (completion and completion.reasoning_tokens) or 0,
+    )

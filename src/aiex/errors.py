@@ -1,0 +1,84 @@
+"""Every error a caller can handle, on one page. A class docstring is its default message.
+
+AiexError
+├── SettingsError            the settings as a whole are refused; carries every problem
+├── StartError               the node cannot start; one sentence, exit status 1
+│   ├── DataDirectoryError
+│   ├── PortBusy
+│   └── CredentialsMissing
+├── SupervisionError
+│   ├── StartTimeout
+│   └── RestartIntensityExceeded
+├── EngineError
+│   ├── EngineUnavailable
+│   ├── EngineRefused
+│   └── Conflict
+├── RequestRefused           the client is told, in OpenAI's error form (see `aiex.assistant`)
+└── ProviderError            a provider failed; may be tried elsewhere before the first byte
+
+Raise these for what a caller can handle, `assert` for what cannot happen, and return data for
+partial failure.
+"""
+
+
+class AiexError(Exception):
+    """Something in Aiex failed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").split("\n", 1)[0])
+
+
+class SettingsError(AiexError):
+    """The settings have problems; run `aiex config check` to see them all."""
+
+
+class StartError(AiexError):
+    """The node cannot start."""
+
+
+class DataDirectoryError(StartError):
+    """The data directory cannot be used; choose another with --data-dir."""
+
+
+class PortBusy(StartError):
+    """The port is taken by another process; choose another one."""
+
+
+class CredentialsMissing(StartError):
+    """A listener off loopback needs credentials; set AIEX_API__KEY_FILE or create a key first."""
+
+
+class SupervisionError(AiexError):
+    """A supervised service could not be kept running."""
+
+
+class StartTimeout(SupervisionError):
+    """A service did not say it was ready in time."""
+
+
+class RestartIntensityExceeded(SupervisionError):
+    """A service failed too often in too short a time."""
+
+
+class EngineError(AiexError):
+    """The engine (NATS) failed."""
+
+
+class EngineUnavailable(EngineError):
+    """The engine does not answer; requests that need no state are still served."""
+
+
+class EngineRefused(EngineError):
+    """The engine was reached but cannot be used."""
+
+
+class Conflict(EngineError):
+    """Somebody else changed the value since it was read; read it again and decide anew."""
+
+
+class RequestRefused(AiexError):
+    """The request cannot be answered."""
+
+
+class ProviderError(AiexError):
+    """The provider did not answer."""

@@ -1,0 +1,199 @@
+"""The admin listener's application: what an operator asks and does, over HTTP.
+
+Starlette, since nothing here is hot. It answers from collaborators and holds no state of its own.
+"""
+
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from aiex.assistant import KeyRecord, KeyRing, KeyUnknown
+from aiex.errors import Conflict, EngineError
+from aiex.node.admin_operations import OPERATIONS, openapi
+from aiex.node.admin_page import admin_page
+from aiex.node.admin_views import (
+    ErrorBody,
+    ErrorView,
+    KeyListView,
+    KeyRequest,
+    KeyView,
+    NewKeyView,
+)
+from aiex.node.health import Check, Health, worst
+from aiex.node.node_report import NodeReport
+
+KEY_NAME_CHARS_MAX = 100
+_log = logging.getLogger("aiex.node.admin")
+
+
+class Admin:
+    """The operations of the table, each a method of its operation's name."""
+
+    def __init__(
+        self,
+        report: NodeReport,
+        keys: KeyRing,
+        *,
+        metrics: Callable[[], bytes],
+        version: str,
+        token: str,
+        is_metrics_open: bool,
+    ) -> None:
+        self._report = report
+        self._keys = keys
+        self._metrics = metrics
+        self._version = version
+        self._token = token
+        self._is_metrics_open = is_metrics_open
+
+    def app(self) -> ASGIApp:
+        """The ASGI application."""
+        routes = [
+            Route(operation.path, self._endpoint(operation.name), methods=[operation.method])
+            for operation in OPERATIONS
+        ]
+        routes.append(Route("/openapi.json", self._openapi))
+        routes.append(Route("/", self._page))
+        return Starlette(
+            routes=routes,
+            middleware=[Middleware(_TokenCheck, is_allowed=self._is_allowed)],
+            exception_handlers={HTTPException: _http_error, EngineError: _engine_error},
+        )
+
+    def _endpoint(self, operation: str) -> Callable[[Request], Awaitable[Response]]:
+        endpoint: Callable[[Request], Awaitable[Response]] = getattr(self, operation)
+        return endpoint
+
+    def _is_allowed(self, path: str, query: bytes, authorization: str) -> bool:
+        if path in _OPEN_PATHS and b"verbose" not in query:
+            return True
+        if path == "/metrics" and self._is_metrics_open:
+            return True
+        given = authorization.removeprefix("Bearer ").strip()
+        return hmac.compare_digest(given.encode(), self._token.encode())
+
+    async def livez(self, _: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, request: Request) -> Response:
+        if "verbose" in request.query_params:
+            return await self.health_ready(request)
+        if self._report.is_ready():
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse("not ready\n", 503)
+
+    healthz = readyz
+
+    async def health(self, _: Request) -> Response:
+        return _health(self._report.checks())
+
+    health_detailed = health
+
+    async def health_live(self, _: Request) -> Response:
+        return _health([Check("loop", Health.OK)])
+
+    async def health_ready(self, _: Request) -> Response:
+        return _health(self._report.readiness_checks())
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(self._metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def status(self, _: Request) -> Response:
+        return _json(self._report.status())
+
+    async def supervision(self, _: Request) -> Response:
+        return _json(self._report.supervision())
+
+    async def models(self, _: Request) -> Response:
+        return _json(self._report.models())
+
+    async def list_keys(self, _: Request) -> Response:
+        return _json(KeyListView([_key_view(record) for record in self._keys.records()]))
+
+    async def create_key(self, request: Request) -> Response:
+        try:
+            asked = msgspec.json.decode(await request.body(), type=KeyRequest)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise HTTPException(400, f"Send a JSON object with a name: {error}.") from error
+        name = asked.name.strip()
+        if not name or len(name) > KEY_NAME_CHARS_MAX or not name.isprintable():
+            raise HTTPException(400, f"A key's name has 1 to {KEY_NAME_CHARS_MAX} characters.")
+        key, record = await self._keys.create(name, by="admin")
+        return _json(NewKeyView(record.id, record.name, key, record.created_at), 201)
+
+    async def revoke_key(self, request: Request) -> Response:
+        try:
+            record = await self._keys.revoke(request.path_params["key_id"])
+        except KeyUnknown as error:
+            raise HTTPException(404, str(error)) from error
+        return _json(_key_view(record))
+
+    async def _openapi(self, _: Request) -> Response:
+        return _json(openapi(self._version))
+
+    async def _page(self, _: Request) -> Response:
+        return HTMLResponse(admin_page(self._version))
+
+
+_OPEN_PATHS = frozenset({"/livez", "/readyz", "/healthz", "/", "/openapi.json"})
+
+
+class _TokenCheck:
+    """Turns away whoever brings no token, before any operation runs."""
+
+    def __init__(self, app: ASGIApp, is_allowed: Callable[[str, bytes, str], bool]) -> None:
+        self._app = app
+        self._is_allowed = is_allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        if self._is_allowed(scope["path"], scope["query_string"], authorization):
+            await self._app(scope, receive, send)
+            return
+        refused = _error(
+            401,
+            "The admin token is missing or wrong. It is in admin.token in the node's data "
+            "directory, unless AIEX_ADMIN__TOKEN_FILE sets it; send it as a Bearer token.",
+        )
+        await refused(scope, receive, send)
+
+
+def _key_view(record: KeyRecord) -> KeyView:
+    return KeyView(
+        record.id, record.name, record.created_at, record.created_by, record.revoked_at
+    )
+
+
+def _health(checks: list[Check]) -> Response:
+    status = worst(checks)
+    return _json({"status": status, "checks": checks}, 503 if status is Health.FAILED else 200)
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+def _error(status: int, message: str) -> Response:
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    return _json(ErrorBody(ErrorView(message, kind, str(status))), status)
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _error(error.status_code, error.detail)
+
+
+async def _engine_error(_: Request, error: Exception) -> Response:
+    return _error(409 if isinstance(error, Conflict) else 503, str(error))

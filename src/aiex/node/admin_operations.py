@@ -1,0 +1,122 @@
+"""The admin API's operations in one table: path, method, what it takes and gives, in words.
+
+The routes, the OpenAPI document and its page are all made of this table, so none can be forgotten.
+"""
+
+import msgspec
+
+from aiex.node.admin_views import (
+    ErrorBody,
+    HealthView,
+    KeyListView,
+    KeyRequest,
+    KeyView,
+    ModelListView,
+    NewKeyView,
+    ServiceView,
+    StatusView,
+)
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One thing an operator can ask for. `needs_token` is about callers off loopback too."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    answer: type | None = None  # None: plain text
+    takes: type | None = None
+    status: int = 200
+    needs_token: bool = True
+
+
+OPERATIONS = (
+    Operation("livez", "GET", "/livez", "The node's loop turns.", needs_token=False),
+    Operation("readyz", "GET", "/readyz", "The node takes new requests.", needs_token=False),
+    Operation("healthz", "GET", "/healthz", "The same as /readyz.", needs_token=False),
+    Operation("health", "GET", "/health", "Each check with its reason.", HealthView),
+    Operation("health_live", "GET", "/health/live", "The node's loop turns.", HealthView),
+    Operation("health_ready", "GET", "/health/ready", "What readiness depends on.", HealthView),
+    Operation(
+        "health_detailed", "GET", "/health/detailed", "Each check with its reason.", HealthView
+    ),
+    Operation(
+        "metrics",
+        "GET",
+        "/metrics",
+        "Prometheus text. No token on loopback, or with admin.metrics_open.",
+        needs_token=False,
+    ),
+    Operation("status", "GET", "/admin/v1/status", "The node at a glance.", StatusView),
+    Operation(
+        "supervision", "GET", "/admin/v1/supervision", "The tree of services.", ServiceView
+    ),
+    Operation("models", "GET", "/admin/v1/models", "Models and where they go.", ModelListView),
+    Operation("list_keys", "GET", "/admin/v1/keys", "All API keys.", KeyListView),
+    Operation(
+        "create_key",
+        "POST",
+        "/admin/v1/keys",
+        "Make an API key; it is shown this once.",
+        NewKeyView,
+        takes=KeyRequest,
+        status=201,
+    ),
+    Operation(
+        "revoke_key",
+        "DELETE",
+        "/admin/v1/keys/{key_id}",
+        "Revoke an API key, within a second everywhere.",
+        KeyView,
+    ),
+)
+
+
+def openapi(version: str) -> dict[str, object]:
+    """The admin API as an OpenAPI 3.1 document."""
+    shapes = [shape for op in OPERATIONS for shape in (op.answer, op.takes) if shape is not None]
+    _, components = msgspec.json.schema_components(
+        [*dict.fromkeys(shapes), ErrorBody], ref_template="#/components/schemas/{name}"
+    )
+    paths: dict[str, dict[str, object]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Aiex admin API", "version": version},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _described(operation: Operation) -> dict[str, object]:
+    answers: dict[str, object] = {str(operation.status): _content(operation.answer, "The answer.")}
+    if operation.needs_token:
+        answers["401"] = _content(ErrorBody, "The admin token is missing or wrong.")
+    described: dict[str, object] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "responses": answers,
+    }
+    if operation.needs_token:
+        described["security"] = [{"token": []}]
+    if operation.takes is not None:
+        described["requestBody"] = {"required": True, **_content(operation.takes, "")}
+    if "{key_id}" in operation.path:
+        described["parameters"] = [
+            {"name": "key_id", "in": "path", "required": True, "schema": {"type": "string"}}
+        ]
+    return described
+
+
+def _content(shape: type | None, description: str) -> dict[str, object]:
+    if shape is None:
+        media: dict[str, object] = {"text/plain": {"schema": {"type": "string"}}}
+    else:
+        reference = {"$ref": f"#/components/schemas/{shape.__name__}"}
+        media = {"application/json": {"schema": reference}}
+    return {"description": description, "content": media} if description else {"content": media}

@@ -1,0 +1,139 @@
+"""What the admin API answers: the shapes of its JSON, all on one page."""
+
+import msgspec
+
+
+class NodeView(msgspec.Struct, frozen=True):
+    name: str
+    version: str
+    pid: int
+    state: str
+    started_at: str
+    uptime_s: float
+    python: str
+    data_dir: str
+
+
+class ApiView(msgspec.Struct, frozen=True):
+    url: str
+    auth: str  # open, required
+    in_flight: int
+    requests_total: int
+    errors_total: int
+
+
+class EngineView(msgspec.Struct, frozen=True):
+    mode: str  # embedded, external
+    state: str
+    reason: str
+    server_version: str
+
+
+class LocalModelView(msgspec.Struct, frozen=True):
+    state: str
+    detail: str
+    pid: int | None
+
+
+class KeysView(msgspec.Struct, frozen=True):
+    active: int
+
+
+class MemoryView(msgspec.Struct, frozen=True):
+    rss_bytes: int
+
+
+class CheckView(msgspec.Struct, frozen=True):
+    name: str
+    status: str
+    reason: str
+
+
+class UrlsView(msgspec.Struct, frozen=True):
+    api: str
+    admin: str
+
+
+class StatusView(msgspec.Struct, frozen=True):
+    node: NodeView
+    api: ApiView
+    engine: EngineView
+    local_model: LocalModelView | None
+    keys: KeysView
+    memory: MemoryView
+    checks: list[CheckView]
+    urls: UrlsView
+
+
+class HealthView(msgspec.Struct, frozen=True):
+    status: str
+    checks: list[CheckView]
+
+
+class KeyView(msgspec.Struct, frozen=True):
+    """An API key as an operator sees it; the key itself is nowhere kept."""
+
+    id: str
+    name: str
+    created_at: str
+    created_by: str
+    revoked_at: str | None
+
+
+class KeyListView(msgspec.Struct, frozen=True):
+    keys: list[KeyView]
+
+
+class NewKeyView(msgspec.Struct, frozen=True):
+    """A key just made. `key` is shown this once."""
+
+    id: str
+    name: str
+    key: str
+    created_at: str
+
+
+class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+
+
+class TargetView(msgspec.Struct, frozen=True):
+    provider: str
+    kind: str
+    model: str
+    weight: float
+
+
+class ModelView(msgspec.Struct, frozen=True):
+    id: str
+    targets: list[TargetView]
+    fallbacks: list[str]
+    is_default: bool
+
+
+class ModelListView(msgspec.Struct, frozen=True):
+    models: list[ModelView]
+
+
+class ServiceView(msgspec.Struct, frozen=True):
+    """A service or supervisor; `state`: starting, running, backing off, stopping, stopped, failed."""
+
+    name: str
+    kind: str
+    state: str
+    restart_count: int
+    last_error: str
+    since_s: float
+    pid: int | None
+    strategy: str | None
+    children: list["ServiceView"]
+
+
+class ErrorView(msgspec.Struct, frozen=True):
+    message: str
+    type: str
+    code: str
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    error: ErrorView

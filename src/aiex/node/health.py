@@ -1,0 +1,72 @@
+"""How the node is, check by check, and what that means for those who ask."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+
+class Health(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"  # serves, but something it should have is missing
+    FAILED = "failed"  # cannot serve
+
+
+_ORDER = (Health.OK, Health.DEGRADED, Health.FAILED)
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing looked at. `reason` says in words why it is not ok, and what follows from it."""
+
+    name: str
+    status: Health
+    reason: str = ""
+
+
+class Phase(StrEnum):
+    """Where the node is in its life; it only moves forward."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+def worst(checks: Sequence[Check]) -> Health:
+    """The health of the whole: that of its worst part."""
+    return max((check.status for check in checks), key=_ORDER.index, default=Health.OK)
+
+
+def phase_check(phase: Phase) -> Check:
+    match phase:
+        case Phase.READY:
+            return Check("node", Health.OK)
+        case Phase.STARTING:
+            return Check("node", Health.FAILED, "the node is still starting")
+        case _:
+            return Check("node", Health.FAILED, "the node is stopping: it finishes what it has")
+
+
+def engine_check(state: str, reason: str) -> Check:
+    if state == "up":
+        return Check("engine", Health.OK)
+    return Check(
+        "engine",
+        Health.DEGRADED,
+        f"the engine is {state}{': ' if reason else ''}{reason}; chat is answered, "
+        "keys cannot be created or revoked until it is back",
+    )
+
+
+def local_model_check(state: str, detail: str) -> Check:
+    if state == "up":
+        return Check("local_model", Health.OK)
+    return Check("local_model", Health.DEGRADED, f"the local model is {state}: {detail}")
+
+
+def load_check(in_flight: int, in_flight_max: int) -> Check:
+    if in_flight < in_flight_max:
+        return Check("load", Health.OK)
+    return Check(
+        "load", Health.FAILED, f"{in_flight} requests in flight, {in_flight_max} are the limit"
+    )

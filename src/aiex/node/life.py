@@ -1,0 +1,28 @@
+"""The node's own state: who it is, which phase of its life it is in, where it can be reached."""
+
+from aiex.clock import Clock
+from aiex.node.health import Phase
+
+
+class Life:
+    """One node's life, from starting to stopped; phases only move forward."""
+
+    def __init__(self, *, name: str, version: str, clock: Clock) -> None:
+        self.name = name
+        self.version = version
+        self.started_at_s = clock.wall_s()
+        self._started_s = clock.monotonic_s()
+        self._clock = clock
+        self.phase = Phase.STARTING
+        self.api_url = ""
+        self.admin_url = ""
+
+    @property
+    def uptime_s(self) -> float:
+        return self._clock.monotonic_s() - self._started_s
+
+    def become(self, phase: Phase) -> None:
+        """Move on; going back is ignored, as when a node is told to stop while it starts."""
+        order = list(Phase)
+        if order.index(phase) > order.index(self.phase):
+            self.phase = phase

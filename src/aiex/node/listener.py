@@ -1,0 +1,142 @@
+"""A listener: granian's server inside the node's own loop, as a service that drains.
+
+Granian shares its port with SO_REUSEPORT, so two nodes on one port would silently split the
+requests between them. The port is therefore first taken without it: a port in use is an error.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import logger as granian_log
+from granian.server.embed import Server
+
+from aiex.errors import PortBusy, StartError
+from aiex.service import Ready
+
+# A client gets this long to send its headers; a slow one must not hold a connection for ever.
+HEADER_TIMEOUT_MS = 10_000
+BACKLOG = 2048
+# After requests in flight were cut off their handlers only have to unwind.
+UNWIND_S = 2.0
+
+_log = logging.getLogger("aiex.node.listener")
+granian_log.setLevel(logging.ERROR)
+
+
+class Listener:
+    """Serves `target` on a port. Cancelled, it stops accepting, drains, then cuts off the rest.
+
+    `check` runs before anything listens; what it raises keeps the door shut.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        target: Callable[..., Awaitable[Any]],
+        *,
+        interface: Literal["rsgi", "asgi"],
+        host: str,
+        port: int,
+        drain_s: float,
+        cut_off: Callable[[], int] = lambda: 0,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name = name
+        self._target = target
+        self._interface = Interfaces.RSGI if interface == "rsgi" else Interfaces.ASGINL
+        self._host = host
+        self._wanted_port = port
+        self._drain_s = drain_s
+        self._cut_off = cut_off
+        self._check = check
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        """Where it can be reached; known once it ran."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
+
+    async def run(self, ready: Ready) -> None:
+        self._check()
+        with _reserved(self._host, self._wanted_port) as reservation:
+            self.port = self._wanted_port = reservation.getsockname()[1]
+            server = self._server()
+            serving = asyncio.create_task(server.serve(), name=f"{self.name}.serve")
+            try:
+                await _accepting(self._host, self.port)
+                ready()
+                await asyncio.shield(serving)
+            except asyncio.CancelledError:
+                await self._drain(server, serving)
+                raise
+            finally:
+                serving.cancel()
+
+    def _server(self) -> Server:
+        return Server(
+            self._target,
+            address=self._host,
+            port=self.port,
+            interface=self._interface,
+            websockets=False,
+            backlog=BACKLOG,
+            log_enabled=False,
+            http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
+        )
+
+    async def _drain(self, server: Server, serving: "asyncio.Task[None]") -> None:
+        server.stop()
+        _, left = await asyncio.wait([serving], timeout=self._drain_s)
+        if left and (count := self._cut_off()):
+            _log.warning("%s: cut off %d requests after %.0f s", self.name, count, self._drain_s)
+            await asyncio.wait([serving], timeout=UNWIND_S)
+
+
+def _reserved(host: str, port: int) -> socket.socket:
+    """A bound socket that keeps the port ours until the server listens on it too."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise StartError(f"The address '{host}' cannot be resolved: {error.strerror}.") from error
+    if port:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _bind(probe, address, host, port)
+    reservation = socket.socket(family, kind, protocol)
+    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    _bind(reservation, address, host, port)
+    return reservation
+
+
+def _bind(sock: socket.socket, address: Any, host: str, port: int) -> None:
+    try:
+        sock.bind(address)
+    except OSError as error:
+        sock.close()
+        raise PortBusy(
+            f"Cannot listen on {host}:{port}: {error.strerror}. "
+            "Stop what uses it, or choose another port (--port, --admin-port)."
+        ) from error
+
+
+async def _accepting(host: str, port: int) -> None:
+    """Return once a connection is taken; granian does not say when it listens."""
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(target, port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.002)
+                continue
+            writer.close()
+            return

@@ -1,0 +1,140 @@
+"""What the node says of itself: read from its parts when asked, kept nowhere."""
+
+import os
+import platform
+
+from aiex.assistant import Model, instant
+from aiex.node.admin_views import (
+    ApiView,
+    CheckView,
+    EngineView,
+    KeysView,
+    LocalModelView,
+    MemoryView,
+    ModelListView,
+    ModelView,
+    NodeView,
+    ServiceView,
+    StatusView,
+    TargetView,
+    UrlsView,
+)
+from aiex.node.credentials import needs_keys
+from aiex.node.health import (
+    Check,
+    Health,
+    engine_check,
+    load_check,
+    local_model_check,
+    phase_check,
+    worst,
+)
+from aiex.node.parts import Parts
+from aiex.node.supervision import ServiceState
+from aiex.telemetry import resident_bytes
+
+
+class NodeReport:
+    """Answers questions about the node."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def is_ready(self) -> bool:
+        """Whether the node takes new requests now."""
+        return worst(self.readiness_checks()) is not Health.FAILED
+
+    def readiness_checks(self) -> list[Check]:
+        parts = self._parts
+        limit = parts.settings.api.in_flight_max
+        return [phase_check(parts.life.phase), load_check(parts.api.in_flight_count, limit)]
+
+    def checks(self) -> list[Check]:
+        parts = self._parts
+        engine = parts.engine.status()
+        checks = [*self.readiness_checks(), engine_check(engine.state, engine.reason)]
+        if parts.local_model is not None:
+            model = parts.local_model.state()
+            checks.append(local_model_check(model.state, model.detail))
+        return checks
+
+    def are_keys_needed(self) -> bool:
+        """Whether `/v1` asks for an API key now."""
+        parts = self._parts
+        return needs_keys(parts.settings.api, has_ever_held_one=parts.keys.has_ever_held_one)
+
+    def status(self) -> StatusView:
+        """The node at a glance."""
+        parts, life = self._parts, self._parts.life
+        engine = parts.engine.status()
+        return StatusView(
+            node=NodeView(
+                life.name,
+                life.version,
+                os.getpid(),
+                life.phase,
+                instant(life.started_at_s),
+                round(life.uptime_s, 3),
+                platform.python_version(),
+                str(parts.data_dir),
+            ),
+            api=ApiView(
+                life.api_url,
+                "required" if self.are_keys_needed() else "open",
+                parts.api.in_flight_count,
+                parts.telemetry.request_count(),
+                parts.telemetry.error_count(),
+            ),
+            engine=EngineView(
+                "embedded" if engine.is_embedded else "external",
+                engine.state,
+                engine.reason,
+                engine.server_version,
+            ),
+            local_model=self._local_model(),
+            keys=KeysView(parts.keys.active_count),
+            memory=MemoryView(resident_bytes()),
+            checks=[CheckView(one.name, one.status, one.reason) for one in self.checks()],
+            urls=UrlsView(life.api_url, life.admin_url),
+        )
+
+    def models(self) -> ModelListView:
+        """The configured models; the first is the one `aiex chat` asks."""
+        return ModelListView(
+            [
+                self._model(model, is_default=position == 0)
+                for position, model in enumerate(self._parts.catalogue.models())
+            ]
+        )
+
+    def supervision(self) -> ServiceView:
+        """The tree of services as it is now."""
+        return _service(self._parts.supervision())
+
+    def _local_model(self) -> LocalModelView | None:
+        if self._parts.local_model is None:
+            return None
+        model = self._parts.local_model.state()
+        return LocalModelView(model.state, model.detail, model.pid)
+
+    def _model(self, model: Model, *, is_default: bool) -> ModelView:
+        providers = self._parts.catalogue.providers
+        targets = [
+            TargetView(one.provider, providers[one.provider].kind, one.model, one.weight)
+            for one in model.targets
+        ]
+        return ModelView(model.name, targets, list(model.fallbacks), is_default)
+
+
+def _service(state: ServiceState) -> ServiceView:
+    return ServiceView(
+        state.name,
+        state.kind,
+        state.state,
+        state.restart_count,
+        state.last_error,
+        state.since_s,
+        state.pid,
+        state.strategy,
+        [_service(child) for child in state.children],
+    )

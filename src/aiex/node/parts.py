@@ -1,0 +1,26 @@
+"""What a node is made of, once built: the list that the report and the admin API read from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiex.assistant import Api, Catalogue, KeyRing, LocalModel
+from aiex.engine import Engine
+from aiex.node.life import Life
+from aiex.node.supervision import ServiceState
+from aiex.settings import Settings
+from aiex.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    settings: Settings
+    life: Life
+    data_dir: Path
+    engine: Engine
+    keys: KeyRing
+    catalogue: Catalogue
+    local_model: LocalModel | None
+    api: Api
+    telemetry: Telemetry
+    supervision: Callable[[], ServiceState]

