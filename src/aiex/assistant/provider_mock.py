@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiex.assistant.mock import MockFault, MockModel, MockRequest
+from aiex.assistant.mock import MockFault, MockModel, decode_mock_request
 from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderTimeout
 from aiex.clock import Clock
 from aiex.errors import ProviderError
@@ -32,7 +32,7 @@ class MockProvider:
             return failed
         if fault is MockFault.CUT:
             raise ProviderError("The mock cut the answer on purpose.")
-        request = MockRequest.decode(call.request.body_for(call.target_model))
+        request = decode_mock_request(call.request.body_for(call.target_model))
         return Answer(200, _JSON, self._model.answer(request))
 
     @asynccontextmanager
@@ -43,7 +43,7 @@ class MockProvider:
             yield failed
             return
         frames = self._model.frames(
-            MockRequest.decode(call.request.body_for(call.target_model))
+            decode_mock_request(call.request.body_for(call.target_model))
         )
         if fault is MockFault.CUT:
             frames = frames[: len(frames) // 2]

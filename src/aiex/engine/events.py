@@ -1,0 +1,21 @@
+"""What the engine says of itself."""
+
+import msgspec
+
+
+class EngineUp(msgspec.Struct, frozen=True):
+    """The engine answers and can keep state."""
+
+    server_version: str
+
+
+class EngineDown(msgspec.Struct, frozen=True):
+    """The engine stopped answering, or never did; `reason` is a phrase for people."""
+
+    reason: str
+
+
+class EngineFroze(msgspec.Struct, frozen=True):
+    """The embedded server gave no answer for so long that it was killed, to be restarted."""
+
+    silent_s: float

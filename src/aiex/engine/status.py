@@ -1,0 +1,17 @@
+"""How the engine is, at one moment."""
+
+from typing import Literal
+
+import msgspec
+
+type EngineState = Literal["connecting", "up", "down"]
+
+
+class EngineStatus(msgspec.Struct, frozen=True):
+    """`reason` is a phrase (`the connection was lost`), empty while nothing is wrong."""
+
+    state: EngineState
+    reason: str
+    since_s: float  # wall clock
+    server_version: str  # of the last server that was connected; empty before the first
+    is_embedded: bool
