@@ -1,5 +1,7 @@
 """What a node is told before it starts: one frozen tree, checked as a whole."""
 
+from aiex.settings.load import Loaded, default_file, load
+from aiex.settings.loopback import is_loopback
 from aiex.settings.secret import Secret
 from aiex.settings.settings import (
     AdminSettings,
@@ -19,6 +21,7 @@ __all__ = [
     "AdminSettings",
     "ApiSettings",
     "EngineSettings",
+    "Loaded",
     "LocalModelSettings",
     "LogSettings",
     "MockFaults",
@@ -28,4 +31,7 @@ __all__ = [
     "Secret",
     "Settings",
     "TargetSettings",
+    "default_file",
+    "is_loopback",
+    "load",
 ]

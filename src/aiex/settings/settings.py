@@ -11,8 +11,8 @@ from msgspec import Meta
 
 from aiex.settings.secret import Secret
 
-type Port = Annotated[int, Meta(ge=0, le=65535)]
-type Seconds = Annotated[float, Meta(ge=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(ge=0)]
 
 
 class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

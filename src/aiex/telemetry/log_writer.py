@@ -1,0 +1,112 @@
+"""Log lines, written off the loop: queued as values, encoded and written by one thread.
+
+When the reader of our output is slower than we write, the oldest lines go and are counted: a log
+must never hold up a request.
+"""
+
+import logging
+import sys
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+import msgspec
+
+LINES_MAX = 50_000
+WRITE_EVERY_S = 0.05
+STACK_CHARS_MAX = 8_000
+
+
+class LogWriter:
+    """Takes lines from any thread; `close` writes what is left."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+        self._lines: deque[Any] = deque(maxlen=LINES_MAX)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
+        self.dropped_count = 0
+        self.failed_count = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def add(self, line: Any) -> None:
+        """Queue a struct or mapping to be written as one JSON object."""
+        if len(self._lines) == LINES_MAX:
+            self.dropped_count += 1
+        self._lines.append(line)
+
+    def close(self) -> None:
+        """Write what is queued and end; waits two seconds at most."""
+        self._closing.set()
+        self._thread.join(timeout=2)
+
+    def _run(self) -> None:
+        encoder = msgspec.json.Encoder()
+        while True:
+            is_last = self._closing.wait(WRITE_EVERY_S)
+            batch = b"".join(encoder.encode(line) + b"\n" for line in self._taken())
+            if batch:
+                self._write(batch)
+            if is_last:
+                return
+
+    def _taken(self) -> list[Any]:
+        taken: list[Any] = []
+        while self._lines:
+            taken.append(self._lines.popleft())
+        return taken
+
+    def _write(self, batch: bytes) -> None:
+        try:
+            self._output.write(batch)
+            self._output.flush()
+        except (OSError, ValueError):
+            self.failed_count += 1  # a full disc or a closed pipe; the node goes on
+
+
+class LogHandler(logging.Handler):
+    """Python's own logging, on the same way out."""
+
+    def __init__(self, writer: LogWriter, node: str) -> None:
+        super().__init__()
+        self._writer = writer
+        self._node = node
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = {
+            "ts": timestamp(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _clean(record.getMessage()),
+            "node": self._node,
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            stack = logging.Formatter().formatException(record.exc_info)
+            line["error_type"] = type(error).__name__
+            line["error_stack"] = _clean(stack[-STACK_CHARS_MAX:])
+        self._writer.add(line)
+
+
+def log_to(writer: LogWriter, *, level: str, node: str) -> None:
+    """Send all of Python's logging through `writer`."""
+    root = logging.getLogger()
+    root.handlers[:] = [LogHandler(writer, node)]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("aiex").setLevel(level.upper())
+
+
+def timestamp(wall_s: float) -> str:
+    """RFC 3339 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds")
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def standard_output() -> BinaryIO:
+    return sys.stdout.buffer

@@ -1,0 +1,169 @@
+"""The spectator: listens to events, keeps the metrics, writes the access log. Nobody calls it."""
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished
+from aiex.engine import EngineDown, EngineUp
+from aiex.events import EventBus
+from aiex.telemetry.cells import counter, durations
+from aiex.telemetry.log_writer import LogWriter, timestamp
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class AccessLine(msgspec.Struct, frozen=True):
+    """One API request in the log. Durations are milliseconds."""
+
+    ts: str
+    level: str
+    event: str
+    node: str
+    request_id: str
+    trace_id: str
+    method: str
+    route: str
+    status: int
+    outcome: str
+    error_code: str
+    model: str
+    target: str
+    key_id: str
+    stream: bool
+    attempts: int
+    duration_ms: float
+    first_byte_ms: float
+    provider_ms: float
+    request_bytes: int
+    response_bytes: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+
+
+class Telemetry:
+    """Metrics and access log of one node."""
+
+    def __init__(self, writer: LogWriter, *, node: str, version: str, has_access_log: bool) -> None:
+        self._writer = writer
+        self._node = node
+        self._version = version
+        self._has_access_log = has_access_log
+        self._requests = counter(
+            "aiex_requests_total", "API requests answered.",
+            "route", "status", "model", "provider", "outcome",
+        )  # fmt: skip
+        self._durations = durations(
+            "aiex_request_duration_seconds", "From request to last byte.", "route", "stream"
+        )
+        self._provider = durations(
+            "aiex_provider_duration_seconds", "Until the answer's headers.", "provider"
+        )
+        self._tokens = counter("aiex_tokens_total", "Tokens, as providers count.", "model", "kind")
+        self._request_count = self._error_count = 0
+        self._gauges: dict[str, Callable[[], float]] = {
+            "aiex_log_lines_dropped": lambda: writer.dropped_count,
+            "process_resident_memory_bytes": resident_bytes,
+            "process_cpu_seconds": time.process_time,
+        }
+        self._levels = {"aiex_engine_up": 0, "aiex_local_model_up": 0, "aiex_api_keys_active": 0}
+        for name in self._levels:
+            self._gauges[name] = lambda name=name: self._levels[name]  # type: ignore[misc]
+
+    def watch(self, bus: EventBus) -> None:
+        """Begin to listen."""
+        bus.subscribe(RequestFinished, self._request_finished)
+        bus.subscribe(EngineUp, lambda _: self._level("aiex_engine_up", 1))
+        bus.subscribe(EngineDown, lambda _: self._level("aiex_engine_up", 0))
+        bus.subscribe(
+            LocalModelTurned, lambda event: self._level("aiex_local_model_up", event.state == "up")
+        )
+        bus.subscribe(
+            KeysChanged, lambda event: self._level("aiex_api_keys_active", event.active_count)
+        )
+
+    def gauge(self, name: str, read: Callable[[], float]) -> None:
+        """A number read when metrics are asked for."""
+        self._gauges[name] = read
+
+    def request_count(self) -> int:
+        return self._request_count
+
+    def error_count(self) -> int:
+        return self._error_count
+
+    def metrics(self) -> bytes:
+        """All metrics in Prometheus' text format 0.0.4."""
+        lines = [
+            "# TYPE aiex_build_info gauge",
+            f'aiex_build_info{{version="{self._version}",python="{platform.python_version()}"}} 1',
+        ]
+        for family in (self._requests, self._durations, self._provider, self._tokens):
+            lines += family.lines()
+        for name, read in self._gauges.items():
+            lines += [f"# TYPE {name} gauge", f"{name} {read():g}"]
+        return ("\n".join(lines) + "\n").encode()
+
+    def _level(self, name: str, value: float) -> None:
+        self._levels[name] = int(value)
+
+    def _request_finished(self, event: RequestFinished) -> None:
+        self._request_count += 1
+        self._error_count += event.status >= 500
+        self._requests.cell(
+            event.route, str(event.status), event.model, event.provider, event.outcome
+        ).value += 1
+        stream = "true" if event.is_stream else "false"
+        self._durations.cell(event.route, stream).observe_us(event.duration_us)
+        if event.provider:
+            self._provider.cell(event.provider).observe_us(event.provider_us)
+        if event.prompt_tokens:
+            self._tokens.cell(event.model, "prompt").value += event.prompt_tokens
+            self._tokens.cell(event.model, "completion").value += event.completion_tokens
+            self._tokens.cell(event.model, "cached").value += event.cached_tokens
+            self._tokens.cell(event.model, "reasoning").value += event.reasoning_tokens
+        if self._has_access_log:
+            self._writer.add(self._line(event))
+
+    def _line(self, event: RequestFinished) -> AccessLine:
+        return AccessLine(
+            timestamp(event.at_s),
+            "error" if event.status >= 500 else "info",
+            "request",
+            self._node,
+            event.request_id,
+            event.trace_id,
+            event.method,
+            event.route,
+            event.status,
+            event.outcome,
+            event.error_code,
+            event.model,
+            event.target,
+            event.key_id,
+            event.is_stream,
+            event.attempt_count,
+            event.duration_us / 1000,
+            event.first_byte_us / 1000,
+            event.provider_us / 1000,
+            event.request_bytes,
+            event.response_bytes,
+            event.prompt_tokens,
+            event.completion_tokens,
+            event.cached_tokens,
+            event.reasoning_tokens,
+        )
+
+
+def resident_bytes() -> int:
+    """The process's resident memory; 0 where there is no /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+    except OSError:
+        return 0
