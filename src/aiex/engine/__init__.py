@@ -1,10 +1,20 @@
 """NATS: the embedded server, the connection to it, and buckets."""
 
-from aiex.engine.bucket import Bucket, CaughtUp, Change, Entry, Restarted
-from aiex.engine.connection import EngineDown, EngineStatus, EngineUp
+from aiex.engine.bucket import Bucket, CaughtUp, Change, Deleted, Entry, Restarted
 from aiex.engine.engine import Engine
+from aiex.engine.events import EngineDown, EngineFroze, EngineUp
+from aiex.engine.status import EngineStatus
 
 __all__ = [
-    "Bucket", "CaughtUp", "Change", "Engine", "EngineDown", "EngineStatus", "EngineUp", "Entry",
+    "Bucket",
+    "CaughtUp",
+    "Change",
+    "Deleted",
+    "Engine",
+    "EngineDown",
+    "EngineFroze",
+    "EngineStatus",
+    "EngineUp",
+    "Entry",
     "Restarted",
 ]

@@ -1,104 +1,134 @@
-"""Buckets on JetStream: one stream `KV_<name>`, the last message of each subject is the value.
+"""A bucket kept in a JetStream stream `KV_<name>`, laid out as NATS's own key-value stores are.
 
-The watch polls nothing and trusts nothing: it is a plain ordered read that is begun anew whenever
-it went silent, since the client's own watches were seen to stall quietly after a reconnect.
+The newest message of the subject `$KV.<name>.<key>` is the value; its sequence is the revision. A
+deletion is a message too, so watchers see it; purging is denied, because it leaves none.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
 
-from aiex.engine.bucket import CaughtUp, Change, Entry, Restarted
+from aiex.engine.bucket import CaughtUp, Change, Deleted, Entry, Restarted, check_key, is_key
+from aiex.engine.bucket_watch import OPERATION, BucketWatch, is_deletion
+from aiex.engine.jetstream import NANOSECONDS, JetStream, StoredMessage, StreamMissing
 from aiex.errors import Conflict, EngineUnavailable
 
-if TYPE_CHECKING:
-    from nats.js import JetStreamContext
-    from nats.js.kv import KeyValue
+ENTRIES_TIMEOUT_S = 10.0
+# Within this time the server recognises a write that is sent again (`Nats-Msg-Id`).
+DEDUPLICATION_S = 120
 
-# How long a quiet watch is believed before the bucket's last revision is compared with it.
-SILENCE_S = 0.5
-RETRY_S = 0.2
+_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+_DELETE = {OPERATION: "DEL"}
 
 
 class NatsBucket:
-    """A key-value bucket of the engine; made when it is first needed."""
+    """A `Bucket` at the engine; its stream is made when it is first needed."""
 
-    def __init__(self, name: str, jetstream: Callable[[], "JetStreamContext"]) -> None:
+    def __init__(
+        self,
+        name: str,
+        jetstream: JetStream,
+        *,
+        history: int = 1,
+        trouble: Callable[[], str] = lambda: "",
+    ) -> None:
         self._name = name
         self._jetstream = jetstream
+        self._history = history
+        self._trouble = trouble
 
     async def get(self, key: str) -> Entry | None:
-        from nats.js.errors import KeyNotFoundError
-
-        try:
-            found = await self._asked(lambda kv: kv.get(key))
-        except KeyNotFoundError:
+        if not is_key(key):
             return None
-        return Entry(key, found.value or b"", found.revision or 0)
+        last = await self._last(key)
+        if last is None or is_deletion(last.headers):
+            return None
+        return Entry(key, last.data, last.seq)
+
+    async def put(self, key: str, value: bytes) -> int:
+        return await self._write(key, value, {})
 
     async def create(self, key: str, value: bytes) -> int:
-        return await self._asked(lambda kv: kv.create(key, value))
+        try:
+            return await self._write(key, value, {_EXPECTED: "0"})
+        except Conflict:
+            # A deletion is a message with a sequence: creating over it means replacing just that.
+            last = await self._last(key)
+            if last is None or not is_deletion(last.headers):
+                raise
+        return await self.update(key, value, last.seq)
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
-        return await self._asked(lambda kv: kv.update(key, value, last=revision))
+        return await self._write(key, value, {_EXPECTED: str(revision)})
 
-    async def watch(self) -> AsyncIterator[Change]:
-        while True:
+    async def delete(self, key: str, revision: int | None = None) -> int:
+        expected = {} if revision is None else {_EXPECTED: str(revision)}
+        return await self._write(key, b"", _DELETE | expected)
+
+    async def entries(self) -> list[Entry]:
+        found: dict[str, Entry] = {}
+        try:
+            async with asyncio.timeout(ENTRIES_TIMEOUT_S), aclosing(self.watch()) as changes:
+                async for change in changes:
+                    match change:
+                        case Entry():
+                            found.pop(change.key, None)
+                            found[change.key] = change
+                        case Deleted():
+                            found.pop(change.key, None)
+                        case Restarted():
+                            found.clear()
+                        case CaughtUp():
+                            break
+        except TimeoutError as error:
+            raise EngineUnavailable(
+                f"The engine did not give the bucket {self._name} within {ENTRIES_TIMEOUT_S:g} s."
+            ) from error
+        return list(found.values())
+
+    async def watch(self) -> AsyncGenerator[Change]:
+        watch = BucketWatch(self._jetstream, self._name, self._config())
+        async with aclosing(watch.changes()) as changes:
+            async for change in changes:
+                yield change
+
+    async def _last(self, key: str) -> StoredMessage | None:
+        check_key(key)
+        try:
+            return await self._jetstream.last_message(f"KV_{self._name}", self._subject(key))
+        except StreamMissing:
+            return None
+
+    async def _write(self, key: str, value: bytes, headers: Mapping[str, str]) -> int:
+        check_key(key)
+        subject = self._subject(key)
+        if trouble := self._trouble():
+            raise EngineUnavailable(f"The engine cannot keep this: {trouble}.")
+        try:
             try:
-                yield Restarted()
-                async for change in self._watch_once():
-                    yield change
-            except EngineUnavailable:
-                await asyncio.sleep(RETRY_S)
-
-    async def _watch_once(self) -> AsyncIterator[Change]:
-        """One read of the bucket; ends when it missed something, raises when the engine is away."""
-        watcher = await self._asked(lambda kv: kv.watchall())
-        revision = 0
-        try:
-            while True:
-                try:
-                    update = await watcher.updates(timeout=SILENCE_S)
-                except TimeoutError:
-                    if await self._last_revision() != revision:
-                        return
-                    continue
-                if update is None:
-                    revision = max(revision, await self._last_revision())
-                    yield CaughtUp(revision)
-                else:
-                    revision = max(revision, update.revision or 0)
-                    yield Entry(update.key, update.value or b"", update.revision or 0)
-        finally:
-            await watcher.stop()
-
-    async def _last_revision(self) -> int:
-        from nats.errors import Error
-
-        try:
-            info = await self._jetstream().stream_info(f"KV_{self._name}")
-        except (Error, OSError) as error:
-            raise EngineUnavailable from error
-        return int(info.state.last_seq)
-
-    async def _asked[T](self, ask: "Callable[[KeyValue], Awaitable[T]]") -> T:
-        from nats.errors import Error
-        from nats.js.errors import (
-            BucketNotFoundError,
-            KeyNotFoundError,
-            KeyWrongLastSequenceError,
-        )
-
-        try:
-            jetstream = self._jetstream()
-            try:
-                kv = await jetstream.key_value(self._name)
-            except BucketNotFoundError:
-                kv = await jetstream.create_key_value(bucket=self._name, history=1, replicas=1)
-            return await ask(kv)
-        except KeyWrongLastSequenceError as error:
-            raise Conflict from error
-        except KeyNotFoundError:
+                return await self._jetstream.write(subject, value, headers=headers)
+            except StreamMissing:
+                await self._jetstream.ensure_stream(f"KV_{self._name}", self._config())
+                return await self._jetstream.write(subject, value, headers=headers)
+        except EngineUnavailable as error:
+            # A server without room does not answer at all; it only says so in its log.
+            if trouble := self._trouble():
+                raise EngineUnavailable(f"The engine cannot keep this: {trouble}.") from error
             raise
-        except (Error, OSError) as error:
-            raise EngineUnavailable(f"The engine did not answer: {error}") from error
+
+    def _subject(self, key: str) -> str:
+        return f"$KV.{self._name}.{key}"
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "subjects": [f"$KV.{self._name}.>"],
+            "storage": "file",
+            "num_replicas": 1,
+            "max_msgs_per_subject": self._history,
+            "discard": "new",
+            "allow_direct": True,
+            "deny_delete": True,
+            "deny_purge": True,
+            "duplicate_window": DEDUPLICATION_S * NANOSECONDS,
+        }

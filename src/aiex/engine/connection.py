@@ -1,144 +1,226 @@
-"""The node's connection to the engine: outlives restarts of the server, knows when it is frozen."""
+"""The node's connection to the engine: made again whenever it ends, and honest about how it is."""
 
 import asyncio
-import importlib
-import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-import msgspec
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from aiex.clock import Clock
-from aiex.engine.server_program import VERSION_MIN, is_new_enough
-from aiex.errors import EngineRefused, EngineUnavailable
+from aiex.engine.address import EngineAddress
+from aiex.engine.events import EngineDown, EngineUp
+from aiex.engine.server_version import OLDEST, OLDEST_TEXT, version_in
+from aiex.engine.session import Inbox, Message, NobodyAnswers, Session
+from aiex.engine.status import EngineState, EngineStatus
+from aiex.errors import EngineError, EngineRefused, EngineUnavailable
 from aiex.events import Emit
 from aiex.service import Ready
 
-if TYPE_CHECKING:
-    from nats.aio.client import Client
-    from nats.js import JetStreamContext
-
-PROBE_EVERY_S = 1.0
-# A healthy server answers in under a millisecond; two seconds of nothing is frozen or cut off.
-PROBE_TIMEOUT_S = 2.0
+CONNECT_TIMEOUT_S = 2.0
 RECONNECT_WAIT_S = 0.2
-_log = logging.getLogger("aiex.engine.connection")
-
-
-class EngineStatus(msgspec.Struct, frozen=True):
-    """`state`: connecting, up, down."""
-
-    state: str
-    reason: str
-    since_s: float
-    server_version: str
-    is_embedded: bool
-
-
-class EngineUp(msgspec.Struct, frozen=True):
-    """The engine answers."""
-
-    server_version: str
-
-
-class EngineDown(msgspec.Struct, frozen=True):
-    """The engine does not answer."""
-
-    reason: str
+# A server that was reached and refused is not asked five times a second.
+REFUSED_WAIT_S = 2.0
+# A healthy server answers within a millisecond. One that is frozen keeps its connections open, so
+# it is asked every second, and given up after two: noticed within three.
+PROBE_EVERY_S = 1.0
+PROBE_TIMEOUT_S = 2.0
+DRAIN_S = 1.0
+STOPPED = "the connection is stopped"
 
 
 class EngineConnection:
-    """One NATS client. `url` is asked at each start, since an embedded server picks its port."""
+    """Requests and inboxes at the engine, over whichever session there is now."""
 
     name = "engine.connection"
 
     def __init__(
         self,
-        url: Callable[[], str],
-        credentials: Callable[[], tuple[str, str]],
+        address: Callable[[], EngineAddress],
         *,
         is_embedded: bool,
+        must_answer_at_start: bool,
+        start_timeout_s: float,
         clock: Clock,
         emit: Emit,
     ) -> None:
-        self._url = url
-        self._credentials = credentials
+        self._address = address
         self._is_embedded = is_embedded
+        self._must_answer_at_start = must_answer_at_start
+        self._start_timeout_s = start_timeout_s
         self._clock = clock
         self._emit = emit
-        self._client: Client | None = None
-        self._status = EngineStatus("connecting", "", clock.wall_s(), "", is_embedded)
+        self._session: Session | None = None
+        self._has_session = asyncio.Event()
+        self._state: EngineState = "connecting"
+        self._reason = ""
+        self._since_s = clock.wall_s()
+        self._server_version = ""
 
-    @property
     def status(self) -> EngineStatus:
-        return self._status
-
-    def jetstream(self) -> "JetStreamContext":
-        """The way to streams; raises `EngineUnavailable` at once when the engine is down."""
-        if self._client is None or self._status.state != "up":
-            raise EngineUnavailable(f"The engine is {self._status.state}: {self._status.reason}.")
-        return self._client.jetstream(timeout=PROBE_TIMEOUT_S)
-
-    async def answers(self) -> bool:
-        """Whether the server answers a round trip now."""
-        if self._client is None:
-            return True  # not connected yet: its start has a deadline of its own
-        try:
-            await self._client.flush(timeout=1)
-        except Exception:  # noqa: BLE001 - nats-py raises its own, OSError and more; all mean no
-            return False
-        return True
+        """How the connection is now; costs nothing."""
+        return EngineStatus(
+            self._state, self._reason, self._since_s, self._server_version, self._is_embedded
+        )
 
     async def run(self, ready: Ready) -> None:
-        if not self._is_embedded:
-            ready()
-        nats = await asyncio.to_thread(importlib.import_module, "nats")
-        user, password = self._credentials()
+        """Keep a session to the engine until cancelled.
+
+        With `must_answer_at_start` raises `EngineUnavailable` or `EngineRefused` when there is none
+        within `start_timeout_s`; afterwards, and without it, it goes on trying for ever.
+        """
         try:
-            client = self._client = await nats.connect(
-                self._url(),
-                user=user or None,
-                password=password or None,
-                name="aiex",
-                allow_reconnect=True,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=RECONNECT_WAIT_S,
-                ping_interval=2,
-                max_outstanding_pings=2,
-                connect_timeout=2,
-                error_cb=_note_error,
-            )
-        except Exception as error:
-            self._turn("down", f"{type(error).__name__}: {error}")
-            raise EngineUnavailable(f"No engine answers at {self._url()}: {error}") from error
-        try:
-            version = str(client.connected_server_version)
-            if not is_new_enough(version):
-                needed = ".".join(map(str, VERSION_MIN))
-                raise EngineRefused(f"The engine is NATS {version}; {needed} or newer is needed.")
-            self._turn("up", "", version)
-            if self._is_embedded:
+            if self._must_answer_at_start:
+                session = await self._first_session()
                 ready()
+            else:
+                ready()
+                session = await self._next_session()
             while True:
-                await self._clock.sleep(PROBE_EVERY_S)
-                if await self.answers():
-                    self._turn("up", "", version)
-                else:
-                    self._turn("down", "it does not answer")
+                await self._use(session)
+                session = await self._next_session()
         finally:
-            self._client = None
-            self._turn("down", "the connection was closed")
-            await client.close()
+            # Whoever is down already keeps the better reason.
+            if self._state != "down":
+                self._turn_down(STOPPED)
 
-    def _turn(self, state: str, reason: str, version: str = "") -> None:
-        before = self._status
-        if before.state == state:
+    async def probe(self, timeout_s: float) -> float | None:
+        """Seconds the engine took to answer; None when it did not within `timeout_s`."""
+        began_s = self._clock.monotonic_s()
+        try:
+            await self.request("$JS.API.INFO", timeout_s=timeout_s)
+        except EngineUnavailable:
+            return None
+        return self._clock.monotonic_s() - began_s
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float,
+    ) -> Message:
+        """The answer; raises `EngineUnavailable`, at once when the engine is down."""
+        return await self._current().request(subject, payload, headers=headers, timeout_s=timeout_s)
+
+    async def publish(
+        self, subject: str, payload: bytes = b"", *, reply: str = "", timeout_s: float
+    ) -> None:
+        """Send without waiting for anything; raises `EngineUnavailable` when the engine is down."""
+        await self._current().publish(subject, payload, reply=reply, timeout_s=timeout_s)
+
+    @asynccontextmanager
+    async def inbox(self, timeout_s: float) -> AsyncIterator[Inbox]:
+        """An inbox of the session there is now; it ends with that session."""
+        async with self._current().inbox(timeout_s) as inbox:
+            yield inbox
+
+    async def until_up(self) -> None:
+        """Come back once there is a session; without a deadline, for those who follow for ever."""
+        await self._has_session.wait()
+
+    def _current(self) -> Session:
+        if self._session is None:
+            reason = self._reason or "it is not connected yet"
+            raise EngineUnavailable(f"The engine is {self._state}: {reason}.")
+        return self._session
+
+    async def _first_session(self) -> Session:
+        give_up_at_s = self._clock.monotonic_s() + self._start_timeout_s
+        while True:
+            try:
+                return await self._checked_session()
+            except EngineUnavailable as error:
+                self._turn_down(_as_phrase(error))
+                if self._clock.monotonic_s() >= give_up_at_s:
+                    raise
+            await asyncio.sleep(RECONNECT_WAIT_S)
+
+    async def _next_session(self) -> Session:
+        while True:
+            try:
+                return await self._checked_session()
+            except EngineError as error:
+                self._turn_down(_as_phrase(error))
+                is_refused = isinstance(error, EngineRefused)
+            await asyncio.sleep(REFUSED_WAIT_S if is_refused else RECONNECT_WAIT_S)
+
+    async def _checked_session(self) -> Session:
+        """A session with a server that is new enough and has JetStream."""
+        address = self._address()
+        session = await Session.open(address, CONNECT_TIMEOUT_S)
+        try:
+            version = version_in(session.server_version)
+            if version is None or version < OLDEST:
+                raise EngineRefused(
+                    f"The engine at {address.url} is NATS {session.server_version}; Aiex needs "
+                    f"{OLDEST_TEXT} or newer."
+                )
+            await _check_jetstream(session, address)
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
+    async def _use(self, session: Session) -> None:
+        """Offer the session to everybody until it ends."""
+        self._server_version = session.server_version
+        self._session = session
+        self._has_session.set()
+        self._turn("up", "")
+        self._emit(EngineUp(session.server_version))
+        drain_s = DRAIN_S
+        try:
+            await _until_silent(session)
+            drain_s = 0.0
+        finally:
+            self._session = None
+            self._has_session.clear()
+            self._turn_down(session.end_reason or STOPPED)
+            await session.close(drain_s)
+
+    def _turn_down(self, reason: str) -> None:
+        was_down = self._state == "down"
+        self._turn("down", reason)
+        if not was_down:
+            self._emit(EngineDown(reason))
+
+    def _turn(self, state: EngineState, reason: str) -> None:
+        if state != self._state:
+            self._since_s = self._clock.wall_s()
+        self._state, self._reason = state, reason
+
+
+async def _until_silent(session: Session) -> None:
+    """Ask the session every second; come back when it ended, or ended it for want of an answer."""
+    while not session.has_ended:
+        try:
+            async with asyncio.timeout(PROBE_EVERY_S):
+                await session.until_ended()
+        except TimeoutError:
+            pass
+        if session.has_ended:
             return
-        self._status = EngineStatus(
-            state, reason, self._clock.wall_s(), version or before.server_version, self._is_embedded
+        try:
+            await session.request("$JS.API.INFO", timeout_s=PROBE_TIMEOUT_S)
+        except NobodyAnswers:
+            session.end("its JetStream does not answer")
+        except EngineUnavailable:
+            session.end(f"it gave no answer for {PROBE_TIMEOUT_S:g} s")
+
+
+async def _check_jetstream(session: Session, address: EngineAddress) -> None:
+    try:
+        answer = await session.request("$JS.API.INFO", timeout_s=CONNECT_TIMEOUT_S)
+    except NobodyAnswers:
+        is_enabled = False
+    else:
+        is_enabled = b'"error"' not in answer.data
+    if not is_enabled:
+        raise EngineRefused(
+            f"The engine at {address.url} has JetStream disabled; enable it (nats-server -js), "
+            "or leave engine.url empty to run an embedded engine."
         )
-        self._emit(EngineUp(version) if state == "up" else EngineDown(reason))
 
 
-async def _note_error(error: Exception) -> None:
-    _log.debug("the client reports %s: %s", type(error).__name__, error)
+def _as_phrase(error: EngineError) -> str:
+    text = str(error).removesuffix(".")
+    return text[:1].lower() + text[1:]

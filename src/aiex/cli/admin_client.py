@@ -1,0 +1,147 @@
+"""A small client of a node's admin API, whose errors say what to do.
+
+Built on the standard library: a call through pyreqwest's blocking client cannot be interrupted, and
+Ctrl-C during one was measured to abort the process. It also knows no proxies, which is right for
+an address that is nearly always this machine.
+"""
+
+import http.client
+import json
+import socket
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import msgspec
+
+from aiex.cli.node_lookup import START_HINT, TOKEN_VARIABLE, AdminAccess
+from aiex.errors import AiexError
+
+TIMEOUT_S = 10.0
+ANSWER_BYTES_MAX = 16 * 1024 * 1024
+
+
+class AdminUnreachable(AiexError):
+    """No node answers. Start one with `aiex up`."""
+
+
+class AdminRefused(AiexError):
+    """The node refused; `status` is HTTP's."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AdminClient:
+    """One node's admin API. Every call is a connection of its own and ends within `timeout_s`."""
+
+    def __init__(self, access: AdminAccess, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.access = access
+        self._timeout_s = timeout_s
+
+    def get(self, path: str) -> bytes:
+        """The answer's JSON; raises `AdminUnreachable` or `AdminRefused`."""
+        return self._call("GET", path, None)
+
+    def post(self, path: str, content: object) -> bytes:
+        """The answer's JSON; raises `AdminUnreachable` or `AdminRefused`."""
+        return self._call("POST", path, json.dumps(content).encode())
+
+    def delete(self, path: str) -> bytes:
+        """The answer's JSON; raises `AdminUnreachable` or `AdminRefused`."""
+        return self._call("DELETE", path, None)
+
+    def _call(self, method: str, path: str, body: bytes | None) -> bytes:
+        base_path = urlsplit(self.access.url).path.rstrip("/")
+        headers = {"Accept": "application/json"}
+        if self.access.token:
+            headers["Authorization"] = f"Bearer {self.access.token}"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        connection = self._connection()
+        try:
+            connection.request(method, base_path + path, body, headers)
+            response = connection.getresponse()
+            answer = response.read(ANSWER_BYTES_MAX)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._raise_unreachable(error)
+        finally:
+            connection.close()
+        if response.status >= 300:
+            raise self._refusal(response.status, answer)
+        return answer
+
+    def _connection(self) -> http.client.HTTPConnection:
+        parts = urlsplit(self.access.url)
+        try:
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if parts.scheme not in ("http", "https") or not host:
+            raise AdminUnreachable(
+                f"'{self.access.url}' is not an address of an admin API; it looks like "
+                "http://127.0.0.1:8081."
+            )
+        if parts.scheme == "https":
+            return http.client.HTTPSConnection(host, port, timeout=self._timeout_s)
+        return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
+
+    def _raise_unreachable(self, error: Exception) -> NoReturn:
+        url = self.access.url
+        match error:
+            case ConnectionRefusedError():
+                message = (
+                    f"No node answers at {url}. {START_HINT}, or name another with --admin-url."
+                )
+            case TimeoutError():
+                message = (
+                    f"The node at {url} does not answer within {self._timeout_s:g} s. It may be "
+                    "stopped or overloaded; its log tells more."
+                )
+            case socket.gaierror():
+                message = f"The host of {url} is not known: {error.strerror}. Check --admin-url."
+            case OSError():
+                message = f"The node at {url} cannot be reached: {error.strerror or error}."
+            case _:
+                message = f"What answers at {url} is not a node's admin API. Check --admin-url."
+        raise AdminUnreachable(message) from error
+
+    def _refusal(self, status: int, answer: bytes) -> AdminRefused:
+        if status == 401:
+            return AdminRefused(self._token_hint(), status)
+        message = error_message(answer) or f"it answered HTTP {status}"
+        return AdminRefused(f"The node at {self.access.url} refused: {message}", status)
+
+    def _token_hint(self) -> str:
+        if self.access.token:
+            return (
+                f"The node at {self.access.url} does not accept the admin token from "
+                f"{self.access.token_source}. Set {TOKEN_VARIABLE} or {TOKEN_VARIABLE}_FILE to "
+                "the one it was started with."
+            )
+        return (
+            f"The node at {self.access.url} needs its admin token. It is in admin.token in the "
+            f"node's data directory (--data-dir); or set {TOKEN_VARIABLE} or {TOKEN_VARIABLE}_FILE."
+        )
+
+
+def decoded[T](answer: bytes, shape: type[T]) -> T:
+    """The answer as `shape`; raises `AdminRefused` when it is something else."""
+    try:
+        return msgspec.json.decode(answer, type=shape)
+    except msgspec.DecodeError as error:
+        raise AdminRefused(
+            f"The node's answer is not understood ({error}). Node and command line may differ in "
+            "version: compare `aiex version` on both.",
+            200,
+        ) from error
+
+
+def error_message(answer: bytes) -> str:
+    """The sentence in `{"error": {"message": …}}`; empty when there is none."""
+    try:
+        document: Any = json.loads(answer)
+        message = document["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return message if isinstance(message, str) else ""

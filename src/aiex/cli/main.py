@@ -1,0 +1,107 @@
+"""The `aiex` command: finds the subcommand asked for and imports that one only.
+
+Exit status: 0, 1 for a finding or a failure (one sentence on stderr), 2 for wrong usage, 130 for
+Ctrl-C.
+"""
+
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+from click.shell_completion import CompletionItem
+
+from aiex.errors import AiexError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class Subcommand(NamedTuple):
+    """Where a subcommand is, and what `aiex --help` says of it without importing it."""
+
+    module: str
+    help: str
+
+
+SUBCOMMANDS = {
+    "up": Subcommand("aiex.cli.up", "Start Aiex on this machine and show that it answers."),
+    "chat": Subcommand("aiex.cli.chat", "Talk to a model, or send it one prompt."),
+    "status": Subcommand("aiex.cli.status", "Show how a running node is."),
+    "models": Subcommand("aiex.cli.models", "List the models and where their requests go."),
+    "keys": Subcommand("aiex.cli.keys", "Make, list and revoke API keys."),
+    "config": Subcommand("aiex.cli.config", "Check and show the settings."),
+    "serve": Subcommand("aiex.cli.serve", "Run one node in the foreground."),
+    "completion": Subcommand("aiex.cli.completion", "Print a script that makes Tab complete."),
+    "version": Subcommand("aiex.cli.version", "Show the versions in use."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules, imported when one of them runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        subcommand = SUBCOMMANDS.get(cmd_name)
+        if subcommand is None:
+            return None
+        command = getattr(import_module(subcommand.module), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in SUBCOMMANDS and not name.startswith("-"):
+            near = get_close_matches(name, SUBCOMMANDS, n=1)
+            hint = f"Did you mean '{near[0]}'?" if near else "'aiex --help' lists what there is."
+            raise click.UsageError(f"There is no command '{name}'. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.help) for name, one in SUBCOMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [
+            CompletionItem(name, help=one.help)
+            for name, one in SUBCOMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AiexError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="aiex", message="aiex %(version)s")
+def root() -> None:
+    """Aiex, an AI assistant server that runs itself.
+
+    \b
+    Examples:
+      aiex up                            start it and see it answer
+      aiex chat "What is a mutex?"       ask something
+      git diff | aiex chat "review this" ask about something
+      aiex status                        how is it?
+    """
+
+
+def main() -> None:
+    """Run the command line of this process; does not return."""
+    try:
+        root(prog_name="aiex")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

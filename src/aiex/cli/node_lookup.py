@@ -1,0 +1,172 @@
+"""Which node a command talks to: the one named, else the environment's, else the only one here.
+
+A node that runs keeps `node.json` and `admin.token` in its data directory; both can be read by its
+owner only, so another user's nodes are not found.
+"""
+
+import os
+import pwd
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from aiex.errors import AiexError
+
+DIRECTORIES_MAX = 200
+TOKEN_VARIABLE = "AIEX_ADMIN__TOKEN"  # noqa: S105 - the name of a variable
+START_HINT = "Start one with `aiex up`"
+
+
+class NodeNotFound(AiexError):
+    """No node runs here. Start one with `aiex up`, or name one with --admin-url."""
+
+
+class RunningNode(msgspec.Struct, frozen=True):
+    """What `node.json` says."""
+
+    name: str
+    pid: int
+    api_url: str
+    admin_url: str
+    version: str = ""
+    started_at: str = ""
+
+
+class NodeChoice(msgspec.Struct, frozen=True):
+    """What the user said about which node is meant; empty where nothing was said."""
+
+    name: str = ""
+    admin_url: str = ""
+    data_dir: str = ""
+
+
+class AdminAccess(msgspec.Struct, frozen=True):
+    """Where a node's admin API is, and the token for it with the place it came from."""
+
+    url: str
+    token: str = ""
+    token_source: str = ""
+    api_url: str = ""
+
+
+def data_home(environment: Mapping[str, str]) -> Path:
+    """The directory with one data directory per node of this user."""
+    if chosen := environment.get("XDG_DATA_HOME"):
+        return Path(chosen) / "aiex"
+    return home(environment) / ".local" / "share" / "aiex"
+
+
+def home(environment: Mapping[str, str]) -> Path:
+    """The user's home; /tmp for a bare numeric user without HOME, as in some containers."""
+    if chosen := environment.get("HOME"):
+        return Path(chosen)
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path("/tmp")  # noqa: S108 - where the node keeps its directory then, mode 0700
+
+
+def read_node(directory: Path) -> RunningNode | None:
+    """The node running in a data directory; None when there is none, or it died without a word."""
+    try:
+        node = msgspec.json.decode((directory / "node.json").read_bytes(), type=RunningNode)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return node if _is_alive(node.pid) else None
+
+
+def running_nodes(root: Path) -> dict[Path, RunningNode]:
+    """All nodes of this user that run, by data directory."""
+    try:
+        directories = sorted(root.iterdir())[:DIRECTORIES_MAX]
+    except OSError:
+        return {}
+    found = {directory: read_node(directory) for directory in directories}
+    return {directory: node for directory, node in found.items() if node is not None}
+
+
+def admin_access(
+    choice: NodeChoice, environment: Mapping[str, str], *, host_name: str
+) -> AdminAccess:
+    """How to reach the node meant; raises `NodeNotFound` when that is nobody or not clear."""
+    root = data_home(environment)
+    url = choice.admin_url
+    if not url and not choice.name and not choice.data_dir:
+        url = environment.get("AIEX_ADMIN_URL", "")
+    if url:
+        return _access_by_url(url.rstrip("/"), _directory(choice, environment, root), environment)
+    directory = _directory(choice, environment, root)
+    if directory is None:
+        directory = only_directory(running_nodes(root), host_name)
+    node = read_node(directory)
+    if node is None:
+        raise NodeNotFound(
+            f"No node runs in {directory}. {START_HINT}, or look for another with --data-dir or "
+            "--admin-url."
+        )
+    token, source = _token(environment, directory)
+    return AdminAccess(node.admin_url, token, source, node.api_url)
+
+
+def only_directory(
+    nodes: Mapping[Path, RunningNode], host_name: str, *, flag: str = "--node NAME"
+) -> Path:
+    """The data directory of the one node there is, or of the one named after the host."""
+    if len(nodes) == 1:
+        return next(iter(nodes))
+    if not nodes:
+        raise NodeNotFound(
+            f"No node runs here. {START_HINT}, or name one elsewhere with --admin-url."
+        )
+    for directory, node in nodes.items():
+        if node.name == host_name:
+            return directory
+    names = ", ".join(sorted(node.name for node in nodes.values()))
+    raise NodeNotFound(f"Several nodes run here: {names}. Choose one with {flag}.")
+
+
+def _access_by_url(url: str, directory: Path | None, environment: Mapping[str, str]) -> AdminAccess:
+    local = running_nodes(data_home(environment))
+    at_url = [one for one, node in local.items() if node.admin_url.rstrip("/") == url]
+    directory = directory or next(iter(at_url), None)
+    token, source = _token(environment, directory)
+    node = read_node(directory) if directory else None
+    return AdminAccess(url, token, source, node.api_url if node else "")
+
+
+def _directory(choice: NodeChoice, environment: Mapping[str, str], root: Path) -> Path | None:
+    if choice.data_dir:
+        return Path(choice.data_dir).expanduser()
+    if choice.name:
+        return root / choice.name
+    # Set for the node itself, as in a container: `docker exec … aiex status` should just work.
+    of_node = environment.get("AIEX_NODE__DATA_DIR", "")
+    return Path(of_node).expanduser() if of_node else None
+
+
+def _token(environment: Mapping[str, str], directory: Path | None) -> tuple[str, str]:
+    """The admin token and where it came from; empty when there is none."""
+    if token := environment.get(TOKEN_VARIABLE):
+        return token, TOKEN_VARIABLE
+    candidates: Sequence[tuple[Path, str]] = ()
+    if named := environment.get(f"{TOKEN_VARIABLE}_FILE"):
+        candidates = [(Path(named), f"{named} ({TOKEN_VARIABLE}_FILE)")]
+    elif directory is not None:
+        candidates = [(directory / "admin.token", str(directory / "admin.token"))]
+    for file, source in candidates:
+        try:
+            return file.read_text().strip(), source
+        except (OSError, UnicodeDecodeError):
+            continue
+    return "", ""
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return pid > 0

@@ -1,0 +1,41 @@
+"""The options by which every command that asks a node says which one."""
+
+import functools
+import os
+import socket
+from collections.abc import Callable
+
+import click
+
+from aiex.cli.admin_client import AdminClient
+from aiex.cli.node_lookup import NodeChoice, admin_access
+
+
+def node_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds --node, --admin-url and --data-dir; the command gets `admin`, a client of that node."""
+
+    @click.option(
+        "--node", metavar="NAME", default="", help="The node's name, if several run here."
+    )
+    @click.option(
+        "--admin-url",
+        metavar="URL",
+        default="",
+        help="The node's admin API, if it runs elsewhere.  [env: AIEX_ADMIN_URL, and the token in "
+        "AIEX_ADMIN__TOKEN or AIEX_ADMIN__TOKEN_FILE]",
+    )
+    @click.option(
+        "--data-dir", metavar="DIR", default="", help="The node's data directory, if set apart."
+    )
+    @functools.wraps(command)
+    def with_admin(
+        *args: object, node: str, admin_url: str, data_dir: str, **others: object
+    ) -> None:
+        command(*args, admin=_client(node, admin_url, data_dir), **others)
+
+    return with_admin
+
+
+def _client(name: str, admin_url: str, data_dir: str) -> AdminClient:
+    choice = NodeChoice(name, admin_url, data_dir)
+    return AdminClient(admin_access(choice, os.environ, host_name=socket.gethostname()))

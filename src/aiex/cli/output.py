@@ -1,0 +1,41 @@
+"""What commands print: text for people, or with `-o json` one JSON document for programs."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import click
+import msgspec
+
+from aiex.cli.terminal_text import harmless
+
+type Output = Literal["text", "json"]
+
+GAP = "   "
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or JSON for programs.",
+)
+
+
+def print_json(content: object) -> None:
+    """Print `content` as one JSON document."""
+    print_json_text(msgspec.json.encode(content))
+
+
+def print_json_text(document: bytes, *, indent: int = 2) -> None:
+    """Print a JSON document with every field it has, known here or not; `indent` 0: on one line."""
+    click.echo(msgspec.json.format(document, indent=indent or -1).decode())
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell; nothing in a cell reaches the terminal as a command."""
+    cells = [list(headings), *([harmless(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    for row in cells:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(GAP.join(padded).rstrip())

@@ -1,0 +1,199 @@
+"""JetStream's own interface, as far as Aiex uses it: JSON requests to `$JS.API` and writes.
+
+https://docs.nats.io/reference/reference-protocols/nats_api_reference
+"""
+
+import base64
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from aiex.engine.connection import EngineConnection
+from aiex.engine.session import Inbox, Message, NobodyAnswers
+from aiex.errors import Conflict, EngineRefused, EngineUnavailable
+
+TIMEOUT_S = 3.0
+NANOSECONDS = 1_000_000_000
+
+_STREAM_MISSING = 10059
+_NO_MESSAGE = 10037
+_WRONG_LAST_SEQUENCE = (10071, 10164)
+_UNAVAILABLE = 503
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    messages: int
+    first_seq: int
+    last_seq: int
+
+
+class StreamInfo(msgspec.Struct, frozen=True):
+    """`created` tells one stream from a later one of the same name."""
+
+    created: str
+    config: dict[str, Any]
+    state: StreamState
+
+
+class ConsumerInfo(msgspec.Struct, frozen=True):
+    name: str
+    num_pending: int
+
+
+class StoredMessage(msgspec.Struct, frozen=True):
+    subject: str
+    seq: int
+    data: bytes
+    headers: Mapping[str, str]
+
+
+class _Fault(msgspec.Struct, frozen=True):
+    code: int
+    err_code: int = 0
+    description: str = ""
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    error: _Fault | None = None
+
+
+class _Written(msgspec.Struct, frozen=True):
+    seq: int
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    subject: str
+    seq: int
+    data: str = ""
+    hdrs: str = ""
+
+
+class _Found(msgspec.Struct, frozen=True):
+    message: _Stored
+
+
+class StreamMissing(EngineRefused):
+    """The engine has no such stream."""
+
+
+class JetStream:
+    """Streams and consumers over the node's connection.
+
+    Every call may raise `EngineUnavailable` (no answer in time: what was asked may have been done),
+    or `EngineRefused` with what the server said.
+    """
+
+    def __init__(self, connection: EngineConnection) -> None:
+        self._connection = connection
+
+    async def until_up(self) -> None:
+        """Come back once the engine is up; without a deadline."""
+        await self._connection.until_up()
+
+    async def call(
+        self, subject: str, body: Mapping[str, Any] | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> bytes:
+        """The JSON answer to a request to `$JS.API.<subject>`."""
+        payload = b"" if body is None else msgspec.json.encode(body)
+        answer = await self._connection.request(f"$JS.API.{subject}", payload, timeout_s=timeout_s)
+        _raise_fault(answer)
+        return answer.data
+
+    async def stream(self, name: str) -> StreamInfo:
+        """Raises `StreamMissing` too."""
+        answer = await self.call(f"STREAM.INFO.{name}")
+        return msgspec.json.decode(answer, type=StreamInfo)
+
+    async def ensure_stream(self, name: str, config: Mapping[str, Any]) -> StreamInfo:
+        """The stream, made when it is missing; one that is there is taken as it is configured."""
+        try:
+            return await self.stream(name)
+        except StreamMissing:
+            pass
+        try:
+            answer = await self.call(f"STREAM.CREATE.{name}", {"name": name, **config})
+        except EngineRefused:
+            # Another node made it a moment ago, or it cannot be made: then this raises the same.
+            return await self.stream(name)
+        return msgspec.json.decode(answer, type=StreamInfo)
+
+    async def write(
+        self, subject: str, value: bytes, *, headers: Mapping[str, str] | None = None
+    ) -> int:
+        """The sequence of the message once it is on disk.
+
+        Raises `Conflict` when an expectation in the headers does not hold, `StreamMissing` when no
+        stream takes the subject.
+        """
+        try:
+            answer = await self._connection.request(
+                subject, value, headers=headers, timeout_s=TIMEOUT_S
+            )
+        except NobodyAnswers as error:
+            raise StreamMissing(f"No stream of the engine takes {subject}.") from error
+        _raise_fault(answer)
+        return msgspec.json.decode(answer.data, type=_Written).seq
+
+    async def last_message(self, stream: str, subject: str) -> StoredMessage | None:
+        """The newest message of a subject as the stream's leader has it; None without one."""
+        try:
+            answer = await self.call(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+        except _MessageMissing:
+            return None
+        found = msgspec.json.decode(answer, type=_Found).message
+        return StoredMessage(
+            found.subject,
+            found.seq,
+            base64.b64decode(found.data),
+            _headers(base64.b64decode(found.hdrs)),
+        )
+
+    async def create_consumer(self, stream: str, config: Mapping[str, Any]) -> ConsumerInfo:
+        body = {"stream_name": stream, "config": dict(config)}
+        answer = await self.call(f"CONSUMER.CREATE.{stream}", body)
+        return msgspec.json.decode(answer, type=ConsumerInfo)
+
+    async def delete_consumer(self, stream: str, name: str) -> None:
+        await self.call(f"CONSUMER.DELETE.{stream}.{name}", timeout_s=1.0)
+
+    @asynccontextmanager
+    async def inbox(self) -> AsyncIterator[Inbox]:
+        async with self._connection.inbox(TIMEOUT_S) as inbox:
+            yield inbox
+
+    async def send(self, subject: str, payload: bytes = b"") -> None:
+        """Send without waiting for an answer."""
+        await self._connection.publish(subject, payload, timeout_s=TIMEOUT_S)
+
+    async def ask(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
+        """The answer of a subject that is not below `$JS.API`, checked for a refusal."""
+        answer = await self._connection.request(subject, payload, timeout_s=timeout_s)
+        _raise_fault(answer)
+        return answer.data
+
+
+class _MessageMissing(EngineRefused):
+    """The stream has no such message."""
+
+
+def _raise_fault(answer: Message) -> None:
+    fault = msgspec.json.decode(answer.data, type=_Answer).error if answer.data else None
+    if fault is None:
+        return
+    if fault.err_code in _WRONG_LAST_SEQUENCE:
+        raise Conflict
+    if fault.err_code == _STREAM_MISSING:
+        raise StreamMissing
+    if fault.err_code == _NO_MESSAGE:
+        raise _MessageMissing
+    text = f"The engine says: {fault.description}."
+    raise EngineUnavailable(text) if fault.code == _UNAVAILABLE else EngineRefused(text)
+
+
+def _headers(block: bytes) -> dict[str, str]:
+    """The headers in a stored block (`NATS/1.0`, then `Name: value` lines)."""
+    lines = block.decode(errors="replace").split("\r\n")[1:]
+    pairs = (line.partition(":") for line in lines if ":" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs}
