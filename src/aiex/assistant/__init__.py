@@ -6,8 +6,10 @@ from aiex.assistant.chat import Chat
 from aiex.assistant.events import KeysChanged, LocalModelTurned, RequestFinished
 from aiex.assistant.exchange import Exchange, RequestScope
 from aiex.assistant.key_ring import KeyRing, KeyUnknown
-from aiex.assistant.keys import KeyCheck, KeyRecord
-from aiex.assistant.local_model import LocalModel
+from aiex.assistant.keys import KeyCheck, KeyRecord, instant
+from aiex.assistant.local_model import LocalModel, LocalModelState
+from aiex.assistant.local_model_claim import LocalAddress
+from aiex.assistant.local_model_probe import answers as local_model_answers
 from aiex.assistant.provider import Provider
 from aiex.assistant.providers import build_providers
 
@@ -21,7 +23,9 @@ __all__ = [
     "KeyRing",
     "KeyUnknown",
     "KeysChanged",
+    "LocalAddress",
     "LocalModel",
+    "LocalModelState",
     "LocalModelTurned",
     "Model",
     "Provider",
@@ -29,4 +33,6 @@ __all__ = [
     "RequestScope",
     "Target",
     "build_providers",
+    "instant",
+    "local_model_answers",
 ]

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from aiex.assistant.local_model import LocalAddress, LocalModel
+from aiex.assistant.local_model import LocalModel
+from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.provider import Answer, AnswerStream, Call
 from aiex.assistant.provider_openai import OpenAIProvider
 from aiex.errors import ProviderError
@@ -25,20 +26,23 @@ class LocalProvider:
         self._provider: OpenAIProvider | None = None
 
     async def answer(self, call: Call) -> Answer:
+        failed: LocalAddress | None = None
         for tries_left in reversed(range(TRIES_MAX)):
-            provider = await self._current()
+            address, provider = await self._current(failed)
             try:
                 return await provider.answer(call)
             except ProviderError:
                 # A whole answer has no first byte to have gone out: asking again is safe.
-                if not tries_left or await self._is_same_child():
+                if not tries_left or await self._model.is_alive(address):
                     raise
+                failed = address
         raise AssertionError("the last try returns or raises")
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[AnswerStream | Answer]:
+        failed: LocalAddress | None = None
         for tries_left in reversed(range(TRIES_MAX)):
-            provider = await self._current()
+            address, provider = await self._current(failed)
             is_begun = False
             try:
                 async with provider.stream(call) as answer:
@@ -48,17 +52,16 @@ class LocalProvider:
                     yield answer
                     return
             except ProviderError:
-                if is_begun or not tries_left or await self._is_same_child():
+                if is_begun or not tries_left or await self._model.is_alive(address):
                     raise
+                failed = address
 
-    async def _current(self) -> OpenAIProvider:
-        address = await self._model.address(START_TIMEOUT_S)
+    async def _current(self, failed: LocalAddress | None) -> tuple[LocalAddress, OpenAIProvider]:
+        """The child to ask now, and not the one that just failed."""
+        address = await self._model.address(START_TIMEOUT_S, other_than=failed)
         if self._provider is None or address != self._address:
             self._address, self._provider = address, self._provider_at(address)
-        return self._provider
-
-    async def _is_same_child(self) -> bool:
-        return await self._model.address(START_TIMEOUT_S) == self._address
+        return address, self._provider
 
 
 async def _begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

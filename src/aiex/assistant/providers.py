@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from aiex.assistant.local_model import LocalAddress, LocalModel
+from aiex.assistant.local_model import LocalModel
+from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.provider import Provider
 from aiex.assistant.provider_local import LocalProvider
 from aiex.assistant.provider_mock import MockProvider

@@ -88,8 +88,6 @@ def server_config(address: EngineAddress, store: Path, server_name: str) -> str:
             "ping_interval: 1s",
             "ping_max: 2",
             "write_deadline: 5s",
-            "lame_duck_duration: 1s",
-            "lame_duck_grace_period: 0s",
             "authorization {",
             f"  user: {json.dumps(address.user)}",
             f"  password: {json.dumps(address.password)}",

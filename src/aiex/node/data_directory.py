@@ -110,6 +110,13 @@ def data_path(setting: str, node_name: str, environment_data_home: str) -> Path:
     return home / "aiex" / node_name
 
 
+def runtime_path(environment_runtime_dir: str) -> Path:
+    """Where this user's nodes on this machine meet; gone after a reboot."""
+    if environment_runtime_dir:
+        return Path(environment_runtime_dir) / "aiex"
+    return Path("/tmp") / f"aiex-{os.getuid()}"  # noqa: S108 - its owner is checked before use
+
+
 def _home() -> Path:
     try:
         return Path.home()

@@ -1,24 +1,23 @@
 """The composition root: every part of a node, built once, top to bottom.
 
-    node (rest for one)
-    ├── telemetry              log writer, loop lag
-    ├── engine (rest for one)  never gives up: what needs no state is answered meanwhile
-    │   ├── engine.server      nats-server, a child process (embedded only)
-    │   ├── engine.connection
-    │   └── assistant.keys     follows the keys in the engine
-    ├── assistant              never gives up either
-    │   └── assistant.local_model
-    └── http
-        ├── http.admin
-        └── http.api           stops first: its stop is the drain
+The services it makes run in the tree that `aiex.node.services` draws.
 """
 
 import socket
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from random import Random
 
-from aiex.assistant import Api, Catalogue, Chat, KeyRing, LocalModel, build_providers
+from aiex.assistant import (
+    Api,
+    Catalogue,
+    Chat,
+    KeyRing,
+    LocalModel,
+    build_providers,
+    local_model_answers,
+)
 from aiex.clock import SystemClock
 from aiex.engine import Engine
 from aiex.events import EventBus
@@ -29,19 +28,13 @@ from aiex.node.life import Life
 from aiex.node.listener import Listener
 from aiex.node.node_report import NodeReport
 from aiex.node.parts import Parts
-from aiex.node.supervision import Child, Intensity, Strategy
+from aiex.node.services import supervised
 from aiex.node.supervisor import Supervisor
 from aiex.settings import Settings, is_loopback
-from aiex.telemetry import Telemetry
+from aiex.telemetry import LoopLag, Telemetry
 
-# A node restarts a part of itself only so often: three failures of a listener in a minute are a
-# bug, and the process above (systemd, Kubernetes) is the better one to start afresh.
-HTTP_INTENSITY = Intensity(restarts_max=3, within_s=60.0)
-TIRELESS = Intensity(restarts_max=None, within_s=60.0)
-# What a listener needs beyond its drain to cut off the rest and unwind.
-CUT_OFF_S = 5.0
-# Child processes have a grace of their own to end in; the supervisor waits a little longer.
-STOP_S = 15.0
+# What an operator asks is answered in milliseconds; nothing there is worth waiting longer for.
+ADMIN_DRAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +50,18 @@ class Node:
     admin_listener: Listener
 
 
-def build_node(settings: Settings, directory: DataDirectory, telemetry: Telemetry) -> Node:
+def node_name(settings: Settings) -> str:
+    """The node's name: as set, else the host's."""
+    return settings.node.name or socket.gethostname()
+
+
+def build_node(
+    settings: Settings, directory: DataDirectory, telemetry: Telemetry, *, runtime_dir: Path
+) -> Node:
     """All parts of a node, wired. Does no I/O beyond reading the data directory."""
     clock, random, bus = SystemClock(), Random(), EventBus()  # noqa: S311 - jitter, not secrets
     telemetry.watch(bus)
-    name = settings.node.name or socket.gethostname()
-    life = Life(name=name, version=version("aiex"), clock=clock)
+    life = Life(name=node_name(settings), version=version("aiex"), clock=clock)
 
     engine = Engine(settings.engine, directory.path, clock=clock, emit=bus.emit)
     keys = KeyRing(
@@ -75,9 +74,11 @@ def build_node(settings: Settings, directory: DataDirectory, telemetry: Telemetr
     keys.load()
 
     catalogue = Catalogue(settings)
-    local_model = (
-        LocalModel(settings.local, clock=clock, emit=bus.emit) if catalogue.has_local else None
-    )
+    local_model = None
+    if catalogue.has_local:
+        local_model = LocalModel(
+            settings.local, runtime_dir, answers=local_model_answers, clock=clock, emit=bus.emit
+        )
     providers = build_providers(catalogue.providers, local_model=local_model, clock=clock)
     api = Api(
         Chat(catalogue, providers, random=random),
@@ -89,29 +90,31 @@ def build_node(settings: Settings, directory: DataDirectory, telemetry: Telemetr
         random=random,
         emit=bus.emit,
     )
+    telemetry.gauge("aiex_requests_in_flight", lambda: api.in_flight_count)
+    loop_lag = LoopLag(clock)
+    telemetry.gauge("aiex_loop_lag_seconds", loop_lag.worst_s)
 
-    parts = Parts(
-        settings,
-        life,
-        directory.path,
-        engine,
-        keys,
-        catalogue,
-        local_model,
-        api,
-        telemetry,
-        lambda: root.state(),
+    report = NodeReport(
+        Parts(
+            settings,
+            life,
+            directory.path,
+            engine,
+            keys,
+            catalogue,
+            local_model,
+            api,
+            telemetry,
+            lambda: root.state(),
+        )
     )
-    report = NodeReport(parts)
-    telemetry.gauge_in_flight(lambda: api.in_flight_count)
+    token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
     admin = Admin(
         report,
         keys,
         metrics=telemetry.metrics,
         version=life.version,
-        token=settings.admin.token.reveal()
-        if settings.admin.token
-        else directory.admin_token(),
+        token=token,
         is_metrics_open=settings.admin.metrics_open or is_loopback(settings.admin.host),
     )
     admin_listener = Listener(
@@ -120,7 +123,7 @@ def build_node(settings: Settings, directory: DataDirectory, telemetry: Telemetr
         interface="asgi",
         host=settings.admin.host,
         port=settings.admin.port,
-        drain_s=1.0,
+        drain_s=ADMIN_DRAIN_S,
     )
     api_listener = Listener(
         "http.api",
@@ -132,43 +135,12 @@ def build_node(settings: Settings, directory: DataDirectory, telemetry: Telemetr
         cut_off=api.cut_off,
         check=lambda: check_credentials(settings.api, active_key_count=keys.active_count),
     )
-
-    def supervisor(
-        name: str,
-        services: list[Child],
-        strategy: Strategy = Strategy.ONE_FOR_ONE,
-        intensity: Intensity = TIRELESS,
-    ) -> Child:
-        service = Supervisor(
-            name,
-            services,
-            strategy=strategy,
-            intensity=intensity,
-            clock=clock,
-            random=random,
-            emit=bus.emit,
-        )
-        return Child(service, stop_timeout_s=sum(one.stop_timeout_s for one in services))
-
-    engine_services = [
-        Child(service, start_timeout_s=settings.engine.start_timeout_s, stop_timeout_s=STOP_S)
-        for service in engine.services()
-    ]
-    model_services = [] if local_model is None else [Child(local_model, stop_timeout_s=STOP_S)]
-    drain_s = settings.node.drain_deadline_s + CUT_OFF_S
-    root = Supervisor(
-        "node",
-        [
-            supervisor("telemetry", [Child(service) for service in telemetry.services()]),
-            supervisor("engine", [*engine_services, Child(keys)], Strategy.REST_FOR_ONE),
-            supervisor("assistant", model_services),
-            supervisor(
-                "http",
-                [Child(admin_listener), Child(api_listener, stop_timeout_s=drain_s)],
-                intensity=HTTP_INTENSITY,
-            ),
-        ],
-        strategy=Strategy.REST_FOR_ONE,
+    root = supervised(
+        settings,
+        telemetry=[loop_lag],
+        engine=[*engine.services(), keys],
+        assistant=[local_model] if local_model else [],
+        http=[admin_listener, api_listener],
         clock=clock,
         random=random,
         emit=bus.emit,

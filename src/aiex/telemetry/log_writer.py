@@ -8,6 +8,7 @@ import logging
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
@@ -17,12 +18,41 @@ LINES_MAX = 50_000
 WRITE_EVERY_S = 0.05
 STACK_CHARS_MAX = 8_000
 
+type LineEncoder = Callable[[Any], bytes]
+
+_json = msgspec.json.Encoder()
+# What stands at the front of a line for people, and so not again among its facts.
+_LEADING = ("ts", "level", "message", "event", "logger", "node")
+
+
+def json_line(line: Any) -> bytes:
+    """One JSON object and a newline."""
+    return _json.encode(line) + b"\n"
+
+
+def text_line(line: Any) -> bytes:
+    """`12:30:01 info  message  fact=value …` for a terminal; empty facts are left out."""
+    facts = msgspec.to_builtins(line)
+    lead = str(facts.get("message") or facts.get("event", ""))
+    rest = " ".join(
+        f"{name}={value}" for name, value in facts.items() if value and name not in _LEADING
+    )
+    clock_time = str(facts.get("ts", ""))[11:19]
+    return f"{clock_time} {facts.get('level', ''):<7} {lead}  {rest}".rstrip().encode() + b"\n"
+
+
+def log_encoder(format_name: str, *, is_terminal: bool) -> LineEncoder:
+    """The encoder of setting `log.format`: `auto` is text for a terminal."""
+    is_text = format_name == "text" or (format_name == "auto" and is_terminal)
+    return text_line if is_text else json_line
+
 
 class LogWriter:
     """Takes lines from any thread; `close` writes what is left."""
 
-    def __init__(self, output: BinaryIO) -> None:
+    def __init__(self, output: BinaryIO, encode: LineEncoder = json_line) -> None:
         self._output = output
+        self._encode = encode
         self._lines: deque[Any] = deque(maxlen=LINES_MAX)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
@@ -41,13 +71,13 @@ class LogWriter:
     def close(self) -> None:
         """Write what is queued and end; waits two seconds at most."""
         self._closing.set()
-        self._thread.join(timeout=2)
+        if self._thread.is_alive():
+            self._thread.join(timeout=2)
 
     def _run(self) -> None:
-        encoder = msgspec.json.Encoder()
         while True:
             is_last = self._closing.wait(WRITE_EVERY_S)
-            batch = b"".join(encoder.encode(line) + b"\n" for line in self._taken())
+            batch = b"".join(map(self._encode, self._taken()))
             if batch:
                 self._write(batch)
             if is_last:

@@ -1,0 +1,44 @@
+"""The process around a node: data directory held, log written, loop run, all let go again."""
+
+import gc
+from pathlib import Path
+
+import uvloop
+
+from aiex.node.data_directory import DataDirectory
+from aiex.node.lifecycle import StopSignals, live
+from aiex.node.node import Node, build_node, node_name
+from aiex.settings import Settings
+from aiex.telemetry import LogWriter, Telemetry, log_encoder, log_to, standard_output
+
+
+def run_node(settings: Settings, *, data_dir: Path, runtime_dir: Path, version: str) -> None:
+    """Run one node until a signal stops it and it has drained.
+
+    Raises `StartError` when it cannot start, another `AiexError` when it cannot go on; each says
+    what to do in one sentence.
+    """
+    directory = DataDirectory(data_dir)
+    directory.open()
+    name = node_name(settings)
+    output = standard_output()
+    writer = LogWriter(output, log_encoder(settings.log.format, is_terminal=output.isatty()))
+    try:
+        telemetry = Telemetry(
+            writer, node=name, version=version, has_access_log=settings.log.access
+        )
+        node = build_node(settings, directory, telemetry, runtime_dir=runtime_dir)
+        writer.start()
+        log_to(writer, level=settings.log.level, node=name)
+        uvloop.run(_main(node))
+    finally:
+        writer.close()
+        directory.close()
+
+
+async def _main(node: Node) -> None:
+    # What importing made lives as long as the process; nothing of it is worth looking at again.
+    gc.freeze()
+    signals = StopSignals()
+    with signals.listening():
+        await live(node, signals)

@@ -1,0 +1,103 @@
+"""A node's supervision tree: who is looked after with whom, and how often is too often.
+
+    node (rest for one)
+    ├── telemetry
+    │   └── telemetry.loop_lag
+    ├── engine (rest for one)  never gives up: what needs no state is answered meanwhile
+    │   ├── engine.server      nats-server, a child process (embedded only)
+    │   ├── engine.connection
+    │   └── assistant.keys     follows the keys in the engine
+    ├── assistant              never gives up either
+    │   └── assistant.local_model
+    └── http
+        ├── http.admin
+        └── http.api           stops first: its stop is the drain
+"""
+
+from collections.abc import Sequence
+from random import Random
+
+from aiex.clock import Clock
+from aiex.events import Emit
+from aiex.node.supervision import Child, Intensity, Strategy
+from aiex.node.supervisor import Supervisor
+from aiex.service import Service
+from aiex.settings import Settings
+
+# A node restarts a part of itself only so often: three failures of a listener in a minute are a
+# bug, and the process above (systemd, Kubernetes) is the better one to start afresh.
+HTTP_INTENSITY = Intensity(restarts_max=3, within_s=60.0)
+TIRELESS = Intensity(restarts_max=None, within_s=60.0)
+# What a listener needs beyond its drain to cut off the rest and unwind.
+CUT_OFF_S = 5.0
+# Child processes have a grace of their own to end in; the supervisor waits a little longer.
+STOP_S = 15.0
+
+
+def supervised(
+    settings: Settings,
+    *,
+    telemetry: Sequence[Service],
+    engine: Sequence[Service],
+    assistant: Sequence[Service],
+    http: Sequence[Service],
+    clock: Clock,
+    random: Random,
+    emit: Emit,
+) -> Supervisor:
+    """The tree drawn above, each argument one branch of it in start order."""
+
+    def branch(
+        name: str,
+        services: Sequence[Service],
+        *,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        intensity: Intensity = TIRELESS,
+        start_timeout_s: float,
+        stop_timeout_s: float,
+    ) -> Child:
+        children = [
+            Child(one, start_timeout_s=start_timeout_s, stop_timeout_s=stop_timeout_s)
+            for one in services
+        ]
+        supervisor = Supervisor(
+            name,
+            children,
+            strategy=strategy,
+            intensity=intensity,
+            clock=clock,
+            random=random,
+            emit=emit,
+        )
+        return Child(
+            supervisor,
+            start_timeout_s=sum(one.start_timeout_s for one in children) + 1,
+            stop_timeout_s=sum(one.stop_timeout_s for one in children) + 1,
+        )
+
+    branches = [
+        branch("telemetry", telemetry, start_timeout_s=5, stop_timeout_s=2),
+        branch(
+            "engine",
+            engine,
+            strategy=Strategy.REST_FOR_ONE,
+            start_timeout_s=settings.engine.start_timeout_s,
+            stop_timeout_s=STOP_S,
+        ),
+        branch("assistant", assistant, start_timeout_s=5, stop_timeout_s=STOP_S),
+        branch(
+            "http",
+            http,
+            intensity=HTTP_INTENSITY,
+            start_timeout_s=10,
+            stop_timeout_s=settings.node.drain_deadline_s + CUT_OFF_S,
+        ),
+    ]
+    return Supervisor(
+        "node",
+        branches,
+        strategy=Strategy.REST_FOR_ONE,
+        clock=clock,
+        random=random,
+        emit=emit,
+    )
