@@ -91,7 +91,7 @@ def ask(api_url: str) -> str:
         model = json.load(response)["data"][0]["id"]
     question = {
         "model": model,
-        "messages": [{"role": "user", "content": "What is the capital of France?"}],
+        "messages": [{"role": "user", "content": "What is the opposite of hot?"}],
         "max_tokens": 24,
         "temperature": 0,
     }
@@ -102,7 +102,7 @@ def ask(api_url: str) -> str:
     )
     with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S) as response:
         answer = str(json.load(response)["choices"][0]["message"]["content"])
-    if "Paris" not in answer:
+    if "cold" not in answer:
         raise ValueError(f"a wrong answer: {answer!r}")
     return answer
 

@@ -16,6 +16,7 @@ from aiex.settings.settings import (
     Settings,
     TargetSettings,
 )
+from aiex.settings.shown import ShownSetting, shown_settings
 
 __all__ = [
     "AdminSettings",
@@ -30,8 +31,10 @@ __all__ = [
     "ProviderSettings",
     "Secret",
     "Settings",
+    "ShownSetting",
     "TargetSettings",
     "default_file",
     "is_loopback",
     "load",
+    "shown_settings",
 ]
