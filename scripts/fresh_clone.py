@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -66,7 +67,10 @@ def try_clone(scratch: Path) -> int:
         return 0
     except (OSError, LookupError, ValueError) as failure:
         print(f"`make up` gave no answer in a fresh clone: {failure}. It printed:", file=sys.stderr)
-        print(output.read_text(errors="replace"), file=sys.stderr)
+        for text in [output, *home.rglob("node.log")]:
+            print(text.read_text(errors="replace"), file=sys.stderr)
+        if isinstance(failure, urllib.error.HTTPError):
+            print(failure.read().decode(errors="replace"), file=sys.stderr)
         return 1
     finally:
         stop(up)

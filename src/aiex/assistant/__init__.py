@@ -1,4 +1,4 @@
-"""The assistant: models, who answers for them, who may ask, and the API that brings them together."""
+"""The assistant: models, who answers for them, who may ask, and the API over all of it."""
 
 from aiex.assistant.api import Api
 from aiex.assistant.catalogue import Catalogue, Model, Target

@@ -58,9 +58,7 @@ class Chat:
         if answer is not None:
             _send(trail, answer, exchange)
 
-    async def _whole(
-        self, trail: Trail, request: ChatRequest, targets: Iterator[Target]
-    ) -> Answer:
+    async def _whole(self, trail: Trail, request: ChatRequest, targets: Iterator[Target]) -> Answer:
         """The first good answer, else the last bad one; raises `Refusal` when there is none."""
         outcome: Answer | ProviderError | None = None
         for target in targets:

@@ -66,7 +66,7 @@ def decode_chat_request(raw: bytes) -> ChatRequest:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"The body is not valid JSON: {error}."
         raise Refusal(400, "invalid_json", message) from error
-    if memoryview(head.messages)[:1] != b"[":
+    if bytes(memoryview(head.messages)[:1]) != b"[":
         raise Refusal(400, "invalid_type", "'messages' must be a list.", param="messages")
     options = head.stream_options
     return ChatRequest(

@@ -1,6 +1,7 @@
 """The seam between an HTTP server and what answers: one request, one answer.
 
-The shapes are RSGI's (https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md), so
+The shapes are RSGI's
+(https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md), so
 that the fastest server measured needs no adapter between itself and the handler; another server
 would bring one. `aiex.testing.MemoryExchange` is the fake.
 """

@@ -1,6 +1,6 @@
 """API keys: who may ask. Kept hashed in the engine, followed by every node, checked in memory.
 
-A key is `sk-aiex-<id>-<secret>`: 12 hex digits that name it in lists and logs, then 256 random bits.
+A key is `sk-aiex-<id>-<secret>`: 12 hex digits that name it in lists and logs, 256 random bits.
 Only the SHA-256 of the whole is kept. A slow password hash would protect nothing here: with 256
 random bits there is nothing to guess (NIST SP 800-63B, section 5.1.1.2, asks for slow hashes where
 people choose the secret).

@@ -13,7 +13,7 @@ import secrets
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
@@ -162,9 +162,8 @@ class LocalModel:
         self._child = child
         ended = asyncio.create_task(child.wait(), name="assistant.local_model.child")
         try:
-            await asyncio.wait(
-                {ended, base_url}, timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
-            )
+            first: set[asyncio.Future[Any]] = {ended, base_url}
+            await asyncio.wait(first, timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
             if not base_url.done():
                 raise LocalModelDown(_end_of(child, ended, "did not start"))
             address = LocalAddress(base_url.result(), key, child.pid)

@@ -1,7 +1,7 @@
-"""Which node of this machine runs the model's child: whoever holds the lock; the others read where it is.
+"""Which node of this machine runs the model's child: the one that holds the lock.
 
     <runtime directory>/local-model-<what>.lock     held by the node that runs the child
-    <runtime directory>/local-model-<what>.json     where that child answers, and its key
+    <runtime directory>/local-model-<what>.json     where that child answers; the others read it
 
 The kernel lets go of the lock when its holder dies, so a crashed node leaves nothing to clean up.
 """

@@ -1,4 +1,4 @@
-"""Does a model's child answer? One small request to its health path; a frozen child never replies."""
+"""Does a model's child answer? One small request to its health path tells."""
 
 import asyncio
 from urllib.parse import urlsplit

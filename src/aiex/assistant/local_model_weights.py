@@ -1,4 +1,4 @@
-"""Where the local model's weights are, and whether it can run at all; nothing is imported for it."""
+"""Where the local model's weights are, and whether it can run at all."""
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -9,7 +9,7 @@ import msgspec
 from aiex.settings import ProviderSettings
 
 _CREATED = 1_700_000_000
-_WORDS = "the quick brown fox jumps over the lazy dog".split()
+_WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog"]
 
 
 class MockFault(Enum):
@@ -79,10 +79,17 @@ class MockModel:
         message: dict[str, object] = {"role": "assistant", "content": self._text(request)}
         reason = "stop"
         if call := _tool_call(request):
-            message, reason = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
+            message, reason = (
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                "tool_calls",
+            )
         choice = {"index": 0, "message": message, "finish_reason": reason}
         return json.dumps(
-            {**_head(request, "chat.completion"), "choices": [choice], "usage": self._usage(request)}
+            {
+                **_head(request, "chat.completion"),
+                "choices": [choice],
+                "usage": self._usage(request),
+            }
         ).encode()
 
     def frames(self, request: MockRequest) -> list[bytes]:

@@ -9,8 +9,9 @@ from aiex.assistant.provider import Answer, AnswerStream, Call
 from aiex.assistant.provider_openai import OpenAIProvider
 from aiex.errors import ProviderError
 
-# A child that was just killed is back in about a second; one that cannot start says so at once.
-START_TIMEOUT_S = 20.0
+# A child that was killed is back in a second; the first start may have to read a cold disc. One
+# that is not installed says so at once.
+START_TIMEOUT_S = 60.0
 TRIES_MAX = 3
 
 

@@ -11,8 +11,14 @@ from aiex.errors import ProviderError
 from aiex.settings import ProviderSettings
 
 _JSON = "application/json"
-_ERROR = b'{"error":{"message":"The mock failed on purpose.","type":"server_error","param":null,"code":"mock_error"}}'
-_LIMIT = b'{"error":{"message":"The mock limits on purpose.","type":"rate_limit_error","param":null,"code":"mock_rate_limit"}}'
+_ERROR = (
+    b'{"error":{"message":"The mock failed on purpose.",'
+    b'"type":"server_error","param":null,"code":"mock_error"}}'
+)
+_LIMIT = (
+    b'{"error":{"message":"The mock limits on purpose.",'
+    b'"type":"rate_limit_error","param":null,"code":"mock_rate_limit"}}'
+)
 
 
 class MockProvider:
@@ -42,9 +48,7 @@ class MockProvider:
         if failed is not None:
             yield failed
             return
-        frames = self._model.frames(
-            decode_mock_request(call.request.body_for(call.target_model))
-        )
+        frames = self._model.frames(decode_mock_request(call.request.body_for(call.target_model)))
         if fault is MockFault.CUT:
             frames = frames[: len(frames) // 2]
         yield AnswerStream(self._paced(frames, is_cut=fault is MockFault.CUT))

@@ -42,9 +42,7 @@ class Refusal(RequestRefused):
 
     def body(self) -> bytes:
         """The error as a JSON document."""
-        return msgspec.json.encode(
-            _ErrorBody(_Error(str(self), self.kind, self.param, self.code))
-        )
+        return msgspec.json.encode(_ErrorBody(_Error(str(self), self.kind, self.param, self.code)))
 
     def frame(self) -> bytes:
         """The error as a server-sent event, for a stream that has begun."""
@@ -93,9 +91,7 @@ def model_unknown(model: str, near: str) -> Refusal:
 
 
 def body_too_large(bytes_max: int) -> Refusal:
-    return Refusal(
-        413, "body_too_large", f"The request's body is larger than {bytes_max:,} bytes."
-    )
+    return Refusal(413, "body_too_large", f"The request's body is larger than {bytes_max:,} bytes.")
 
 
 def overloaded() -> Refusal:

@@ -82,7 +82,7 @@ def _whole_prompt(prompt: str) -> str:
     """The prompt with what was piped in below it; empty when there is neither."""
     if sys.stdin is None or sys.stdin.isatty():
         return prompt
-    piped = read_piped(click.get_binary_stream("stdin")).strip()
+    piped = read_piped(sys.stdin.buffer).strip()
     whole = "\n\n".join(part for part in (prompt, piped) if part)
     if not whole:
         raise click.UsageError("Nothing was piped in and there is no PROMPT.")

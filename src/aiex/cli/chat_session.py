@@ -98,7 +98,7 @@ class ChatSession:
         return msgspec.json.format(document, indent=2) + b"\n"
 
     def load(self, document: bytes) -> None:
-        """Go on with a saved conversation; raises `msgspec.DecodeError` and changes nothing then."""
+        """Go on with a saved conversation; raises `msgspec.DecodeError` with nothing changed."""
         saved = msgspec.json.decode(document, type=Saved)
         self.model, self.system = saved.model, saved.system
         self.turns = saved.turns[-TURNS_MAX:]

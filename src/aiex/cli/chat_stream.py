@@ -1,8 +1,8 @@
 """The API as a chat client sees it: models, and an answer piece by piece as it is made."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -116,7 +116,7 @@ class ChatApi:
         self._key = key
         self._client: Client | None = None
 
-    async def __aenter__(self) -> "ChatApi":
+    async def __aenter__(self) -> Self:
         builder = (
             ClientBuilder()
             .user_agent("aiex")
@@ -149,7 +149,7 @@ class ChatApi:
                 f"What answers at {self.url} is not an OpenAI-compatible API."
             ) from error
 
-    async def pieces(self, body: dict[str, Any]) -> AsyncIterator[Piece]:
+    async def pieces(self, body: dict[str, Any]) -> AsyncGenerator[Piece]:
         """The answer to a streaming request as it comes; raises `ChatFailed`.
 
         Close it (`contextlib.aclosing`) to give up: the server then stops working on it.

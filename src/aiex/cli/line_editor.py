@@ -1,4 +1,4 @@
-"""The line editor of `aiex chat`: history across sessions, several lines, Tab for slash commands."""
+"""The line editor of `aiex chat`: history across sessions, several lines, Tab."""
 
 import os
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def open_history(file: Path) -> History:
 
 
 def newest_entries(content: bytes, bytes_max: int) -> bytes:
-    """The last whole entries of a history file that fit; each begins with an empty line and `# `."""
+    """The last whole entries of a history file that fit; an empty line and `# ` begin each."""
     start = content.find(b"\n# ", max(0, len(content) - bytes_max))
     return content[start:] if start >= 0 else b""
 

@@ -1,5 +1,6 @@
 """`aiex status`: how a running node is, once or again and again."""
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -53,7 +54,7 @@ def watch_node(
     read: Callable[[], bytes], lines: Lines, output: Output, *, pause: Callable[[float], None]
 ) -> None:
     """Show what `read` gives until Ctrl-C; a node that does not answer is shown as that."""
-    is_screen = output == "text" and click.get_text_stream("stdout").isatty()
+    is_screen = output == "text" and sys.stdout.isatty()
     try:
         if is_screen:
             click.echo(_CLEAR, nl=False)

@@ -1,4 +1,4 @@
-"""`aiex up`: Aiex on this machine, for people. Starts it, shows that it answers, stays until Ctrl-C."""
+"""`aiex up`: Aiex on this machine, for people: started, shown to answer, stopped by Ctrl-C."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -72,7 +73,9 @@ async def _up(given: GivenSettings) -> None:
         finally:
             if not node.ended.done():
                 click.echo("\nStopping …", nl=False)
-            await node.stop(settings.node.propagation_delay_s + settings.node.drain_deadline_s + STOP_MARGIN_S)
+            await node.stop(
+                settings.node.propagation_delay_s + settings.node.drain_deadline_s + STOP_MARGIN_S
+            )
             click.echo(" stopped.")
 
 
@@ -123,9 +126,7 @@ async def _ask(api_url: str, key: str, model: str) -> None:
     click.echo(f"{sentence}  ({answer.duration_s:.1f} s)")
 
 
-def _show_places(
-    running: RunningNode, node: NodeChild, model: str, *, needs_key: bool
-) -> None:
+def _show_places(running: RunningNode, node: NodeChild, model: str, *, needs_key: bool) -> None:
     blocks = [
         places(running.api_url, running.admin_url, str(node.log_file)),
         ["Try it:", *curl_snippet(running.api_url, model, needs_key=needs_key)],
@@ -138,7 +139,7 @@ def _show_places(
 
 async def _live_line(admin: AdminClient, node: NodeChild) -> None:
     """One line repainted every second on a terminal; raises `AiexError` when the node ends."""
-    is_terminal = click.get_text_stream("stdout").isatty()
+    is_terminal = sys.stdout.isatty()
     while not node.ended.done():
         if is_terminal:
             try:

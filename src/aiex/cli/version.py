@@ -1,7 +1,8 @@
 """`aiex version`: what is installed here, for comparing two machines."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version as version_of
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 
 import click
 import msgspec

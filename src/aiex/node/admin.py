@@ -171,9 +171,7 @@ class _TokenCheck:
 
 
 def _key_view(record: KeyRecord) -> KeyView:
-    return KeyView(
-        record.id, record.name, record.created_at, record.created_by, record.revoked_at
-    )
+    return KeyView(record.id, record.name, record.created_at, record.created_by, record.revoked_at)
 
 
 def _health(checks: list[Check]) -> Response:

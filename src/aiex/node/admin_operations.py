@@ -49,9 +49,7 @@ OPERATIONS = (
         needs_token=False,
     ),
     Operation("status", "GET", "/admin/v1/status", "The node at a glance.", StatusView),
-    Operation(
-        "supervision", "GET", "/admin/v1/supervision", "The tree of services.", ServiceView
-    ),
+    Operation("supervision", "GET", "/admin/v1/supervision", "The tree of services.", ServiceView),
     Operation("models", "GET", "/admin/v1/models", "Models and where they go.", ModelListView),
     Operation("list_keys", "GET", "/admin/v1/keys", "All API keys.", KeyListView),
     Operation(

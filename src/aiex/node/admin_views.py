@@ -116,7 +116,7 @@ class ModelListView(msgspec.Struct, frozen=True):
 
 
 class ServiceView(msgspec.Struct, frozen=True):
-    """A service or supervisor; `state`: starting, running, backing off, stopping, stopped, failed."""
+    """`state`: starting, running, backing off, stopping, stopped, failed."""
 
     name: str
     kind: str

@@ -98,7 +98,8 @@ class DataDirectory:
         if free_bytes < FREE_BYTES_MIN:
             raise DataDirectoryError(
                 f"The disc of {self.path} is full: {free_bytes // 1024:,} KiB free, "
-                f"{FREE_BYTES_MIN // 1024:,} KiB needed. Free some, or choose another with --data-dir."
+                f"{FREE_BYTES_MIN // 1024:,} KiB needed. Free some, or choose another with "
+                "--data-dir."
             )
 
 

@@ -91,7 +91,7 @@ class Listener:
         )
 
     async def _drain(self, server: Server, serving: "asyncio.Task[None]") -> None:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         _, left = await asyncio.wait([serving], timeout=self._drain_s)
         if left and (count := self._cut_off()):
             _log.warning("%s: cut off %d requests after %.0f s", self.name, count, self._drain_s)

@@ -1,17 +1,17 @@
 """A node's supervision tree: who is looked after with whom, and how often is too often.
 
-    node (rest for one)
-    ├── telemetry
-    │   └── telemetry.loop_lag
-    ├── engine (rest for one)  never gives up: what needs no state is answered meanwhile
-    │   ├── engine.server      nats-server, a child process (embedded only)
-    │   ├── engine.connection
-    │   └── assistant.keys     follows the keys in the engine
-    ├── assistant              never gives up either
-    │   └── assistant.local_model
-    └── http
-        ├── http.admin
-        └── http.api           stops first: its stop is the drain
+node (rest for one)
+├── telemetry
+│   └── telemetry.loop_lag
+├── engine (rest for one)  never gives up: what needs no state is answered meanwhile
+│   ├── engine.server      nats-server, a child process (embedded only)
+│   ├── engine.connection
+│   └── assistant.keys     follows the keys in the engine
+├── assistant              never gives up either
+│   └── assistant.local_model
+└── http
+    ├── http.admin
+    └── http.api           stops first: its stop is the drain
 """
 
 from collections.abc import Sequence

@@ -60,7 +60,7 @@ class Family[C: (Count, Durations)]:
         self, name: str, kind: str, text: str, labels: tuple[str, ...], cell: Callable[[], C]
     ) -> None:
         self.name, self._kind, self._text, self._labels = name, kind, text, labels
-        self._new = cell
+        self._new: Callable[[], C] = cell
         self._cells: dict[tuple[str, ...], C] = {}
 
     def cell(self, *values: str) -> C:
