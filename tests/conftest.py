@@ -4,7 +4,9 @@ import asyncio
 import inspect
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Generator
+import subprocess
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +68,28 @@ def need() -> Need:
         return found
 
     return path_of
+
+
+@pytest.fixture
+def small_disc(tmp_path: Path, need: Need) -> Iterator[Callable[[int], Path]]:
+    """`small_disc(size_bytes)` is a directory on a file system of that size; needs root."""
+    mount, umount = need("mount", "mount"), need("umount", "mount")
+    mounted: list[Path] = []
+
+    def disc(size_bytes: int) -> Path:
+        directory = tmp_path / f"disc-{len(mounted)}"
+        directory.mkdir()
+        command = [mount, "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(directory)]
+        if (
+            done := subprocess.run(command, capture_output=True, text=True, check=False)
+        ).returncode:
+            pytest.skip(f"a small file system needs root: {done.stderr.strip()}")
+        mounted.append(directory)
+        return directory
+
+    yield disc
+    for directory in mounted:
+        subprocess.run([umount, "--lazy", str(directory)], check=True)
 
 
 @pytest.hookimpl(wrapper=True)

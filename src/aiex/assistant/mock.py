@@ -34,7 +34,7 @@ class MockRequest(msgspec.Struct, frozen=True):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     tools: list[dict[str, msgspec.Raw]] | None = None
-    tool_choice: msgspec.Raw | None = None
+    tool_choice: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _REQUEST = msgspec.json.Decoder(MockRequest)
@@ -140,9 +140,7 @@ def _text_of(message: _Message) -> str:
 
 def _tool_call(request: MockRequest) -> dict[str, object] | None:
     """A call of the first tool, when the client says one must be called."""
-    if not request.tools or request.tool_choice is None:
-        return None
-    if bytes(request.tool_choice) != b'"required"':
+    if not request.tools or bytes(request.tool_choice) != b'"required"':
         return None
     name = json.loads(bytes(request.tools[0].get("function", b'{"name":"tool"}')))["name"]
     return {

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiex.assistant.mock import MockFault, MockModel, decode_mock_request
+import msgspec
+
+from aiex.assistant.mock import MockFault, MockModel, MockRequest, decode_mock_request
 from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderTimeout
 from aiex.clock import Clock
 from aiex.errors import ProviderError
@@ -38,7 +40,9 @@ class MockProvider:
             return failed
         if fault is MockFault.CUT:
             raise ProviderError("The mock cut the answer on purpose.")
-        request = decode_mock_request(call.request.body_for(call.target_model))
+        request = _decoded(call)
+        if isinstance(request, Answer):
+            return request
         return Answer(200, _JSON, self._model.answer(request))
 
     @asynccontextmanager
@@ -48,7 +52,11 @@ class MockProvider:
         if failed is not None:
             yield failed
             return
-        frames = self._model.frames(decode_mock_request(call.request.body_for(call.target_model)))
+        request = _decoded(call)
+        if isinstance(request, Answer):
+            yield request
+            return
+        frames = self._model.frames(request)
         if fault is MockFault.CUT:
             frames = frames[: len(frames) // 2]
         yield AnswerStream(self._paced(frames, is_cut=fault is MockFault.CUT))
@@ -75,3 +83,12 @@ class MockProvider:
             yield frame
         if is_cut:
             raise ProviderError("The mock cut the stream on purpose.")
+
+
+def _decoded(call: Call) -> MockRequest | Answer:
+    """The request as the mock reads it, or its refusal."""
+    try:
+        return decode_mock_request(call.request.body_for(call.target_model))
+    except msgspec.DecodeError as error:
+        body = {"message": str(error), "type": "invalid_request_error", "code": "invalid_type"}
+        return Answer(400, _JSON, msgspec.json.encode({"error": {**body, "param": None}}))

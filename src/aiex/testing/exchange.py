@@ -8,9 +8,7 @@ from typing import Any
 class MemoryScope:
     """What is known of a request before its body; header names are lower case."""
 
-    def __init__(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> None:
         self.method = method
         self.path = path
         self.headers = dict(headers or {})
@@ -46,15 +44,11 @@ class MemoryExchange:
     def client_disconnect(self) -> "asyncio.Future[None]":
         return self._gone
 
-    def response_bytes(
-        self, status: int, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> None:
+    def response_bytes(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         self._begin(status, headers)
         self.parts.append(body)
 
-    def response_stream(
-        self, status: int, headers: Sequence[tuple[str, str]]
-    ) -> "MemoryExchange":
+    def response_stream(self, status: int, headers: Sequence[tuple[str, str]]) -> "MemoryExchange":
         self._begin(status, headers)
         return self
 

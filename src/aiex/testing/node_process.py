@@ -1,0 +1,153 @@
+"""A real node as a process of its own, for tests that need one whole."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 30.0
+POLL_S = 0.02
+MODEL = ("--set", 'models={"mock": {"targets": [{"provider": "mock"}]}}')
+MOCK = ("--set", 'providers={"mock": {"kind": "mock"}}')
+# A node without the local model: what most tests need, and light.
+MOCK_ONLY = (*MOCK, *MODEL)
+
+
+class NodeProcess:
+    """`aiex serve` on free ports with a data directory; use it in a `with` block."""
+
+    def __init__(
+        self,
+        directory: Path,
+        arguments: Sequence[str] = MOCK_ONLY,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.data_dir = directory / "data"
+        self.output_file = directory / f"output-{time.monotonic_ns()}"
+        self.api_url = self.admin_url = ""
+        clean = {name: text for name, text in os.environ.items() if not name.startswith("AIEX_")}
+        command = [sys.executable, "-m", "aiex", "serve", "--data-dir", str(self.data_dir)]
+        with self.output_file.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*command, "--port=0", "--admin-port=0", "--set=log.format=json", *arguments],
+                env={**clean, "XDG_RUNTIME_DIR": str(directory), **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait(STOP_TIMEOUT_S)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def output(self) -> str:
+        """What the node wrote so far."""
+        return self.output_file.read_text(errors="replace")
+
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of its log so far."""
+        lines = self.output.splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def ready(self) -> Self:
+        """Wait until it serves; raises `AssertionError` with its output when it does not."""
+        wait_until(self._is_announced, START_TIMEOUT_S, lambda: f"no node: {self.output}")
+        return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait; the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(STOP_TIMEOUT_S)
+
+    def admin(self, path: str, method: str = "GET", content: object = None) -> Any:
+        """The admin API's answer to a call with the token; raises `urllib.error.HTTPError`."""
+        request = urllib.request.Request(  # noqa: S310 - our own address
+            self.admin_url + path,
+            method=method,
+            data=None if content is None else json.dumps(content).encode(),
+            headers={"authorization": f"Bearer {self.admin_token}"},
+        )
+        with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S) as answer:  # noqa: S310
+            return json.load(answer)
+
+    @property
+    def admin_token(self) -> str:
+        return (self.data_dir / "admin.token").read_text().strip()
+
+    def check(self, name: str) -> dict[str, Any]:
+        """One of the node's health checks."""
+        checks: list[dict[str, Any]] = self.admin("/admin/v1/status")["checks"]
+        return next(check for check in checks if check["name"] == name)
+
+    def service_pid(self, name: str) -> int | None:
+        """The process id of a supervised service that has one."""
+        return _find(self.admin("/admin/v1/supervision"), name)["pid"]
+
+    def service(self, name: str) -> dict[str, Any]:
+        """A supervised service as the supervision tree shows it."""
+        return _find(self.admin("/admin/v1/supervision"), name)
+
+    def _is_announced(self) -> bool:
+        assert self.process.poll() is None, f"it ended: {self.output}"
+        try:
+            node = json.loads((self.data_dir / "node.json").read_text())
+        except FileNotFoundError:
+            return False
+        self.api_url, self.admin_url = node["api_url"], node["admin_url"]
+        return bool(node["pid"] == self.pid)
+
+
+def wait_until(
+    is_true: Callable[[], object], timeout_s: float, what: Callable[[], str] | str
+) -> None:
+    """Poll until true; raises `AssertionError` saying `what` was waited for."""
+    deadline_s = time.monotonic() + timeout_s
+    while not is_true():
+        if time.monotonic() > deadline_s:
+            text = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {timeout_s:g} s: {text}")
+        time.sleep(POLL_S)
+
+
+def children_of(pid: int) -> list[int]:
+    """The process ids of a process's children, grandchildren included."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *children_of(child)]
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _find(service: dict[str, Any], name: str) -> dict[str, Any]:
+    pending = [service]
+    while pending:
+        one = pending.pop()
+        if one["name"] == name:
+            return one
+        pending += one["children"]
+    raise LookupError(f"there is no service {name}")
