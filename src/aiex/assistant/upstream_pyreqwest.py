@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
@@ -21,7 +22,7 @@ from pyreqwest.response import Response, ResponseBodyReader
 from aiex.assistant.provider import ProviderTimeout
 from aiex.assistant.upstream import UpstreamAnswer, UpstreamStream
 from aiex.errors import ProviderError
-from aiex.settings import ProviderSettings
+from aiex.settings import ProviderSettings, is_loopback
 
 # How much the stream's deadline may be off. Moving a timer costs a microsecond, so it is moved at
 # most this often rather than with every chunk.
@@ -36,6 +37,8 @@ class PyreqwestUpstream:
     """One provider's connections, with that provider's timeouts."""
 
     def __init__(self, settings: ProviderSettings) -> None:
+        host = urlsplit(settings.base_url).hostname or ""
+        self._is_local = settings.kind == "local" or is_loopback(host)
         self._first_byte_s = settings.first_byte_timeout_s
         self._idle_s = settings.idle_timeout_s
         self._total_s = settings.total_timeout_s
@@ -101,8 +104,12 @@ class PyreqwestUpstream:
 
     def _opened(self) -> Client:
         if self._client is None:
+            builder = ClientBuilder()
+            if self._is_local:
+                # A proxy of the environment is for the world outside; it cannot reach us.
+                builder = builder.no_proxy()
             self._client = (
-                ClientBuilder()
+                builder
                 .user_agent("aiex")
                 .follow_redirects(False)
                 .referer(False)
