@@ -7,15 +7,20 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from aiex.testing.node_process import NodeProcess, children_of, is_running, wait_until
+
+from aiex.testing.node_process import (
+    NodeProcess,
+    children_of,
+    http_status,
+    is_running,
+    wait_until,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +28,7 @@ SLOW = {"slow": {"kind": "mock", "tokens_per_s": 20, "answer_tokens": 30}}
 ENDLESS = {"slow": {"kind": "mock", "tokens_per_s": 20, "answer_tokens": 100_000}}
 
 
-def with_provider(providers: dict[str, object]) -> list[str]:
+def with_provider(providers: Mapping[str, object]) -> list[str]:
     models = {name: {"targets": [{"provider": name}]} for name in providers}
     return [f"--set=providers={json.dumps(providers)}", f"--set=models={json.dumps(models)}"]
 
@@ -59,8 +64,8 @@ class OpenStream:
 def test_a_node_is_ready_and_says_where_it_is(tmp_path: Path) -> None:
     with NodeProcess(tmp_path) as node:
         node.ready()
-        assert urllib.request.urlopen(node.api_url + "/readyz", timeout=5).status == 200
-        assert urllib.request.urlopen(node.admin_url + "/livez", timeout=5).status == 200
+        assert http_status(node.api_url + "/readyz") == 200
+        assert http_status(node.admin_url + "/livez") == 200
         status = node.admin("/admin/v1/status")
         assert status["node"]["state"] == "ready"
         assert {check["status"] for check in status["checks"]} == {"ok"}
@@ -83,9 +88,9 @@ def test_while_load_balancers_notice_the_node_is_unready_and_still_serves(tmp_pa
     with NodeProcess(tmp_path, [*with_provider(SLOW), "--set=node.propagation_delay_s=2"]) as node:
         node.ready()
         node.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: _status(node.api_url + "/readyz") == 503, 2, "503 from /readyz")
-        assert _status(node.api_url + "/livez") == 200
-        assert _status(node.api_url + "/v1/models") == 200
+        wait_until(lambda: http_status(node.api_url + "/readyz") == 503, 2, "503 from /readyz")
+        assert http_status(node.api_url + "/livez") == 200
+        assert http_status(node.api_url + "/v1/models") == 200
         assert node.process.wait(20) == 0
 
 
@@ -213,18 +218,7 @@ def test_off_loopback_with_a_key_only_that_key_opens(tmp_path: Path) -> None:
     ) as node:
         node.ready()
         url = node.api_url.replace("0.0.0.0", "127.0.0.1") + "/v1/models"
-        assert _status(url) == 401
-        assert _status(url, key="sk-wrong") == 401
-        assert _status(url, key="sk-from-a-file") == 200
+        assert http_status(url) == 401
+        assert http_status(url, key="sk-wrong") == 401
+        assert http_status(url, key="sk-from-a-file") == 200
         assert "sk-from-a-file" not in node.output
-
-
-def _status(url: str, key: str = "") -> int:
-    request = urllib.request.Request(url)
-    if key:
-        request.add_header("authorization", f"Bearer {key}")
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code

@@ -3,14 +3,16 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
+
 from aiex.testing.node_process import NodeProcess, wait_until
 
 pytestmark = pytest.mark.integration
 
-QUESTION = [{"role": "user", "content": "echo one two three"}]
+QUESTION: Any = [{"role": "user", "content": "echo one two three"}]
 PROVIDERS = {
     "mock": {"kind": "mock"},
     "slow": {"kind": "mock", "tokens_per_s": 20, "answer_tokens": 400},
@@ -40,28 +42,28 @@ def client(node: NodeProcess) -> Iterator[openai.OpenAI]:
         yield one
 
 
-def test_the_models_are_listed(client: openai.OpenAI) -> None:
+def test_the_models_are_listed(client: Any) -> None:
     assert [model.id for model in client.models.list()] == list(MODELS)
 
 
-def test_a_chat_is_answered_with_usage(client: openai.OpenAI) -> None:
-    answer = client.chat.completions.create(model="mock", messages=QUESTION)  # type: ignore[arg-type]
+def test_a_chat_is_answered_with_usage(client: Any) -> None:
+    answer = client.chat.completions.create(model="mock", messages=QUESTION)
     assert answer.choices[0].message.content == "one two three"
     assert answer.choices[0].finish_reason == "stop"
     assert answer.usage is not None
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (4, 3)
 
 
-def test_a_stream_gives_the_same_words(client: openai.OpenAI) -> None:
-    stream = client.chat.completions.create(model="mock", messages=QUESTION, stream=True)  # type: ignore[call-overload]
+def test_a_stream_gives_the_same_words(client: Any) -> None:
+    stream = client.chat.completions.create(model="mock", messages=QUESTION, stream=True)
     deltas = [chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices]
     assert "".join(deltas) == "one two three"
     assert len(deltas) > 3
 
 
-def test_a_stream_tells_usage_when_asked_and_only_then(client: openai.OpenAI) -> None:
+def test_a_stream_tells_usage_when_asked_and_only_then(client: Any) -> None:
     def usages(**options: object) -> list[object]:
-        stream = client.chat.completions.create(  # type: ignore[call-overload]
+        stream = client.chat.completions.create(
             model="mock", messages=QUESTION, stream=True, **options
         )
         return [chunk.usage for chunk in stream if chunk.usage is not None]
@@ -70,49 +72,49 @@ def test_a_stream_tells_usage_when_asked_and_only_then(client: openai.OpenAI) ->
     assert len(usages(stream_options={"include_usage": True})) == 1
 
 
-def test_a_required_tool_is_called_whole_and_streamed(client: openai.OpenAI) -> None:
+def test_a_required_tool_is_called_whole_and_streamed(client: Any) -> None:
     request = {"model": "mock", "messages": QUESTION, "tools": [TOOL], "tool_choice": "required"}
-    answer = client.chat.completions.create(**request)  # type: ignore[call-overload]
+    answer = client.chat.completions.create(**request)
     assert answer.choices[0].finish_reason == "tool_calls"
     assert answer.choices[0].message.tool_calls[0].function.name == "weather"
-    with client.chat.completions.stream(**request) as stream:  # type: ignore[arg-type]
+    with client.chat.completions.stream(**request) as stream:
         whole = stream.get_final_completion()
     calls = whole.choices[0].message.tool_calls
     assert calls is not None
     assert calls[0].function.name == "weather"
 
 
-def test_an_unknown_model_is_not_found_and_a_near_one_is_named(client: openai.OpenAI) -> None:
+def test_an_unknown_model_is_not_found_and_a_near_one_is_named(client: Any) -> None:
     with pytest.raises(openai.NotFoundError, match="mock") as caught:
-        client.chat.completions.create(model="mok", messages=QUESTION)  # type: ignore[arg-type]
+        client.chat.completions.create(model="mok", messages=QUESTION)
     assert caught.value.code == "model_not_found"
 
 
-def test_a_request_without_messages_is_refused_with_the_field(client: openai.OpenAI) -> None:
+def test_a_request_without_messages_is_refused_with_the_field(client: Any) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(model="mock", messages="hello")  # type: ignore[call-overload]
+        client.chat.completions.create(model="mock", messages="hello")
     assert caught.value.param == "messages"
 
 
-def test_a_providers_errors_arrive_as_the_clients_own(client: openai.OpenAI) -> None:
+def test_a_providers_errors_arrive_as_the_clients_own(client: Any) -> None:
     with pytest.raises(openai.InternalServerError):
-        client.chat.completions.create(model="failing", messages=QUESTION)  # type: ignore[arg-type]
+        client.chat.completions.create(model="failing", messages=QUESTION)
     with pytest.raises(openai.RateLimitError):
-        client.chat.completions.create(model="limiting", messages=QUESTION)  # type: ignore[arg-type]
+        client.chat.completions.create(model="limiting", messages=QUESTION)
 
 
 def test_a_stream_that_breaks_half_way_is_an_error_and_no_short_answer(
-    client: openai.OpenAI,
+    client: Any,
 ) -> None:
     with pytest.raises(openai.APIError, match="cut the stream"):
-        for _ in client.chat.completions.create(model="cutting", messages=QUESTION, stream=True):  # type: ignore[call-overload]
+        for _ in client.chat.completions.create(model="cutting", messages=QUESTION, stream=True):
             pass
 
 
-def test_every_answer_has_a_request_id_and_its_timing(client: openai.OpenAI) -> None:
+def test_every_answer_has_a_request_id_and_its_timing(client: Any) -> None:
     raw = client.chat.completions.with_raw_response.create(
         model="mock",
-        messages=QUESTION,  # type: ignore[arg-type]
+        messages=QUESTION,
         extra_headers={"x-request-id": "mine-1"},
     )
     assert raw.headers["x-request-id"] == "mine-1"
@@ -120,10 +122,8 @@ def test_every_answer_has_a_request_id_and_its_timing(client: openai.OpenAI) -> 
     assert "provider;dur=" in raw.headers["server-timing"]
 
 
-def test_a_client_that_leaves_ends_the_providers_work(
-    client: openai.OpenAI, node: NodeProcess
-) -> None:
-    stream = client.chat.completions.create(model="slow", messages=QUESTION[:0], stream=True)  # type: ignore[call-overload]
+def test_a_client_that_leaves_ends_the_providers_work(client: Any, node: NodeProcess) -> None:
+    stream = client.chat.completions.create(model="slow", messages=QUESTION[:0], stream=True)
     next(iter(stream))
     assert node.admin("/admin/v1/status")["api"]["in_flight"] == 1
     stream.close()

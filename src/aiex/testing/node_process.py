@@ -22,6 +22,14 @@ MOCK = ("--set", 'providers={"mock": {"kind": "mock"}}')
 MOCK_ONLY = (*MOCK, *MODEL)
 
 
+class AdminRefused(Exception):
+    """The admin API answered with an error."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"{status}: {body}")
+        self.status = status
+
+
 class NodeProcess:
     """`aiex serve` on free ports with a data directory; use it in a `with` block."""
 
@@ -77,15 +85,19 @@ class NodeProcess:
         return self.process.wait(STOP_TIMEOUT_S)
 
     def admin(self, path: str, method: str = "GET", content: object = None) -> Any:
-        """The admin API's answer to a call with the token; raises `urllib.error.HTTPError`."""
+        """The admin API's answer to a call with the token; raises `AdminRefused`."""
         request = urllib.request.Request(  # noqa: S310 - our own address
             self.admin_url + path,
             method=method,
             data=None if content is None else json.dumps(content).encode(),
             headers={"authorization": f"Bearer {self.admin_token}"},
         )
-        with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S) as answer:  # noqa: S310
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S) as answer:  # noqa: S310
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AdminRefused(error.code, error.read().decode()) from None
 
     @property
     def admin_token(self) -> str:
@@ -98,7 +110,8 @@ class NodeProcess:
 
     def service_pid(self, name: str) -> int | None:
         """The process id of a supervised service that has one."""
-        return _find(self.admin("/admin/v1/supervision"), name)["pid"]
+        pid: int | None = self.service(name)["pid"]
+        return pid
 
     def service(self, name: str) -> dict[str, Any]:
         """A supervised service as the supervision tree shows it."""
@@ -112,6 +125,19 @@ class NodeProcess:
             return False
         self.api_url, self.admin_url = node["api_url"], node["admin_url"]
         return bool(node["pid"] == self.pid)
+
+
+def http_status(url: str, key: str = "") -> int:
+    """What a GET is answered with."""
+    request = urllib.request.Request(url)  # noqa: S310 - our own address
+    if key:
+        request.add_header("authorization", f"Bearer {key}")
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S) as answer:  # noqa: S310
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
 
 def wait_until(
