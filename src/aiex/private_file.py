@@ -1,4 +1,4 @@
-"""Files that only their owner may read, replaced whole: a crash leaves the old one or the new one."""
+"""Files that only their owner may read, replaced whole: a crash leaves the old or the new one."""
 
 import contextlib
 import os

@@ -17,6 +17,9 @@ JSON = st.recursive(
 )
 
 
+KNOWN = {"model", "messages", "stream", "stream_options"}
+
+
 def body(**fields: Any) -> bytes:
     return json.dumps({"model": "m", "messages": [], **fields}).encode()
 
@@ -26,7 +29,7 @@ def test_a_body_that_needs_no_change_is_passed_on_as_it_came() -> None:
     assert decode_chat_request(raw).body_for("m") is raw
 
 
-@given(st.dictionaries(st.text().filter(lambda key: key not in _KNOWN), JSON, max_size=5))
+@given(st.dictionaries(st.text().filter(lambda key: key not in KNOWN), JSON, max_size=5))
 def test_fields_nobody_knows_survive_a_change_of_model(unknown: dict[str, Any]) -> None:
     sent = json.loads(decode_chat_request(body(**unknown)).body_for("other"))
     assert sent == {"model": "other", "messages": [], **unknown}
@@ -66,9 +69,7 @@ def test_other_stream_options_are_kept() -> None:
         (b'{"model":"m","messages":' + b"[" * 100_000, "invalid_json", None),
     ],
 )
-def test_a_broken_body_is_refused_with_its_reason(
-    raw: bytes, code: str, param: str | None
-) -> None:
+def test_a_broken_body_is_refused_with_its_reason(raw: bytes, code: str, param: str | None) -> None:
     with pytest.raises(Refusal) as refused:
         decode_chat_request(raw)
     assert (refused.value.status, refused.value.code) == (400, code)
@@ -77,12 +78,10 @@ def test_a_broken_body_is_refused_with_its_reason(
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_request_or_a_refusal(raw: bytes) -> None:
-    try:
-        request = decode_chat_request(raw)
-    except Refusal as refusal:
-        assert refusal.status == 400
-    else:
-        assert request.raw is raw
+    def outcome() -> object:
+        try:
+            return decode_chat_request(raw).raw
+        except Refusal as refusal:
+            return refusal.status
 
-
-_KNOWN = {"model", "messages", "stream", "stream_options"}
+    assert outcome() in (raw, 400)

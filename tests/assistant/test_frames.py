@@ -1,5 +1,7 @@
 """A stream cut into events, whatever way it arrives."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ def relayed(relay: FrameRelay, parts: list[bytes]) -> bytes:
 @given(st.sets(st.integers(1, len(STREAM) - 1)), st.booleans())
 def test_a_stream_cut_anywhere_says_the_same(cuts: set[int], hides_usage: bool) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
-    parts = [STREAM[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    parts = [STREAM[start:end] for start, end in pairwise(edges)]
     relay = FrameRelay(hides_usage=hides_usage)
     expected = DELTA + DELTA + LAST + (b"" if hides_usage else USAGE) + DONE
     assert relayed(relay, parts) == expected

@@ -33,9 +33,7 @@ def order(models: Catalogue, name: str, seed: int = 0) -> list[str]:
 def test_first_attempts_follow_the_weights() -> None:
     models = catalogue(x=model(("a", 3.0), ("b", 1.0)))
     random = Random(7)
-    first = Counter(
-        next(attempts(models.model("x"), models, random)).provider for _ in range(4000)
-    )
+    first = Counter(next(attempts(models.model("x"), models, random)).provider for _ in range(4000))
     assert 2850 <= first["a"] <= 3150
 
 

@@ -109,8 +109,7 @@ class PyreqwestUpstream:
                 # A proxy of the environment is for the world outside; it cannot reach us.
                 builder = builder.no_proxy()
             self._client = (
-                builder
-                .user_agent("aiex")
+                builder.user_agent("aiex")
                 .follow_redirects(False)
                 .referer(False)
                 .gzip(False)

@@ -1,6 +1,7 @@
 """The node's connection to the engine: made again whenever it ends, and honest about how it is."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -191,12 +192,10 @@ class EngineConnection:
 
 async def _until_silent(session: Session) -> None:
     """Ask the session every second; come back when it ended, or ended it for want of an answer."""
-    while not session.has_ended:
-        try:
+    while True:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PROBE_EVERY_S):
                 await session.until_ended()
-        except TimeoutError:
-            pass
         if session.has_ended:
             return
         try:

@@ -1,4 +1,4 @@
-"""From a file, the environment and flags to settings: all of it checked, every problem told at once.
+"""From a file, the environment and flags to settings: all checked, every problem told at once.
 
 Later sources win: file, then `AIEX_SECTION__KEY` or `AIEX_SECTION__KEY_FILE`, then flags.
 """
@@ -52,10 +52,12 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
 
 
 def default_file(environment: Mapping[str, str]) -> Path | None:
-    """`$AIEX_CONFIG`, else `aiex.toml` here, else `aiex/aiex.toml` in the XDG configuration home."""
+    """`$AIEX_CONFIG`, else `aiex.toml` here, else `aiex/aiex.toml` in the XDG config home."""
     if chosen := environment.get("AIEX_CONFIG"):
         return Path(chosen)
-    home = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME') or '/nonexistent'}/.config"
+    home = (
+        environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME') or '/nonexistent'}/.config"
+    )
     candidates = (Path("aiex.toml"), Path(home) / "aiex" / "aiex.toml")
     return next((file for file in candidates if file.is_file()), None)
 
@@ -108,7 +110,11 @@ def _known_path(tree: Tree, path: tuple[str, ...]) -> tuple[str, ...]:
     spelled: list[str] = []
     here: Any = tree
     for part in path:
-        names = {name.lower().replace("-", "_"): name for name in here} if isinstance(here, dict) else {}
+        names = (
+            {name.lower().replace("-", "_"): name for name in here}
+            if isinstance(here, dict)
+            else {}
+        )
         spelled.append(names.get(part.lower().replace("-", "_"), part))
         here = here.get(spelled[-1], {}) if isinstance(here, dict) else {}
     return tuple(spelled)
@@ -148,8 +154,7 @@ def _checked(
     if get_origin(shape) is dict and get_args(shape)[1] is not str and isinstance(value, dict):
         inner = get_args(shape)[1]
         return {
-            key: _checked(inner, one, (*path, key), sources, problems)
-            for key, one in value.items()
+            key: _checked(inner, one, (*path, key), sources, problems) for key, one in value.items()
         }
     try:
         return msgspec.convert(value, shape, strict=not isinstance(value, _Text), dec_hook=_secret)
@@ -204,27 +209,39 @@ def _where(path: tuple[str, ...], sources: Mapping[str, str]) -> str:
 
 def _conflicts(settings: Settings) -> list[str]:
     """What is wrong between settings that are each right."""
-    found: list[str] = []
+    return [
+        *_provider_conflicts(settings),
+        *_model_conflicts(settings),
+        *_listener_conflicts(settings),
+    ]
+
+
+def _provider_conflicts(settings: Settings) -> Iterator[str]:
     for name, provider in settings.providers.items():
         if provider.kind == "openai" and not provider.base_url.startswith(("http://", "https://")):
-            found.append(f"providers.{name}.base_url: an openai provider needs http(s)://…/v1")
+            yield f"providers.{name}.base_url: an openai provider needs http(s)://…/v1"
         if any(header.lower() in ("authorization", "x-api-key") for header in provider.headers):
-            found.append(f"providers.{name}.headers: put the secret into api_key instead")
+            yield f"providers.{name}.headers: put the secret into api_key instead"
+
+
+def _model_conflicts(settings: Settings) -> Iterator[str]:
     names = settings.providers.keys()
     for name, model in settings.models.items():
         for target in model.targets:
             if target.provider not in names:
                 near = get_close_matches(target.provider, names, n=1)
                 hint = f"; did you mean '{near[0]}'?" if near else ""
-                found.append(f"models.{name}: there is no provider '{target.provider}'{hint}")
+                yield f"models.{name}: there is no provider '{target.provider}'{hint}"
         for fallback in model.fallbacks:
             if fallback not in settings.models:
-                found.append(f"models.{name}: the fallback '{fallback}' is not a model")
+                yield f"models.{name}: the fallback '{fallback}' is not a model"
+
+
+def _listener_conflicts(settings: Settings) -> Iterator[str]:
     if settings.api.auth == "open" and not is_loopback(settings.api.host):
-        found.append("api.auth: 'open' is possible on loopback only")
+        yield "api.auth: 'open' is possible on loopback only"
     same_host = settings.api.host == settings.admin.host
     if same_host and settings.api.port == settings.admin.port != 0:
-        found.append("admin.port: the API is on this port already")
+        yield "admin.port: the API is on this port already"
     if settings.engine.url and settings.engine.server_path:
-        found.append("engine.server_path: an external engine (engine.url) has no program here")
-    return found
+        yield "engine.server_path: an external engine (engine.url) has no program here"

@@ -1,7 +1,8 @@
 """Every setting of a node, one frozen tree: its name, unit, default, bounds and meaning.
 
-`aiex.settings.load` fills it from a TOML file, the environment and flags. Nothing else in Aiex reads
-the environment. The text in each `Meta(description=…)` is what `docs/reference/settings.md` prints.
+`aiex.settings.load` fills it from a TOML file, the environment and flags. Nothing else in Aiex
+reads the environment. The text in each `Meta(description=…)` is what `docs/reference/settings.md`
+prints.
 """
 
 from typing import Annotated, Literal
@@ -80,7 +81,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[
         str,
         Meta(
-            description="An external NATS >= 2.14 with JetStream (`nats://host:4222`); empty runs an embedded one."
+            description="An external NATS >= 2.14 with JetStream (`nats://host:4222`); empty runs "
+            "an embedded one."
         ),
     ] = ""
     user: Annotated[str, Meta(description="User name at the external engine.")] = ""
@@ -97,7 +99,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frozen_after_s: Annotated[
         Seconds,
         Meta(
-            description="An embedded engine that answers nothing for this long is killed and restarted."
+            description="An embedded engine that answers nothing for this long is killed and "
+            "restarted."
         ),
     ] = 10.0
 
