@@ -8,7 +8,9 @@
  * omission). More connections are opened when all are busy, up to CONNECTIONS.
  *
  * An answer counts when its status is 200, its framing is whole and <expected> occurs in the body.
- * Prints one JSON object: completed, failed, seconds, p50_us, p99_us, max_us, connections.
+ * Prints one JSON object: completed, failed, seconds, p50_us, p99_us, max_us, connections, its own
+ * cpu_us, and lag_p99_us: how long after its due time a request left when a connection was free. A large lag
+ * means that the generator, not the gateway, was the limit.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -18,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -33,8 +36,14 @@ struct connection {
     long long due_us;   /* of the request under way; 0 when none waits for this connection */
     long long left;     /* bytes of the body or chunk still to come */
     int matched, found; /* progress in <expected> */
+    int closes; /* the peer announced that it closes after this answer */
     int head_length, line_length;
     char head[4096];
+};
+
+struct samples_us {
+    unsigned *values;
+    size_t count, room;
 };
 
 static struct connection connections[CONNECTIONS];
@@ -46,8 +55,7 @@ static int epoll;
 static double rate;
 static long long start_us, stop_us, scheduled_count, in_flight;
 static long long completed, failed;
-static unsigned *latencies_us;
-static size_t latency_count, latency_room;
+static struct samples_us latencies, lags;
 /* Due requests that found every connection busy. */
 static long long *backlog;
 static size_t backlog_head, backlog_tail, backlog_room;
@@ -71,6 +79,11 @@ static void *grow(void *array, size_t used, size_t *room, size_t size) {
     return array;
 }
 
+static void add(struct samples_us *samples, long long us) {
+    samples->values = grow(samples->values, samples->count, &samples->room, sizeof *samples->values);
+    samples->values[samples->count++] = (unsigned)us;
+}
+
 static void connect_again(struct connection *c) {
     if (c->fd > 0) close(c->fd);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -86,7 +99,7 @@ static void connect_again(struct connection *c) {
 
 static void send_request(struct connection *c) {
     c->state = HEAD;
-    c->head_length = c->matched = c->found = 0;
+    c->head_length = c->matched = c->found = c->closes = 0;
     /* Far smaller than a socket's buffer: either all of it goes, or the peer is gone. */
     if (send(c->fd, request, request_length, MSG_NOSIGNAL) != request_length) c->state = CLOSED;
 }
@@ -112,8 +125,7 @@ static void become_idle(struct connection *c) {
 
 static void finish(struct connection *c, int is_good) {
     if (is_good) {
-        latencies_us = grow(latencies_us, latency_count, &latency_room, sizeof *latencies_us);
-        latencies_us[latency_count++] = (unsigned)(now_us() - c->due_us);
+        add(&latencies, now_us() - c->due_us);
         completed++;
     } else if (++failed > FAILURES_MAX) {
         die("too many requests failed");
@@ -133,6 +145,7 @@ static void lost(struct connection *c) {
     connect_again(c);
 }
 
+/* Enough for texts whose beginning does not occur in them a second time. */
 static void match(struct connection *c, const char *data, int length) {
     for (int i = 0; i < length && !c->found; i++) {
         c->matched = data[i] == expected[c->matched] ? c->matched + 1 : data[i] == expected[0];
@@ -144,6 +157,7 @@ static void match(struct connection *c, const char *data, int length) {
 static int take_head(struct connection *c) {
     c->head[c->head_length] = 0;
     if (strncmp(c->head, "HTTP/1.1 200", 12)) return 0;
+    c->closes = strcasestr(c->head, "\r\nconnection: close") != NULL;
     char *length = strcasestr(c->head, "\r\ncontent-length:");
     if (length) {
         c->left = atoll(length + 17);
@@ -224,6 +238,10 @@ static void readable(struct connection *c) {
             used += step;
             if (c->state == IDLE) {
                 finish(c, c->found);
+                if (c->closes) {
+                    connect_again(c);
+                    return;
+                }
                 become_idle(c);
                 break; /* no pipelining: nothing follows */
             }
@@ -231,13 +249,17 @@ static void readable(struct connection *c) {
     }
 }
 
+static void connected(struct connection *c) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error) die("the gateway refuses connections");
+    c->state = IDLE;
+}
+
 static void happened(struct connection *c, unsigned events) {
     if (c->state == CONNECTING && (events & EPOLLOUT)) {
-        int error = 0;
-        socklen_t size = sizeof error;
-        getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-        if (error) die("the gateway refuses connections");
-        c->state = IDLE;
+        connected(c);
         if (c->due_us) send_request(c);
         else become_idle(c);
     }
@@ -248,10 +270,11 @@ static void happened(struct connection *c, unsigned events) {
 static void send_what_is_due(void) {
     long long now = now_us();
     for (;;) {
-        long long due_us = start_us + (long long)(scheduled_count * 1e6 / rate);
+        long long due_us = start_us + (long long)((double)scheduled_count * 1e6 / rate);
         if (due_us > now || due_us >= stop_us) return;
         scheduled_count++;
         if (idle_count) {
+            add(&lags, now_us() - due_us);
             give(&connections[idle[--idle_count]], due_us);
         } else if (open_count < CONNECTIONS) {
             struct connection *c = &connections[open_count++];
@@ -277,24 +300,35 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static unsigned quantile_us(double share) {
-    return latency_count ? latencies_us[(size_t)(share * (latency_count - 1) + 0.5)] : 0;
+static unsigned quantile_us(const struct samples_us *sorted, double share) {
+    return sorted->count ? sorted->values[(size_t)(share * (double)(sorted->count - 1) + 0.5)] : 0;
+}
+
+static void sort(struct samples_us *samples) {
+    if (samples->count) qsort(samples->values, samples->count, sizeof *samples->values, by_value);
+}
+
+static long long own_cpu_us(void) {
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000LL + used.ru_utime.tv_usec +
+           used.ru_stime.tv_usec;
 }
 
 static void wait_for_connections(struct epoll_event *events) {
     long long give_up_us = now_us() + DRAIN_S * 1000000LL;
-    int connected = 0;
-    while (connected < open_count && now_us() < give_up_us) {
+    int ready = 0;
+    while (ready < open_count && now_us() < give_up_us) {
         int count = epoll_wait(epoll, events, EVENTS, 100);
         for (int i = 0; i < count; i++) {
             struct connection *c = events[i].data.ptr;
             if (c->state == CONNECTING && (events[i].events & EPOLLOUT)) {
-                c->state = IDLE;
-                connected++;
+                connected(c);
+                ready++;
             }
         }
     }
-    if (connected < open_count) die("not all connections could be opened");
+    if (ready < open_count) die("not all connections could be opened");
 }
 
 int main(int argc, char **argv) {
@@ -329,20 +363,23 @@ int main(int argc, char **argv) {
     while (now_us() < stop_us || ((in_flight || backlog_head < backlog_tail) && now_us() < give_up_us)) {
         if (rate > 0) {
             send_what_is_due();
-            long long next_us = start_us + (long long)(scheduled_count * 1e6 / rate);
+            long long next_us = start_us + (long long)((double)scheduled_count * 1e6 / rate);
             struct itimerspec at = {.it_value = {next_us / 1000000, next_us % 1000000 * 1000}};
             if (next_us >= stop_us) at = (struct itimerspec){0}; /* nothing more to wake for */
             timerfd_settime(timer, TFD_TIMER_ABSTIME, &at, NULL);
         }
-        int count = epoll_wait(epoll, events, EVENTS, 100);
+        long long left_ms = (stop_us - now_us()) / 1000 + 1;
+        int count = epoll_wait(epoll, events, EVENTS, left_ms > 0 && left_ms < 100 ? (int)left_ms : 100);
         for (int i = 0; i < count; i++)
             if (events[i].data.ptr) happened(events[i].data.ptr, events[i].events);
     }
-    double took_s = (now_us() - start_us) / 1e6;
-    qsort(latencies_us, latency_count, sizeof *latencies_us, by_value);
+    double took_s = (double)(now_us() - start_us) / 1e6;
+    sort(&latencies);
+    sort(&lags);
     printf("{\"completed\":%lld,\"failed\":%lld,\"seconds\":%.6f,\"p50_us\":%u,\"p99_us\":%u,"
-           "\"max_us\":%u,\"connections\":%d}\n",
+           "\"max_us\":%u,\"connections\":%d,\"lag_p99_us\":%u,\"cpu_us\":%lld}\n",
            completed, failed + in_flight + (long long)(backlog_tail - backlog_head), took_s,
-           quantile_us(0.5), quantile_us(0.99), quantile_us(1.0), open_count);
+           quantile_us(&latencies, 0.5), quantile_us(&latencies, 0.99),
+           quantile_us(&latencies, 1.0), open_count, quantile_us(&lags, 0.99), own_cpu_us());
     return 0;
 }

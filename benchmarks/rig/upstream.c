@@ -1,10 +1,12 @@
 /* The provider behind every measured gateway: answers chat completions at C speed, one thread.
  *
- *   upstream <port> <chunks> <gap_us>
+ *   upstream <port> <chunks> <gap_ms>
  *
- * A body with "stream": true gets <chunks> server-sent events and [DONE], one write each, <gap_us>
- * apart: a real model never sends two tokens in one packet, and a gateway that may read several at
- * once looks cheaper than it is. Everything else gets one JSON answer.
+ * A body with "stream": true gets <chunks> server-sent events and [DONE], one write each, at least
+ * <gap_ms> apart: a real model never sends two tokens in one packet, and a gateway that may read
+ * several at once looks cheaper than it is. Where the body asks "include_usage": true, one more
+ * event tells the usage. Every other POST gets one JSON answer; a GET gets the number of POSTs
+ * answered so far, so that nobody passes off a cached answer or pays for a hidden retry.
  * It understands what gateways send on loopback, no more: HTTP/1.1, Content-Length or chunked bodies
  * up to BUFFER bytes, no pipelining.
  */
@@ -26,6 +28,7 @@ enum { BUFFER = 16384, CONNECTIONS = 16384, EVENTS = 512 };
 
 struct connection {
     int sent;      /* events of the stream already written */
+    int events;    /* events this stream has before [DONE] */
     int streaming;
     int serial;    /* tells a reused descriptor from the one a queued event was meant for */
     int length;
@@ -41,13 +44,19 @@ struct due {
 static struct connection *connections[CONNECTIONS];
 static struct due ring[CONNECTIONS];
 static unsigned ring_head, ring_tail;
-static int chunk_count, gap_us, serials;
+static int chunk_count, gap_ms, serials;
+static long long answered;
 static char json_answer[2048];
 static int json_answer_length;
 
 static const char STREAM_HEAD[] =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
     "Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+static const char USAGE_EVENT[] =
+    "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
+    "\"model\":\"bench\",\"choices\":[],\"usage\":{\"prompt_tokens\":120,\"completion_tokens\":20,"
+    "\"total_tokens\":140}}\n\n";
 
 static long long now_us(void) {
     struct timespec t;
@@ -74,9 +83,13 @@ static int put_chunk(int fd, const char *event) {
 
 static int put_next_event(int fd, struct connection *c) {
     char event[768];
-    if (c->sent == chunk_count) {
+    if (c->sent == c->events) {
         c->streaming = 0;
         return put(fd, "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n", 24);
+    }
+    if (c->sent == chunk_count) {
+        c->sent++;
+        return put_chunk(fd, USAGE_EVENT);
     }
     snprintf(event, sizeof event,
              "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
@@ -89,14 +102,31 @@ static int put_next_event(int fd, struct connection *c) {
 }
 
 static void queue_event(int fd, struct connection *c) {
-    ring[ring_tail++ % CONNECTIONS] = (struct due){now_us() + gap_us, fd, c->serial};
+    ring[ring_tail++ % CONNECTIONS] = (struct due){now_us() + gap_ms * 1000, fd, c->serial};
+}
+
+static int has_true(const char *body, const char *field) {
+    char dense[64], spaced[64];
+    snprintf(dense, sizeof dense, "\"%s\":true", field);
+    snprintf(spaced, sizeof spaced, "\"%s\": true", field);
+    return strstr(body, dense) || strstr(body, spaced);
+}
+
+static int tell_count(int fd) {
+    char count[24], reply[128];
+    int digits = snprintf(count, sizeof count, "%lld", answered);
+    int length = snprintf(reply, sizeof reply, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s",
+                          digits, count);
+    return put(fd, reply, length);
 }
 
 static int answer(int fd, struct connection *c, const char *body) {
-    if (!strstr(body, "\"stream\":true") && !strstr(body, "\"stream\": true"))
-        return put(fd, json_answer, json_answer_length);
+    if (!strncmp(c->buffer, "GET ", 4)) return tell_count(fd);
+    answered++;
+    if (!has_true(body, "stream")) return put(fd, json_answer, json_answer_length);
     c->streaming = 1;
     c->sent = 0;
+    c->events = chunk_count + has_true(body, "include_usage");
     if (!put(fd, STREAM_HEAD, sizeof STREAM_HEAD - 1)) return 0;
     queue_event(fd, c);
     return 1;
@@ -168,11 +198,11 @@ static int wait_ms(void) {
 
 int main(int argc, char **argv) {
     if (argc != 4) {
-        fprintf(stderr, "usage: upstream <port> <chunks> <gap_us>\n");
+        fprintf(stderr, "usage: upstream <port> <chunks> <gap_ms>\n");
         return 2;
     }
     chunk_count = atoi(argv[2]);
-    gap_us = atoi(argv[3]);
+    gap_ms = atoi(argv[3]);
     const char *body =
         "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"bench\","
         "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"A load balancer spreads "
