@@ -1,0 +1,75 @@
+"""An aiex node as an operator runs it: `aiex serve`, a key required, everything recorded."""
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.chat import KEY, MODEL
+from rig.gateways import Gateway, await_ready, engine_is_ok, fetch, free_port
+from rig.processes import running, tree, wait_until_gone
+
+AIEX = Path(sys.executable).parent / "aiex"
+READY_S = 30.0
+TOKEN = "bench-admin-7c1f4d9e2b60"
+
+CONFIG = f"""
+[node]
+name = "bench"
+data_dir = "%(data)s"
+[api]
+port = %(port)d
+auth = "required"
+key = "{KEY}"
+[admin]
+port = %(admin_port)d
+token = "{TOKEN}"
+[log]
+level = "info"
+format = "json"
+access = true
+[providers.upstream]
+kind = "openai"
+base_url = "http://127.0.0.1:%(upstream_port)d/v1"
+api_key = "sk-upstream"
+[models.{MODEL}]
+targets = [{{ provider = "upstream" }}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    gateway: Gateway
+    ready_s: float
+    pids: tuple[int, ...]  # the node itself first, then its children
+
+
+@contextlib.contextmanager
+def node(upstream_port: int, core: int, directory: Path) -> Iterator[Node]:
+    """A node on an empty data directory, answering until the block ends.
+
+    It is ready when the API takes requests and the engine works. Raises `AssertionError` when one
+    of its processes outlives it.
+    """
+    data, log, config = directory / "data", directory / "aiex.log", directory / "aiex.toml"
+    shutil.rmtree(data, ignore_errors=True)
+    port, admin_port = free_port(), free_port()
+    values = {"data": data, "port": port, "admin_port": admin_port, "upstream_port": upstream_port}
+    config.write_text(CONFIG % values)
+
+    def is_ready() -> bool:
+        return fetch(port, "/readyz")[0] == 200 and engine_is_ok(
+            fetch(admin_port, "/health", {"Authorization": f"Bearer {TOKEN}"})[1]
+        )
+
+    started_at = time.monotonic()
+    with running((str(AIEX), "serve", "--config", str(config)), core=core, log=log) as process:
+        await_ready(process, is_ready, name="The node", log=log, deadline_s=READY_S)
+        ready_s = time.monotonic() - started_at
+        pids = tuple(tree(process.pid))
+        yield Node(Gateway("aiex", port, process.pid), ready_s, pids)
+    left = wait_until_gone(pids, deadline_s=5.0)
+    assert not left, f"processes {left} outlive their node"
