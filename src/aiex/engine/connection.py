@@ -24,7 +24,7 @@ REFUSED_WAIT_S = 2.0
 PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 2.0
 DRAIN_S = 1.0
-STOPPED = "the connection is stopped"
+STOPPED = "its connection was told to stop"
 
 
 class EngineConnection:

@@ -118,42 +118,6 @@ class ServiceState(msgspec.Struct, frozen=True):
     children: tuple["ServiceState", ...] = ()
 
 
-class ServiceStarted(msgspec.Struct, frozen=True):
-    """A service said it is ready."""
-
-    name: str
-    restart_count: int
-
-
-class ServiceFailed(msgspec.Struct, frozen=True):
-    """A service ended with an error, or without one when it should run for ever."""
-
-    name: str
-    error: str
-    restart_in_s: float | None  # None: it is not restarted
-
-
-class ServiceStopped(msgspec.Struct, frozen=True):
-    """A service ended in good order."""
-
-    name: str
-
-
-class ServiceAbandoned(msgspec.Struct, frozen=True):
-    """A service did not stop in time; its task lives on, since asyncio cannot kill one."""
-
-    name: str
-    waited_s: float
-
-
-class IntensityExceeded(msgspec.Struct, frozen=True):
-    """Restarts came too often; the supervisor gives up and its own supervisor decides."""
-
-    name: str
-    restart_count: int
-    within_s: float
-
-
 ERROR_CHARS_MAX = 500
 
 

@@ -15,19 +15,21 @@ from aiex.node.supervision import (
     Backoff,
     Child,
     Intensity,
-    IntensityExceeded,
     Record,
-    ServiceAbandoned,
-    ServiceFailed,
-    ServiceStarted,
     ServiceState,
-    ServiceStopped,
     Strategy,
     affected,
     error_text,
     may_restart,
 )
-from aiex.service import Ready
+from aiex.service import (
+    IntensityExceeded,
+    Ready,
+    ServiceAbandoned,
+    ServiceFailed,
+    ServiceStarted,
+    ServiceStopped,
+)
 
 
 class StartFailed(SupervisionError):

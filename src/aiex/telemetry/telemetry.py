@@ -11,7 +11,9 @@ import msgspec
 from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
+from aiex.service import ServiceFailed, ServiceStarted
 from aiex.telemetry.cells import counter, durations
+from aiex.telemetry.event_log import log_events
 from aiex.telemetry.log_writer import LogWriter, timestamp
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -66,6 +68,18 @@ class Telemetry:
             "aiex_provider_duration_seconds", "Until the answer's headers.", "provider"
         )
         self._tokens = counter("aiex_tokens_total", "Tokens, as providers count.", "model", "kind")
+        self._failures = counter("aiex_service_failures_total", "Services that failed.", "service")
+        self._restarts = counter(
+            "aiex_service_restarts_total", "Services that run again.", "service"
+        )
+        self._families = (
+            self._requests,
+            self._durations,
+            self._provider,
+            self._tokens,
+            self._failures,
+            self._restarts,
+        )
         self._request_count = self._error_count = 0
         self._gauges: dict[str, Callable[[], float]] = {
             "aiex_log_lines_dropped": lambda: writer.dropped_count,
@@ -78,6 +92,9 @@ class Telemetry:
 
     def watch(self, bus: EventBus) -> None:
         """Begin to listen."""
+        log_events(bus)
+        bus.subscribe(ServiceStarted, self._service_started)
+        bus.subscribe(ServiceFailed, self._service_failed)
         bus.subscribe(RequestFinished, self._request_finished)
         bus.subscribe(EngineUp, lambda _: self._level("aiex_engine_up", 1))
         bus.subscribe(EngineDown, lambda _: self._level("aiex_engine_up", 0))
@@ -104,7 +121,7 @@ class Telemetry:
             "# TYPE aiex_build_info gauge",
             f'aiex_build_info{{version="{self._version}",python="{platform.python_version()}"}} 1',
         ]
-        for family in (self._requests, self._durations, self._provider, self._tokens):
+        for family in self._families:
             lines += family.lines()
         for name, read in self._gauges.items():
             lines += [f"# TYPE {name} gauge", f"{name} {read():g}"]
@@ -112,6 +129,13 @@ class Telemetry:
 
     def _level(self, name: str, value: float) -> None:
         self._levels[name] = int(value)
+
+    def _service_started(self, event: ServiceStarted) -> None:
+        if event.restart_count:
+            self._restarts.cell(event.name).value += 1
+
+    def _service_failed(self, event: ServiceFailed) -> None:
+        self._failures.cell(event.name).value += 1
 
     def _request_finished(self, event: RequestFinished) -> None:
         self._request_count += 1

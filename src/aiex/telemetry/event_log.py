@@ -1,0 +1,72 @@
+"""Events worth a log line, in words: what happened, and what the node does about it."""
+
+import logging
+from typing import Any
+
+from aiex.assistant import KeysChanged, LocalModelTurned
+from aiex.engine import EngineDown, EngineFroze, EngineUp
+from aiex.events import EventBus
+from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
+
+_log = logging.getLogger("aiex.telemetry.events")
+
+LOGGED = (
+    EngineUp,
+    EngineDown,
+    EngineFroze,
+    LocalModelTurned,
+    KeysChanged,
+    ServiceStarted,
+    ServiceFailed,
+    ServiceAbandoned,
+    IntensityExceeded,
+)
+
+
+def log_events(bus: EventBus) -> None:
+    """From now on write a line for each of `LOGGED`."""
+    for event_type in LOGGED:
+        bus.subscribe(event_type, _write)
+
+
+def _write(event: Any) -> None:
+    level, text = line(event)
+    _log.log(level, "%s", text)
+
+
+def line(event: Any) -> tuple[int, str]:
+    """How severe an event is, as `logging` counts, and its sentence."""
+    match event:
+        case EngineUp(version):
+            return logging.INFO, f"the engine is up (NATS {version})"
+        case EngineDown(reason):
+            return logging.WARNING, f"the engine is down: {reason}"
+        case EngineFroze(silent_s):
+            return logging.WARNING, f"the engine froze for {silent_s:.1f} s and is started again"
+        case LocalModelTurned(state, detail):
+            level = logging.WARNING if state in ("down", "unavailable") else logging.INFO
+            return level, f"the local model is {state}" + (f": {detail}" if detail else "")
+        case KeysChanged(active_count, revision):
+            return logging.INFO, f"{active_count} API keys are active (revision {revision})"
+        case _:
+            return _service_line(event)
+
+
+def _service_line(event: Any) -> tuple[int, str]:
+    match event:
+        case ServiceStarted(name, restart_count):
+            if restart_count:
+                return logging.INFO, f"{name} runs again, restart {restart_count}"
+            return logging.DEBUG, f"{name} runs"
+        case ServiceFailed(name, error, None):
+            return logging.ERROR, f"{name} failed and is not started again: {error}"
+        case ServiceFailed(name, error, restart_in_s):
+            return logging.WARNING, f"{name} failed, again in {restart_in_s:.2f} s: {error}"
+        case ServiceAbandoned(name, waited_s):
+            return logging.ERROR, f"{name} did not stop within {waited_s:g} s and was left behind"
+        case IntensityExceeded(name, restart_count, within_s):
+            return (
+                logging.ERROR,
+                f"{name} gives up: {restart_count} restarts within {within_s:g} s",
+            )
+    raise AssertionError(f"{type(event).__name__} has no sentence")
