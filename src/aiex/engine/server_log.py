@@ -15,7 +15,7 @@ _LEVELS = {
     "DBG": logging.DEBUG,
     "TRC": logging.DEBUG,
 }
-# True, and on purpose: the password is random, made anew for every node, in a file of mode 0600, and
+# True, and on purpose: the password is random and the node's own, in a file of mode 0600, and
 # the server listens on loopback. A warning at every start would teach people to overlook warnings.
 _ON_PURPOSE = frozenset({"Plaintext passwords detected, use nkeys or bcrypt"})
 _DISK_FULL = ("no space left on device", "disk quota exceeded")

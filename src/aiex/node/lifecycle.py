@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from aiex.errors import AiexError, StartError
 from aiex.node.health import Phase
 from aiex.node.node import Node
+from aiex.node.supervisor import StartFailed
 
 _log = logging.getLogger("aiex.node")
 
@@ -107,9 +108,6 @@ async def _first(
 
 def _cause(error: BaseException) -> BaseException:
     """The sentence to show: supervisors wrap what made a child fail, people want the child's."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, StartError):
-            return cause
-        cause = cause.__cause__
+    while isinstance(error, StartFailed) and error.__cause__ is not None:
+        error = error.__cause__
     return error if isinstance(error, AiexError) else StartError(f"The node failed: {error!r}.")

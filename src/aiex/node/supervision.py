@@ -139,4 +139,4 @@ class Record:
     restart_count: int = 0
     failure_count: int = 0
     last_error: str = ""
-    is_gone: bool = field(default=False)  # ended for good: not started again with its siblings
+    is_gone: bool = field(default=False)  # temporary and ended: not started with its siblings

@@ -16,6 +16,7 @@ from aiex.node.supervision import (
     Child,
     Intensity,
     Record,
+    Restart,
     ServiceState,
     Strategy,
     affected,
@@ -37,7 +38,11 @@ class StartFailed(SupervisionError):
 
 
 class Supervisor:
-    """Looks after `children` by the rules of `aiex.node.supervision`."""
+    """Looks after `children` by the rules of `aiex.node.supervision`.
+
+    Restarts happen one after another, as in OTP: while one child waits for its turn, another that
+    ended waits too. Children that should not wait for each other get supervisors of their own.
+    """
 
     def __init__(
         self,
@@ -157,8 +162,8 @@ class Supervisor:
         if not may_restart(record.child.restart, has_failed=error is not None):
             self._note_end(record, error)
             return
-        group = affected(self._strategy, position, len(self._records))
         while True:
+            group = affected(self._strategy, position, len(self._records))
             delay_s = self._delay_s(record)
             self._note_failure(record, error, restart_in_s=delay_s)
             self._count_restart()
@@ -169,9 +174,8 @@ class Supervisor:
             if failed is None:
                 return
             position, error = failed
+            # A sibling that does not start is a failure of its own, with a group of its own.
             record = self._records[position]
-            # A sibling that does not start is a failure of its own: what was started after it is
-            # not running yet, what was started before it is stopped with the rest of the group.
 
     async def _start_group(
         self, group: Iterable[int], restarted: Record
@@ -233,8 +237,7 @@ class Supervisor:
             self._note(record, "failed")
             self._emit(ServiceAbandoned(child.service.name, child.stop_timeout_s))
             return
-        if child.restart.value == "temporary":
-            record.is_gone = True
+        record.is_gone = child.restart is Restart.TEMPORARY
         error = None if task.cancelled() else task.exception()
         if error is not None:
             record.last_error = error_text(error)
@@ -242,7 +245,7 @@ class Supervisor:
         self._emit(ServiceStopped(child.service.name))
 
     def _note_end(self, record: Record, error: BaseException | None) -> None:
-        record.is_gone = True
+        record.is_gone = record.child.restart is Restart.TEMPORARY
         if error is None:
             self._note(record, "stopped")
             self._emit(ServiceStopped(record.child.service.name))
