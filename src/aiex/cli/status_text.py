@@ -56,7 +56,7 @@ def _tree(service: SupervisedService, first: str, rest: str) -> Iterator[str]:
 
 def _service_text(service: SupervisedService) -> str:
     facts = [
-        f"{service.state} for {duration_text(service.since_s)}",
+        f"{service.state} for {duration_text(service.state_age_s)}",
         (service.strategy or "").replace("_", " "),
         f"pid {service.pid}" if service.pid else "",
         f"{service.restart_count} restarts" if service.restart_count else "",

@@ -116,14 +116,18 @@ class ModelListView(msgspec.Struct, frozen=True):
 
 
 class ServiceView(msgspec.Struct, frozen=True):
-    """`state`: starting, running, backing off, stopping, stopped, failed."""
+    """`state`: starting, running, backing off, stopping, stopped, failed.
+
+    `since` is when it came into this state (RFC 3339), `state_age_s` how many seconds ago.
+    """
 
     name: str
     kind: str
     state: str
     restart_count: int
     last_error: str
-    since_s: float
+    since: str
+    state_age_s: float
     pid: int | None
     strategy: str | None
     children: list["ServiceView"]

@@ -21,6 +21,10 @@ class Life:
     def uptime_s(self) -> float:
         return self._clock.monotonic_s() - self._started_s
 
+    def seconds_since(self, wall_s: float) -> float:
+        """How long ago `wall_s` was; never negative, since a wall clock may be set back."""
+        return max(0.0, self._clock.wall_s() - wall_s)
+
     def become(self, phase: Phase) -> None:
         """Move on; going back is ignored, as when a node is told to stop while it starts."""
         order = list(Phase)

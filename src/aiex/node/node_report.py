@@ -109,7 +109,7 @@ class NodeReport:
 
     def supervision(self) -> ServiceView:
         """The tree of services as it is now."""
-        return _service(self._parts.supervision())
+        return self._service(self._parts.supervision())
 
     def _local_model(self) -> LocalModelView | None:
         if self._parts.local_model is None:
@@ -125,16 +125,16 @@ class NodeReport:
         ]
         return ModelView(model.name, targets, list(model.fallbacks), is_default)
 
-
-def _service(state: ServiceState) -> ServiceView:
-    return ServiceView(
-        state.name,
-        state.kind,
-        state.state,
-        state.restart_count,
-        state.last_error,
-        state.since_s,
-        state.pid,
-        state.strategy,
-        [_service(child) for child in state.children],
-    )
+    def _service(self, state: ServiceState) -> ServiceView:
+        return ServiceView(
+            state.name,
+            state.kind,
+            state.state,
+            state.restart_count,
+            state.last_error,
+            instant(state.since_s),
+            round(self._parts.life.seconds_since(state.since_s), 3),
+            state.pid,
+            state.strategy,
+            [self._service(child) for child in state.children],
+        )
