@@ -157,7 +157,10 @@ def _checked(
             key: _checked(inner, one, (*path, key), sources, problems) for key, one in value.items()
         }
     try:
-        return msgspec.convert(value, shape, strict=not isinstance(value, _Text), dec_hook=_secret)
+        if isinstance(value, _Text):
+            # A plain str, since what is a str stays the object it was, and msgspec encodes no other.
+            return msgspec.convert(str(value), shape, strict=False, dec_hook=_secret)
+        return msgspec.convert(value, shape, dec_hook=_secret)
     except msgspec.ValidationError as error:
         shown = "" if Secret in get_args(shape) or "key" in path[-1] else f" (it is {str(value)!r})"
         problems.append(f"{_where(path, sources)}: {error}{shown}")
