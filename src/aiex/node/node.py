@@ -90,9 +90,9 @@ def build_node(
         random=random,
         emit=bus.emit,
     )
-    telemetry.gauge("aiex_requests_in_flight", lambda: api.in_flight_count)
+    telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     loop_lag = LoopLag(clock)
-    telemetry.gauge("aiex_loop_lag_seconds", loop_lag.worst_s)
+    telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
 
     report = NodeReport(
         Parts(

@@ -158,7 +158,7 @@ def _checked(
         }
     try:
         if isinstance(value, _Text):
-            # A plain str, since what is a str stays the object it was, and msgspec encodes no other.
+            # A plain str: what is a str stays the object it was, and msgspec encodes no subclass.
             return msgspec.convert(str(value), shape, strict=False, dec_hook=_secret)
         return msgspec.convert(value, shape, dec_hook=_secret)
     except msgspec.ValidationError as error:

@@ -6,7 +6,9 @@ microseconds: sums of many nodes stay exact.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from aiex.telemetry.metrics import METRICS, Metric
 
 # A label whose values come from outside could otherwise grow without end.
 LABEL_SETS_MAX = 500
@@ -56,10 +58,8 @@ class Durations:
 class Family[C: (Count, Durations)]:
     """All cells of one metric, one for each set of label values."""
 
-    def __init__(
-        self, name: str, kind: str, text: str, labels: tuple[str, ...], cell: Callable[[], C]
-    ) -> None:
-        self.name, self._kind, self._text, self._labels = name, kind, text, labels
+    def __init__(self, metric: Metric, cell: Callable[[], C]) -> None:
+        self._metric = metric
         self._new: Callable[[], C] = cell
         self._cells: dict[tuple[str, ...], C] = {}
 
@@ -68,25 +68,36 @@ class Family[C: (Count, Durations)]:
         cell = self._cells.get(values)
         if cell is None:
             if len(self._cells) >= LABEL_SETS_MAX:
-                values = ("other",) * len(self._labels)
+                values = ("other",) * len(self._metric.labels)
             cell = self._cells.setdefault(values, self._new())
         return cell
 
     def lines(self) -> list[str]:
-        lines = [f"# HELP {self.name} {self._text}", f"# TYPE {self.name} {self._kind}"]
+        lines = heading(self._metric)
         for values, cell in self._cells.items():
-            pairs = zip(self._labels, values, strict=True)
-            labels = ",".join(f'{label}="{_escaped(value)}"' for label, value in pairs)
-            lines += cell.lines(self.name, labels)
+            lines += cell.lines(self._metric.name, labels_text(self._metric.labels, values))
         return lines
 
 
-def counter(name: str, text: str, *labels: str) -> Family[Count]:
-    return Family(name, "counter", text, labels, Count)
+def counter(name: str) -> Family[Count]:
+    """The cells of a counter of `METRICS`."""
+    return Family(METRICS[name], Count)
 
 
-def durations(name: str, text: str, *labels: str) -> Family[Durations]:
-    return Family(name, "histogram", text, labels, Durations)
+def durations(name: str) -> Family[Durations]:
+    """The cells of a histogram of `METRICS`."""
+    return Family(METRICS[name], Durations)
+
+
+def heading(metric: Metric) -> list[str]:
+    """What Prometheus' text format says of a metric before its values."""
+    return [f"# HELP {metric.name} {metric.text}", f"# TYPE {metric.name} {metric.kind}"]
+
+
+def labels_text(names: Sequence[str], values: Sequence[str]) -> str:
+    """`name="value"` pairs, values escaped."""
+    pairs = zip(names, values, strict=True)
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)
 
 
 def _braced(*labels: str) -> str:

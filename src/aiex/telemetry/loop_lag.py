@@ -7,26 +7,34 @@ from aiex.clock import Clock
 from aiex.service import Ready
 
 EVERY_S = 0.5
+# The worst lag is remembered for one to two of these, so that every scraper sees a stall, however
+# many there are: reading changes nothing.
+MEMORY_S = 30.0
 
 
 class LoopLag:
-    """Measures all the time; the worst lag is kept until it is read."""
+    """Measures all the time; remembers the worst lag of the last half minute or more."""
 
     name = "telemetry.loop_lag"
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._worst_s = 0.0
+        self._worst_before_s = 0.0
+        self._worst_now_s = 0.0
+        self._turned_at_s = 0.0
 
     def worst_s(self) -> float:
-        """The worst lag since the last read, in seconds."""
-        worst_s, self._worst_s = self._worst_s, 0.0
-        return worst_s
+        """The worst lag of the last 30 to 60 seconds, in seconds."""
+        return max(self._worst_before_s, self._worst_now_s)
 
     async def run(self, ready: Ready) -> None:
+        self._turned_at_s = self._clock.monotonic_s()
         ready()
         while True:
             began_s = self._clock.monotonic_s()
             await self._clock.sleep(EVERY_S)
-            lag_s = self._clock.monotonic_s() - began_s - EVERY_S
-            self._worst_s = max(self._worst_s, lag_s)
+            now_s = self._clock.monotonic_s()
+            if now_s - self._turned_at_s >= MEMORY_S:
+                self._worst_before_s, self._worst_now_s = self._worst_now_s, 0.0
+                self._turned_at_s = now_s
+            self._worst_now_s = max(self._worst_now_s, now_s - began_s - EVERY_S)

@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -12,9 +13,10 @@ from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
-from aiex.telemetry.cells import counter, durations
+from aiex.telemetry.cells import counter, durations, heading, labels_text
 from aiex.telemetry.event_log import log_events
 from aiex.telemetry.log_writer import LogWriter, timestamp
+from aiex.telemetry.metrics import METRICS
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -57,21 +59,12 @@ class Telemetry:
         self._node = node
         self._version = version
         self._has_access_log = has_access_log
-        self._requests = counter(
-            "aiex_requests_total", "API requests answered.",
-            "route", "status", "model", "provider", "outcome",
-        )  # fmt: skip
-        self._durations = durations(
-            "aiex_request_duration_seconds", "From request to last byte.", "route", "stream"
-        )
-        self._provider = durations(
-            "aiex_provider_duration_seconds", "Until the answer's headers.", "provider"
-        )
-        self._tokens = counter("aiex_tokens_total", "Tokens, as providers count.", "model", "kind")
-        self._failures = counter("aiex_service_failures_total", "Services that failed.", "service")
-        self._restarts = counter(
-            "aiex_service_restarts_total", "Services that run again.", "service"
-        )
+        self._requests = counter("aiex_requests_total")
+        self._durations = durations("aiex_request_duration_seconds")
+        self._provider = durations("aiex_provider_duration_seconds")
+        self._tokens = counter("aiex_tokens_total")
+        self._failures = counter("aiex_service_failures_total")
+        self._restarts = counter("aiex_service_restarts_total")
         self._families = (
             self._requests,
             self._durations,
@@ -81,14 +74,13 @@ class Telemetry:
             self._restarts,
         )
         self._request_count = self._error_count = 0
-        self._gauges: dict[str, Callable[[], float]] = {
-            "aiex_log_lines_dropped": lambda: writer.dropped_count,
-            "process_resident_memory_bytes": resident_bytes,
-            "process_cpu_seconds": time.process_time,
-        }
         self._levels = {"aiex_engine_up": 0, "aiex_local_model_up": 0, "aiex_api_keys_active": 0}
-        for name in self._levels:
-            self._gauges[name] = lambda name=name: self._levels[name]  # type: ignore[misc]
+        self._reads: dict[str, Callable[[], float]] = {
+            "aiex_log_lines_dropped_total": lambda: writer.dropped_count,
+            "process_resident_memory_bytes": resident_bytes,
+            "process_cpu_seconds_total": time.process_time,
+            **{name: partial(self._levels.__getitem__, name) for name in self._levels},
+        }
 
     def watch(self, bus: EventBus) -> None:
         """Begin to listen."""
@@ -105,9 +97,10 @@ class Telemetry:
             KeysChanged, lambda event: self._level("aiex_api_keys_active", event.active_count)
         )
 
-    def gauge(self, name: str, read: Callable[[], float]) -> None:
-        """A number read when metrics are asked for."""
-        self._gauges[name] = read
+    def read(self, name: str, value: Callable[[], float]) -> None:
+        """From now on `name`, one of `METRICS`, is what `value` gives at each scrape."""
+        assert name in METRICS, f"{name} is not in the catalogue"
+        self._reads[name] = value
 
     def request_count(self) -> int:
         return self._request_count
@@ -117,14 +110,13 @@ class Telemetry:
 
     def metrics(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4."""
-        lines = [
-            "# TYPE aiex_build_info gauge",
-            f'aiex_build_info{{version="{self._version}",python="{platform.python_version()}"}} 1',
-        ]
+        build = METRICS["aiex_build_info"]
+        labels = labels_text(build.labels, (self._version, platform.python_version()))
+        lines = [*heading(build), f"{build.name}{{{labels}}} 1"]
         for family in self._families:
             lines += family.lines()
-        for name, read in self._gauges.items():
-            lines += [f"# TYPE {name} gauge", f"{name} {read():g}"]
+        for name, value in self._reads.items():
+            lines += [*heading(METRICS[name]), f"{name} {value():.10g}"]
         return ("\n".join(lines) + "\n").encode()
 
     def _level(self, name: str, value: float) -> None:

@@ -1,0 +1,62 @@
+"""Every metric of a node on one page: name, kind, labels, meaning. `/metrics` shows no other.
+
+Names follow Prometheus' conventions (https://prometheus.io/docs/practices/naming/): base units,
+`_total` for what only grows. Labels never carry ids, so that their number stays bounded.
+"""
+
+from typing import Literal
+
+import msgspec
+
+
+class Metric(msgspec.Struct, frozen=True):
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    text: str
+    labels: tuple[str, ...] = ()
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("aiex_build_info", "gauge", "1; the labels say what runs.", ("version", "python")),
+        Metric(
+            "aiex_requests_total",
+            "counter",
+            "API requests that came to their end.",
+            ("route", "status", "model", "provider", "outcome"),
+        ),
+        Metric(
+            "aiex_request_duration_seconds",
+            "histogram",
+            "From a request's first byte to its answer's last.",
+            ("route", "stream"),
+        ),
+        Metric("aiex_requests_in_flight", "gauge", "Requests being answered, open streams too."),
+        Metric(
+            "aiex_provider_duration_seconds",
+            "histogram",
+            "From asking a provider to the headers of its answer.",
+            ("provider",),
+        ),
+        Metric(
+            "aiex_tokens_total",
+            "counter",
+            "Tokens as providers count them: prompt (of them cached), completion (reasoning).",
+            ("model", "kind"),
+        ),
+        Metric("aiex_api_keys_active", "gauge", "API keys that are accepted."),
+        Metric("aiex_engine_up", "gauge", "1 while the engine (NATS) answers."),
+        Metric("aiex_local_model_up", "gauge", "1 while the local model answers."),
+        Metric("aiex_service_failures_total", "counter", "Services that failed.", ("service",)),
+        Metric("aiex_service_restarts_total", "counter", "Services started again.", ("service",)),
+        Metric(
+            "aiex_loop_lag_seconds",
+            "gauge",
+            "The loop's worst delay in the last half minute or more.",
+        ),
+        Metric("aiex_log_lines_dropped_total", "counter", "Log lines the output did not take."),
+        Metric("process_resident_memory_bytes", "gauge", "Resident memory, children not counted."),
+        Metric("process_cpu_seconds_total", "counter", "CPU time, children not counted."),
+    )
+}
