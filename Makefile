@@ -1,7 +1,7 @@
 # Two commands are enough: `make up` and `make test`. Both set themselves up on a fresh machine.
 # PYTHON=/path/to/python3.13 chooses the interpreter; it is found otherwise.
 
-.PHONY: help up test test-all check format bench fresh-clone set-up clean
+.PHONY: help up test test-all check format reference bench fresh-clone set-up clean
 .DEFAULT_GOAL := help
 
 FAST := -m "not fault and not slow"
@@ -26,6 +26,9 @@ check: set-up ## lint, format, types, layers, lock file
 format: set-up ## mend what can be mended by itself
 	@.venv/bin/ruff check --fix --quiet . || true
 	@.venv/bin/ruff format --quiet .
+
+reference: set-up ## renew docs/reference from the source
+	@.venv/bin/python scripts/reference.py
 
 bench: set-up ## every benchmark, figures beside goals; BENCH=--quick for a short run
 	@scripts/debian-tools bench

@@ -13,22 +13,27 @@ from typing import Final
 import msgspec
 
 from aiex.assistant import refusal as refusals
-from aiex.assistant.catalogue import Catalogue
+from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
 from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
 from aiex.assistant.keys import KeyCheck, key_in
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.request_id import RequestIds
+from aiex.assistant.routes import (
+    CHAT_COMPLETIONS,
+    METHODS,
+    MODEL,
+    PROBES,
+    UNKNOWN,
+    model_in,
+    route_of,
+)
 from aiex.assistant.trail import Trail
 from aiex.events import Emit
 
-CHAT_COMPLETIONS: Final = "/v1/chat/completions"
-MODELS: Final = "/v1/models"
 # Nginx's status for "the client closed the connection": nobody receives it, logs and metrics do.
 CLIENT_GONE: Final = 499
 
-_METHODS: Final = {CHAT_COMPLETIONS: "POST", MODELS: "GET"}
-_PROBES: Final = frozenset({"/livez", "/readyz", "/healthz"})
 _TEXT: Final = [("content-type", "text/plain; charset=utf-8")]
 _log = logging.getLogger("aiex.assistant.api")
 
@@ -85,7 +90,7 @@ class Api:
     async def respond(self, scope: RequestScope, exchange: Exchange) -> None:
         """Answer one request; returns when its last byte was handed over."""
         path = scope.path
-        if path in _PROBES:
+        if path in PROBES:
             self._probe(path, exchange)
             return
         trail = self._trail(scope)
@@ -144,16 +149,20 @@ class Api:
 
     async def _dispatch(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> None:
         route = trail.route
-        if route not in _METHODS:
+        if route is UNKNOWN:
             raise refusals.path_unknown(scope.method, scope.path)
-        if scope.method != _METHODS[route]:
+        if scope.method != METHODS[route]:
             raise refusals.method_wrong(scope.method, route)
         if route == CHAT_COMPLETIONS:
             body = await self._body(scope, exchange)
             trail.request_bytes = len(body)
             await self._chat.respond(trail, body, exchange)
+        elif route == MODEL:
+            model = self._catalogue.model(model_in(scope.path))
+            self._give(trail, self._listed(model), exchange)
         else:
-            self._list_models(trail, exchange)
+            models = [self._listed(model) for model in self._catalogue.models()]
+            self._give(trail, _ModelList(models), exchange)
 
     async def _body(self, scope: RequestScope, exchange: Exchange) -> bytes:
         """The request's body; raises `Refusal` (413) once it is larger than is taken."""
@@ -169,12 +178,11 @@ class Api:
                 raise refusals.body_too_large(self._body_bytes_max)
         return bytes(body)
 
-    def _list_models(self, trail: Trail, exchange: Exchange) -> None:
-        listed = [
-            _ListedModel(model.name, self._started_at_s, model.targets[0].provider)
-            for model in self._catalogue.models()
-        ]
-        body = msgspec.json.encode(_ModelList(listed))
+    def _listed(self, model: Model) -> _ListedModel:
+        return _ListedModel(model.name, self._started_at_s, model.targets[0].provider)
+
+    def _give(self, trail: Trail, content: msgspec.Struct, exchange: Exchange) -> None:
+        body = msgspec.json.encode(content)
         trail.status = 200
         trail.response_bytes = len(body)
         headers = [("content-type", "application/json"), ("x-request-id", trail.request_id)]
@@ -192,7 +200,7 @@ class Api:
         path = scope.path
         return Trail(
             method=scope.method,
-            route=path if path in _METHODS else "unknown",
+            route=route_of(path),
             request_id=self._ids.request_id(headers.get("x-request-id")),
             traceparent=self._ids.traceparent(headers.get("traceparent")),
             at_s=time(),
