@@ -12,14 +12,16 @@ SEQUENCE_CHARS_MAX = 4096
 
 _STRING_OPENERS = frozenset("]PX^_")
 _STRING_C1 = frozenset("\x90\x98\x9d\x9e\x9f")
+# CAN, SUB and ST: whatever was begun is over.
+_ENDS = frozenset("\x18\x1a\x9c")
 
 
 class _State(Enum):
     PLAIN = "plain"
     ESCAPED = "escaped"
+    INTERMEDIATE = "escaped, with characters before the last one"
     CSI = "csi"
     STRING = "string"
-    STRING_ESCAPED = "string, after an escape"
 
 
 class TerminalText:
@@ -39,12 +41,13 @@ class TerminalText:
         self._sequence_len += 1
         if character == "\n" or self._sequence_len > SEQUENCE_CHARS_MAX:
             self._state = _State.PLAIN
-        if self._state is _State.PLAIN:
-            self._state = _after_plain(character)
-            self._sequence_len = 0
-            return self._state is _State.PLAIN and _is_harmless(character)
-        self._state = _after(self._state, character)
-        return False
+        if (begun := _begun(character)) is not None:
+            self._state = begun
+        elif self._state is not _State.PLAIN:
+            self._state = _after(self._state, character)
+            return False
+        self._sequence_len = 0
+        return self._state is _State.PLAIN and _is_harmless(character)
 
 
 def harmless(text: str) -> str:
@@ -56,12 +59,15 @@ def _is_harmless(character: str) -> bool:
     return character in "\n\t" or not ("\x00" <= character < " " or "\x7f" <= character <= "\x9f")
 
 
-def _after_plain(character: str) -> _State:
+def _begun(character: str) -> _State | None:
+    """What the character begins wherever it comes; a terminal forgets what it was in then."""
     if character == ESCAPE:
         return _State.ESCAPED
     if character == "\x9b":
         return _State.CSI
-    return _State.STRING if character in _STRING_C1 else _State.PLAIN
+    if character in _STRING_C1:
+        return _State.STRING
+    return _State.PLAIN if character in _ENDS else None
 
 
 def _after(state: _State, character: str) -> _State:
@@ -71,13 +77,9 @@ def _after(state: _State, character: str) -> _State:
             return _State.CSI
         case _State.ESCAPED if character in _STRING_OPENERS:
             return _State.STRING
-        case _State.ESCAPED:
-            return _State.ESCAPED if " " <= character <= "/" else _State.PLAIN
+        case _State.ESCAPED | _State.INTERMEDIATE:
+            return _State.INTERMEDIATE if " " <= character <= "/" else _State.PLAIN
         case _State.CSI:
             return _State.PLAIN if "@" <= character <= "~" else _State.CSI
-        case _State.STRING if character in "\x07\x9c":
-            return _State.PLAIN
-        case _State.STRING:
-            return _State.STRING_ESCAPED if character == ESCAPE else _State.STRING
         case _:
-            return _State.PLAIN if character == "\\" else _State.STRING
+            return _State.PLAIN if character == "\x07" else _State.STRING
