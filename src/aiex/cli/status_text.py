@@ -59,10 +59,14 @@ def _service_text(service: SupervisedService) -> str:
         f"{service.state} for {duration_text(service.state_age_s)}",
         (service.strategy or "").replace("_", " "),
         f"pid {service.pid}" if service.pid else "",
-        f"{service.restart_count} restarts" if service.restart_count else "",
+        _restart_text(service.restart_count),
         f"last error: {service.last_error}" if service.last_error else "",
     ]
     return f"{service.name}  {_joined(*facts)}"
+
+
+def _restart_text(count: int) -> str:
+    return "" if not count else "1 restart" if count == 1 else f"{count} restarts"
 
 
 def duration_text(duration_s: float) -> str:
