@@ -1,5 +1,6 @@
 """What a line that begins with `/` asks of `aiex chat`; pure."""
 
+import re
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -25,10 +26,10 @@ class SlashCommand(NamedTuple):
 
 def slash_command(line: str) -> SlashCommand | str | None:
     """The command in `line`; a sentence when it is none that exists; None for a prompt."""
-    if not line.startswith("/"):
+    found = re.match(r"/(\S*)(.*)", line, re.DOTALL)
+    if found is None:
         return None
-    name, _, argument = line[1:].partition(" ")
-    name, argument = name.strip().lower(), argument.strip()
+    name, argument = found[1].lower(), found[2].strip()
     if name == "quit":
         name = "exit"
     if name not in SLASH_COMMANDS:
