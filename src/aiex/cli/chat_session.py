@@ -57,10 +57,11 @@ class ChatSession:
         self.answer_count = 0
         self._options = {"temperature": temperature, "max_tokens": max_tokens}
         self._last_prompt = ""
+        self._is_last_answered = False
 
     def request(self, prompt: str) -> dict[str, Any]:
         """The body that asks `prompt` after all that was said; it is what `retry` asks again."""
-        self._last_prompt = prompt
+        self._last_prompt, self._is_last_answered = prompt, False
         messages = [{"role": "system", "content": self.system}] if self.system else []
         for turn in self.turns:
             messages.append({"role": "user", "content": turn.prompt})
@@ -80,17 +81,19 @@ class ChatSession:
         self.turns = [*self.turns, Turn(prompt, answer)][-TURNS_MAX:]
         self.usage = self.usage.plus(usage)
         self.answer_count += 1
+        self._is_last_answered = True
 
     def retry(self) -> str:
         """The last prompt, with its answer forgotten; empty when nothing was asked yet."""
-        if self.turns and self.turns[-1].prompt == self._last_prompt:
+        if self._is_last_answered:
             self.turns.pop()
+            self._is_last_answered = False
         return self._last_prompt
 
     def clear(self) -> None:
         """Forget what was said; model, system text and the count of tokens stay."""
         self.turns = []
-        self._last_prompt = ""
+        self._last_prompt, self._is_last_answered = "", False
 
     def saved(self) -> bytes:
         """The conversation as a JSON document."""
@@ -103,3 +106,4 @@ class ChatSession:
         self.model, self.system = saved.model, saved.system
         self.turns = saved.turns[-TURNS_MAX:]
         self._last_prompt = self.turns[-1].prompt if self.turns else ""
+        self._is_last_answered = bool(self.turns)
