@@ -32,6 +32,8 @@ POLL_S = 0.1
 STATUS_EVERY_S = 1.0
 STOP_MARGIN_S = 20.0
 ANSWER_TOKENS_MAX = 40
+# Without models in the settings, those of the providers are asked for by both names.
+UNNAMED_MODEL = "PROVIDER/MODEL"
 
 
 class AlreadyUp(AiexError):
@@ -88,13 +90,16 @@ async def _show(node: NodeChild, settings: Settings, data_dir: Path, began_s: fl
     status = await _status(admin)
     needs_key = status.api.auth != "open"
     key = settings.api.key.reveal() if settings.api.key else os.environ.get("AIEX_API_KEY", "")
-    default = models.models[0]
-    if any(target.kind == "local" for target in default.targets):
+    default = models.models[0] if models.models else None
+    if default is None:
+        click.echo(f"  models none are configured; ask for {UNNAMED_MODEL}, or add [models.NAME]")
+    elif any(target.kind == "local" for target in default.targets):
         await _local_model_up(admin, began_s)
         if key or not needs_key:
             await _ask(running.api_url, key, default.id)
     click.echo()
-    _show_places(running, node, default.id, needs_key=needs_key)
+    model = UNNAMED_MODEL if default is None else default.id
+    _show_places(running, node, model, needs_key=needs_key)
     await _live_line(admin, node)
 
 
