@@ -33,7 +33,7 @@ class AdminRefused(AiexError):
 
 
 class AdminClient:
-    """One node's admin API. Every call is a connection of its own and ends within `timeout_s`."""
+    """One node's admin API. Every call is a connection of its own; `timeout_s` bounds a silence."""
 
     def __init__(self, access: AdminAccess, *, timeout_s: float = TIMEOUT_S) -> None:
         self.access = access
@@ -55,7 +55,7 @@ class AdminClient:
         base_path = urlsplit(self.access.url).path.rstrip("/")
         headers = {"Accept": "application/json"}
         if self.access.token:
-            headers["Authorization"] = f"Bearer {self.access.token}"
+            headers["Authorization"] = f"Bearer {self._sendable_token()}"
         if body is not None:
             headers["Content-Type"] = "application/json"
         connection = self._connection()
@@ -63,6 +63,9 @@ class AdminClient:
             connection.request(method, base_path + path, body, headers)
             response = connection.getresponse()
             answer = response.read(ANSWER_BYTES_MAX)
+            # What was announced and did not come, or is more than anybody may send.
+            if response.length:
+                raise http.client.IncompleteRead(answer, response.length)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._raise_unreachable(error)
         finally:
@@ -85,6 +88,16 @@ class AdminClient:
         if parts.scheme == "https":
             return http.client.HTTPSConnection(host, port, timeout=self._timeout_s)
         return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
+
+    def _sendable_token(self) -> str:
+        token = self.access.token
+        if not (token.isascii() and token.isprintable()):
+            raise AdminRefused(
+                f"The admin token from {self.access.token_source} has characters that no token "
+                "has: a line break, or quotation marks from a text. Set it anew.",
+                401,
+            )
+        return token
 
     def _raise_unreachable(self, error: Exception) -> NoReturn:
         url = self.access.url
@@ -129,7 +142,7 @@ def decoded[T](answer: bytes, shape: type[T]) -> T:
     """The answer as `shape`; raises `AdminRefused` when it is something else."""
     try:
         return msgspec.json.decode(answer, type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise AdminRefused(
             f"The node's answer is not understood ({error}). Node and command line may differ in "
             "version: compare `aiex version` on both.",
