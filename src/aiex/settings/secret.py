@@ -5,7 +5,7 @@ from typing import final
 
 @final
 class Secret:
-    """Wraps a secret so that printing, logging or encoding it shows a mask."""
+    """Wraps a secret: printed or logged it is a mask, and `msgspec` refuses to encode it."""
 
     __slots__ = ("_value",)
 

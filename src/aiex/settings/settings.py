@@ -12,8 +12,11 @@ from msgspec import Meta
 
 from aiex.settings.secret import Secret
 
+# TOML can write infinity, which no timer takes; a year is as good as never for every wait here.
+SECONDS_MAX = 365 * 24 * 3600
+
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Seconds = Annotated[float, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0, le=SECONDS_MAX)]
 
 
 class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -166,9 +169,11 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Seconds, Meta(description="Longest silence between two parts of an answer.")
     ] = 60.0
     total_timeout_s: Annotated[Seconds, Meta(description="For the whole answer.")] = 600.0
-    latency_ms: Annotated[float, Meta(ge=0, description="`mock`: time to the first byte.")] = 0.0
+    latency_ms: Annotated[
+        float, Meta(ge=0, le=SECONDS_MAX * 1000, description="`mock`: time to the first byte.")
+    ] = 0.0
     tokens_per_s: Annotated[
-        float, Meta(ge=0, description="`mock`: pace of a stream; 0 means at once.")
+        float, Meta(ge=0, le=1e9, description="`mock`: pace of a stream; 0 means at once.")
     ] = 0.0
     answer_tokens: Annotated[
         int, Meta(ge=1, description="`mock`: tokens of an answer unless the request asks fewer.")
@@ -182,7 +187,9 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TargetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: Annotated[str, Meta(min_length=1, description="A name under `providers`.")]
     model: Annotated[str, Meta(description="The model's name there; empty means the same.")] = ""
-    weight: Annotated[float, Meta(gt=0, description="Share of requests relative to others.")] = 1.0
+    weight: Annotated[
+        float, Meta(gt=0, le=1e9, description="Share of requests relative to others.")
+    ] = 1.0
 
 
 class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

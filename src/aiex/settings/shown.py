@@ -1,5 +1,6 @@
 """The settings as people may see them: one row a value, secrets masked, each with its source."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,8 @@ from aiex.settings.load import Loaded
 from aiex.settings.secret import Secret
 
 MASK = "***"
+# A URL may carry `user:password@`.
+_CREDENTIALS = re.compile(r"[^/]*@")
 
 
 class ShownSetting(msgspec.Struct, frozen=True):
@@ -35,10 +38,16 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, tuple) and any(isinstance(one, msgspec.Struct) for one in value):
         below = [(str(position), one) for position, one in enumerate(value)]
     else:
-        yield path, MASK if isinstance(value, Secret) else value
+        yield path, _masked(path, value)
         return
     for name, one in below:
         yield from _leaves(one, f"{path}.{name}" if path else name)
+
+
+def _masked(path: str, value: Any) -> Any:
+    if isinstance(value, Secret):
+        return MASK
+    return _CREDENTIALS.sub(f"{MASK}@", value) if path.endswith("url") else value
 
 
 def _source(sources: dict[str, str], path: str) -> str:
