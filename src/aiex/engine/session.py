@@ -124,6 +124,7 @@ class Session:
 
         Without an answer the request may have been carried out all the same.
         """
+        self._check_size(payload, headers)
         async with self._guarded(timeout_s):
             answer = await self._client.request(
                 subject,
@@ -137,6 +138,7 @@ class Session:
         self, subject: str, payload: bytes = b"", *, reply: str = "", timeout_s: float
     ) -> None:
         """Hand a message to the connection; nothing says whether it arrived."""
+        self._check_size(payload, None)
         async with self._guarded(timeout_s):
             await self._client.publish(subject, payload, reply=reply)
 
@@ -199,16 +201,22 @@ class Session:
             raise _unavailable(reason) from error
         except errors.NoRespondersError as error:
             raise NobodyAnswers from error
-        except errors.MaxPayloadError as error:
-            raise EngineRefused("The value is larger than a message of the engine may be.") from (
-                error
-            )
         except (errors.Error, OSError) as error:
             _raise_if_cancelled(task, cancels_before)
             if self._client.is_closed:
                 self.end("the connection was lost")
             raise _unavailable(self.end_reason or _phrase(error)) from error
         _raise_if_cancelled(task, cancels_before)
+
+    def _check_size(self, payload: bytes, headers: Mapping[str, str] | None) -> None:
+        # The client leaves the headers out of its own check, and a server that gets a message too
+        # large closes the connection, everybody's requests with it.
+        size_bytes = len(payload)
+        if headers:
+            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+            size_bytes += len(f"NATS/1.0\r\n{lines}\r\n".encode())
+        if size_bytes > self._client.max_payload:
+            raise EngineRefused("The value is larger than a message of the engine may be.")
 
     async def _unsubscribe(self, subscription: "Subscription") -> None:
         from nats import errors

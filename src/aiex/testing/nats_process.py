@@ -1,0 +1,123 @@
+"""A real nats-server as a process of its own, for tests that need one they did not grow up with."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from aiex.engine.address import EngineAddress
+from aiex.engine.server_config import server_config
+
+HOST = "127.0.0.1"
+USER, PASSWORD = "tester", "correct horse"
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 20.0
+POLL_S = 0.01
+# The one that comes with Aiex.
+PROGRAM = Path(sys.executable).parent / "nats-server"
+
+_READY = re.compile(r"Server is ready")
+
+
+class NatsProcess:
+    """Made with a configuration, as text; use it in a `with` block. It can be killed and begun."""
+
+    def __init__(self, directory: Path, config: str, address: EngineAddress) -> None:
+        self.address = address
+        self._config = directory / "server.conf"
+        self._output = directory / "output"
+        directory.mkdir(parents=True, exist_ok=True)
+        self._config.write_text(config)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def as_embedded(cls, directory: Path) -> Self:
+        """A server with the very configuration that Aiex gives its embedded one."""
+        address = free_address()
+        return cls(directory, server_config(address, directory / "store", "test"), address)
+
+    @classmethod
+    def without_jetstream(cls, directory: Path) -> Self:
+        address = EngineAddress(HOST, free_ports(1)[0])
+        return cls(directory, f'listen: "{HOST}:{address.port}"\n', address)
+
+    @classmethod
+    def cluster(cls, directory: Path, size: int) -> list[Self]:
+        """Servers that form one cluster once all are started, their stores new."""
+        routes = free_ports(size)
+        return [cls._clustered(directory / f"server-{own}", own, routes) for own in range(size)]
+
+    @classmethod
+    def _clustered(cls, directory: Path, own: int, routes: Sequence[int]) -> Self:
+        address = free_address()
+        urls = ", ".join(f'"nats://{HOST}:{port}"' for port in routes)
+        block = (
+            f'cluster {{\n  name: test\n  listen: "{HOST}:{routes[own]}"\n  routes: [{urls}]\n}}\n'
+        )
+        config = server_config(address, directory / "store", f"server-{own}")
+        return cls(directory, config + block, address)
+
+    def __enter__(self) -> Self:
+        return self.start().ready()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    @property
+    def url(self) -> str:
+        return self.address.url
+
+    @property
+    def output(self) -> str:
+        """What the server wrote since it was last started."""
+        return self._output.read_text(errors="replace")
+
+    def start(self) -> Self:
+        """Start it, for the first time or again, at the same address and with the same store."""
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [PROGRAM, "-c", self._config],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "NO_COLOR": "1"},
+            )
+        return self
+
+    def ready(self) -> Self:
+        """Wait until it says so; raises `AssertionError` with its output when it does not."""
+        assert self.process is not None, "it was not started"
+        give_up_at_s = time.monotonic() + START_TIMEOUT_S
+        while not _READY.search(self.output):
+            assert self.process.poll() is None, f"it ended: {self.output}"
+            assert time.monotonic() < give_up_at_s, f"it is not ready: {self.output}"
+            time.sleep(POLL_S)
+        return self
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End it by a signal, with no time to tidy up unless the signal gives it."""
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(STOP_TIMEOUT_S)
+
+
+def free_address() -> EngineAddress:
+    return EngineAddress(HOST, free_ports(1)[0], USER, PASSWORD)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens at now, all different."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
