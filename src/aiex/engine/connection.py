@@ -182,7 +182,7 @@ class EngineConnection:
         was_down = self._state == "down"
         self._turn("down", reason)
         if not was_down:
-            self._emit(EngineDown(reason))
+            self._emit(EngineDown(reason, is_planned=reason == STOPPED))
 
     def _turn(self, state: EngineState, reason: str) -> None:
         if state != self._state:

@@ -10,9 +10,13 @@ class EngineUp(msgspec.Struct, frozen=True):
 
 
 class EngineDown(msgspec.Struct, frozen=True):
-    """The engine stopped answering, or never did; `reason` is a phrase for people."""
+    """The engine stopped answering, or never did; `reason` is a phrase for people.
+
+    `is_planned`: this node itself stopped using it, as when it shuts down.
+    """
 
     reason: str
+    is_planned: bool = False
 
 
 class EngineFroze(msgspec.Struct, frozen=True):

@@ -39,6 +39,8 @@ def line(event: Any) -> tuple[int, str]:
     match event:
         case EngineUp(version):
             return logging.INFO, f"the engine is up (NATS {version})"
+        case EngineDown(reason, True):
+            return logging.INFO, f"the engine is down: {reason}"
         case EngineDown(reason):
             return logging.WARNING, f"the engine is down: {reason}"
         case EngineFroze(silent_s):
@@ -47,7 +49,8 @@ def line(event: Any) -> tuple[int, str]:
             level = logging.WARNING if state in ("down", "unavailable") else logging.INFO
             return level, f"the local model is {state}" + (f": {detail}" if detail else "")
         case KeysChanged(active_count, revision):
-            return logging.INFO, f"{active_count} API keys are active (revision {revision})"
+            keys = "1 API key is" if active_count == 1 else f"{active_count} API keys are"
+            return logging.INFO, f"{keys} active (revision {revision})"
         case _:
             return _service_line(event)
 
