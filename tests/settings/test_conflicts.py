@@ -1,0 +1,92 @@
+"""Settings that are each right and together wrong, each told with what to change."""
+
+from typing import Any
+
+import pytest
+
+from aiex.errors import SettingsError
+from aiex.settings import (
+    AdminSettings,
+    ApiSettings,
+    EngineSettings,
+    ModelSettings,
+    ProviderSettings,
+    Settings,
+    TargetSettings,
+    load,
+)
+from aiex.settings.conflicts import conflicts
+
+OPENAI = ProviderSettings(kind="openai", base_url="https://api.example/v1")
+
+
+def conflicting(**sections: Any) -> list[str]:
+    """The settings to change."""
+    return [".".join(path) for path, _ in conflicts(Settings(**sections))]
+
+
+def test_the_defaults_are_at_peace() -> None:
+    assert conflicting() == []
+
+
+def test_a_conflict_is_told_with_its_source() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(None, {"AIEX_API__AUTH": "open"}, {"api.host": "0.0.0.0", "admin.port": "8080"})
+    assert str(refused.value) == ("api.auth (AIEX_API__AUTH): 'open' is possible on loopback only")
+
+
+@pytest.mark.parametrize("base_url", ["", "api.example/v1", "ftp://api.example"])
+def test_an_openai_provider_needs_an_http_address(base_url: str) -> None:
+    provider = ProviderSettings(kind="openai", base_url=base_url)
+    assert conflicting(providers={"a": provider}) == ["providers.a.base_url"]
+    assert conflicting(providers={"a": OPENAI, "m": ProviderSettings(kind="mock")}) == []
+
+
+@pytest.mark.parametrize("header", ["Authorization", "authorization", "X-Api-Key"])
+def test_a_secret_belongs_in_api_key_not_in_headers(header: str) -> None:
+    provider = ProviderSettings(kind="mock", headers={"org": "acme", header: "sk-1"})
+    assert conflicting(providers={"a": provider}) == ["providers.a.headers"]
+
+
+def test_a_target_names_a_provider_there_is() -> None:
+    model = ModelSettings(targets=(TargetSettings("open"), TargetSettings("other")))
+    assert conflicts(Settings(providers={"openai": OPENAI}, models={"x": model})) == [
+        (("models", "x", "targets"), "there is no provider 'open'; did you mean 'openai'?"),
+        (("models", "x", "targets"), "there is no provider 'other'"),
+    ]
+
+
+def test_a_fallback_names_a_model_there_is() -> None:
+    targets = (TargetSettings("a"),)
+    models = {
+        "x": ModelSettings(targets=targets, fallbacks=("y", "z")),
+        "y": ModelSettings(targets=targets),
+    }
+    assert conflicts(Settings(providers={"a": OPENAI}, models=models)) == [
+        (("models", "x", "fallbacks"), "'z' is not a model")
+    ]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "node.example"])
+def test_an_open_api_stays_on_loopback(host: str) -> None:
+    assert conflicting(api=ApiSettings(host=host, auth="open")) == ["api.auth"]
+    assert conflicting(api=ApiSettings(host=host, auth="auto")) == []
+    assert conflicting(api=ApiSettings(host="::1", auth="open")) == []
+
+
+def test_two_listeners_of_one_host_need_two_ports() -> None:
+    assert conflicting(api=ApiSettings(port=9), admin=AdminSettings(port=9)) == ["admin.port"]
+    assert conflicting(api=ApiSettings(port=0), admin=AdminSettings(port=0)) == []
+    elsewhere = AdminSettings(host="127.0.0.2", port=9)
+    assert conflicting(api=ApiSettings(port=9), admin=elsewhere) == []
+
+
+def test_an_external_engine_has_no_program() -> None:
+    engine = EngineSettings(url="nats://engine", server_path="/usr/bin/nats-server")
+    assert conflicting(engine=engine) == ["engine.server_path"]
+
+
+def test_while_a_value_is_wrong_conflicts_are_not_guessed_at() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(None, {"AIEX_API__AUTH": "open", "AIEX_API__PORT": "x"}, {"api.host": "0.0.0.0"})
+    assert [line.split()[0] for line in str(refused.value).splitlines()] == ["api.port"]
