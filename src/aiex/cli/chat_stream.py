@@ -70,20 +70,22 @@ class EventReader:
     def __init__(self) -> None:
         self._tail = b""
         self._data: list[bytes] = []
+        self._data_bytes = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The data of the events that ended in this chunk."""
+        """The data of the events that ended in this chunk; raises `ChatFailed` at one too long."""
         *lines, self._tail = (self._tail + chunk).split(b"\n")
-        if len(self._tail) > EVENT_BYTES_MAX:
-            raise ChatFailed("The server sent an event that does not end.")
         events: list[bytes] = []
         for line in lines:
             field = line.rstrip(b"\r")
             if field.startswith(b"data:"):
                 self._data.append(field[5:].removeprefix(b" "))
+                self._data_bytes += len(field)
             elif not field and self._data:
                 events.append(b"\n".join(self._data))
-                self._data = []
+                self._data, self._data_bytes = [], 0
+        if len(self._tail) + self._data_bytes > EVENT_BYTES_MAX:
+            raise ChatFailed("The server sent an event that does not end.")
         return events
 
 
@@ -91,7 +93,7 @@ def piece_of(event: bytes) -> Piece:
     """What an event adds; raises `ChatFailed` when it reports an error or is no JSON."""
     try:
         content = msgspec.json.decode(event, type=_Event)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ChatFailed(f"The server sent an event that is not understood: {error}.") from error
     if content.error is not None:
         raise ChatFailed(f"The answer broke off: {content.error.message}")
@@ -144,7 +146,7 @@ class ChatApi:
             raise self._refusal(response.status, body)
         try:
             return [model.id for model in msgspec.json.decode(body, type=_ModelList).data]
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ChatFailed(
                 f"What answers at {self.url} is not an OpenAI-compatible API."
             ) from error
