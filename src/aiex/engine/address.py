@@ -1,10 +1,16 @@
 """Where an engine is and how to log in there."""
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 DEFAULT_PORT = 4222
+SCHEMES = ("nats", "tls")
+
+_ONE_SERVER = (
+    "it must name one server, as in nats://host:4222; write @, :, / and # in a password as %40, "
+    "%3A, %2F and %23, or set engine.password"
+)
 
 
 class EngineAddress(msgspec.Struct, frozen=True):
@@ -18,16 +24,24 @@ class EngineAddress(msgspec.Struct, frozen=True):
     def of_url(cls, url: str, *, user: str = "", password: str = "") -> "EngineAddress":
         """The address in `nats://[user:password@]host[:port]`; arguments win over the URL's own.
 
-        Raises `ValueError` when the URL has no host or no proper port.
+        Raises `ValueError` with what is wrong, without the URL, which may hold a password.
         """
-        parts = urlsplit(url if "://" in url else f"nats://{url}")
-        if not parts.hostname:
-            raise ValueError(f"engine.url {url!r} names no host")
+        try:
+            parts = urlsplit(url if "://" in url else f"nats://{url}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError(_ONE_SERVER) from None  # its own message repeats a part of the URL
+        if parts.scheme not in SCHEMES:
+            raise ValueError(f"it begins with {parts.scheme}://; only nats:// and tls:// can be")
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError(_ONE_SERVER)
+        if not host:
+            raise ValueError("it names no host, as in nats://host:4222")
         return cls(
-            parts.hostname,
-            parts.port or DEFAULT_PORT,
-            user or parts.username or "",
-            password or parts.password or "",
+            host,
+            port or DEFAULT_PORT,
+            user or unquote(parts.username or ""),
+            password or unquote(parts.password or ""),
             parts.scheme,
         )
 

@@ -12,6 +12,7 @@ from aiex.engine.connection import EngineConnection
 from aiex.engine.jetstream import JetStream
 from aiex.engine.server import EngineServer
 from aiex.engine.status import EngineStatus
+from aiex.errors import SettingsError
 from aiex.events import Emit
 from aiex.service import Service
 from aiex.settings import EngineSettings
@@ -27,7 +28,7 @@ class Engine:
     def __init__(
         self, settings: EngineSettings, data_dir: Path, *, clock: Clock, emit: Emit
     ) -> None:
-        """Raises `ValueError` when `settings.url` is no address."""
+        """Raises `SettingsError` when `settings.url` is no address."""
         timeout_s = settings.start_timeout_s * _OWN_SHARE
         settings = msgspec.structs.replace(settings, start_timeout_s=timeout_s)
         self._server = (
@@ -71,4 +72,7 @@ class Engine:
 
 def _external(settings: EngineSettings) -> EngineAddress:
     password = settings.password.reveal() if settings.password else ""
-    return EngineAddress.of_url(settings.url, user=settings.user, password=password)
+    try:
+        return EngineAddress.of_url(settings.url, user=settings.user, password=password)
+    except ValueError as error:
+        raise SettingsError(f"engine.url is no address of an engine: {error}.") from None
