@@ -11,7 +11,7 @@ import click
 
 from aiex.cli.chat_answer import Answer, receive
 from aiex.cli.chat_loop import ChatLoop, terminal_interrupts
-from aiex.cli.chat_session import ChatSession
+from aiex.cli.chat_session import ChatSession, valid_text
 from aiex.cli.chat_stream import ChatApi
 from aiex.cli.node_lookup import data_home, only_directory, running_nodes
 from aiex.cli.output import Output, output_option, print_json
@@ -57,8 +57,13 @@ def chat(
       cat error.log | aiex chat "explain"
       git diff | aiex chat --temperature 0 "write a commit message" > message
     """
-    asked = _whole_prompt(prompt)
-    session = ChatSession(model, system=system, temperature=temperature, max_tokens=max_tokens)
+    asked = _whole_prompt(valid_text(prompt))
+    session = ChatSession(
+        valid_text(model),
+        system=valid_text(system),
+        temperature=temperature,
+        max_tokens=max_tokens,
+    )
     if not asked and output == "json":
         raise click.UsageError("-o json needs a PROMPT, or one piped in.")
     api = ChatApi(api_url(url, os.environ), os.environ.get("AIEX_API_KEY", ""))

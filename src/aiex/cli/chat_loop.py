@@ -99,9 +99,9 @@ class ChatLoop:
                 session.clear()
                 self._say("Forgotten.")
             case "save":
-                self._save(Path(command.argument).expanduser())
+                self._save(command.argument)
             case "load":
-                self._load(Path(command.argument).expanduser())
+                self._load(command.argument)
             case "retry":
                 await self._retry()
             case "usage":
@@ -128,20 +128,22 @@ class ChatLoop:
         else:
             self._say("Nothing was asked yet.")
 
-    def _save(self, file: Path) -> None:
+    def _save(self, name: str) -> None:
+        file = _file(name)
         try:
             write_private(file, self._session.saved())
         except OSError as error:
             raise AiexError(f"{file} cannot be written: {error.strerror}.") from error
         self._say(f"Saved {len(self._session.turns)} turns to {file}.")
 
-    def _load(self, file: Path) -> None:
+    def _load(self, name: str) -> None:
+        file = _file(name)
         try:
             with file.open("rb") as saved:
                 self._session.load(saved.read(SAVED_BYTES_MAX))
         except OSError as error:
             raise AiexError(f"{file} cannot be read: {error.strerror}.") from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise AiexError(f"{file} is not a conversation that /save wrote: {error}.") from error
         self._say(f"Loaded {len(self._session.turns)} turns with {self._session.model}.")
 
@@ -159,6 +161,13 @@ def terminal_interrupts(stop: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGINT)
+
+
+def _file(name: str) -> Path:
+    try:
+        return Path(name.replace("\0", "")).expanduser()
+    except RuntimeError as error:
+        raise AiexError(f"'{name}' names a home directory that is not there.") from error
 
 
 def _usage_text(session: ChatSession) -> str:

@@ -107,3 +107,11 @@ class ChatSession:
         self.turns = saved.turns[-TURNS_MAX:]
         self._last_prompt = self.turns[-1].prompt if self.turns else ""
         self._is_last_answered = bool(self.turns)
+
+
+def valid_text(typed: str) -> str:
+    """What was typed with question marks for what is no character.
+
+    A terminal and a shell hand over any bytes, as lone surrogates; JSON has none.
+    """
+    return typed.encode(errors="replace").decode()

@@ -11,6 +11,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import Output
 
+from aiex.cli.chat_session import valid_text
 from aiex.cli.node_lookup import home
 from aiex.cli.slash_command import SLASH_COMMANDS
 
@@ -38,7 +39,7 @@ class LineEditor:
 
     async def read(self) -> str:
         """The next prompt, its lines joined by newlines."""
-        return await self._session.prompt_async()
+        return valid_text(await self._session.prompt_async())
 
 
 def history_file(environment: Mapping[str, str]) -> Path:
