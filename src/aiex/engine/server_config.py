@@ -12,7 +12,6 @@ clustered server will keep its store in `engine/cluster/`. `docs/internals/engin
 how the content moves from one to the other.
 """
 
-import json
 import secrets
 from pathlib import Path
 
@@ -75,25 +74,25 @@ def load_credentials(file: Path) -> Credentials:
 
 
 def server_config(address: EngineAddress, store: Path, server_name: str) -> str:
-    """The text of `server.conf`; strings are written as JSON, which the format reads as it is.
+    """The text of `server.conf` for a server on its own, in ASCII; there is none for a cluster.
 
     `sync_interval: always`: an acknowledged write is on the disk. Payloads up to 8 MB: a request
     with pictures is kept in one message.
     """
     return "\n".join(
         [
-            f"server_name: {json.dumps(server_name)}",
+            f"server_name: {_quoted(server_name)}",
             f'listen: "{address.host}:{address.port}"',
             "max_payload: 8MB",
             "ping_interval: 1s",
             "ping_max: 2",
             "write_deadline: 5s",
             "authorization {",
-            f"  user: {json.dumps(address.user)}",
-            f"  password: {json.dumps(address.password)}",
+            f"  user: {_quoted(address.user)}",
+            f"  password: {_quoted(address.password)}",
             "}",
             "jetstream {",
-            f"  store_dir: {json.dumps(str(store))}",
+            f"  store_dir: {_quoted(str(store))}",
             "  sync_interval: always",
             f"  max_file_store: {STORE_LIMIT}",
             f"  max_memory_store: {MEMORY_LIMIT}",
@@ -101,3 +100,14 @@ def server_config(address: EngineAddress, store: Path, server_name: str) -> str:
             "",
         ]
     )
+
+
+def _quoted(text: str) -> str:
+    """A string of the format, which knows `\\xHH` for a byte (and not JSON's `\\uHHHH`)."""
+    content = text.encode(errors="surrogateescape")
+    return '"' + "".join(map(_escaped, content)) + '"'
+
+
+def _escaped(byte: int) -> str:
+    is_plain = 0x20 <= byte < 0x7F and byte not in b'"\\'
+    return chr(byte) if is_plain else f"\\x{byte:02x}"
