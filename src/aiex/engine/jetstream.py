@@ -114,9 +114,11 @@ class JetStream:
             pass
         try:
             answer = await self.call(f"STREAM.CREATE.{name}", {"name": name, **config})
-        except EngineRefused:
-            # Another node made it a moment ago, or it cannot be made: then this raises the same.
-            return await self.stream(name)
+        except EngineRefused as refusal:
+            try:
+                return await self.stream(name)  # another node made it a moment ago
+            except StreamMissing:
+                raise refusal from None  # it cannot be made, and this is why
         return msgspec.json.decode(answer, type=StreamInfo)
 
     async def write(

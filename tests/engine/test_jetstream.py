@@ -1,0 +1,127 @@
+"""What JetStream answers, turned into values and into errors a caller can act on."""
+
+import base64
+from collections.abc import Mapping
+from typing import cast
+
+import msgspec
+import pytest
+
+from aiex.engine.connection import EngineConnection
+from aiex.engine.jetstream import JetStream, StoredMessage, StreamMissing
+from aiex.engine.session import Message, NobodyAnswers
+from aiex.errors import AiexError, Conflict, EngineRefused, EngineUnavailable
+
+
+class ScriptedConnection:
+    """Answers each request with the next of the script; remembers what was asked."""
+
+    def __init__(self, *script: object) -> None:
+        self._script = list(script)
+        self.asked: list[str] = []
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float,
+    ) -> Message:
+        self.asked.append(subject)
+        answer = self._script.pop(0)
+        if isinstance(answer, AiexError):
+            raise answer
+        return Message(subject, "", {}, msgspec.json.encode(answer))
+
+
+def jetstream(connection: ScriptedConnection) -> JetStream:
+    return JetStream(cast("EngineConnection", connection))
+
+
+def fault(code: int, err_code: int, description: str = "the words of the server") -> object:
+    return {"error": {"code": code, "err_code": err_code, "description": description}}
+
+
+STREAM = {
+    "created": "2026-11-23T18:03:08Z",
+    "config": {"name": "KV_a"},
+    "state": {"messages": 1, "first_seq": 1, "last_seq": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "err_code", "error", "words"),
+    [
+        (400, 10071, Conflict, "changed the value"),
+        (400, 10164, Conflict, "changed the value"),
+        (404, 10059, StreamMissing, "no such stream"),
+        (503, 10008, EngineUnavailable, "the words of the server"),
+        (400, 10025, EngineRefused, "the words of the server"),
+        (500, 0, EngineRefused, "the words of the server"),
+    ],
+)
+async def test_a_fault_becomes_the_error_that_says_what_to_do(
+    code: int, err_code: int, error: type[AiexError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        await jetstream(ScriptedConnection(fault(code, err_code))).write("$KV.a.b", b"")
+
+
+async def test_a_write_nobody_takes_says_that_the_stream_is_missing() -> None:
+    with pytest.raises(StreamMissing, match=r"\$KV\.a\.b"):
+        await jetstream(ScriptedConnection(NobodyAnswers())).write("$KV.a.b", b"")
+
+
+async def test_a_call_nobody_takes_is_an_engine_that_is_not_there_yet() -> None:
+    with pytest.raises(EngineUnavailable):
+        await jetstream(ScriptedConnection(NobodyAnswers())).stream("KV_a")
+
+
+async def test_a_write_gives_the_sequence() -> None:
+    answer = {"stream": "KV_a", "seq": 17, "duplicate": True}
+    assert await jetstream(ScriptedConnection(answer)).write("$KV.a.b", b"") == 17
+
+
+async def test_a_subject_without_a_message_has_no_last_one() -> None:
+    connection = ScriptedConnection(fault(404, 10037))
+    assert await jetstream(connection).last_message("KV_a", "$KV.a.b") is None
+
+
+async def test_the_last_message_comes_with_its_bytes_and_headers() -> None:
+    block = b"NATS/1.0\r\nKV-Operation: DEL\r\nLink: http://x:1\r\n\r\n"
+    answer = {
+        "message": {
+            "subject": "$KV.a.b",
+            "seq": 4,
+            "data": base64.b64encode(b"\x00value").decode(),
+            "hdrs": base64.b64encode(block).decode(),
+        }
+    }
+    found = await jetstream(ScriptedConnection(answer)).last_message("KV_a", "$KV.a.b")
+    headers = {"KV-Operation": "DEL", "Link": "http://x:1"}
+    assert found == StoredMessage("$KV.a.b", 4, b"\x00value", headers)
+
+
+async def test_a_stream_that_is_there_is_not_made_again() -> None:
+    connection = ScriptedConnection(STREAM)
+    assert (await jetstream(connection).ensure_stream("KV_a", {})).state.last_seq == 1
+    assert connection.asked == ["$JS.API.STREAM.INFO.KV_a"]
+
+
+async def test_a_stream_that_is_missing_is_made() -> None:
+    connection = ScriptedConnection(fault(404, 10059), STREAM)
+    await jetstream(connection).ensure_stream("KV_a", {})
+    assert connection.asked[-1] == "$JS.API.STREAM.CREATE.KV_a"
+
+
+async def test_a_stream_that_another_node_made_meanwhile_is_taken() -> None:
+    connection = ScriptedConnection(fault(404, 10059), fault(400, 10058), STREAM)
+    assert (await jetstream(connection).ensure_stream("KV_a", {})).config == {"name": "KV_a"}
+
+
+async def test_a_stream_that_cannot_be_made_tells_the_servers_words() -> None:
+    no_room = fault(500, 10047, "insufficient storage resources available")
+    connection = ScriptedConnection(fault(404, 10059), no_room, fault(404, 10059))
+    with pytest.raises(EngineRefused, match="insufficient storage"):
+        await jetstream(connection).ensure_stream("KV_a", {})
