@@ -1,0 +1,104 @@
+"""What `aiex up` prints can be pasted: valid shell, valid JSON, valid Python."""
+
+import json
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiex.cli.admin_answers import ApiFacts, Check, MemoryFacts, NodeFacts, Status
+from aiex.cli.up_text import QUESTION, curl_snippet, places, python_snippet, status_line
+
+URL = "http://127.0.0.1:8080"
+# A name from the settings: any text, quotes and dollars too.
+MODEL = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+def ran(lines: list[str], **environment: str) -> dict[str, object]:
+    """What the Python snippet asks, its imports replaced by a client that remembers."""
+    asked: dict[str, object] = {}
+
+    class Client:
+        def __init__(self, **options: object) -> None:
+            asked.update(options)
+            self.chat = self.completions = self
+
+        def create(self, **body: object) -> "Client":
+            asked.update(body)
+            self.message = self
+            self.choices = [self]
+            self.content = "cold"
+            return self
+
+    code = "\n".join(line.removeprefix("  ") for line in lines if "import" not in line)
+    compile("\n".join(line.removeprefix("  ") for line in lines), "snippet", "exec")
+    os = type("os", (), {"environ": environment})
+    exec(code, {"OpenAI": Client, "os": os, "print": lambda _: None})
+    return asked
+
+
+def test_an_address_with_brackets_is_quoted_since_shells_expand_them() -> None:
+    assert (
+        "curl 'http://[::1]:8080/v1/" in curl_snippet("http://[::1]:8080", "m", needs_key=False)[0]
+    )
+
+
+@pytest.mark.parametrize("needs_key", [False, True])
+def test_the_curl_line_is_what_a_newcomer_would_type(*, needs_key: bool) -> None:
+    text = "\n".join(curl_snippet(URL, "smollm2", needs_key=needs_key))
+    words = shlex.split(text)
+    assert words[:2] == ["curl", f"{URL}/v1/chat/completions"]
+    assert "Content-Type: application/json" in words
+    assert ("Authorization: Bearer $AIEX_API_KEY" in words) is needs_key
+    assert ('-H "Authorization: Bearer $AIEX_API_KEY"' in text) is needs_key
+
+
+@given(MODEL)
+def test_the_body_of_the_curl_line_is_json_whatever_the_model_is_called(model: str) -> None:
+    words = shlex.split("\n".join(curl_snippet(URL, model, needs_key=True)))
+    body = json.loads(words[words.index("-d") + 1])
+    assert body == {"model": model, "messages": [{"role": "user", "content": QUESTION}]}
+
+
+@given(MODEL)
+def test_the_python_lines_ask_the_same_whatever_the_model_is_called(model: str) -> None:
+    asked = ran(python_snippet(URL, model, needs_key=False))
+    assert asked == {
+        "base_url": f"{URL}/v1",
+        "api_key": "unused",
+        "model": model,
+        "messages": [{"role": "user", "content": QUESTION}],
+    }
+
+
+def test_where_a_key_is_needed_the_python_lines_take_it_from_the_environment() -> None:
+    assert ran(python_snippet(URL, "m", needs_key=True), AIEX_API_KEY="sk")["api_key"] == "sk"
+
+
+def test_the_places_name_what_clients_and_people_need() -> None:
+    api, admin, log = places(URL, "http://127.0.0.1:8081", "/data/log/node.log")
+    assert f"{URL}/v1" in api
+    assert "http://127.0.0.1:8081" in admin
+    assert "/data/log/node.log" in log
+
+
+def test_the_live_line_says_how_much_and_how_well() -> None:
+    status = Status(
+        node=NodeFacts(uptime_s=61),
+        api=ApiFacts(in_flight=1, requests_total=20, errors_total=3),
+        memory=MemoryFacts(rss_bytes=100 * 2**20),
+    )
+    assert status_line(status) == (
+        "up 1 min 1 s · 1 in flight, 20 answered, 3 failed · 100 MiB · all well"
+    )
+
+
+def test_the_live_line_tells_what_is_not_well_and_stays_one_line() -> None:
+    checks = (Check("loop"), Check("engine", "degraded", "it does\nnot \x1b[31manswer"))
+    assert status_line(Status(checks=checks)).endswith(" · degraded: it does not answer")
+
+
+def test_the_live_line_tells_of_the_worst() -> None:
+    checks = (Check("model", "degraded", "slow"), Check("disc", "failed", "full"))
+    assert status_line(Status(checks=checks)).endswith(" · failed: full")
