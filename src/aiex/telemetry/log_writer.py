@@ -56,8 +56,13 @@ class LogWriter:
         self._lines: deque[Any] = deque(maxlen=LINES_MAX)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
-        self.dropped_count = 0
-        self.failed_count = 0
+        self._overflow_count = 0
+        self._lost_count = 0
+
+    @property
+    def dropped_count(self) -> int:
+        """Lines that were not written: too many at once, refused by the output, not encodable."""
+        return self._overflow_count + self._lost_count
 
     def start(self) -> None:
         self._thread.start()
@@ -65,21 +70,23 @@ class LogWriter:
     def add(self, line: Any) -> None:
         """Queue a struct or mapping to be written as one JSON object."""
         if len(self._lines) == LINES_MAX:
-            self.dropped_count += 1
+            self._overflow_count += 1
         self._lines.append(line)
 
     def close(self) -> None:
         """Write what is queued and end; waits two seconds at most."""
         self._closing.set()
-        if self._thread.is_alive():
+        if self._thread.ident is None:
+            self._run()
+        else:
             self._thread.join(timeout=2)
 
     def _run(self) -> None:
         while True:
             is_last = self._closing.wait(WRITE_EVERY_S)
-            batch = b"".join(map(self._encode, self._taken()))
-            if batch:
-                self._write(batch)
+            lines = [line for line in map(self._encoded, self._taken()) if line]
+            if lines:
+                self._write(lines)
             if is_last:
                 return
 
@@ -89,12 +96,19 @@ class LogWriter:
             taken.append(self._lines.popleft())
         return taken
 
-    def _write(self, batch: bytes) -> None:
+    def _encoded(self, line: Any) -> bytes:
         try:
-            self._output.write(batch)
+            return self._encode(line)
+        except (TypeError, ValueError):
+            self._lost_count += 1  # half a surrogate pair, or no JSON: only this line is lost
+            return b""
+
+    def _write(self, lines: list[bytes]) -> None:
+        try:
+            self._output.write(b"".join(lines))
             self._output.flush()
         except (OSError, ValueError):
-            self.failed_count += 1  # a full disc or a closed pipe; the node goes on
+            self._lost_count += len(lines)  # a full disc or a closed pipe; the node goes on
 
 
 class LogHandler(logging.Handler):
@@ -110,7 +124,7 @@ class LogHandler(logging.Handler):
             "ts": timestamp(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _clean(record.getMessage()),
+            "message": _clean(_message(record)),
             "node": self._node,
         }
         if record.exc_info and record.exc_info[1] is not None:
@@ -121,12 +135,21 @@ class LogHandler(logging.Handler):
         self._writer.add(line)
 
 
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, LookupError):
+        # Arguments that do not fit their format, in whose code ever: not worth failing a caller.
+        return f"{record.msg} {record.args}"
+
+
 def log_to(writer: LogWriter, *, level: str, node: str) -> None:
     """Send all of Python's logging through `writer`."""
     root = logging.getLogger()
     root.handlers[:] = [LogHandler(writer, node)]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("aiex").setLevel(level.upper())
+    own = logging.getLogger("aiex")
+    own.setLevel(level.upper())
+    root.setLevel(max(logging.WARNING, own.level))  # what libraries tell below that is for them
 
 
 def timestamp(wall_s: float) -> str:
