@@ -8,8 +8,10 @@ the socket open. A session that ended never answers again, and everybody who use
 
 import asyncio
 import contextlib
+import errno
 import importlib
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -273,6 +275,9 @@ def _phrase(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it gave no answer in time"
     if isinstance(error, OSError) and error.strerror:
+        # asyncio's own text for a refused connection is "Connect call failed ('127.0.0.1', 4222)".
+        if error.errno is not None and error.errno in errno.errorcode:
+            return os.strerror(error.errno).lower()
         return error.strerror.lower()
     return str(error).removeprefix("nats: ") or type(error).__name__
 
