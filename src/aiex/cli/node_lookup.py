@@ -4,6 +4,7 @@ A node that runs keeps `node.json` and `admin.token` in its data directory; both
 owner only, so another user's nodes are not found.
 """
 
+import fcntl
 import os
 import pwd
 from collections.abc import Mapping, Sequence
@@ -69,11 +70,16 @@ def home(environment: Mapping[str, str]) -> Path:
 
 def read_node(directory: Path) -> RunningNode | None:
     """The node running in a data directory; None when there is none, or it died without a word."""
+    node = announced_node(directory)
+    return node if node is not None and _is_held(directory / "lock", node.pid) else None
+
+
+def announced_node(directory: Path) -> RunningNode | None:
+    """What `node.json` says, be it true still or left behind by a node that died."""
     try:
-        node = msgspec.json.decode((directory / "node.json").read_bytes(), type=RunningNode)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode((directory / "node.json").read_bytes(), type=RunningNode)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return node if _is_alive(node.pid) else None
 
 
 def running_nodes(root: Path) -> dict[Path, RunningNode]:
@@ -162,11 +168,15 @@ def _token(environment: Mapping[str, str], directory: Path | None) -> tuple[str,
     return "", ""
 
 
-def _is_alive(pid: int) -> bool:
+def _is_held(lock: Path, pid: int) -> bool:
+    """Whether that node holds its data directory; a pid alone may be another program's by now."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with lock.open("rb") as held:
+            if held.read(20).strip() != b"%d" % pid:
+                return False
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
         return False
-    except PermissionError:
-        pass
-    return pid > 0
+    return False
