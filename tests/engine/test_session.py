@@ -1,7 +1,6 @@
 """A session with a server: what is said when there is none, and how everybody learns of its end."""
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,59 +10,15 @@ import pytest
 from aiex.engine.address import EngineAddress
 from aiex.engine.session import Session
 from aiex.errors import EngineRefused, EngineUnavailable
+from aiex.testing.nats_fake import FakeNats
 
 HOST = "127.0.0.1"
-INFO = {
-    "server_id": "fake",
-    "version": "2.15.1",
-    "proto": 1,
-    "headers": True,
-    "max_payload": 1024,
-    "auth_required": False,
-}
 SHORT_S = 0.1
 LONG_S = 10.0
 
 
-class FakeServer:
-    """Speaks NATS as far as a session needs it; `is_deaf` keeps it from answering."""
-
-    def __init__(self, *, greeting: bytes | None = None, answer_to_login: bytes = b"") -> None:
-        self._greeting = greeting
-        self._answer_to_login = answer_to_login
-        self.address = EngineAddress(HOST, 0)
-        self.is_deaf = False
-        self._writers: list[asyncio.StreamWriter] = []
-
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator["FakeServer"]:
-        server = await asyncio.start_server(self._converse, HOST, 0)
-        self.address = EngineAddress(HOST, server.sockets[0].getsockname()[1], "bob", "hunter2")
-        try:
-            yield self
-        finally:
-            server.close()
-            self.hang_up()
-
-    def hang_up(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
-        greeting = f"INFO {json.dumps(INFO)}\r\n".encode()
-        writer.write(greeting if self._greeting is None else self._greeting)
-        while line := await reader.readline():
-            if line.startswith(b"CONNECT") and self._answer_to_login:
-                writer.write(self._answer_to_login)
-                writer.close()
-            elif line.startswith(b"PING") and not self.is_deaf:
-                writer.write(b"PONG\r\n")
-
-
 @asynccontextmanager
-async def session_at(server: FakeServer) -> AsyncIterator[Session]:
+async def session_at(server: FakeNats) -> AsyncIterator[Session]:
     async with server.listening():
         session = await Session.open(server.address, LONG_S)
         try:
@@ -72,7 +27,7 @@ async def session_at(server: FakeServer) -> AsyncIterator[Session]:
             await session.close()
 
 
-async def refusal(server: FakeServer, timeout_s: float = LONG_S) -> str:
+async def refusal(server: FakeNats, timeout_s: float = LONG_S) -> str:
     """What opening a session raised."""
     async with server.listening():
         with pytest.raises((EngineRefused, EngineUnavailable)) as caught:
@@ -82,7 +37,7 @@ async def refusal(server: FakeServer, timeout_s: float = LONG_S) -> str:
 
 
 async def test_a_session_knows_the_servers_version() -> None:
-    async with session_at(FakeServer()) as session:
+    async with session_at(FakeNats()) as session:
         assert session.server_version == "2.15.1"
 
 
@@ -100,28 +55,28 @@ async def test_a_name_nobody_knows_is_told() -> None:
 
 
 async def test_a_listener_that_says_nothing_is_given_up_in_time() -> None:
-    assert "within 0.1 s" in await refusal(FakeServer(greeting=b""), SHORT_S)
+    assert "within 0.1 s" in await refusal(FakeNats(greeting=b""), SHORT_S)
 
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"INFO {oops\r\n"])
 async def test_a_listener_that_is_no_nats_is_told(greeting: bytes) -> None:
-    assert (await refusal(FakeServer(greeting=greeting), 1.0)).startswith("No engine answers at")
+    assert (await refusal(FakeNats(greeting=greeting), 1.0)).startswith("No engine answers at")
 
 
 async def test_a_wrong_password_is_refused_with_what_to_set() -> None:
-    server = FakeServer(answer_to_login=b"-ERR 'Authorization Violation'\r\n")
+    server = FakeNats(answer_to_login=b"-ERR 'Authorization Violation'\r\n")
     assert "engine.password" in await refusal(server)
 
 
 async def test_a_request_that_is_not_answered_in_time_says_so() -> None:
-    async with session_at(FakeServer()) as session:
+    async with session_at(FakeNats()) as session:
         with pytest.raises(EngineUnavailable, match=r"no answer within 0.1 s"):
             await session.request("question", timeout_s=SHORT_S)
         assert not session.has_ended
 
 
 async def test_a_lost_connection_ends_every_request_at_once() -> None:
-    server = FakeServer()
+    server = FakeNats()
     async with session_at(server) as session:
         request = asyncio.create_task(session.request("question", timeout_s=LONG_S))
         await asyncio.sleep(0)
@@ -141,14 +96,14 @@ async def test_a_lost_connection_ends_every_request_at_once() -> None:
 async def test_a_session_that_ended_answers_at_once_with_its_reason(
     call: Callable[[Session], Awaitable[object]],
 ) -> None:
-    async with session_at(FakeServer()) as session:
+    async with session_at(FakeNats()) as session:
         session.end("it was told to end")
         with pytest.raises(EngineUnavailable, match="it was told to end"):
             await call(session)
 
 
 async def test_the_end_of_a_session_wakes_who_waits_at_an_inbox() -> None:
-    async with session_at(FakeServer()) as session, session.inbox(LONG_S) as inbox:
+    async with session_at(FakeNats()) as session, session.inbox(LONG_S) as inbox:
         waiting = asyncio.create_task(inbox.next(LONG_S))
         await asyncio.sleep(0)
         session.end("it was told to end")
@@ -159,7 +114,7 @@ async def test_the_end_of_a_session_wakes_who_waits_at_an_inbox() -> None:
 
 
 async def test_a_cancelled_request_stays_cancelled() -> None:
-    async with session_at(FakeServer()) as session:
+    async with session_at(FakeNats()) as session:
         request = asyncio.create_task(session.request("question", timeout_s=LONG_S))
         await asyncio.sleep(0)
         request.cancel()
@@ -169,7 +124,7 @@ async def test_a_cancelled_request_stays_cancelled() -> None:
 
 
 async def test_a_message_too_large_for_this_server_is_refused_before_it_is_sent() -> None:
-    async with session_at(FakeServer()) as session:
+    async with session_at(FakeNats()) as session:
         with pytest.raises(EngineRefused, match="larger than"):
             await session.request("question", b"x" * 1020, headers={"a": "b"}, timeout_s=LONG_S)
         with pytest.raises(EngineRefused, match="larger than"):
@@ -178,7 +133,7 @@ async def test_a_message_too_large_for_this_server_is_refused_before_it_is_sent(
 
 
 async def test_closing_does_not_wait_for_a_server_that_says_no_more() -> None:
-    server = FakeServer()
+    server = FakeNats()
     async with server.listening():
         session = await Session.open(server.address, LONG_S)
         server.is_deaf = True

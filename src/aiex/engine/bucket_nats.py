@@ -67,6 +67,11 @@ class NatsBucket:
         return await self._write(key, b"", _DELETE | expected)
 
     async def entries(self) -> list[Entry]:
+        try:
+            # Raises at once when the engine is down; the watch below would wait for it.
+            await self._jetstream.stream(f"KV_{self._name}")
+        except StreamMissing:
+            return []
         found: dict[str, Entry] = {}
         try:
             async with asyncio.timeout(ENTRIES_TIMEOUT_S), aclosing(self.watch()) as changes:

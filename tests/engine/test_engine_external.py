@@ -1,0 +1,132 @@
+"""An engine that somebody else runs, named by engine.url: used, or refused in words."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from aiex.clock import SystemClock
+from aiex.engine import Engine, EngineDown, EngineUp
+from aiex.errors import EngineUnavailable
+from aiex.settings import EngineSettings, Secret
+from aiex.testing.nats_fake import FakeNats
+from aiex.testing.nats_process import NatsProcess, free_ports
+from aiex.testing.running import running
+
+pytestmark = pytest.mark.integration
+
+DEADLINE_S = 20.0
+
+
+class External:
+    """An engine at a URL, and what it said of itself."""
+
+    def __init__(self, url: str, user: str = "", password: str = "") -> None:
+        self.events: asyncio.Queue[object] = asyncio.Queue()
+        settings = EngineSettings(url=url, user=user, password=Secret(password))
+        self.engine = Engine(
+            settings, Path("/nowhere"), clock=SystemClock(), emit=self.events.put_nowait
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["External"]:
+        async with running(self.engine.services()):
+            yield self
+
+    async def heard[E](self, event_type: type[E]) -> E:
+        """The next event of that type."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not isinstance(event := await self.events.get(), event_type):
+                pass
+        return event
+
+
+async def trouble(external: External) -> str:
+    """Why the engine is down; writes are refused for that reason, and at once."""
+    async with external.running():
+        await external.heard(EngineDown)
+        reason = external.engine.status().reason
+        async with asyncio.timeout(1.0):
+            with pytest.raises(EngineUnavailable) as caught:
+                await external.engine.bucket("any").put("key", b"")
+    assert reason in str(caught.value)
+    return reason
+
+
+async def test_an_external_engine_keeps_what_is_written(server: NatsProcess) -> None:
+    external = External(server.url, server.address.user, server.address.password)
+    async with external.running():
+        await external.heard(EngineUp)
+        status = external.engine.status()
+        assert (status.state, status.is_embedded) == ("up", False)
+        assert status.server_version == "2.15.1"
+        bucket = external.engine.bucket("external")
+        revision = await bucket.put("key", b"value")
+        assert [one.revision for one in await bucket.entries()] == [revision]
+
+
+async def test_credentials_may_stand_in_the_url(server: NatsProcess) -> None:
+    user, password = server.address.user, server.address.password.replace(" ", "%20")
+    external = External(server.url.replace("//", f"//{user}:{password}@"))
+    async with external.running():
+        await external.heard(EngineUp)
+
+
+async def test_a_wrong_password_is_refused_in_words(server: NatsProcess) -> None:
+    reason = await trouble(External(server.url, server.address.user, "wrong-secret"))
+    assert "refuses the user name or password" in reason
+    assert "engine.password" in reason
+    assert "wrong-secret" not in reason
+
+
+async def test_a_server_that_is_too_old_is_refused_with_both_versions() -> None:
+    async with FakeNats(version="2.9.10").listening() as old:
+        reason = await trouble(External(old.address.url))
+    assert "2.9.10" in reason
+    assert "2.14 or newer" in reason
+
+
+async def test_a_server_without_jetstream_is_refused_with_how_to_enable_it(tmp_path: Path) -> None:
+    with NatsProcess.without_jetstream(tmp_path) as plain:
+        reason = await trouble(External(plain.url))
+    assert "JetStream disabled" in reason
+    assert "nats-server -js" in reason
+
+
+async def test_where_nobody_listens_the_address_is_told() -> None:
+    url = f"nats://127.0.0.1:{free_ports(1)[0]}"
+    reason = await trouble(External(url))
+    assert url in reason
+    assert "connection refused" in reason
+
+
+async def test_an_engine_that_comes_later_is_found_without_a_restart(tmp_path: Path) -> None:
+    late = NatsProcess.as_embedded(tmp_path)
+    external = External(late.url, late.address.user, late.address.password)
+    async with external.running():
+        await external.heard(EngineDown)
+        with late:
+            await external.heard(EngineUp)
+            assert await external.engine.bucket("late").put("key", b"value") == 1
+        await external.heard(EngineDown)
+
+
+async def test_the_node_does_not_wait_for_an_external_engine(tmp_path: Path) -> None:
+    external = External(f"nats://127.0.0.1:{free_ports(1)[0]}")
+    async with asyncio.timeout(1.0), external.running():
+        assert external.engine.status().state in ("connecting", "down")
+
+
+async def test_reading_a_bucket_of_an_engine_that_is_down_fails_at_once() -> None:
+    external = External(f"nats://127.0.0.1:{free_ports(1)[0]}")
+    async with external.running():
+        await external.heard(EngineDown)
+        for call in (
+            external.engine.bucket("any").get("key"),
+            external.engine.bucket("any").entries(),
+        ):
+            async with asyncio.timeout(1.0):
+                with pytest.raises(EngineUnavailable, match="connection refused"):
+                    await call
