@@ -137,9 +137,9 @@ class Telemetry:
         ).value += 1
         stream = "true" if event.is_stream else "false"
         self._durations.cell(event.route, stream).observe_us(event.duration_us)
-        if event.provider:
+        if event.provider_us:  # else no headers came: a dead provider is not a fast one
             self._provider.cell(event.provider).observe_us(event.provider_us)
-        if event.prompt_tokens:
+        if event.prompt_tokens or event.completion_tokens:
             self._tokens.cell(event.model, "prompt").value += event.prompt_tokens
             self._tokens.cell(event.model, "completion").value += event.completion_tokens
             self._tokens.cell(event.model, "cached").value += event.cached_tokens

@@ -1,0 +1,58 @@
+"""Events in words: each that is worth a line has one, as severe as what it means."""
+
+import logging
+from typing import Any
+
+import msgspec
+import pytest
+
+from aiex.assistant import KeysChanged, LocalModelTurned
+from aiex.engine import EngineDown, EngineFroze, EngineUp
+from aiex.events import EventBus
+from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
+from aiex.telemetry.event_log import LOGGED, line, log_events
+
+SENTENCES: list[tuple[Any, str, str]] = [
+    (EngineUp("2.14.0"), "info", "the engine is up (NATS 2.14.0)"),
+    (EngineDown("no answer"), "warning", "the engine is down: no answer"),
+    (EngineDown("stopped", is_planned=True), "info", "the engine is down: stopped"),
+    (EngineFroze(10.04), "warning", "the engine froze for 10.0 s and is started again"),
+    (LocalModelTurned("up", ""), "info", "the local model is up"),
+    (LocalModelTurned("starting", "pid 7"), "info", "the local model is starting: pid 7"),
+    (LocalModelTurned("down", "killed"), "warning", "the local model is down: killed"),
+    (LocalModelTurned("unavailable", "x"), "warning", "the local model is unavailable: x"),
+    (KeysChanged(1, 7), "info", "1 API key is active (revision 7)"),
+    (KeysChanged(0, 7), "info", "0 API keys are active (revision 7)"),
+    (ServiceStarted("a.b", 0), "debug", "a.b runs"),
+    (ServiceStarted("a.b", 2), "info", "a.b runs again, restart 2"),
+    (ServiceFailed("a.b", "no", 0.5), "warning", "a.b failed, again in 0.50 s: no"),
+    (ServiceFailed("a.b", "no", None), "error", "a.b failed and is not started again: no"),
+    (ServiceAbandoned("a.b", 15.0), "error", "a.b did not stop within 15 s and was left behind"),
+    (IntensityExceeded("http", 3, 60.0), "error", "http gives up: 3 restarts within 60 s"),
+]
+
+
+@pytest.mark.parametrize(("event", "level", "sentence"), SENTENCES)
+def test_an_event_is_told_in_a_sentence(event: Any, level: str, sentence: str) -> None:
+    assert line(event) == (logging.getLevelName(level.upper()), sentence)
+
+
+def test_every_event_that_is_logged_is_tried_above() -> None:
+    assert {type(event) for event, _, _ in SENTENCES} == set(LOGGED)
+
+
+def test_from_the_bus_into_the_log_percent_signs_included(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bus = EventBus()
+    log_events(bus)
+    with caplog.at_level(logging.INFO, logger="aiex"):
+        bus.emit(EngineDown("100%s lost"))
+        bus.emit(ServiceStarted("a", 0))
+    told = [(one.name, one.levelname, one.getMessage()) for one in caplog.records]
+    assert told == [("aiex.telemetry.events", "WARNING", "the engine is down: 100%s lost")]
+
+
+def test_an_event_without_a_sentence_is_a_mistake() -> None:
+    with pytest.raises(AssertionError, match="Struct has no sentence"):
+        line(msgspec.defstruct("Struct", [])())

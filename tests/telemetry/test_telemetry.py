@@ -1,0 +1,197 @@
+"""What happened becomes numbers and lines: events in, metrics and the access log out."""
+
+import io
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished
+from aiex.engine import EngineDown, EngineUp
+from aiex.events import EventBus
+from aiex.service import ServiceFailed, ServiceStarted
+from aiex.telemetry import LogWriter, Telemetry, resident_bytes
+from aiex.telemetry.metrics import METRICS
+from aiex.testing.prometheus_text import MetricFamily, metric_families
+
+FINISHED = RequestFinished(
+    request_id="req_1", trace_id="t" * 32, method="POST", route="/v1/chat/completions",
+    status=200, outcome="ok", error_code="", model="m", provider="p", target="p/m2",
+    key_id="k", is_stream=True, attempt_count=2, at_s=1_700_000_000.0, duration_us=123_456,
+    parse_us=1, auth_us=2, route_us=3, provider_us=100_000, first_byte_us=110_500,
+    request_bytes=300, response_bytes=4000, prompt_tokens=10, completion_tokens=20,
+    cached_tokens=4, reasoning_tokens=5,
+)  # fmt: skip
+
+
+class Watched:
+    """Telemetry that watches a bus, and what it writes."""
+
+    def __init__(self, *, has_access_log: bool = True) -> None:
+        self.bus = EventBus()
+        self._output = io.BytesIO()
+        self.writer = LogWriter(self._output)
+        self.telemetry = Telemetry(
+            self.writer, node="n1", version='1"0', has_access_log=has_access_log
+        )
+        self.telemetry.watch(self.bus)
+
+    def emit(self, *events: Any) -> "Watched":
+        for event in events:
+            self.bus.emit(event)
+        assert self.bus.failure_count == 0
+        return self
+
+    def scrape(self) -> dict[str, MetricFamily]:
+        return metric_families(self.telemetry.metrics())
+
+    def value(self, name: str, part: str = "", /, **labels: str) -> float:
+        return self.scrape()[name].value(part, **labels)
+
+    def lines(self) -> list[dict[str, Any]]:
+        self.writer.close()
+        return [json.loads(line) for line in self._output.getvalue().splitlines()]
+
+
+def finished(**changes: Any) -> RequestFinished:
+    return msgspec.structs.replace(FINISHED, **changes)
+
+
+def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other() -> None:
+    scrape = Watched().emit(FINISHED, ServiceStarted("a", 1), ServiceFailed("a", "x", 1)).scrape()
+    for family in scrape.values():
+        metric = METRICS[family.name]
+        assert (family.kind, family.text) == (metric.kind, metric.text)
+        for _, labels in family.samples:
+            assert {name for name, _ in labels} - {"le"} == set(metric.labels)
+    # These two are read from parts that the node hands in.
+    handed_in = {"aiex_requests_in_flight", "aiex_loop_lag_seconds"}
+    assert set(scrape) == set(METRICS) - handed_in
+
+
+def test_what_runs_is_a_label_however_it_is_called() -> None:
+    (key,) = Watched().scrape()["aiex_build_info"].samples
+    assert ("version", '1"0') in key[1]
+
+
+def test_requests_are_counted_by_what_became_of_them() -> None:
+    watched = Watched().emit(FINISHED, FINISHED, finished(status=502, outcome="provider_failed"))
+    labels = {"route": "/v1/chat/completions", "model": "m", "provider": "p"}
+    name = "aiex_requests_total"
+    assert watched.value(name, **labels, status="200", outcome="ok") == 2
+    assert watched.value(name, **labels, status="502", outcome="provider_failed") == 1
+    assert watched.telemetry.request_count() == 3
+    assert watched.telemetry.error_count() == 1
+
+
+def test_a_clients_mistake_is_no_error_of_the_node() -> None:
+    watched = Watched().emit(finished(status=400), finished(status=499), finished(status=500))
+    assert watched.telemetry.error_count() == 1
+
+
+def test_durations_are_told_in_seconds_by_route_and_stream() -> None:
+    watched = Watched().emit(FINISHED, finished(is_stream=False, duration_us=7))
+    name, route = "aiex_request_duration_seconds", "/v1/chat/completions"
+    assert watched.value(name, "_sum", route=route, stream="true") == 0.123456
+    assert watched.value(name, "_sum", route=route, stream="false") == 0.000007
+    assert watched.value("aiex_provider_duration_seconds", "_sum", provider="p") == 0.2
+
+
+@pytest.mark.parametrize("provider", ["", "p"])
+def test_a_provider_that_never_answered_does_not_look_fast(provider: str) -> None:
+    watched = Watched().emit(finished(provider=provider, provider_us=0))
+    assert watched.scrape()["aiex_provider_duration_seconds"].samples == {}
+
+
+def test_tokens_are_counted_by_kind() -> None:
+    watched = Watched().emit(FINISHED, FINISHED)
+    counted = {kind: 2 * count for kind, count in
+               (("prompt", 10), ("completion", 20), ("cached", 4), ("reasoning", 5))}  # fmt: skip
+    for kind, count in counted.items():
+        assert watched.value("aiex_tokens_total", model="m", kind=kind) == count
+
+
+def test_tokens_count_though_the_provider_tells_only_those_of_the_answer() -> None:
+    watched = Watched().emit(finished(prompt_tokens=0))
+    assert watched.value("aiex_tokens_total", model="m", kind="completion") == 20
+
+
+def test_a_request_without_usage_makes_no_tokens() -> None:
+    nothing = dict.fromkeys(
+        ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"), 0
+    )
+    watched = Watched().emit(finished(**nothing))
+    assert watched.scrape()["aiex_tokens_total"].samples == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "value"),
+    [
+        ("aiex_engine_up", EngineUp("2.14"), 1),
+        ("aiex_engine_up", EngineDown("gone"), 0),
+        ("aiex_local_model_up", LocalModelTurned("up", ""), 1),
+        ("aiex_local_model_up", LocalModelTurned("starting", ""), 0),
+        ("aiex_api_keys_active", KeysChanged(3, 1), 3),
+    ],
+)
+def test_a_gauge_is_what_the_last_event_said(name: str, event: Any, value: int) -> None:
+    before = (EngineUp("2"), LocalModelTurned("up", ""), KeysChanged(9, 1))
+    assert Watched().value(name) == 0
+    assert Watched().emit(*before, event).value(name) == value
+
+
+def test_failures_and_restarts_of_services_are_counted_first_starts_are_not() -> None:
+    watched = Watched().emit(
+        ServiceStarted("a", 0), ServiceFailed("a", "x", 0.1), ServiceStarted("a", 1)
+    )
+    assert watched.value("aiex_service_failures_total", service="a") == 1
+    assert watched.value("aiex_service_restarts_total", service="a") == 1
+
+
+def test_a_number_handed_in_is_read_at_each_scrape() -> None:
+    watched, numbers = Watched(), [5, 6]
+    watched.telemetry.read("aiex_requests_in_flight", lambda: numbers.pop(0))
+    assert watched.value("aiex_requests_in_flight") == 5
+    assert watched.value("aiex_requests_in_flight") == 6
+
+
+def test_only_a_metric_of_the_catalogue_can_be_handed_in() -> None:
+    with pytest.raises(AssertionError, match="aiex_invented is not in the catalogue"):
+        Watched().telemetry.read("aiex_invented", lambda: 1)
+
+
+def test_dropped_lines_show_in_the_metrics() -> None:
+    watched = Watched()
+    watched.writer.add({"a": "\ud800"})
+    watched.lines()
+    assert watched.value("aiex_log_lines_dropped_total") == 1
+
+
+def test_the_process_tells_its_memory() -> None:
+    assert resident_bytes() > 1_000_000
+    assert Watched().value("process_resident_memory_bytes") > 1_000_000
+
+
+def test_one_line_for_each_request_with_durations_in_milliseconds() -> None:
+    (line,) = Watched().emit(FINISHED).lines()
+    assert line == {
+        "ts": "2023-11-14T22:13:20.000+00:00", "level": "info", "event": "request", "node": "n1",
+        "request_id": "req_1", "trace_id": "t" * 32, "method": "POST",
+        "route": "/v1/chat/completions", "status": 200, "outcome": "ok", "error_code": "",
+        "model": "m", "target": "p/m2", "key_id": "k", "stream": True, "attempts": 2,
+        "duration_ms": 123.456, "first_byte_ms": 110.5, "provider_ms": 100.0,
+        "request_bytes": 300, "response_bytes": 4000, "prompt_tokens": 10,
+        "completion_tokens": 20, "cached_tokens": 4, "reasoning_tokens": 5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "level"), [(404, "info"), (500, "error"), (503, "error")])
+def test_a_line_is_as_severe_as_its_status(status: int, level: str) -> None:
+    assert [line["level"] for line in Watched().emit(finished(status=status)).lines()] == [level]
+
+
+def test_without_access_log_requests_are_counted_all_the_same() -> None:
+    watched = Watched(has_access_log=False).emit(FINISHED)
+    assert watched.lines() == []
+    assert watched.telemetry.request_count() == 1
