@@ -5,6 +5,8 @@ its own account, which a client that did not ask for it does not get. Pure: byte
 Format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
+import re
+
 from aiex.assistant.usage import NO_USAGE, Usage, usage_of
 from aiex.errors import ProviderError
 
@@ -13,6 +15,8 @@ from aiex.errors import ProviderError
 EVENT_BYTES_MAX = 16 * 1024 * 1024
 
 _DONE = b"data: [DONE]"
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
 
 
 class FrameRelay:
@@ -39,9 +43,10 @@ class FrameRelay:
                 raise ProviderError("The provider sent an event that does not end.")
             if not data:
                 return data
-        if b'"finish_reason":' in data and not self.is_finished:
-            self.is_finished = _has_finish_reason(data)
-        if b'"usage":' in data:
+        # Servers repeat both fields in every event, as null: found without decoding each.
+        if not self.is_finished and _FINISH.search(data):
+            self.is_finished = True
+        if _USAGE.search(data):
             data = self._take_usage(data)
         if _DONE in data:
             self.is_done = True
@@ -50,7 +55,7 @@ class FrameRelay:
     def _take_usage(self, data: bytes) -> bytes:
         kept: list[bytes] = []
         for event in _events(data):
-            usage = usage_of(_payload(event)) if b'"usage":' in event else NO_USAGE
+            usage = usage_of(_payload(event)) if _USAGE.search(event) else NO_USAGE
             if usage is not NO_USAGE:
                 self.usage = usage
                 if self._hides_usage and _is_usage_only(event):
@@ -78,8 +83,3 @@ def _payload(event: bytes) -> bytes:
 
 def _is_usage_only(event: bytes) -> bool:
     return b'"choices":[]' in event.replace(b" ", b"")
-
-
-def _has_finish_reason(data: bytes) -> bool:
-    compact = data.replace(b'"finish_reason": ', b'"finish_reason":')
-    return b'"finish_reason":"' in compact
