@@ -8,9 +8,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -22,9 +22,10 @@ from aiex.cli.chat_stream import ChatApi
 from aiex.cli.node_child import NodeChild
 from aiex.cli.node_lookup import AdminAccess, RunningNode, read_node
 from aiex.cli.settings_options import GivenSettings, settings_options
+from aiex.cli.terminal_text import harmless
 from aiex.cli.up_text import QUESTION, curl_snippet, places, python_snippet, status_line
 from aiex.errors import AiexError, PortBusy
-from aiex.settings import Settings
+from aiex.settings import AdminSettings, ApiSettings, Settings
 
 PORTS_TRIED_MAX = 50
 MODEL_TIMEOUT_S = 90.0
@@ -38,6 +39,14 @@ UNNAMED_MODEL = "PROVIDER/MODEL"
 
 class AlreadyUp(AiexError):
     """Aiex runs here already."""
+
+
+class MovedPort(NamedTuple):
+    """A listener's setting, the port it has and cannot use, and the one it gets instead."""
+
+    setting: str
+    taken: int
+    port: int
 
 
 @click.command()
@@ -67,18 +76,22 @@ async def _up(given: GivenSettings) -> None:
         )
     began_s = time.monotonic()
     click.echo(f"Starting Aiex, data in {data_dir}")
-    arguments = [*given.arguments(), *_free_ports(settings, given)]
-    node = await NodeChild.start([*arguments, f"--set=node.data_dir={data_dir}"], data_dir)
+    arguments = [*given.arguments(), f"--set=node.data_dir={data_dir}"]
+    for moved in moved_ports(settings, given.flags):
+        click.echo(f"  port {moved.taken} is taken, {moved.setting} is {moved.port}")
+        arguments.append(f"--set={moved.setting}={moved.port}")
+    node = await NodeChild.start(arguments, data_dir)
     with _stop_signals(node) as stop:
         try:
             await _until(stop, _show(node, settings, data_dir, began_s))
         finally:
-            if not node.ended.done():
+            is_stopping = not node.ended.done()
+            if is_stopping:
                 click.echo("\nStopping …", nl=False)
             await node.stop(
                 settings.node.propagation_delay_s + settings.node.drain_deadline_s + STOP_MARGIN_S
             )
-            click.echo(" stopped.")
+            click.echo(" stopped." if is_stopping else "")
 
 
 async def _show(node: NodeChild, settings: Settings, data_dir: Path, began_s: float) -> None:
@@ -128,7 +141,7 @@ async def _ask(api_url: str, key: str, model: str) -> None:
         click.echo(f"(no answer: {error})")
         return
     sentence = answer.text.strip().split("\n")[0].partition(". ")[0].rstrip(".") + "."
-    click.echo(f"{sentence}  ({answer.duration_s:.1f} s)")
+    click.echo(f"{harmless(sentence)}  ({answer.duration_s:.1f} s)")
 
 
 def _show_places(running: RunningNode, node: NodeChild, model: str, *, needs_key: bool) -> None:
@@ -150,7 +163,7 @@ async def _live_line(admin: AdminClient, node: NodeChild) -> None:
             try:
                 line = status_line(await _status(admin))
             except AiexError as error:
-                line = str(error)
+                line = harmless(str(error))
             width = shutil.get_terminal_size().columns - 1
             click.echo(f"\r\x1b[K{line[:width]}", nl=False)
         await asyncio.wait({node.ended}, timeout=STATUS_EVERY_S)
@@ -177,29 +190,34 @@ def _data_dir(settings: Settings) -> Path:
     return data_path(settings.node.data_dir, node_name(settings), home)
 
 
-def _free_ports(settings: Settings, given: GivenSettings) -> list[str]:
-    """Flags that move the listeners to free ports, unless the command line says which."""
-    flags: list[str] = []
-    taken: set[int] = set()
-    for section, listener in (("api", settings.api), ("admin", settings.admin)):
-        path = f"{section}.port"
-        if path in given.flags or listener.port == 0:
+def moved_ports(settings: Settings, fixed: Collection[str]) -> list[MovedPort]:
+    """Free ports for the listeners whose own one is taken; raises `PortBusy` if there are none.
+
+    Those named in `fixed` stay where they are, taken or not: somebody chose them.
+    """
+    listeners: dict[str, ApiSettings | AdminSettings] = {
+        "api.port": settings.api,
+        "admin.port": settings.admin,
+    }
+    used = {listener.port for path, listener in listeners.items() if path in fixed}
+    moved: list[MovedPort] = []
+    for path, listener in listeners.items():
+        if path in fixed or listener.port == 0:
             continue
-        port = _free_port(listener.host, listener.port, taken)
-        taken.add(port)
+        port = _free_port(listener.host, listener.port, used)
+        used.add(port)
         if port != listener.port:
-            click.echo(f"  port {listener.port} is taken, the {section} listener uses {port}")
-            flags.append(f"--set={path}={port}")
-    return flags
+            moved.append(MovedPort(path, listener.port, port))
+    return moved
 
 
-def _free_port(host: str, first: int, taken: set[int]) -> int:
+def _free_port(host: str, first: int, used: Collection[int]) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in range(first, min(first + PORTS_TRIED_MAX, 65536)):
         with socket.socket(family) as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-            if port not in taken:
+            if port not in used:
                 return port
     raise PortBusy(f"No port from {first} on is free on {host}; choose one with --port.")
 
