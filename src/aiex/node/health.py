@@ -61,7 +61,8 @@ def engine_check(state: str, reason: str) -> Check:
 def local_model_check(state: str, detail: str) -> Check:
     if state == "up":
         return Check("local_model", Health.OK)
-    return Check("local_model", Health.DEGRADED, f"the local model is {state}: {detail}")
+    reason = f"the local model is {state}{': ' if detail else ''}{detail}"
+    return Check("local_model", Health.DEGRADED, reason)
 
 
 def load_check(in_flight: int, in_flight_max: int) -> Check:

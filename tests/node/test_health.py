@@ -1,0 +1,69 @@
+"""How the node is: as its worst part; degraded serves on, failed does not."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiex.node.health import (
+    Check,
+    Health,
+    Phase,
+    engine_check,
+    load_check,
+    local_model_check,
+    phase_check,
+    worst,
+)
+
+SEVERITY = {Health.OK: 0, Health.DEGRADED: 1, Health.FAILED: 2}
+
+
+@given(st.lists(st.sampled_from(Health)))
+def test_the_whole_is_as_well_as_its_worst_part(parts: list[Health]) -> None:
+    checks = [Check(str(position), health) for position, health in enumerate(parts)]
+    assert SEVERITY[worst(checks)] == max(map(SEVERITY.__getitem__, parts), default=0)
+
+
+def test_only_a_ready_node_takes_requests() -> None:
+    assert {phase: phase_check(phase).status for phase in Phase} == {
+        Phase.STARTING: Health.FAILED,
+        Phase.READY: Health.OK,
+        Phase.DRAINING: Health.FAILED,
+        Phase.STOPPED: Health.FAILED,
+    }
+    assert phase_check(Phase.STARTING).reason == "the node is still starting"
+    assert "stopping" in phase_check(Phase.DRAINING).reason
+
+
+def test_without_its_engine_a_node_serves_on_and_says_what_is_missing() -> None:
+    assert engine_check("up", "") == Check("engine", Health.OK)
+    check = engine_check("down", "the connection was lost")
+    assert check.status is Health.DEGRADED
+    assert check.reason.startswith("the engine is down: the connection was lost; chat is answered")
+    assert engine_check("connecting", "").reason.startswith("the engine is connecting; ")
+
+
+def test_without_its_local_model_too() -> None:
+    assert local_model_check("up", "whatever") == Check("local_model", Health.OK)
+    assert local_model_check("starting", "pid 7") == Check(
+        "local_model", Health.DEGRADED, "the local model is starting: pid 7"
+    )
+    assert local_model_check("starting", "").reason == "the local model is starting"
+
+
+def test_a_full_node_takes_no_more() -> None:
+    assert load_check(9, 10) == Check("load", Health.OK)
+    assert load_check(10, 10) == Check(
+        "load", Health.FAILED, "10 requests in flight, 10 are the limit"
+    )
+
+
+def test_every_check_that_is_not_ok_has_a_reason() -> None:
+    checks = [
+        *map(phase_check, Phase),
+        engine_check("down", ""),
+        local_model_check("down", ""),
+        load_check(1, 1),
+    ]
+    for check in checks:
+        assert (check.status is Health.OK) == (check.reason == "")
+        assert not check.reason.rstrip().endswith(":")
