@@ -1,8 +1,10 @@
 """The node's own directory: one node at a time, private, with what others need to find the node."""
 
+import contextlib
 import fcntl
 import os
 import secrets
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from aiex.private_file import write_private
 
 # A node that starts with less than this would fail at its first write to the engine.
 FREE_BYTES_MIN = 16 * 1024 * 1024
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class NodeFile(msgspec.Struct, frozen=True):
@@ -37,60 +40,88 @@ class DataDirectory:
         """Create, check and lock it; raises `DataDirectoryError` in one sentence."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            self._check_room()
+            self._lock = self._taken_lock()
         except OSError as error:
             raise DataDirectoryError(
                 f"The data directory {self.path} cannot be used: {error.strerror}. "
                 "Choose another with --data-dir."
             ) from error
-        self._take_lock()
-        self._check_room()
+        self.forget_node()  # one that crashed told of itself here
 
     def close(self) -> None:
         """Let another node have it."""
-        self.forget_node()
         if self._lock is not None:
+            self.forget_node()
             os.close(self._lock)
             self._lock = None
 
     def admin_token(self) -> str:
-        """The token made at the first start and kept since."""
+        """The token made at the first start and kept since; only the owner may read it."""
         file = self.path / "admin.token"
         try:
-            token = file.read_text().strip()
+            token = file.read_text("ascii").strip()
+            self._hide(file)
         except FileNotFoundError:
             token = ""
         except OSError as error:
             raise DataDirectoryError(
                 f"The admin token in {file} cannot be read: {error.strerror}."
             ) from error
+        except UnicodeDecodeError as error:
+            raise DataDirectoryError(
+                f"The admin token in {file} is no plain text. Delete the file; a new one is made."
+            ) from error
         if not token:
             token = secrets.token_urlsafe(32)
-            write_private(file, token.encode() + b"\n")
+            self._write("admin.token", token.encode() + b"\n")
         return token
 
     def announce_node(self, *, name: str, version: str, api_url: str, admin_url: str) -> None:
         """Write `node.json`, by which the command line finds this node."""
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         node = NodeFile(name, os.getpid(), api_url, admin_url, version, started_at)
-        write_private(self.path / "node.json", msgspec.json.encode(node))
+        self._write("node.json", msgspec.json.encode(node))
 
     def forget_node(self) -> None:
         """Remove `node.json`: nobody answers here any more."""
-        (self.path / "node.json").unlink(missing_ok=True)
+        # On a disc that became read-only the stop goes on; whoever reads the file checks the pid.
+        with contextlib.suppress(OSError):
+            (self.path / "node.json").unlink(missing_ok=True)
 
-    def _take_lock(self) -> None:
-        assert self._lock is not None
+    def _hide(self, file: Path) -> None:
+        if stat.S_IMODE(file.stat().st_mode) & OTHERS:
+            # It is another's where a volume's owner changed; then its mode is theirs to choose.
+            with contextlib.suppress(PermissionError):
+                file.chmod(0o600)
+
+    def _write(self, name: str, content: bytes) -> None:
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            write_private(self.path / name, content)
+        except OSError as error:
+            raise DataDirectoryError(
+                f"{self.path / name} cannot be written: {error.strerror}."
+            ) from error
+
+    def _taken_lock(self) -> int:
+        """The descriptor that holds the lock, with our pid in the file for those who come late."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        lock = os.open(self.path / "lock", flags, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, b"%d\n" % os.getpid(), 0)
         except BlockingIOError as error:
-            holder = os.pread(self._lock, 20, 0).decode(errors="replace").strip() or "unknown"
+            holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
+            os.close(lock)
             raise DataDirectoryError(
                 f"The data directory {self.path} is in use by the node with pid {holder}. "
                 "Stop that one, or choose another directory with --data-dir."
             ) from error
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, b"%d\n" % os.getpid(), 0)
+        except OSError:
+            os.close(lock)
+            raise
+        return lock
 
     def _check_room(self) -> None:
         disc = os.statvfs(self.path)
