@@ -28,8 +28,11 @@ _READY = re.compile(r"Server is ready")
 class NatsProcess:
     """Made with a configuration, as text; use it in a `with` block. It can be killed and begun."""
 
-    def __init__(self, directory: Path, config: str, address: EngineAddress) -> None:
+    def __init__(
+        self, directory: Path, config: str, address: EngineAddress, name: str = "test"
+    ) -> None:
         self.address = address
+        self.name = name
         self._config = directory / "server.conf"
         self._output = directory / "output"
         directory.mkdir(parents=True, exist_ok=True)
@@ -60,8 +63,9 @@ class NatsProcess:
         block = (
             f'cluster {{\n  name: test\n  listen: "{HOST}:{routes[own]}"\n  routes: [{urls}]\n}}\n'
         )
-        config = server_config(address, directory / "store", f"server-{own}")
-        return cls(directory, config + block, address)
+        name = f"server-{own}"
+        config = server_config(address, directory / "store", name)
+        return cls(directory, config + block, address, name)
 
     def __enter__(self) -> Self:
         return self.start().ready()
