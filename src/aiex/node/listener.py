@@ -104,8 +104,9 @@ def _reserved(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except socket.gaierror as error:
-        raise StartError(f"The address '{host}' cannot be resolved: {error.strerror}.") from error
+    except (socket.gaierror, UnicodeError) as error:  # the latter for `a..b` and long labels
+        reason = error.strerror if isinstance(error, socket.gaierror) else "it is no host name"
+        raise StartError(f"The address '{host}' cannot be resolved: {reason}.") from error
     if port:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
