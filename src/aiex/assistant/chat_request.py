@@ -61,6 +61,8 @@ def decode_chat_request(raw: bytes) -> ChatRequest:
     """The request in `raw`; raises `Refusal` (400) with the reason and, if known, the field."""
     try:
         head = _HEAD.decode(raw)
+        if not raw.isascii():
+            raw.decode()  # what is not decoded here is checked too: providers get only UTF-8
     except msgspec.ValidationError as error:
         raise _invalid_field(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -68,6 +70,9 @@ def decode_chat_request(raw: bytes) -> ChatRequest:
         raise Refusal(400, "invalid_json", message) from error
     if bytes(memoryview(head.messages)[:1]) != b"[":
         raise Refusal(400, "invalid_type", "'messages' must be a list.", param="messages")
+    if raw.count(b'"model"') > 1:
+        # Given twice, some servers take the first and some the last: they get what we acted on.
+        raw = msgspec.json.encode(_FIELDS.decode(raw))
     options = head.stream_options
     return ChatRequest(
         model=head.model,

@@ -1,7 +1,7 @@
 """A provider that answers by itself: deterministic, with latency, token pace and faults."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -56,10 +56,9 @@ class MockProvider:
         if isinstance(request, Answer):
             yield request
             return
-        frames = self._model.frames(request)
-        if fault is MockFault.CUT:
-            frames = frames[: len(frames) // 2]
-        yield AnswerStream(self._paced(frames, is_cut=fault is MockFault.CUT))
+        is_cut = fault is MockFault.CUT
+        frames = self._model.half_of_frames(request) if is_cut else self._model.frames(request)
+        yield AnswerStream(self._paced(frames, is_cut=is_cut))
 
     async def _delayed(self, fault: MockFault | None) -> Answer | None:
         if self._latency_s:
@@ -74,7 +73,7 @@ class MockProvider:
                 raise ProviderTimeout("The mock hung on purpose.")
         return None
 
-    async def _paced(self, frames: list[bytes], *, is_cut: bool) -> AsyncIterator[bytes]:
+    async def _paced(self, frames: Iterator[bytes], *, is_cut: bool) -> AsyncIterator[bytes]:
         for frame in frames:
             if self._frame_gap_s:
                 await self._clock.sleep(self._frame_gap_s)

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import logger as granian_log
 from granian.server.embed import Server
@@ -84,6 +84,8 @@ class Listener:
             address=self._host,
             port=self.port,
             interface=self._interface,
+            # HTTP/1.1 only: nobody's client needs more here, and HTTP/2 is a large surface.
+            http=HTTPModes.http1,
             websockets=False,
             backlog=BACKLOG,
             log_enabled=False,

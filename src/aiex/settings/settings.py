@@ -58,6 +58,9 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes_max: Annotated[
         int, Meta(ge=1024, description="Largest request body taken, in bytes.")
     ] = 20 * 1024 * 1024
+    body_timeout_s: Annotated[
+        Seconds, Meta(description="How long a request's body may take to come.")
+    ] = 30.0
     in_flight_max: Annotated[
         int, Meta(ge=1, description="Requests served at once; one more is answered 503.")
     ] = 4096
