@@ -14,6 +14,7 @@ server sends an archive of its own in chunks to a subject of ours, some ahead of
 restoring server names a subject that takes the same chunks, an empty one last.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -22,7 +23,7 @@ from typing import Any
 import msgspec
 
 from aiex.engine.jetstream import JetStream, StreamInfo, StreamState
-from aiex.engine.session import Inbox
+from aiex.engine.session import Inbox, NobodyAnswers
 from aiex.errors import EngineError, EngineRefused, EngineUnavailable
 
 # Well below the megabyte that is the largest message of a server with default settings.
@@ -30,6 +31,9 @@ CHUNK_BYTES = 256 * 1024
 # Checksums are verified before the first chunk, and a restored stream is read before the last
 # answer: both take as long as reading the stream from disc.
 PATIENCE_S = 60.0
+# The server of a cluster that restores names its subject before all the others know of it.
+ROUTE_PATIENCE_S = 5.0
+ROUTE_POLL_S = 0.02
 
 _DONE = ("", "204")
 
@@ -82,8 +86,8 @@ async def restore_stream(jetstream: JetStream, snapshot: StreamSnapshot) -> Stre
     subject = msgspec.json.decode(answer, type=_Destination).deliver_subject
     try:
         async for chunk in snapshot.chunks:
-            await jetstream.ask(subject, chunk, timeout_s=PATIENCE_S)
-        answer = await jetstream.ask(subject, b"", timeout_s=PATIENCE_S)
+            await _hand_over(jetstream, subject, chunk)
+        answer = await _hand_over(jetstream, subject, b"")
         restored = msgspec.json.decode(answer, type=StreamInfo)
         expected = msgspec.convert(snapshot.state, StreamState)
         if restored.state != expected:
@@ -94,6 +98,19 @@ async def restore_stream(jetstream: JetStream, snapshot: StreamSnapshot) -> Stre
         await _discard(jetstream, snapshot.name)
         raise
     return restored
+
+
+async def _hand_over(jetstream: JetStream, subject: str, chunk: bytes) -> bytes:
+    """The answer to a chunk. Nobody there: nobody got it, so it may be sent again."""
+    loop = asyncio.get_running_loop()
+    give_up_at_s = loop.time() + ROUTE_PATIENCE_S
+    while True:
+        try:
+            return await jetstream.ask(subject, chunk, timeout_s=PATIENCE_S)
+        except NobodyAnswers:
+            if loop.time() >= give_up_at_s:
+                raise
+        await asyncio.sleep(ROUTE_POLL_S)
 
 
 async def _discard(jetstream: JetStream, name: str) -> None:
