@@ -20,7 +20,13 @@ Seconds = Annotated[float, Meta(ge=0, le=SECONDS_MAX)]
 
 
 class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(description="The node's name; empty means the host's name.")] = ""
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z0-9][-A-Za-z0-9._]{0,62})?$",
+            description="The node's name: letters, digits and -._; empty means the host's name.",
+        ),
+    ] = ""
     data_dir: Annotated[
         str,
         Meta(
