@@ -154,7 +154,7 @@ class Api:
         if route is UNKNOWN:
             raise refusals.path_unknown(scope.method, scope.path)
         if scope.method != METHODS[route]:
-            raise refusals.method_wrong(scope.method, route)
+            raise refusals.method_wrong(scope.method, route, METHODS[route])
         if route == CHAT_COMPLETIONS:
             try:
                 async with asyncio.timeout(self._body_timeout_s):
@@ -224,6 +224,8 @@ def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
     ]
     if refusal.retry_after_s is not None:
         headers.append(("retry-after", str(refusal.retry_after_s)))
+    if refusal.allow:
+        headers.append(("allow", refusal.allow))
     if trail.target:
         headers.append(("x-aiex-target", trail.target))
     body = refusal.body()
