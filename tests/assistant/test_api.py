@@ -105,11 +105,13 @@ class Hanging(Scripted):
 class Stage:
     """An API over scripted providers, with what it emitted."""
 
-    def __init__(self, *providers: Provider, **options: Any) -> None:
+    def __init__(self, *providers: Provider, target_model: str = "", **options: Any) -> None:
         names = [f"p{number}" for number in range(len(providers))]
         kind = ProviderSettings(kind="openai", base_url="http://127.0.0.1:1/v1")
         models = {
-            "m": ModelSettings(targets=(TargetSettings(names[0]),), fallbacks=tuple(names[1:])),
+            "m": ModelSettings(
+                targets=(TargetSettings(names[0], model=target_model),), fallbacks=tuple(names[1:])
+            ),
             **{name: ModelSettings(targets=(TargetSettings(name),)) for name in names[1:]},
         }
         catalogue = Catalogue(Settings(providers=dict.fromkeys(names, kind), models=models))
@@ -210,21 +212,14 @@ async def test_fields_nobody_knows_reach_the_provider_as_they_were(
 
 
 async def test_the_model_is_renamed_and_nothing_else_touched() -> None:
-    settings = ProviderSettings(kind="openai", base_url="http://127.0.0.1:1/v1")
-    targets = (TargetSettings("p", model="deployed"),)
-    catalogue = Catalogue(Settings(providers={"p": settings}, models={"m": ModelSettings(targets)}))
     upstream = MemoryUpstream(UpstreamAnswer(200, "application/json", "", b"{}"))
-    provider = OpenAIProvider("p", upstream, base_url="http://x/v1", headers={})
-    chat = Chat(catalogue, {"p": provider}, random=Random(1))
-    stage = Stage(Scripted())
-    stage.api._chat = chat
-    stage.api._catalogue = catalogue
-    raw = b'{"temperature": 1.50, "model":"m","messages":[ {"role":"user","content":"h\\u00e9"} ]}'
-    await stage.ask(raw)
-    assert upstream.asked[0].body == (
-        b'{"temperature":1.50,"model":"deployed",'
-        b'"messages":[ {"role":"user","content":"h\\u00e9"} ]}'
+    provider = OpenAIProvider("p0", upstream, base_url="http://x/v1", headers={})
+    messages = b'"messages":[ {"role":"user","content":"h\\u00e9"} ]'
+    await Stage(provider, target_model="deployed").ask(
+        b'{"temperature": 1.50, "model":"m",' + messages + b"}"
     )
+    sent = upstream.asked[0].body
+    assert sent == b'{"temperature":1.50,"model":"deployed",' + messages + b"}"
 
 
 async def test_a_stream_is_passed_on_event_for_event() -> None:
