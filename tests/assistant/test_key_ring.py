@@ -360,6 +360,11 @@ async def test_the_key_of_the_settings_counts_and_is_not_listed(stage: Stage) ->
         assert ring.active_count == 2
 
 
+async def test_the_key_of_the_settings_is_told_of_though_no_other_ever_comes(stage: Stage) -> None:
+    async with stage.running(stage.ring(key_of_setting="from-a-file")):
+        assert stage.events == [KeysChanged(1, 0)]
+
+
 async def test_keys_are_listed_oldest_first(stage: Stage) -> None:
     ring = stage.ring()
     for name in "abc":

@@ -61,6 +61,8 @@ class KeyRing:
 
     def load(self) -> None:
         """Take the keys remembered from last time; a missing or broken file is no keys."""
+        if self._key_of_setting is not None:
+            self._emit(KeysChanged(self.active_count, 0))
         try:
             self._adopt(_RECORDS.decode(self._cache_file.read_bytes()), revision=0)
         except FileNotFoundError:
