@@ -32,7 +32,8 @@ class OpenAIProvider:
     async def stream(self, call: Call) -> AsyncIterator[AnswerStream | Answer]:
         body = call.request.body_for(call.target_model)
         async with self._upstream.stream(self._url, self._headers_for(call), body) as upstream:
-            if upstream.status == 200 and upstream.content_type.startswith("text/event-stream"):
+            media_type = upstream.content_type.lower()
+            if upstream.status == 200 and media_type.startswith("text/event-stream"):
                 yield AnswerStream(upstream.chunks)
             else:
                 yield self._checked(await _whole(upstream))
