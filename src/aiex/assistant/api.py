@@ -215,7 +215,8 @@ class Api:
 
 def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
     trail.status = refusal.status
-    trail.outcome = "refused" if refusal.status < 500 else "provider_failed"
+    # Nobody was asked yet when the server itself refuses: that it is full is no provider's failure.
+    trail.outcome = "provider_failed" if trail.attempt_count else "refused"
     trail.error_code = refusal.code
     headers = [
         ("content-type", "application/json"),
