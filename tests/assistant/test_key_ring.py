@@ -264,7 +264,7 @@ async def test_a_key_made_while_the_bucket_is_read_is_kept(tmp_path: Path) -> No
         assert ring.check.key_id(key) == record.id
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)  # it waits for the disc
 @given(
     st.dictionaries(
         st.text().filter(lambda name: name not in KeyRecord.__struct_fields__),
