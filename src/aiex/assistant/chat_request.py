@@ -5,12 +5,16 @@ other ones are copied byte for byte (`msgspec.Raw`), so tools, images and whatev
 tomorrow arrive as they were sent.
 """
 
+from typing import Final
+
 import msgspec
 
 from aiex.assistant.refusal import Refusal
 
+CHAT_PATH: Final = "/chat/completions"
 
-class _StreamOptions(msgspec.Struct, frozen=True):
+
+class StreamOptions(msgspec.Struct, frozen=True):
     include_usage: bool | None = None
 
 
@@ -18,16 +22,21 @@ class _Head(msgspec.Struct, frozen=True):
     model: str
     messages: msgspec.Raw
     stream: bool | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
 
 
 class ChatRequest(msgspec.Struct, frozen=True, gc=False):
-    """One chat request: the fields the gateway acts on, and the body as it came."""
+    """One request for a model: the fields the gateway acts on, and the body as it came.
+
+    `path` is where it goes below a provider's base URL; completions and embeddings differ from a
+    chat in it and in what a body must have.
+    """
 
     model: str
     is_stream: bool
     wants_usage: bool
     raw: bytes
+    path: str = CHAT_PATH
 
     def body_for(self, target_model: str) -> bytes:
         """The body for a provider that calls the model `target_model`.
@@ -59,13 +68,7 @@ def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw:
 
 def decode_chat_request(raw: bytes) -> ChatRequest:
     """The request in `raw`; raises `Refusal` (400) with the reason and, if known, the field."""
-    try:
-        head = _HEAD.decode(raw)
-    except msgspec.ValidationError as error:
-        raise _invalid_field(str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"The body is not valid JSON: {error}."
-        raise Refusal(400, "invalid_json", message) from error
+    head = decoded(_HEAD, raw)
     if bytes(memoryview(head.messages)[:1]) != b"[":
         raise Refusal(400, "invalid_type", "'messages' must be a list.", param="messages")
     options = head.stream_options
@@ -75,6 +78,17 @@ def decode_chat_request(raw: bytes) -> ChatRequest:
         wants_usage=options is not None and options.include_usage is True,
         raw=raw,
     )
+
+
+def decoded[T](decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+    """What the gateway reads of a body; raises `Refusal` as above."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _invalid_field(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        message = f"The body is not valid JSON: {error}."
+        raise Refusal(400, "invalid_json", message) from error
 
 
 def _invalid_field(problem: str) -> Refusal:

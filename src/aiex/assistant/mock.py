@@ -8,7 +8,7 @@ import msgspec
 
 from aiex.settings import ProviderSettings
 
-_CREATED = 1_700_000_000
+CREATED = 1_700_000_000
 _WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog"]
 
 
@@ -45,6 +45,11 @@ def decode_mock_request(body: bytes) -> MockRequest:
     return _REQUEST.decode(body)
 
 
+def mock_question(model: str, text: str, max_tokens: int | None) -> MockRequest:
+    """The request of a chat that only says `text`."""
+    return MockRequest(model, [_Message("user", text)], max_tokens)
+
+
 class MockModel:
     """Answers by rule: `echo X` gives X, a required tool is called, anything else gives words.
 
@@ -76,7 +81,7 @@ class MockModel:
 
     def answer(self, request: MockRequest) -> bytes:
         """A whole completion."""
-        message: dict[str, object] = {"role": "assistant", "content": self._text(request)}
+        message: dict[str, object] = {"role": "assistant", "content": self.text(request)}
         reason = "stop"
         if call := _tool_call(request):
             message, reason = (
@@ -98,7 +103,7 @@ class MockModel:
         if call := _tool_call(request):
             deltas: list[dict[str, object]] = [{"tool_calls": [{"index": 0, **call}]}]
         else:
-            words = self._text(request).split(" ")
+            words = self.text(request).split(" ")
             deltas = [{"content": word if n == 0 else f" {word}"} for n, word in enumerate(words)]
         last = {"index": 0, "delta": {}, "finish_reason": "tool_calls" if call else "stop"}
         choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
@@ -108,7 +113,8 @@ class MockModel:
             b"data: [DONE]\n\n"
         ]
 
-    def _text(self, request: MockRequest) -> str:
+    def text(self, request: MockRequest) -> str:
+        """What the answer says."""
         question = _text_of(request.messages[-1]) if request.messages else ""
         words = (
             question.removeprefix("echo ").split(" ")
@@ -120,7 +126,7 @@ class MockModel:
 
     def _usage(self, request: MockRequest) -> dict[str, int]:
         prompt = sum(len(_text_of(message).split()) for message in request.messages)
-        completion = len(self._text(request).split())
+        completion = len(self.text(request).split())
         return {
             "prompt_tokens": prompt,
             "completion_tokens": completion,
@@ -129,7 +135,7 @@ class MockModel:
 
 
 def _head(request: MockRequest, kind: str) -> dict[str, object]:
-    return {"id": "chatcmpl-mock", "object": kind, "created": _CREATED, "model": request.model}
+    return {"id": "chatcmpl-mock", "object": kind, "created": CREATED, "model": request.model}
 
 
 def _text_of(message: _Message) -> str:
