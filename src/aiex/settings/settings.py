@@ -148,16 +148,31 @@ class MockFaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Annotated[
-        Literal["openai", "local", "mock"],
+        Literal["openai", "azure", "gemini", "local", "mock"],
         Meta(
-            description="`openai`: any OpenAI-compatible server; `local`: the small model of this "
-            "machine; `mock`: a deterministic stand-in for load tests and drills."
+            description="`openai`: any OpenAI-compatible server; `azure`: Azure OpenAI; `gemini`: "
+            "Google's Gemini through its OpenAI-compatible endpoint; `local`: the small model of "
+            "this machine; `mock`: a deterministic stand-in for load tests and drills."
         ),
     ]
     base_url: Annotated[
-        str, Meta(description="Of an `openai` provider, up to and including `/v1`.")
+        str,
+        Meta(
+            description="`openai`: up to and including `/v1`; `azure`: of the resource, "
+            "`https://NAME.openai.azure.com`; `gemini`: empty means Google's."
+        ),
     ] = ""
-    api_key: Annotated[Secret | None, Meta(description="Sent as `Authorization: Bearer`.")] = None
+    api_version: Annotated[
+        str,
+        Meta(
+            description="`azure`: a date (`2024-10-21`) asks the deployment named by the target's "
+            "model; empty or `preview` uses the newer `/openai/v1`."
+        ),
+    ] = ""
+    api_key: Annotated[
+        Secret | None,
+        Meta(description="Sent as `Authorization: Bearer`, to `azure` as `api-key`."),
+    ] = None
     headers: Annotated[
         dict[str, str], Meta(description="Further headers for every call; no secrets here.")
     ] = {}
