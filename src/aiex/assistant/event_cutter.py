@@ -18,7 +18,7 @@ class EventCutter:
         self.rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The events that ended, with their blank lines; raises `ProviderError` if one never does."""
+        """The events that ended, each whole; raises `ProviderError` if one never does."""
         data = self.rest + data
         events: list[bytes] = []
         start = 0
