@@ -105,6 +105,11 @@ def test_something_else_that_listens_there_is_not_taken_for_a_node(garbage: byte
     assert sentence(garbage) == "What answers at URL is not a node's admin API. Check --admin-url."
 
 
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"name": "\xff"}'])
+def test_an_answer_that_is_no_json_is_not_taken_for_one(body: bytes) -> None:
+    assert "The node's answer is not understood" in sentence(http_answer(body))
+
+
 def test_an_answer_cut_off_is_not_taken_for_whole() -> None:
     cut = b"HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\n{}"
     assert "is not a node's admin API" in sentence(cut)

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from aiex.clock import SystemClock
 from aiex.engine import Engine, EngineDown, EngineUp
-from aiex.errors import EngineUnavailable
+from aiex.engine.session import Session
+from aiex.errors import EngineRefused, EngineUnavailable
 from aiex.settings import EngineSettings, Secret
 from aiex.testing.nats_fake import FakeNats
 from aiex.testing.nats_process import NatsProcess, free_ports
@@ -79,6 +81,16 @@ async def test_a_wrong_password_is_refused_in_words(server: NatsProcess) -> None
     assert "refuses the user name or password" in reason
     assert "engine.password" in reason
     assert "wrong-secret" not in reason
+
+
+async def test_a_wrong_password_is_told_even_when_the_server_hangs_up_quickly(
+    server: NatsProcess,
+) -> None:
+    # Which of the two the client meets first, the words or the closed connection, is chance.
+    wrong = msgspec.structs.replace(server.address, password="wrong-secret")
+    for _ in range(30):
+        with pytest.raises(EngineRefused, match="refuses the user name or password"):
+            await Session.open(wrong, DEADLINE_S)
 
 
 async def test_a_server_that_is_too_old_is_refused_with_both_versions() -> None:

@@ -46,6 +46,7 @@ class Embedded:
             yield self
 
     def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send the server a signal."""
         assert self.server.pid is not None, "no server runs"
         os.kill(self.server.pid, number)
 
@@ -54,10 +55,11 @@ class Embedded:
         while not self._events.empty():
             self._events.get_nowait()
         self.kill()
-        await self._heard(EngineDown)
-        await self._heard(EngineUp)
+        await self.heard(EngineDown)
+        await self.heard(EngineUp)
 
-    async def _heard(self, event_type: type) -> None:
+    async def heard(self, event_type: type) -> None:
+        """Wait for the next event of that type."""
         while not isinstance(await self._events.get(), event_type):
             pass
 
@@ -153,6 +155,24 @@ async def test_two_watches_go_on_over_kills_of_the_server(tmp_path: Path) -> Non
     for seen in (one, other):
         assert [one for one in seen if isinstance(one, Entry | Deleted)] == expected
         assert Restarted() not in seen
+
+
+async def test_a_watch_goes_on_after_the_server_was_frozen(tmp_path: Path) -> None:
+    embedded = Embedded(tmp_path)
+    seen: list[Change] = []
+    bucket = embedded.engine.bucket("followed")
+    async with embedded.running(), meanwhile(follow(bucket, seen)):
+        before = Entry("key", b"before", await bucket.put("key", b"before"))
+        await until(lambda: before in seen)
+        embedded.kill(signal.SIGSTOP)
+        await embedded.heard(EngineDown)
+        with pytest.raises(EngineUnavailable):
+            await bucket.put("key", b"meanwhile")
+        embedded.kill(signal.SIGCONT)
+        await embedded.heard(EngineUp)
+        after = Entry("key", b"after", await bucket.put("key", b"after"))
+        await until(lambda: after in seen)
+    assert Restarted() not in seen
 
 
 async def test_a_watch_is_told_when_the_store_was_lost(tmp_path: Path) -> None:

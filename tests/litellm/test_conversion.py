@@ -22,8 +22,10 @@ LEAVES = (
     | st.text(max_size=8)
     | st.dates()
     | st.sampled_from(
-        "* openai/* openai/gpt-4o azure/x ollama/y os.environ/NAME a b http://h/v1 http://[ "
-        "https://u:p@h:1/v1?k=1 2024-10-21 -1 1e999".split()
+        ("*", "openai/*", "openai/gpt-4o", "azure/x", "ollama/y", "os.environ/NAME", "a", "b")
+    )
+    | st.sampled_from(
+        ("http://h/v1", "http://[", "https://u:p@h:1/v1?k=1", "2024-10-21", "-1", "1e999")
     )
 )
 ANYTHING = st.recursive(

@@ -75,14 +75,14 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 
 @given(TEXTS)
 def test_a_text_arrives_as_it_was_written_even_one_that_looks_like_json(text: str) -> None:
-    for settings in (of_environment(NODE__NAME=text), of_flags(node__name=text)):
-        assert settings.node.name == text
-        assert type(settings.node.name) is str
+    for settings in (of_environment(LOCAL__WEIGHTS=text), of_flags(local__weights=text)):
+        assert settings.local.weights == text
+        assert type(settings.local.weights) is str
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "8080", "null", "true", '["a"]', "0.5"])
 def test_a_setting_that_is_a_text_takes_what_elsewhere_is_json_or_a_number(text: str) -> None:
-    assert of_environment(NODE__NAME=text).node.name == text
+    assert of_environment(LOCAL__WEIGHTS=text).local.weights == text
     assert of_environment(ADMIN__TOKEN=text).admin.token == Secret(text)
 
 

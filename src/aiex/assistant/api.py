@@ -73,6 +73,7 @@ class Api:
         is_ready: Callable[[], bool],
         in_flight_max: int,
         body_bytes_max: int,
+        body_timeout_s: float,
         random: Random,
         emit: Emit,
     ) -> None:
@@ -82,6 +83,7 @@ class Api:
         self._is_ready = is_ready
         self._in_flight_max = in_flight_max
         self._body_bytes_max = body_bytes_max
+        self._body_timeout_s = body_timeout_s
         self._emit = emit
         self._ids = RequestIds(random)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -166,7 +168,11 @@ class Api:
             raise refusals.method_wrong(scope.method, route)
         decode = _DECODERS.get(route)
         if decode is not None:
-            body = await self._body(scope, exchange)
+            try:
+                async with asyncio.timeout(self._body_timeout_s):
+                    body = await self._body(scope, exchange)
+            except TimeoutError:
+                raise refusals.body_too_slow(self._body_timeout_s) from None
             trail.request_bytes = len(body)
             await self._chat.respond(trail, body, exchange, decode=decode)
         elif route == MODEL:

@@ -76,19 +76,30 @@ def decode_chat_request(raw: bytes) -> ChatRequest:
         model=head.model,
         is_stream=head.stream is True,
         wants_usage=options is not None and options.include_usage is True,
-        raw=raw,
+        raw=with_one_model(raw),
     )
 
 
 def decoded[T](decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     """What the gateway reads of a body; raises `Refusal` as above."""
     try:
-        return decoder.decode(raw)
+        head = decoder.decode(raw)
+        if not raw.isascii():
+            raw.decode()  # what is not decoded here is checked too: providers get only UTF-8
     except msgspec.ValidationError as error:
         raise _invalid_field(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"The body is not valid JSON: {error}."
         raise Refusal(400, "invalid_json", message) from error
+    return head
+
+
+def with_one_model(raw: bytes) -> bytes:
+    """The body with one `model` at most.
+
+    Given twice, some servers take the first and some the last: they get what we acted on.
+    """
+    return raw if raw.count(b'"model"') < 2 else msgspec.json.encode(_FIELDS.decode(raw))
 
 
 def _invalid_field(problem: str) -> Refusal:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from aiex.assistant.chat_request import ChatRequest, StreamOptions, decoded
+from aiex.assistant.chat_request import ChatRequest, StreamOptions, decoded, with_one_model
 
 COMPLETIONS_PATH: Final = "/completions"
 
@@ -30,6 +30,6 @@ def decode_completion_request(raw: bytes) -> ChatRequest:
         model=head.model,
         is_stream=head.stream is True,
         wants_usage=options is not None and options.include_usage is True,
-        raw=raw,
+        raw=with_one_model(raw),
         path=COMPLETIONS_PATH,
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from aiex.assistant.chat_request import ChatRequest, decoded
+from aiex.assistant.chat_request import ChatRequest, decoded, with_one_model
 
 EMBEDDINGS_PATH: Final = "/embeddings"
 
@@ -24,5 +24,9 @@ def decode_embedding_request(raw: bytes) -> ChatRequest:
     """The request in `raw`; raises `Refusal` (400) with the reason and, if known, the field."""
     head = decoded(_HEAD, raw)
     return ChatRequest(
-        model=head.model, is_stream=False, wants_usage=False, raw=raw, path=EMBEDDINGS_PATH
+        model=head.model,
+        is_stream=False,
+        wants_usage=False,
+        raw=with_one_model(raw),
+        path=EMBEDDINGS_PATH,
     )

@@ -1,10 +1,14 @@
 """What the mock answers: the same for the same question, with faults by a seeded draw."""
 
 import json
+from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import cycle, islice
 from random import Random
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from aiex.settings import ProviderSettings
 
@@ -31,8 +35,8 @@ class _Message(msgspec.Struct, frozen=True):
 class MockRequest(msgspec.Struct, frozen=True):
     model: str
     messages: list[_Message]
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
+    max_tokens: Annotated[int, Meta(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
     tools: list[dict[str, msgspec.Raw]] | None = None
     tool_choice: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -81,7 +85,7 @@ class MockModel:
 
     def answer(self, request: MockRequest) -> bytes:
         """A whole completion."""
-        message: dict[str, object] = {"role": "assistant", "content": self.text(request)}
+        message: dict[str, object] = {"role": "assistant", "content": self._text(request)}
         reason = "stop"
         if call := _tool_call(request):
             message, reason = (
@@ -97,41 +101,64 @@ class MockModel:
             }
         ).encode()
 
-    def frames(self, request: MockRequest) -> list[bytes]:
-        """The events of a stream, usage and end mark included."""
+    def frames(self, request: MockRequest) -> Iterator[bytes]:
+        """The events of a stream as they are wanted, usage and end mark included."""
         head = _head(request, "chat.completion.chunk")
-        if call := _tool_call(request):
-            deltas: list[dict[str, object]] = [{"tool_calls": [{"index": 0, **call}]}]
+        call = _tool_call(request)
+        deltas: Iterable[dict[str, object]]
+        if call:
+            deltas = [{"tool_calls": [{"index": 0, **call}]}]
         else:
-            words = self.text(request).split(" ")
-            deltas = [{"content": word if n == 0 else f" {word}"} for n, word in enumerate(words)]
-        last = {"index": 0, "delta": {}, "finish_reason": "tool_calls" if call else "stop"}
-        choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
-        events = [{**head, "choices": [choice]} for choice in [*choices, last]]
-        events.append({**head, "choices": [], "usage": self._usage(request)})
-        return [b"data: %s\n\n" % json.dumps(event).encode() for event in events] + [
-            b"data: [DONE]\n\n"
-        ]
+            words = enumerate(self.words(request))
+            deltas = ({"content": word if n == 0 else f" {word}"} for n, word in words)
+        for delta in deltas:
+            yield _event({**head, "choices": [_choice(delta, None)]})
+        yield _event({**head, "choices": [_choice({}, "tool_calls" if call else "stop")]})
+        yield _event({**head, "choices": [], "usage": self._usage(request)})
+        yield b"data: [DONE]\n\n"
 
-    def text(self, request: MockRequest) -> str:
-        """What the answer says."""
-        question = _text_of(request.messages[-1]) if request.messages else ""
-        words = (
-            question.removeprefix("echo ").split(" ")
-            if question.startswith("echo ")
-            else [_WORDS[n % len(_WORDS)] for n in range(self._answer_tokens)]
-        )
+    def half_of_frames(self, request: MockRequest) -> Iterator[bytes]:
+        """A stream that stops in the middle of its answer."""
+        count = 1 if _tool_call(request) else max(1, self.word_count(request) // 2)
+        return islice(self.frames(request), count)
+
+    def _text(self, request: MockRequest) -> str:
+        return " ".join(self.words(request))
+
+    def words(self, request: MockRequest) -> Iterator[str]:
+        """The answer's words, as they are wanted."""
+        words = _echoed(request)
+        return islice(cycle(_WORDS) if words is None else words, self.word_count(request))
+
+    def word_count(self, request: MockRequest) -> int:
+        """How many words the answer has."""
+        words = _echoed(request)
+        count = self._answer_tokens if words is None else len(words)
         limit = request.max_completion_tokens or request.max_tokens
-        return " ".join(words[:limit] if limit else words)
+        return min(count, limit) if limit else count
 
     def _usage(self, request: MockRequest) -> dict[str, int]:
         prompt = sum(len(_text_of(message).split()) for message in request.messages)
-        completion = len(self.text(request).split())
+        completion = self.word_count(request)
         return {
             "prompt_tokens": prompt,
             "completion_tokens": completion,
             "total_tokens": prompt + completion,
         }
+
+
+def _echoed(request: MockRequest) -> list[str] | None:
+    """The words to say again, when the last message asks for that."""
+    question = _text_of(request.messages[-1]) if request.messages else ""
+    return question.removeprefix("echo ").split(" ") if question.startswith("echo ") else None
+
+
+def _event(content: dict[str, object]) -> bytes:
+    return b"data: %s\n\n" % json.dumps(content).encode()
+
+
+def _choice(delta: dict[str, object], finish_reason: str | None) -> dict[str, object]:
+    return {"index": 0, "delta": delta, "finish_reason": finish_reason}
 
 
 def _head(request: MockRequest, kind: str) -> dict[str, object]:

@@ -5,6 +5,8 @@ word a number.
 """
 
 import json
+from collections.abc import Iterator
+from itertools import chain, islice
 
 import msgspec
 
@@ -30,27 +32,32 @@ def decode_mock_completion(body: bytes) -> CompletionRequest:
 
 def completion(model: MockModel, request: CompletionRequest) -> bytes:
     """A whole completion."""
-    texts = _texts(model, request)
-    choices = [{**_choice(index, text), "finish_reason": "stop"} for index, text in texts]
+    choices = []
+    for index, prompt in enumerate(prompt_texts(request.prompt)):
+        text = " ".join(_words_of(model, request, prompt))
+        choices.append({**_choice(index, text), "finish_reason": "stop"})
     return json.dumps(
         {**_head(request), "choices": choices, "usage": _usage(model, request)}
     ).encode()
 
 
-def completion_frames(model: MockModel, request: CompletionRequest) -> list[bytes]:
-    """The events of a stream, usage and end mark included."""
-    choices: list[dict[str, object]] = []
-    for index, text in _texts(model, request):
-        words = text.split(" ")
-        parts = [word if position == 0 else f" {word}" for position, word in enumerate(words)]
-        choices += [{**_choice(index, part), "finish_reason": None} for part in parts]
-        choices.append({**_choice(index, ""), "finish_reason": "stop"})
+def completion_frames(model: MockModel, request: CompletionRequest) -> Iterator[bytes]:
+    """The events of a stream as they are wanted, usage and end mark included."""
     head = _head(request)
-    events = [{**head, "choices": [choice]} for choice in choices]
-    events.append({**head, "choices": [], "usage": _usage(model, request)})
-    return [b"data: %s\n\n" % json.dumps(event).encode() for event in events] + [
-        b"data: [DONE]\n\n"
-    ]
+    for index, prompt in enumerate(prompt_texts(request.prompt)):
+        for position, word in enumerate(_words_of(model, request, prompt)):
+            choice = _choice(index, f" {word}" if position else word)
+            yield _event({**head, "choices": [{**choice, "finish_reason": None}]})
+        yield _event({**head, "choices": [{**_choice(index, ""), "finish_reason": "stop"}]})
+    yield _event({**head, "choices": [], "usage": _usage(model, request)})
+    yield b"data: [DONE]\n\n"
+
+
+def half_of_completion_frames(model: MockModel, request: CompletionRequest) -> Iterator[bytes]:
+    """A stream that stops in the middle of its answer."""
+    return islice(
+        completion_frames(model, request), max(1, _usage(model, request)["completion_tokens"] // 2)
+    )
 
 
 def prompt_texts(prompt: str | list[str | int | Tokens]) -> list[str]:
@@ -66,12 +73,9 @@ def _words(part: int | Tokens) -> str:
     return str(part) if isinstance(part, int) else " ".join(map(str, part))
 
 
-def _texts(model: MockModel, request: CompletionRequest) -> list[tuple[int, str]]:
-    texts: list[tuple[int, str]] = []
-    for index, prompt in enumerate(prompt_texts(request.prompt)):
-        text = model.text(_question(request, prompt))
-        texts.append((index, f"{prompt} {text}" if request.echo else text))
-    return texts
+def _words_of(model: MockModel, request: CompletionRequest, prompt: str) -> Iterator[str]:
+    words = model.words(_question(request, prompt))
+    return chain([prompt], words) if request.echo else words
 
 
 def _question(request: CompletionRequest, prompt: str) -> MockRequest:
@@ -81,7 +85,7 @@ def _question(request: CompletionRequest, prompt: str) -> MockRequest:
 def _usage(model: MockModel, request: CompletionRequest) -> dict[str, int]:
     prompts = prompt_texts(request.prompt)
     prompt = sum(len(text.split()) for text in prompts)
-    made = sum(len(model.text(_question(request, text)).split()) for text in prompts)
+    made = sum(model.word_count(_question(request, text)) for text in prompts)
     return {"prompt_tokens": prompt, "completion_tokens": made, "total_tokens": prompt + made}
 
 
@@ -92,6 +96,10 @@ def _head(request: CompletionRequest) -> dict[str, object]:
         "created": CREATED,
         "model": request.model,
     }
+
+
+def _event(content: dict[str, object]) -> bytes:
+    return b"data: %s\n\n" % json.dumps(content).encode()
 
 
 def _choice(index: int, text: str) -> dict[str, object]:

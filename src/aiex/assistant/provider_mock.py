@@ -1,7 +1,7 @@
 """A provider that answers by itself: deterministic, with latency, token pace and faults."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -13,6 +13,7 @@ from aiex.assistant.mock_completion import (
     completion,
     completion_frames,
     decode_mock_completion,
+    half_of_completion_frames,
 )
 from aiex.assistant.mock_embedding import decode_mock_embedding, embeddings
 from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderTimeout
@@ -58,13 +59,12 @@ class MockProvider:
         if failed is not None:
             yield failed
             return
-        frames = _accepted(call, self._frames)
+        is_cut = fault is MockFault.CUT
+        frames = _accepted(call, self._half_of_frames if is_cut else self._frames)
         if isinstance(frames, Answer):
             yield frames
             return
-        if fault is MockFault.CUT:
-            frames = frames[: len(frames) // 2]
-        yield AnswerStream(self._paced(frames, is_cut=fault is MockFault.CUT))
+        yield AnswerStream(self._paced(frames, is_cut=is_cut))
 
     def _answer(self, path: str, body: bytes) -> bytes:
         if path == EMBEDDINGS_PATH:
@@ -73,10 +73,15 @@ class MockProvider:
             return completion(self._model, decode_mock_completion(body))
         return self._model.answer(decode_mock_request(body))
 
-    def _frames(self, path: str, body: bytes) -> list[bytes]:
+    def _frames(self, path: str, body: bytes) -> Iterator[bytes]:
         if path == COMPLETIONS_PATH:
             return completion_frames(self._model, decode_mock_completion(body))
         return self._model.frames(decode_mock_request(body))
+
+    def _half_of_frames(self, path: str, body: bytes) -> Iterator[bytes]:
+        if path == COMPLETIONS_PATH:
+            return half_of_completion_frames(self._model, decode_mock_completion(body))
+        return self._model.half_of_frames(decode_mock_request(body))
 
     async def _delayed(self, fault: MockFault | None) -> Answer | None:
         if self._latency_s:
@@ -91,7 +96,7 @@ class MockProvider:
                 raise ProviderTimeout("The mock hung on purpose.")
         return None
 
-    async def _paced(self, frames: list[bytes], *, is_cut: bool) -> AsyncIterator[bytes]:
+    async def _paced(self, frames: Iterator[bytes], *, is_cut: bool) -> AsyncIterator[bytes]:
         for frame in frames:
             if self._frame_gap_s:
                 await self._clock.sleep(self._frame_gap_s)

@@ -94,6 +94,10 @@ def body_too_large(bytes_max: int) -> Refusal:
     return Refusal(413, "body_too_large", f"The request's body is larger than {bytes_max:,} bytes.")
 
 
+def body_too_slow(timeout_s: float) -> Refusal:
+    return Refusal(408, "body_too_slow", f"The request's body did not come within {timeout_s:g} s.")
+
+
 def overloaded() -> Refusal:
     return Refusal(
         503,

@@ -95,7 +95,6 @@ class Key(msgspec.Struct, frozen=True):
     created_at: str = ""
     created_by: str = ""
     revoked_at: str | None = None
-    last_used_at: str | None = None
 
 
 class KeyList(msgspec.Struct, frozen=True):

@@ -72,6 +72,7 @@ class AdminClient:
             connection.close()
         if response.status >= 300:
             raise self._refusal(response.status, answer)
+        decoded(answer, object)  # is it JSON at all? It may be printed as it is
         return answer
 
     def _connection(self) -> http.client.HTTPConnection:

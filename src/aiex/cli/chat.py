@@ -118,7 +118,8 @@ async def _answer_once(api: ChatApi, session: ChatSession, prompt: str, output: 
                 api,
                 session.request(prompt),
                 answer,
-                lambda piece: click.echo(text.feed(piece) if text else piece, nl=False),
+                # `color` keeps click from taking sequences out of what goes into a pipe.
+                lambda piece: click.echo(text.feed(piece) if text else piece, nl=False, color=True),
             )
         finally:
             if not answer.text.endswith("\n"):

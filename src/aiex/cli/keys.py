@@ -111,6 +111,4 @@ def _day(instant: str) -> str:
 
 
 def _state(key: Key) -> str:
-    if key.revoked_at:
-        return f"revoked {_day(key.revoked_at)}"
-    return f"active, last used {_day(key.last_used_at)}" if key.last_used_at else "active"
+    return f"revoked {_day(key.revoked_at)}" if key.revoked_at else "active"

@@ -1,4 +1,4 @@
-"""Asks a NATS server whether JetStream answers, over a connection of its own.
+"""Asks a NATS server whether JetStream answers, or why we are not let in, over an own connection.
 
 By hand rather than by the client library: this must work when the library's connection does not,
 and before the library is imported. A frozen server still accepts connections (the kernel does) and
@@ -12,6 +12,7 @@ import json
 from aiex.engine.address import EngineAddress
 
 _ANSWER_BYTES_MAX = 64 * 1024
+_NAME = "aiex probe"
 
 
 async def answers(address: EngineAddress, timeout_s: float) -> bool:
@@ -21,6 +22,32 @@ async def answers(address: EngineAddress, timeout_s: float) -> bool:
             return await _exchange(address)
     except (OSError, EOFError, ValueError, TimeoutError):
         return False
+
+
+async def login_refusal(address: EngineAddress, timeout_s: float) -> str:
+    """What the server says to our user and password; empty when it takes them or says nothing."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _login(address)
+    except (OSError, EOFError, ValueError, TimeoutError):
+        return ""
+
+
+async def _login(address: EngineAddress) -> str:
+    reader, writer = await asyncio.open_connection(
+        address.host, address.port, limit=_ANSWER_BYTES_MAX
+    )
+    try:
+        info = json.loads((await reader.readuntil(b"\r\n")).removeprefix(b"INFO "))
+        if address.scheme != "nats" or info.get("tls_required"):
+            return ""  # a password is not sent in the clear where it need not be
+        login = {"user": address.user, "pass": address.password, "verbose": True, "name": _NAME}
+        writer.write(f"CONNECT {json.dumps(login)}\r\n".encode())
+        line = await reader.readuntil(b"\r\n")
+        return line.decode(errors="replace") if line.startswith(b"-ERR") else ""
+    finally:
+        with contextlib.suppress(OSError):
+            writer.transport.abort()
 
 
 async def _exchange(address: EngineAddress) -> bool:
@@ -33,7 +60,7 @@ async def _exchange(address: EngineAddress) -> bool:
             "user": address.user,
             "pass": address.password,
             "verbose": False,
-            "name": "aiex probe",
+            "name": _NAME,
             "headers": True,
             "no_responders": True,
         }

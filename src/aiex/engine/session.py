@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from aiex.engine.address import EngineAddress
+from aiex.engine.server_probe import login_refusal
 from aiex.errors import EngineRefused, EngineUnavailable
 
 if TYPE_CHECKING:
@@ -99,7 +100,12 @@ class Session:
                 )
         except (OSError, library.errors.Error, ValueError) as error:
             await _close(client)
-            raise _failure(address, failures[0] if failures else error, timeout_s) from error
+            cause = failures[0] if failures else error
+            if isinstance(cause, ConnectionResetError | BrokenPipeError):
+                # A server that refuses us hangs up, often before the client has read its words.
+                words = await login_refusal(address, timeout_s)
+                cause = library.errors.Error(words) if words else cause
+            raise _failure(address, cause, timeout_s) from error
         except BaseException:
             await _close(client)
             raise

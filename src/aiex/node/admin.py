@@ -5,7 +5,7 @@ Starlette, since nothing here is hot. It answers from collaborators and holds no
 
 import hmac
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from starlette.applications import Starlette
@@ -73,13 +73,15 @@ class Admin:
         endpoint: Callable[[Request], Awaitable[Response]] = getattr(self, operation)
         return endpoint
 
-    def _is_allowed(self, path: str, query: bytes, authorization: str) -> bool:
-        if path in _OPEN_PATHS and b"verbose" not in query:
+    def _is_allowed(self, request: Request) -> bool:
+        path = request.scope["path"]  # as it is routed; a URL is made of the Host header too
+        if path in _OPEN_PATHS and "verbose" not in request.query_params:
             return True
         if path == "/metrics" and self._is_metrics_open:
             return True
-        given = authorization.removeprefix("Bearer ").strip()
-        return hmac.compare_digest(given.encode(), self._token.encode())
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        is_token = hmac.compare_digest(given.strip().encode(), self._token.encode())
+        return is_token and scheme.lower() == "bearer"
 
     async def livez(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -150,22 +152,19 @@ _OPEN_PATHS = frozenset({"/livez", "/readyz", "/healthz", "/", "/openapi.json"})
 class _TokenCheck:
     """Turns away whoever brings no token, before any operation runs."""
 
-    def __init__(self, app: ASGIApp, is_allowed: Callable[[str, bytes, str], bool]) -> None:
+    def __init__(self, app: ASGIApp, is_allowed: Callable[[Request], bool]) -> None:
         self._app = app
         self._is_allowed = is_allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        if self._is_allowed(scope["path"], scope["query_string"], authorization):
+        if scope["type"] != "http" or self._is_allowed(Request(scope)):
             await self._app(scope, receive, send)
             return
         refused = _error(
             401,
             "The admin token is missing or wrong. It is in admin.token in the node's data "
             "directory, unless AIEX_ADMIN__TOKEN_FILE sets it; send it as a Bearer token.",
+            {"www-authenticate": "Bearer"},
         )
         await refused(scope, receive, send)
 
@@ -183,14 +182,16 @@ def _json(content: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-def _error(status: int, message: str) -> Response:
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     kind = "invalid_request_error" if status < 500 else "server_error"
-    return _json(ErrorBody(ErrorView(message, kind, str(status))), status)
+    answer = _json(ErrorBody(ErrorView(message, kind, str(status))), status)
+    answer.headers.update(headers or {})
+    return answer
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _error(error.status_code, error.detail)
+    return _error(error.status_code, error.detail, error.headers)
 
 
 async def _engine_error(_: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import logger as granian_log
 from granian.server.embed import Server
@@ -84,6 +84,8 @@ class Listener:
             address=self._host,
             port=self.port,
             interface=self._interface,
+            # HTTP/1.1 only: nobody's client needs more here, and HTTP/2 is a large surface.
+            http=HTTPModes.http1,
             websockets=False,
             backlog=BACKLOG,
             log_enabled=False,
@@ -104,8 +106,9 @@ def _reserved(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except socket.gaierror as error:
-        raise StartError(f"The address '{host}' cannot be resolved: {error.strerror}.") from error
+    except (socket.gaierror, UnicodeError) as error:  # the latter for `a..b` and long labels
+        reason = error.strerror if isinstance(error, socket.gaierror) else "it is no host name"
+        raise StartError(f"The address '{host}' cannot be resolved: {reason}.") from error
     if port:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

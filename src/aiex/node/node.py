@@ -87,6 +87,7 @@ def build_node(
         is_ready=lambda: report.is_ready(),
         in_flight_max=settings.api.in_flight_max,
         body_bytes_max=settings.api.body_bytes_max,
+        body_timeout_s=settings.api.body_timeout_s,
         random=random,
         emit=bus.emit,
     )

@@ -20,7 +20,13 @@ Seconds = Annotated[float, Meta(ge=0, le=SECONDS_MAX)]
 
 
 class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(description="The node's name; empty means the host's name.")] = ""
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z0-9][-A-Za-z0-9._]{0,62})?$",
+            description="The node's name: letters, digits and -._; empty means the host's name.",
+        ),
+    ] = ""
     data_dir: Annotated[
         str,
         Meta(
@@ -58,6 +64,9 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes_max: Annotated[
         int, Meta(ge=1024, description="Largest request body taken, in bytes.")
     ] = 20 * 1024 * 1024
+    body_timeout_s: Annotated[
+        Seconds, Meta(description="How long a request's body may take to come.")
+    ] = 30.0
     in_flight_max: Annotated[
         int, Meta(ge=1, description="Requests served at once; one more is answered 503.")
     ] = 4096

@@ -1,6 +1,8 @@
 """A real nats-server as a process of its own, for tests that need one they did not grow up with."""
 
+import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -19,6 +21,9 @@ USER, PASSWORD = "tester", "correct horse"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.01
+# Below those that Linux and macOS give to outgoing connections: one of those may be taken between
+# the moment it was found free and the moment the server listens.
+PORTS = range(20_000, 32_000)
 # The one that comes with Aiex.
 PROGRAM = Path(sys.executable).parent / "nats-server"
 
@@ -28,8 +33,11 @@ _READY = re.compile(r"Server is ready")
 class NatsProcess:
     """Made with a configuration, as text; use it in a `with` block. It can be killed and begun."""
 
-    def __init__(self, directory: Path, config: str, address: EngineAddress) -> None:
+    def __init__(
+        self, directory: Path, config: str, address: EngineAddress, name: str = "test"
+    ) -> None:
         self.address = address
+        self.name = name
         self._config = directory / "server.conf"
         self._output = directory / "output"
         directory.mkdir(parents=True, exist_ok=True)
@@ -60,8 +68,9 @@ class NatsProcess:
         block = (
             f'cluster {{\n  name: test\n  listen: "{HOST}:{routes[own]}"\n  routes: [{urls}]\n}}\n'
         )
-        config = server_config(address, directory / "store", f"server-{own}")
-        return cls(directory, config + block, address)
+        name = f"server-{own}"
+        config = server_config(address, directory / "store", name)
+        return cls(directory, config + block, address, name)
 
     def __enter__(self) -> Self:
         return self.start().ready()
@@ -112,12 +121,13 @@ def free_address() -> EngineAddress:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens at now, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Ports nobody listens at now, all different, and none that the kernel gives to others."""
+    found: list[int] = []
+    candidates = random.sample(PORTS, len(PORTS))
+    while len(found) < count:
+        port = candidates.pop()
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            found.append(port)
+    return found

@@ -1,0 +1,84 @@
+"""A node's parts in memory, for what reports on a node: no process, no socket, no loop of its own.
+
+What runs elsewhere (engine, local model, API, supervisor) is a plain state that a test sets.
+"""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from aiex.assistant import Catalogue, KeyRing, LocalModelState
+from aiex.engine import EngineStatus
+from aiex.node.admin import Admin
+from aiex.node.life import Life
+from aiex.node.node_report import NodeReport
+from aiex.node.parts import Parts
+from aiex.node.supervision import ServiceState
+from aiex.settings import Settings
+from aiex.telemetry import LogWriter, Telemetry
+from aiex.testing.bucket_memory import MemoryBucket
+from aiex.testing.clock import FakeClock
+
+
+class MemoryNode:
+    """Set `engine`, `local_model`, `in_flight_count` and `services`; ask `report` and `admin`."""
+
+    def __init__(
+        self, directory: Path, settings: Settings, bucket: MemoryBucket | None = None
+    ) -> None:
+        self.clock = FakeClock()
+        self.events: list[Any] = []
+        self.bucket = bucket or MemoryBucket()
+        self.keys = KeyRing(
+            self.bucket,
+            cache_file=directory / "keys.json",
+            key_of_setting=settings.api.key.reveal() if settings.api.key else None,
+            clock=self.clock,
+            emit=self.events.append,
+        )
+        self.life = Life(name="n1", version="1.0", clock=self.clock)
+        self.telemetry = Telemetry(
+            LogWriter(io.BytesIO()), node="n1", version="1.0", has_access_log=False
+        )
+        self.engine = EngineStatus("up", "", self.clock.wall_s(), "2.14.0", is_embedded=True)
+        self.local_model = LocalModelState("up", "", 7)
+        self.in_flight_count = 0
+        self.services = ServiceState(
+            "node", "supervisor", "running", 0, "", self.clock.wall_s(), strategy="rest for one"
+        )
+        catalogue = Catalogue(settings)
+        parts: dict[str, Any] = {
+            "engine": _Told(lambda: self.engine),
+            "local_model": _Told(lambda: self.local_model) if catalogue.has_local else None,
+            "api": self,
+        }
+        self.report = NodeReport(
+            Parts(
+                settings=settings,
+                life=self.life,
+                data_dir=directory,
+                keys=self.keys,
+                catalogue=catalogue,
+                telemetry=self.telemetry,
+                supervision=lambda: self.services,
+                **parts,
+            )
+        )
+
+    def admin(self, token: str, *, is_metrics_open: bool = True) -> Admin:
+        """The admin API over these parts."""
+        return Admin(
+            self.report,
+            self.keys,
+            metrics=self.telemetry.metrics,
+            version="1.0",
+            token=token,
+            is_metrics_open=is_metrics_open,
+        )
+
+
+class _Told:
+    """What an engine or a local model says of itself."""
+
+    def __init__(self, told: Any) -> None:
+        self.status = self.state = told

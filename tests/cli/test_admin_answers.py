@@ -1,0 +1,90 @@
+"""What commands read of the admin API's answers is what a node of the same version says."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from aiex.cli.admin_answers import (
+    Check,
+    KeyList,
+    ModelList,
+    NewKey,
+    Status,
+    SupervisedService,
+)
+from aiex.node.admin_views import (
+    ApiView,
+    CheckView,
+    EngineView,
+    KeyListView,
+    KeysView,
+    KeyView,
+    LocalModelView,
+    MemoryView,
+    ModelListView,
+    ModelView,
+    NewKeyView,
+    NodeView,
+    ServiceView,
+    StatusView,
+    TargetView,
+    UrlsView,
+)
+
+STATUS = StatusView(
+    NodeView("n", "1", 2, "ready", "2026-01-01T00:00:00Z", 1.5, "3.13", "/data"),
+    ApiView("http://a", "required", 1, 2, 3),
+    EngineView("embedded", "up", "why", "2.14"),
+    LocalModelView("up", "m", 7),
+    KeysView(3),
+    MemoryView(4),
+    [CheckView("loop", "ok", "why")],
+    UrlsView("http://a", "http://b"),
+)
+LEAF = ServiceView("leaf", "service", "running", 1, "error", "since", 2.5, None, None, [])
+TREE = ServiceView("top", "supervisor", "running", 0, "", "since", 1, 7, "one for one", [LEAF])
+MODELS = ModelListView([ModelView("m", [TargetView("p", "mock", "m", 0.5)], ["f"], True)])
+KEYS = KeyListView([KeyView("1", "laptop", "then", "admin", None)])
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (STATUS, Status),
+        (msgspec.structs.replace(STATUS, local_model=None), Status),
+        (TREE, SupervisedService),
+        (MODELS, ModelList),
+        (KEYS, KeyList),
+        (NewKeyView("1", "laptop", "sk", "then"), NewKey),
+    ],
+)
+def test_all_that_is_read_is_what_the_node_said(
+    said: msgspec.Struct, answer: type[msgspec.Struct]
+) -> None:
+    understood = msgspec.json.decode(msgspec.json.encode(said), type=answer)
+    assert_within(msgspec.to_builtins(understood), msgspec.to_builtins(said))
+
+
+def assert_within(part: Any, whole: Any) -> None:
+    """Everything in `part` is in `whole`, at every depth."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            assert_within(value, whole[name])
+    elif isinstance(part, (list, tuple)):
+        assert len(part) == len(whole)
+        for one, other in zip(part, whole, strict=True):
+            assert_within(one, other)
+    else:
+        assert part == whole
+
+
+@pytest.mark.parametrize(
+    ("statuses", "has_failed"),
+    [((), False), (("ok", "degraded"), False), (("ok", "failed"), True)],
+)
+def test_a_node_has_failed_when_any_check_has(
+    statuses: tuple[str, ...], *, has_failed: bool
+) -> None:
+    checks = tuple(Check("x", status) for status in statuses)
+    assert Status(checks=checks).has_failed is has_failed

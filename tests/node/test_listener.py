@@ -1,0 +1,192 @@
+"""A listener on real sockets: a port is its own or refused, and a stop lets requests finish."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from aiex.errors import CredentialsMissing, PortBusy, StartError
+from aiex.node.listener import Listener
+
+pytestmark = pytest.mark.integration
+
+DEADLINE_S = 20.0
+
+
+class App:
+    """Answers `ok`; a request for /slow waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.tasks: set[asyncio.Task[Any] | None] = set()
+
+    async def __call__(self, scope: Any, _: Any, send: Any) -> None:
+        self.tasks.add(asyncio.current_task())
+        self.asked.set()
+        if scope["path"] == "/slow":
+            await self.go_on.wait()
+        headers = [(b"content-length", b"2"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    def cut_off(self) -> int:
+        for task in self.tasks:
+            if task is not None:
+                task.cancel()
+        return len(self.tasks)
+
+
+def listener(app: App, *, host: str = "127.0.0.1", port: int = 0, **options: Any) -> Listener:
+    return Listener(
+        "http.test",
+        app,
+        interface="asgi",
+        host=host,
+        port=port,
+        **{"drain_s": DEADLINE_S, **options},
+    )
+
+
+@asynccontextmanager
+async def running(one: Listener) -> AsyncIterator["asyncio.Task[None]"]:
+    """Until the block ends; raises what keeps it from starting."""
+    ready = asyncio.Event()
+    task = asyncio.create_task(one.run(ready.set))
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        task.result()
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task], timeout=DEADLINE_S)
+
+
+async def fetch(port: int, path: str = "/", host: str = "127.0.0.1") -> bytes:
+    """Everything that comes back, until the connection ends."""
+    async with asyncio.timeout(DEADLINE_S):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(f"GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def test_once_ready_it_answers_where_it_says() -> None:
+    one = listener(App())
+    async with running(one):
+        assert one.url == f"http://127.0.0.1:{one.port}"
+        assert (await fetch(one.port)).endswith(b"ok")
+    assert not is_open(one.port)
+
+
+async def test_run_again_it_comes_back_on_the_same_port() -> None:
+    one = listener(App())
+    ports = []
+    for _ in range(2):
+        async with running(one):
+            ports.append(one.port)
+            assert (await fetch(one.port)).endswith(b"ok")
+    assert ports[0] == ports[1] != 0
+
+
+async def test_an_ipv6_address_stands_in_brackets() -> None:
+    one = listener(App(), host="::1")
+    async with running(one):
+        assert one.url == f"http://[::1]:{one.port}"
+        assert (await fetch(one.port, host="::1")).endswith(b"ok")
+
+
+async def test_two_listeners_do_not_share_a_port() -> None:
+    async with running(first := listener(App())):
+        with pytest.raises(PortBusy, match=f"127.0.0.1:{first.port}: Address already in use"):
+            await listener(App(), port=first.port).run(pytest.fail)
+        assert (await fetch(first.port)).endswith(b"ok")
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+async def test_a_port_of_somebody_else_is_refused_though_they_would_share_it(
+    is_shared: bool,
+) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, is_shared)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(PortBusy, match="choose another port"):
+            await listener(App(), port=other.getsockname()[1]).run(pytest.fail)
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "300.0.0.1", "node..example", "a" * 300])
+async def test_an_address_that_is_none_is_told(host: str) -> None:
+    with pytest.raises(StartError, match="cannot be resolved"):
+        await listener(App(), host=host).run(pytest.fail)
+
+
+async def test_an_address_of_another_machine_is_told() -> None:
+    with pytest.raises(StartError, match="Cannot assign requested address"):
+        await listener(App(), host="192.0.2.1", port=0).run(pytest.fail)
+
+
+async def test_what_the_check_raises_keeps_the_door_shut() -> None:
+    def refuse() -> None:
+        raise CredentialsMissing
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(CredentialsMissing):
+        await listener(App(), port=port, check=refuse).run(pytest.fail)
+    assert not is_open(port)
+
+
+@asynccontextmanager
+async def slow_request(app: App, one: Listener) -> AsyncIterator["asyncio.Task[bytes]"]:
+    """A request that was taken and is not answered yet."""
+    request = asyncio.create_task(fetch(one.port, "/slow"))
+    async with asyncio.timeout(DEADLINE_S):
+        app.asked.clear()
+        await app.asked.wait()
+    yield request
+
+
+async def test_a_stop_lets_a_request_finish_and_takes_no_new_one() -> None:
+    app = App()
+    async with running(one := listener(app)) as task, slow_request(app, one) as request:
+        task.cancel()
+        await _until(lambda: not is_open(one.port))
+        assert not task.done()
+        app.go_on.set()
+        assert (await request).endswith(b"ok")
+        await asyncio.wait([task], timeout=DEADLINE_S)
+        assert task.cancelled()
+
+
+async def test_what_does_not_finish_in_time_is_cut_off_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = App()
+    one = listener(app, drain_s=0.05, cut_off=app.cut_off)
+    async with running(one) as task, slow_request(app, one) as request:
+        task.cancel()
+        await asyncio.wait([task], timeout=DEADLINE_S)
+        assert task.cancelled()
+        assert not (await request).endswith(b"ok")
+    assert "http.test: cut off 1 requests after 0 s" in caplog.messages
+
+
+async def _until(is_true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not is_true():
+            await asyncio.sleep(0.005)
