@@ -111,3 +111,9 @@ def test_while_a_value_is_wrong_conflicts_are_not_guessed_at() -> None:
     with pytest.raises(SettingsError) as refused:
         load(None, {"AIEX_API__AUTH": "open", "AIEX_API__PORT": "x"}, {"api.host": "0.0.0.0"})
     assert [line.split()[0] for line in str(refused.value).splitlines()] == ["api.port"]
+
+
+def test_tls_needs_a_certificate_and_its_key() -> None:
+    assert conflicting(api=ApiSettings(tls_certificate_file="c")) == ["api.tls_key_file"]
+    assert conflicting(admin=AdminSettings(tls_key_file="k")) == ["admin.tls_certificate_file"]
+    assert conflicting(api=ApiSettings(tls_certificate_file="c", tls_key_file="k")) == []

@@ -67,6 +67,10 @@ def _model_conflicts(settings: Settings) -> Iterator[Conflict]:
 def _listener_conflicts(settings: Settings) -> Iterator[Conflict]:
     if settings.api.auth == "open" and not is_loopback(settings.api.host):
         yield ("api", "auth"), "'open' is possible on loopback only"
+    for section, listener in (("api", settings.api), ("admin", settings.admin)):
+        if bool(listener.tls_certificate_file) != bool(listener.tls_key_file):
+            missing = "tls_key_file" if listener.tls_certificate_file else "tls_certificate_file"
+            yield (section, missing), "TLS needs a certificate and its key; one of them is missing"
     same_host = settings.api.host == settings.admin.host
     if same_host and settings.api.port == settings.admin.port != 0:
         yield ("admin", "port"), "the API is on this port already"

@@ -70,6 +70,16 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_flight_max: Annotated[
         int, Meta(ge=1, description="Requests served at once; one more is answered 503.")
     ] = 4096
+    tls_certificate_file: Annotated[
+        str,
+        Meta(
+            description="PEM file of the certificate, followed by those that signed it; with it "
+            "and its key the listener speaks HTTPS only."
+        ),
+    ] = ""
+    tls_key_file: Annotated[
+        str, Meta(description="PEM file of the certificate's private key, not encrypted.")
+    ] = ""
 
 
 class AdminSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +97,16 @@ class AdminSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_open: Annotated[
         bool, Meta(description="Serve `/metrics` without the token off loopback too.")
     ] = False
+    tls_certificate_file: Annotated[
+        str,
+        Meta(
+            description="PEM file of the certificate, followed by those that signed it; with it "
+            "and its key the listener speaks HTTPS only."
+        ),
+    ] = ""
+    tls_key_file: Annotated[
+        str, Meta(description="PEM file of the certificate's private key, not encrypted.")
+    ] = ""
 
 
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -185,6 +205,13 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: Annotated[
         dict[str, str], Meta(description="Further headers for every call; no secrets here.")
     ] = {}
+    ca_file: Annotated[
+        str,
+        Meta(
+            description="PEM file of private authorities whose certificates are trusted besides "
+            "the system's; certificates are always verified."
+        ),
+    ] = ""
     connect_timeout_s: Annotated[Seconds, Meta(description="Until the connection stands.")] = 5.0
     first_byte_timeout_s: Annotated[
         Seconds, Meta(description="From sending the request until the first byte of the answer.")
