@@ -238,3 +238,16 @@ def test_every_setting_that_is_a_files_path_is_known_to_the_environment() -> Non
     shapes = [ProviderSettings, *get_type_hints(Settings).values()]
     names = {name for shape in shapes for name in getattr(shape, "__struct_fields__", ()) if name}
     assert {name for name in names if name.endswith("_file")} == FILE_SETTINGS
+
+
+def test_what_kubernetes_puts_beside_a_service_of_our_name_is_no_setting() -> None:
+    links = {
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT": "8080",
+        "SERVICE_PORT_API": "8080",
+        "PORT": "tcp://10.0.0.1:8080",
+        "PORT_8080_TCP_ADDR": "10.0.0.1",
+    }
+    assert of_environment(**links) == Settings()
+    with pytest.raises(SettingsError, match="AIEX_PORTS"):
+        of_environment(PORTS="1")

@@ -165,7 +165,7 @@ class Api:
         if route is UNKNOWN:
             raise refusals.path_unknown(scope.method, scope.path)
         if scope.method != METHODS[route]:
-            raise refusals.method_wrong(scope.method, route)
+            raise refusals.method_wrong(scope.method, route, METHODS[route])
         decode = _DECODERS.get(route)
         if decode is not None:
             try:
@@ -227,7 +227,8 @@ class Api:
 
 def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
     trail.status = refusal.status
-    trail.outcome = "refused" if refusal.status < 500 else "provider_failed"
+    # Nobody was asked yet when the server itself refuses: that it is full is no provider's failure.
+    trail.outcome = "provider_failed" if trail.attempt_count else "refused"
     trail.error_code = refusal.code
     headers = [
         ("content-type", "application/json"),
@@ -236,6 +237,8 @@ def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
     ]
     if refusal.retry_after_s is not None:
         headers.append(("retry-after", str(refusal.retry_after_s)))
+    if refusal.allow:
+        headers.append(("allow", refusal.allow))
     if trail.target:
         headers.append(("x-aiex-target", trail.target))
     body = refusal.body()

@@ -21,6 +21,9 @@ DEFAULT_MODELS: Mapping[str, ModelSettings] = {
     "mock": ModelSettings(targets=(TargetSettings(provider="mock"),)),
 }
 
+# Comparing takes as long as the name is, and a body may be one name of 20 MB.
+NAME_LEN_COMPARED_MAX = 200
+
 
 class Target(msgspec.Struct, frozen=True):
     """Where a request can go: a model at a provider."""
@@ -73,7 +76,7 @@ class Catalogue:
         settings = self.providers.get(provider)
         if slash and model_there and settings is not None and settings.kind in REMOTE_KINDS:
             return Model(name, (Target(provider, model_there, 1.0),), ())
-        near = get_close_matches(name, self._models, n=1)
+        near = get_close_matches(name[:NAME_LEN_COMPARED_MAX], self._models, n=1)
         raise model_unknown(name, near[0] if near else "")
 
 

@@ -42,7 +42,8 @@ class OpenAIProvider:
         body = call.request.body_for(call.target_model)
         url = self._dialect.url(self._base_url, call.request.path, call.target_model)
         async with self._upstream.stream(url, self._headers_for(call), body) as upstream:
-            if upstream.status == 200 and upstream.content_type.startswith("text/event-stream"):
+            media_type = upstream.content_type.lower()
+            if upstream.status == 200 and media_type.startswith("text/event-stream"):
                 yield AnswerStream(self._dialect.chunks(upstream.chunks))
             else:
                 yield self._checked(await _whole(upstream))

@@ -4,6 +4,7 @@ Later sources win: file, then `AIEX_SECTION__KEY` or `AIEX_SECTION__KEY_FILE`, t
 given as JSON takes the place of the whole table before it.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ PREFIX = "AIEX_"
 OTHER_VARIABLES = frozenset(
     {"AIEX_CONFIG", "AIEX_API_KEY", "AIEX_URL", "AIEX_ADMIN_URL", "AIEX_CA_FILE"}
 )
+# What Kubernetes puts into every pod beside a Service named "aiex" (enableServiceLinks).
+_SERVICE_LINK = re.compile(r"AIEX_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
 # Settings that are themselves paths of files: their variables hold the path, not a secret's place.
 FILE_SETTINGS = frozenset({"tls_certificate_file", "tls_key_file", "ca_file"})
 
@@ -86,7 +89,8 @@ def _variables(
     environment: Mapping[str, str], problems: list[str]
 ) -> Iterator[tuple[TreePath, str, str]]:
     for name, text in sorted(environment.items()):
-        if not name.startswith(PREFIX) or name in OTHER_VARIABLES:
+        is_other = name in OTHER_VARIABLES or _SERVICE_LINK.fullmatch(name)
+        if not name.startswith(PREFIX) or is_other:
             continue
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
         if path[-1].endswith("_file") and path[-1] not in FILE_SETTINGS:
