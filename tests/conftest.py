@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from aiex.testing.certificates import Authority
+
 # Seconds a test may take, by its most expensive marker. Limits, not expectations: a tenth is usual,
 # but two cores are shared with whatever else runs.
 TIMEOUT_S = {"slow": 600, "fault": 180, "local_model": 180, "integration": 60}
@@ -117,3 +119,9 @@ def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
     report.outcome = "failed"
     report.longrepr = f"{reason}\nA skipped test counts as failed here (CI=true or --strict-tools)."
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory, need: Need) -> Authority:
+    """A private certificate authority."""
+    return Authority(tmp_path_factory.mktemp("authority"), need("openssl", "openssl"))

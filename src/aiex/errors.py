@@ -5,7 +5,8 @@ AiexError
 ├── StartError               the node cannot start; one sentence, exit status 1
 │   ├── DataDirectoryError
 │   ├── PortBusy
-│   └── CredentialsMissing
+│   ├── CredentialsMissing
+│   └── CertificateRefused
 ├── SupervisionError
 │   ├── StartTimeout
 │   └── RestartIntensityExceeded
@@ -46,6 +47,10 @@ class PortBusy(StartError):
 
 class CredentialsMissing(StartError):
     """A listener off loopback needs credentials; set AIEX_API__KEY_FILE or create a key first."""
+
+
+class CertificateRefused(StartError):
+    """A file that TLS needs is missing, unreadable or wrong."""
 
 
 class SupervisionError(AiexError):

@@ -39,7 +39,7 @@ def test_every_command_helps(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_the_list_says_of_a_command_what_the_command_says(name: str) -> None:
-    command = getattr(import_module(SUBCOMMANDS[name].module), name)
+    command = getattr(import_module(SUBCOMMANDS[name].module), SUBCOMMANDS[name].attribute or name)
     assert isinstance(command, click.Command)
     said = command.get_short_help_str(1000).lower()
     assert said.startswith(SUBCOMMANDS[name].help.lower().rstrip("."))

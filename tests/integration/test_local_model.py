@@ -165,3 +165,24 @@ def test_two_nodes_share_one_child_and_the_second_takes_over(tmp_path: Path) -> 
                 first.process.wait(10)
                 assert "cold" in ask(client, "What is the opposite of hot?")
                 assert second.service_pid(SERVICE) is not None
+
+
+def test_it_completes_a_prompt_whole_and_streamed(node: NodeProcess) -> None:
+    with client_of(node) as client:
+        whole = client.completions.create(
+            model="smollm2", prompt="One, two, three,", max_tokens=4, temperature=0
+        )
+        assert "four" in whole.choices[0].text
+        assert whole.usage is not None
+        assert whole.usage.completion_tokens == 4
+        stream = client.completions.create(
+            model="smollm2", prompt="One, two, three,", max_tokens=4, temperature=0, stream=True
+        )
+        texts = [chunk.choices[0].text for chunk in stream if chunk.choices]
+        assert "".join(texts) == whole.choices[0].text
+
+
+def test_it_makes_no_embeddings_and_says_so(node: NodeProcess) -> None:
+    with client_of(node) as client, pytest.raises(openai.BadRequestError) as refused:
+        client.embeddings.create(model="smollm2", input="a")
+    assert refused.value.code == "embeddings_not_supported"

@@ -42,7 +42,28 @@ def test_an_openai_provider_needs_an_http_address(base_url: str) -> None:
     assert conflicting(providers={"a": OPENAI, "m": ProviderSettings(kind="mock")}) == []
 
 
-@pytest.mark.parametrize("header", ["Authorization", "authorization", "X-Api-Key"])
+@pytest.mark.parametrize(
+    "base_url",
+    ["", "acme.openai.azure.com", "https://a.example/openai", "https://a.example/openai/v1"],
+)
+def test_an_azure_provider_needs_the_address_of_its_resource_alone(base_url: str) -> None:
+    assert conflicting(providers={"a": ProviderSettings(kind="azure", base_url=base_url)}) == [
+        "providers.a.base_url"
+    ]
+    right = ProviderSettings(kind="azure", base_url="https://openai.example", api_version="preview")
+    assert conflicting(providers={"a": right}) == []
+
+
+def test_a_gemini_provider_knows_its_address_and_only_azure_has_versions() -> None:
+    assert conflicting(providers={"g": ProviderSettings(kind="gemini")}) == []
+    wrong = ProviderSettings(kind="gemini", base_url="google", api_version="1")
+    assert conflicting(providers={"g": wrong}) == [
+        "providers.g.base_url",
+        "providers.g.api_version",
+    ]
+
+
+@pytest.mark.parametrize("header", ["Authorization", "authorization", "X-Api-Key", "api-key"])
 def test_a_secret_belongs_in_api_key_not_in_headers(header: str) -> None:
     provider = ProviderSettings(kind="mock", headers={"org": "acme", header: "sk-1"})
     assert conflicting(providers={"a": provider}) == ["providers.a.headers"]
@@ -90,3 +111,9 @@ def test_while_a_value_is_wrong_conflicts_are_not_guessed_at() -> None:
     with pytest.raises(SettingsError) as refused:
         load(None, {"AIEX_API__AUTH": "open", "AIEX_API__PORT": "x"}, {"api.host": "0.0.0.0"})
     assert [line.split()[0] for line in str(refused.value).splitlines()] == ["api.port"]
+
+
+def test_tls_needs_a_certificate_and_its_key() -> None:
+    assert conflicting(api=ApiSettings(tls_certificate_file="c")) == ["api.tls_key_file"]
+    assert conflicting(admin=AdminSettings(tls_key_file="k")) == ["admin.tls_certificate_file"]
+    assert conflicting(api=ApiSettings(tls_certificate_file="c", tls_key_file="k")) == []

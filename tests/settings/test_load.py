@@ -1,14 +1,22 @@
 """Settings from file, environment and flags: who wins, and how each source is written."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aiex.errors import SettingsError
-from aiex.settings import Loaded, Secret, Settings, default_file, load
+from aiex.settings import (
+    Loaded,
+    ProviderSettings,
+    Secret,
+    Settings,
+    default_file,
+    load,
+)
+from aiex.settings.load import FILE_SETTINGS
 
 MOCK = '[providers.mock]\nkind = "mock"\n'
 
@@ -210,6 +218,26 @@ def test_without_a_home_there_is_no_default_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert default_file({}) is None
+
+
+def test_a_setting_that_is_a_files_path_is_given_as_that_path() -> None:
+    variables = {
+        "AIEX_API__TLS_CERTIFICATE_FILE": "c.pem",
+        "AIEX_API__TLS_KEY_FILE": "k.pem",
+        "AIEX_PROVIDERS": '{"a": {"kind": "mock"}}',
+        "AIEX_PROVIDERS__A__CA_FILE": "ca.pem",
+        "AIEX_CA_FILE": "of-the-command-line.pem",
+    }
+    settings = load(None, variables, {}).settings
+    assert settings.api.tls_certificate_file == "c.pem"
+    assert settings.api.tls_key_file == "k.pem"
+    assert settings.providers["a"].ca_file == "ca.pem"
+
+
+def test_every_setting_that_is_a_files_path_is_known_to_the_environment() -> None:
+    shapes = [ProviderSettings, *get_type_hints(Settings).values()]
+    names = {name for shape in shapes for name in getattr(shape, "__struct_fields__", ()) if name}
+    assert {name for name in names if name.endswith("_file")} == FILE_SETTINGS
 
 
 def test_what_kubernetes_puts_beside_a_service_of_our_name_is_no_setting() -> None:

@@ -15,12 +15,17 @@ import msgspec
 from aiex.assistant import refusal as refusals
 from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
+from aiex.assistant.chat_request import decode_chat_request
+from aiex.assistant.completion_request import decode_completion_request
+from aiex.assistant.embedding_request import decode_embedding_request
 from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
 from aiex.assistant.keys import KeyCheck, key_in
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.request_id import RequestIds
 from aiex.assistant.routes import (
     CHAT_COMPLETIONS,
+    COMPLETIONS,
+    EMBEDDINGS,
     METHODS,
     MODEL,
     PROBES,
@@ -34,6 +39,12 @@ from aiex.events import Emit
 # Nginx's status for "the client closed the connection": nobody receives it, logs and metrics do.
 CLIENT_GONE: Final = 499
 
+# The routes that a model answers, each with what reads its requests.
+_DECODERS: Final = {
+    CHAT_COMPLETIONS: decode_chat_request,
+    COMPLETIONS: decode_completion_request,
+    EMBEDDINGS: decode_embedding_request,
+}
 _TEXT: Final = [("content-type", "text/plain; charset=utf-8")]
 _log = logging.getLogger("aiex.assistant.api")
 
@@ -155,14 +166,15 @@ class Api:
             raise refusals.path_unknown(scope.method, scope.path)
         if scope.method != METHODS[route]:
             raise refusals.method_wrong(scope.method, route, METHODS[route])
-        if route == CHAT_COMPLETIONS:
+        decode = _DECODERS.get(route)
+        if decode is not None:
             try:
                 async with asyncio.timeout(self._body_timeout_s):
                     body = await self._body(scope, exchange)
             except TimeoutError:
                 raise refusals.body_too_slow(self._body_timeout_s) from None
             trail.request_bytes = len(body)
-            await self._chat.respond(trail, body, exchange)
+            await self._chat.respond(trail, body, exchange, decode=decode)
         elif route == MODEL:
             model = self._catalogue.model(model_in(scope.path))
             self._give(trail, self._listed(model), exchange)

@@ -8,6 +8,9 @@ import msgspec
 from aiex.assistant.refusal import model_unknown
 from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSettings
 
+# Providers of these kinds have models of their own that nobody listed here.
+REMOTE_KINDS = frozenset({"openai", "azure", "gemini"})
+
 # What a node offers when nobody configured anything: a real small model, and the stand-in.
 DEFAULT_PROVIDERS: Mapping[str, ProviderSettings] = {
     "local": ProviderSettings(kind="local"),
@@ -46,7 +49,7 @@ class Catalogue:
     """The models and providers of one node.
 
     Besides the configured names, `provider/model` reaches any model of an `openai` provider
-    without further configuration.
+    without further configuration, and likewise of one of kind `azure` or `gemini`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -71,7 +74,7 @@ class Catalogue:
             return model
         provider, slash, model_there = name.partition("/")
         settings = self.providers.get(provider)
-        if slash and model_there and settings is not None and settings.kind == "openai":
+        if slash and model_there and settings is not None and settings.kind in REMOTE_KINDS:
             return Model(name, (Target(provider, model_there, 1.0),), ())
         near = get_close_matches(name[:NAME_LEN_COMPARED_MAX], self._models, n=1)
         raise model_unknown(name, near[0] if near else "")

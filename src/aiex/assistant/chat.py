@@ -1,10 +1,10 @@
-"""`/v1/chat/completions`: one question to one of a model's targets, and its answer back.
+"""A request for a model: one question to one of its targets, and the answer back.
 
 The walk: decode what must be known, choose targets, try them until one answers, pass its bytes on.
 Another target is tried only while nothing was sent to the client.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 from aiex.assistant.catalogue import Catalogue, Target
@@ -31,7 +31,7 @@ RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504, 529})
 
 
 class Chat:
-    """Answers chat requests with the providers it is given."""
+    """Answers requests for a model (chat, completions, embeddings) with the providers given."""
 
     def __init__(
         self, catalogue: Catalogue, providers: Mapping[str, Provider], *, random: Random
@@ -40,10 +40,17 @@ class Chat:
         self._providers = providers
         self._random = random
 
-    async def respond(self, trail: Trail, raw: bytes, exchange: Exchange) -> None:
+    async def respond(
+        self,
+        trail: Trail,
+        raw: bytes,
+        exchange: Exchange,
+        *,
+        decode: Callable[[bytes], ChatRequest] = decode_chat_request,
+    ) -> None:
         """Answer the request on `exchange`; raises `Refusal` while nothing was sent."""
         begun_us = trail.elapsed_us()
-        request = decode_chat_request(raw)
+        request = decode(raw)
         parsed_us = trail.elapsed_us()
         model = self._catalogue.model(request.model)
         targets = attempts(model, self._catalogue, self._random)

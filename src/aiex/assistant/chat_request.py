@@ -5,12 +5,16 @@ other ones are copied byte for byte (`msgspec.Raw`), so tools, images and whatev
 tomorrow arrive as they were sent.
 """
 
+from typing import Final
+
 import msgspec
 
 from aiex.assistant.refusal import Refusal
 
+CHAT_PATH: Final = "/chat/completions"
 
-class _StreamOptions(msgspec.Struct, frozen=True):
+
+class StreamOptions(msgspec.Struct, frozen=True):
     include_usage: bool | None = None
 
 
@@ -18,16 +22,21 @@ class _Head(msgspec.Struct, frozen=True):
     model: str
     messages: msgspec.Raw
     stream: bool | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
 
 
 class ChatRequest(msgspec.Struct, frozen=True, gc=False):
-    """One chat request: the fields the gateway acts on, and the body as it came."""
+    """One request for a model: the fields the gateway acts on, and the body as it came.
+
+    `path` is where it goes below a provider's base URL; completions and embeddings differ from a
+    chat in it and in what a body must have.
+    """
 
     model: str
     is_stream: bool
     wants_usage: bool
     raw: bytes
+    path: str = CHAT_PATH
 
     def body_for(self, target_model: str) -> bytes:
         """The body for a provider that calls the model `target_model`.
@@ -59,8 +68,22 @@ def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw:
 
 def decode_chat_request(raw: bytes) -> ChatRequest:
     """The request in `raw`; raises `Refusal` (400) with the reason and, if known, the field."""
+    head = decoded(_HEAD, raw)
+    if bytes(memoryview(head.messages)[:1]) != b"[":
+        raise Refusal(400, "invalid_type", "'messages' must be a list.", param="messages")
+    options = head.stream_options
+    return ChatRequest(
+        model=head.model,
+        is_stream=head.stream is True,
+        wants_usage=options is not None and options.include_usage is True,
+        raw=with_one_model(raw),
+    )
+
+
+def decoded[T](decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+    """What the gateway reads of a body; raises `Refusal` as above."""
     try:
-        head = _HEAD.decode(raw)
+        head = decoder.decode(raw)
         if not raw.isascii():
             raw.decode()  # what is not decoded here is checked too: providers get only UTF-8
     except msgspec.ValidationError as error:
@@ -68,18 +91,15 @@ def decode_chat_request(raw: bytes) -> ChatRequest:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"The body is not valid JSON: {error}."
         raise Refusal(400, "invalid_json", message) from error
-    if bytes(memoryview(head.messages)[:1]) != b"[":
-        raise Refusal(400, "invalid_type", "'messages' must be a list.", param="messages")
-    if raw.count(b'"model"') > 1:
-        # Given twice, some servers take the first and some the last: they get what we acted on.
-        raw = msgspec.json.encode(_FIELDS.decode(raw))
-    options = head.stream_options
-    return ChatRequest(
-        model=head.model,
-        is_stream=head.stream is True,
-        wants_usage=options is not None and options.include_usage is True,
-        raw=raw,
-    )
+    return head
+
+
+def with_one_model(raw: bytes) -> bytes:
+    """The body with one `model` at most.
+
+    Given twice, some servers take the first and some the last: they get what we acted on.
+    """
+    return raw if raw.count(b'"model"') < 2 else msgspec.json.encode(_FIELDS.decode(raw))
 
 
 def _invalid_field(problem: str) -> Refusal:

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from aiex.settings import ProviderSettings
 
-_CREATED = 1_700_000_000
+CREATED = 1_700_000_000
 _WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog"]
 
 
@@ -55,6 +55,11 @@ _REQUEST = msgspec.json.Decoder(MockRequest)
 def decode_mock_request(body: bytes) -> MockRequest:
     """Raises `msgspec.DecodeError` for messages no provider would take."""
     return _REQUEST.decode(body)
+
+
+def mock_question(model: str, text: str, max_tokens: int | None) -> MockRequest:
+    """The request of a chat that only says `text`."""
+    return MockRequest(model, [_Message("user", text)], max_tokens)
 
 
 class MockModel:
@@ -112,7 +117,7 @@ class MockModel:
         if call:
             deltas = [{"tool_calls": [{"index": 0, **call}]}]
         else:
-            words = enumerate(self._words(request))
+            words = enumerate(self.words(request))
             deltas = ({"content": word if n == 0 else f" {word}"} for n, word in words)
         for delta in deltas:
             yield _event({**head, "choices": [_choice(delta, None)]})
@@ -122,17 +127,19 @@ class MockModel:
 
     def half_of_frames(self, request: MockRequest) -> Iterator[bytes]:
         """A stream that stops in the middle of its answer."""
-        count = 1 if _tool_call(request) else max(1, self._word_count(request) // 2)
+        count = 1 if _tool_call(request) else max(1, self.word_count(request) // 2)
         return islice(self.frames(request), count)
 
     def _text(self, request: MockRequest) -> str:
-        return " ".join(self._words(request))
+        return " ".join(self.words(request))
 
-    def _words(self, request: MockRequest) -> Iterator[str]:
+    def words(self, request: MockRequest) -> Iterator[str]:
+        """The answer's words, as they are wanted."""
         words = _echoed(request)
-        return islice(cycle(_WORDS) if words is None else words, self._word_count(request))
+        return islice(cycle(_WORDS) if words is None else words, self.word_count(request))
 
-    def _word_count(self, request: MockRequest) -> int:
+    def word_count(self, request: MockRequest) -> int:
+        """How many words the answer has."""
         words = _echoed(request)
         count = self._answer_tokens if words is None else len(words)
         limit = request.max_completion_tokens or request.max_tokens
@@ -140,7 +147,7 @@ class MockModel:
 
     def _usage(self, request: MockRequest) -> dict[str, int]:
         prompt = sum(len(_text_of(message).split()) for message in request.messages)
-        completion = self._word_count(request)
+        completion = self.word_count(request)
         return {
             "prompt_tokens": prompt,
             "completion_tokens": completion,
@@ -163,7 +170,7 @@ def _choice(delta: dict[str, object], finish_reason: str | None) -> dict[str, ob
 
 
 def _head(request: MockRequest, kind: str) -> dict[str, object]:
-    return {"id": "chatcmpl-mock", "object": kind, "created": _CREATED, "model": request.model}
+    return {"id": "chatcmpl-mock", "object": kind, "created": CREATED, "model": request.model}
 
 
 def _text_of(message: _Message) -> str:

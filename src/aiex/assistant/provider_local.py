@@ -3,16 +3,31 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from aiex.assistant.embedding_request import EMBEDDINGS_PATH
 from aiex.assistant.local_model import LocalModel
 from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.provider import Answer, AnswerStream, Call
 from aiex.assistant.provider_openai import OpenAIProvider
+from aiex.assistant.refusal import Refusal
 from aiex.errors import ProviderError
 
 # A child that was killed is back in a second; the first start may have to read a cold disc. One
 # that is not installed says so at once.
 START_TIMEOUT_S = 60.0
 TRIES_MAX = 3
+
+# llama.cpp serves either embeddings or everything else (its --embeddings), and ours is for chats.
+_NO_EMBEDDINGS = Answer(
+    400,
+    "application/json",
+    Refusal(
+        400,
+        "embeddings_not_supported",
+        "This model runs on the server's own machine, which makes no embeddings: ask for a model "
+        "of another provider. GET /v1/models lists what there is.",
+        param="model",
+    ).body(),
+)
 
 
 class LocalProvider:
@@ -27,6 +42,8 @@ class LocalProvider:
         self._provider: OpenAIProvider | None = None
 
     async def answer(self, call: Call) -> Answer:
+        if call.request.path == EMBEDDINGS_PATH:
+            return _NO_EMBEDDINGS
         failed: LocalAddress | None = None
         for tries_left in reversed(range(TRIES_MAX)):
             address, provider = await self._current(failed)

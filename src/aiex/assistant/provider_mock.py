@@ -1,12 +1,21 @@
 """A provider that answers by itself: deterministic, with latency, token pace and faults."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import msgspec
 
-from aiex.assistant.mock import MockFault, MockModel, MockRequest, decode_mock_request
+from aiex.assistant.completion_request import COMPLETIONS_PATH
+from aiex.assistant.embedding_request import EMBEDDINGS_PATH
+from aiex.assistant.mock import MockFault, MockModel, decode_mock_request
+from aiex.assistant.mock_completion import (
+    completion,
+    completion_frames,
+    decode_mock_completion,
+    half_of_completion_frames,
+)
+from aiex.assistant.mock_embedding import decode_mock_embedding, embeddings
 from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderTimeout
 from aiex.clock import Clock
 from aiex.errors import ProviderError
@@ -40,10 +49,8 @@ class MockProvider:
             return failed
         if fault is MockFault.CUT:
             raise ProviderError("The mock cut the answer on purpose.")
-        request = _decoded(call)
-        if isinstance(request, Answer):
-            return request
-        return Answer(200, _JSON, self._model.answer(request))
+        answer = _accepted(call, self._answer)
+        return answer if isinstance(answer, Answer) else Answer(200, _JSON, answer)
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[AnswerStream | Answer]:
@@ -52,13 +59,29 @@ class MockProvider:
         if failed is not None:
             yield failed
             return
-        request = _decoded(call)
-        if isinstance(request, Answer):
-            yield request
-            return
         is_cut = fault is MockFault.CUT
-        frames = self._model.half_of_frames(request) if is_cut else self._model.frames(request)
+        frames = _accepted(call, self._half_of_frames if is_cut else self._frames)
+        if isinstance(frames, Answer):
+            yield frames
+            return
         yield AnswerStream(self._paced(frames, is_cut=is_cut))
+
+    def _answer(self, path: str, body: bytes) -> bytes:
+        if path == EMBEDDINGS_PATH:
+            return embeddings(decode_mock_embedding(body))
+        if path == COMPLETIONS_PATH:
+            return completion(self._model, decode_mock_completion(body))
+        return self._model.answer(decode_mock_request(body))
+
+    def _frames(self, path: str, body: bytes) -> Iterator[bytes]:
+        if path == COMPLETIONS_PATH:
+            return completion_frames(self._model, decode_mock_completion(body))
+        return self._model.frames(decode_mock_request(body))
+
+    def _half_of_frames(self, path: str, body: bytes) -> Iterator[bytes]:
+        if path == COMPLETIONS_PATH:
+            return half_of_completion_frames(self._model, decode_mock_completion(body))
+        return self._model.half_of_frames(decode_mock_request(body))
 
     async def _delayed(self, fault: MockFault | None) -> Answer | None:
         if self._latency_s:
@@ -84,10 +107,10 @@ class MockProvider:
             raise ProviderError("The mock cut the stream on purpose.")
 
 
-def _decoded(call: Call) -> MockRequest | Answer:
-    """The request as the mock reads it, or its refusal."""
+def _accepted[T](call: Call, made: Callable[[str, bytes], T]) -> T | Answer:
+    """What the mock makes of a request, or its refusal of one it cannot read."""
     try:
-        return decode_mock_request(call.request.body_for(call.target_model))
+        return made(call.request.path, call.request.body_for(call.target_model))
     except msgspec.DecodeError as error:
         body = {"message": str(error), "type": "invalid_request_error", "code": "invalid_type"}
         return Answer(400, _JSON, msgspec.json.encode({"error": {**body, "param": None}}))

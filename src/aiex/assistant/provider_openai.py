@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from aiex.assistant.dialect import Dialect, OpenAIDialect
 from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderRefusedUs
 from aiex.assistant.upstream import Upstream, UpstreamAnswer, UpstreamStream
 from aiex.errors import ProviderError
@@ -14,27 +15,36 @@ _STATUS_MIN, _STATUS_MAX = 200, 599
 
 
 class OpenAIProvider:
-    """Sends a request on as it is and gives the answer back as it is."""
+    """Sends a request on as it is and gives the answer back as it is, but for its dialect."""
 
     def __init__(
-        self, name: str, upstream: Upstream, *, base_url: str, headers: Mapping[str, str]
+        self,
+        name: str,
+        upstream: Upstream,
+        *,
+        base_url: str,
+        headers: Mapping[str, str],
+        dialect: Dialect = OpenAIDialect(),  # noqa: B008 - it has no state
     ) -> None:
         self._name = name
         self._upstream = upstream
-        self._url = f"{base_url.rstrip('/')}/chat/completions"
+        self._base_url = base_url.rstrip("/")
+        self._dialect = dialect
         self._headers = {"content-type": "application/json", **headers}
 
     async def answer(self, call: Call) -> Answer:
         body = call.request.body_for(call.target_model)
-        return self._checked(await self._upstream.post(self._url, self._headers_for(call), body))
+        url = self._dialect.url(self._base_url, call.request.path, call.target_model)
+        return self._checked(await self._upstream.post(url, self._headers_for(call), body))
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[AnswerStream | Answer]:
         body = call.request.body_for(call.target_model)
-        async with self._upstream.stream(self._url, self._headers_for(call), body) as upstream:
+        url = self._dialect.url(self._base_url, call.request.path, call.target_model)
+        async with self._upstream.stream(url, self._headers_for(call), body) as upstream:
             media_type = upstream.content_type.lower()
             if upstream.status == 200 and media_type.startswith("text/event-stream"):
-                yield AnswerStream(upstream.chunks)
+                yield AnswerStream(self._dialect.chunks(upstream.chunks))
             else:
                 yield self._checked(await _whole(upstream))
 
@@ -47,16 +57,16 @@ class OpenAIProvider:
 
     def _checked(self, answer: UpstreamAnswer) -> Answer:
         status = answer.status
-        if status in (401, 403):
+        if status in (401, 403) or self._dialect.is_key_refused(status, answer.body):
             raise ProviderRefusedUs(
                 f"Provider '{self._name}' refused this server's credentials (status {status}); "
                 "an operator should check its api_key."
             )
         if not _STATUS_MIN <= status <= _STATUS_MAX or 300 <= status < 400:
             raise ProviderError(f"Provider '{self._name}' answered with status {status}.")
-        return Answer(
-            status, answer.content_type or "application/json", answer.body, answer.retry_after
-        )
+        dialect = self._dialect
+        body = dialect.answer(answer.body) if status < 400 else dialect.error(status, answer.body)
+        return Answer(status, answer.content_type or "application/json", body, answer.retry_after)
 
 
 async def _whole(stream: UpstreamStream) -> UpstreamAnswer:

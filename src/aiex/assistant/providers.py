@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 
+from aiex.assistant.dialect import Dialect, OpenAIDialect
+from aiex.assistant.dialect_azure import AzureDialect
+from aiex.assistant.dialect_gemini import BASE_URL as GEMINI_URL
+from aiex.assistant.dialect_gemini import GeminiDialect
 from aiex.assistant.local_model import LocalModel
 from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.provider import Provider
@@ -32,15 +36,24 @@ def _provider(
             assert local_model is not None, "the root builds one when a provider is local"
             return LocalProvider(local_model, lambda address: _at(name, settings, address))
         case "openai":
-            return _openai(name, settings)
+            return _openai(name, settings, OpenAIDialect())
+        case "azure":
+            return _openai(name, settings, AzureDialect(settings.api_version))
+        case "gemini":
+            return _openai(name, settings, GeminiDialect())
 
 
-def _openai(name: str, settings: ProviderSettings) -> OpenAIProvider:
+def _openai(name: str, settings: ProviderSettings, dialect: Dialect) -> OpenAIProvider:
     headers = dict(settings.headers)
     if settings.api_key is not None:
-        headers["authorization"] = f"Bearer {settings.api_key.reveal()}"
+        key = settings.api_key.reveal()
+        if settings.kind == "azure":
+            headers["api-key"] = key
+        else:
+            headers["authorization"] = f"Bearer {key}"
+    base_url = settings.base_url or (GEMINI_URL if settings.kind == "gemini" else "")
     upstream = PyreqwestUpstream(settings)
-    return OpenAIProvider(name, upstream, base_url=settings.base_url, headers=headers)
+    return OpenAIProvider(name, upstream, base_url=base_url, headers=headers, dialect=dialect)
 
 
 def _at(name: str, settings: ProviderSettings, address: LocalAddress) -> OpenAIProvider:

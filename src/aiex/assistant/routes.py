@@ -6,6 +6,8 @@ from urllib.parse import unquote
 import msgspec
 
 CHAT_COMPLETIONS: Final = "/v1/chat/completions"
+COMPLETIONS: Final = "/v1/completions"
+EMBEDDINGS: Final = "/v1/embeddings"
 MODELS: Final = "/v1/models"
 MODEL: Final = "/v1/models/{model}"
 # What a request for anything else is counted under: labels stay bounded, whatever is asked for.
@@ -23,6 +25,8 @@ class Route(msgspec.Struct, frozen=True):
 
 ROUTES: Final = (
     Route("POST", CHAT_COMPLETIONS, "OpenAI's chat completions: JSON, or a stream of events."),
+    Route("POST", COMPLETIONS, "OpenAI's legacy completions: JSON, or a stream of events."),
+    Route("POST", EMBEDDINGS, "OpenAI's embeddings."),
     Route("GET", MODELS, "The models there are; the first is the default of `aiex chat`."),
     Route("GET", MODEL, "One model. Its name may hold slashes."),
     Route("GET", "/livez", "200 while the node's loop turns.", needs_key=False),

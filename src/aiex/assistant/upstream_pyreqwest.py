@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
@@ -21,6 +22,7 @@ from pyreqwest.response import Response, ResponseBodyReader
 
 from aiex.assistant.provider import ProviderTimeout
 from aiex.assistant.upstream import UpstreamAnswer, UpstreamStream
+from aiex.certificates import certificates_in
 from aiex.errors import ProviderError
 from aiex.settings import ProviderSettings, is_loopback
 
@@ -42,6 +44,7 @@ class PyreqwestUpstream:
         self._first_byte_s = settings.first_byte_timeout_s
         self._idle_s = settings.idle_timeout_s
         self._total_s = settings.total_timeout_s
+        self._ca_file = settings.ca_file
         # Built on first use: a constructor does no I/O, and this one reads certificates.
         self._client: Client | None = None
         self._connect_s = settings.connect_timeout_s
@@ -108,6 +111,8 @@ class PyreqwestUpstream:
             if self._is_local:
                 # A proxy of the environment is for the world outside; it cannot reach us.
                 builder = builder.no_proxy()
+            for certificate in self._authorities():
+                builder = builder.add_root_certificate_pem(certificate)
             self._client = (
                 builder.user_agent("aiex")
                 .follow_redirects(False)
@@ -123,8 +128,21 @@ class PyreqwestUpstream:
             )
         return self._client
 
+    def _authorities(self) -> list[bytes]:
+        """The private ones, besides the system's."""
+        if not self._ca_file:
+            return []
+        try:
+            return certificates_in(Path(self._ca_file).read_bytes())
+        except OSError as error:  # it was there when the node started
+            raise ProviderError("The provider's ca_file cannot be read any more.") from error
+
 
 def _failure(error: PyreqwestError) -> ProviderError:
+    if isinstance(error, ConnectError) and "invalid peer certificate" in str(error):
+        return Unreachable(
+            "The provider's certificate is not trusted; an operator should check its ca_file."
+        )
     if isinstance(error, ConnectError | ConnectTimeoutError):
         return Unreachable("The provider cannot be reached.")
     if isinstance(error, RequestTimeoutError):

@@ -8,11 +8,13 @@ an address that is nearly always this machine.
 import http.client
 import json
 import socket
+import ssl
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import msgspec
 
+from aiex.cli.certificate_authority import CA_HINT, trusting
 from aiex.cli.node_lookup import START_HINT, TOKEN_VARIABLE, AdminAccess
 from aiex.errors import AiexError
 
@@ -35,9 +37,12 @@ class AdminRefused(AiexError):
 class AdminClient:
     """One node's admin API. Every call is a connection of its own; `timeout_s` bounds a silence."""
 
-    def __init__(self, access: AdminAccess, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, access: AdminAccess, *, timeout_s: float = TIMEOUT_S, ca_file: str = ""
+    ) -> None:
         self.access = access
         self._timeout_s = timeout_s
+        self._ca_file = ca_file
 
     def get(self, path: str) -> bytes:
         """The answer's JSON; raises `AdminUnreachable` or `AdminRefused`."""
@@ -87,7 +92,9 @@ class AdminClient:
                 "http://127.0.0.1:8081."
             )
         if parts.scheme == "https":
-            return http.client.HTTPSConnection(host, port, timeout=self._timeout_s)
+            return http.client.HTTPSConnection(
+                host, port, timeout=self._timeout_s, context=trusting(self._ca_file)
+            )
         return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
 
     def _sendable_token(self) -> str:
@@ -114,6 +121,11 @@ class AdminClient:
                 )
             case socket.gaierror():
                 message = f"The host of {url} is not known: {error.strerror}. Check --admin-url."
+            case ssl.SSLCertVerificationError():
+                reason = error.verify_message.rstrip(".")
+                message = f"The certificate of {url} is not trusted: {reason}. {CA_HINT}"
+            case ssl.SSLError():
+                message = f"What answers at {url} does not speak TLS; is it http:// there?"
             case OSError():
                 message = f"The node at {url} cannot be reached: {error.strerror or error}."
             case _:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import click
 
+from aiex.cli.certificate_authority import ca_file_of, ca_file_option
 from aiex.cli.chat_answer import Answer, receive
 from aiex.cli.chat_loop import ChatLoop, terminal_interrupts
 from aiex.cli.chat_session import ChatSession, valid_text
@@ -35,6 +36,7 @@ INPUT_BYTES_MAX = 16 * 1024 * 1024
     help=f"The API; the node that runs here, else {DEFAULT_URL}, if not given.  [env: AIEX_URL; "
     "the key in AIEX_API_KEY]",
 )
+@ca_file_option
 @output_option
 def chat(
     prompt: str,
@@ -43,6 +45,7 @@ def chat(
     temperature: float | None,
     max_tokens: int | None,
     url: str,
+    ca_file: str,
     output: Output,
 ) -> None:
     """Talk to a model, or send it one PROMPT.
@@ -66,7 +69,8 @@ def chat(
     )
     if not asked and output == "json":
         raise click.UsageError("-o json needs a PROMPT, or one piped in.")
-    api = ChatApi(api_url(url, os.environ), os.environ.get("AIEX_API_KEY", ""))
+    key = os.environ.get("AIEX_API_KEY", "")
+    api = ChatApi(api_url(url, os.environ), key, ca_file=ca_file_of(ca_file))
     asyncio.run(_answer_once(api, session, asked, output) if asked else _converse(api, session))
 
 

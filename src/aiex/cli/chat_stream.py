@@ -10,7 +10,9 @@ from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import ConnectError, PyreqwestError, RequestTimeoutError
 from pyreqwest.request import RequestBuilder
 
+from aiex.certificates import certificates_in
 from aiex.cli.admin_client import error_message
+from aiex.cli.certificate_authority import CA_HINT, ca_pem
 from aiex.cli.chat_session import Usage
 from aiex.errors import AiexError
 from aiex.settings import is_loopback
@@ -113,8 +115,9 @@ def api_base(url: str) -> str:
 class ChatApi:
     """Asks one server. Use as an async context manager; every wait has a deadline."""
 
-    def __init__(self, url: str, key: str = "") -> None:
+    def __init__(self, url: str, key: str = "", *, ca_file: str = "") -> None:
         self.url = api_base(url)
+        self._ca_file = ca_file
         self._key = key
         self._client: Client | None = None
 
@@ -127,6 +130,9 @@ class ChatApi:
         )
         if is_loopback(urlsplit(self.url).hostname or ""):
             builder = builder.no_proxy()
+        if self._ca_file:
+            for certificate in certificates_in(ca_pem(self._ca_file).encode()):
+                builder = builder.add_root_certificate_pem(certificate)
         self._client = builder.build()
         return self
 
@@ -181,6 +187,8 @@ class ChatApi:
         return builder.bearer_auth(self._key) if self._key else builder
 
     def _unreachable(self, error: PyreqwestError) -> ChatFailed:
+        if isinstance(error, ConnectError) and "invalid peer certificate" in str(error):
+            return ChatFailed(f"The certificate of {self.url} is not trusted. {CA_HINT}")
         if isinstance(error, ConnectError):
             return ChatFailed(
                 f"No node answers at {self.url}. Start one with `aiex up`, or name another with "

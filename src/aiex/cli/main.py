@@ -24,6 +24,7 @@ class Subcommand(NamedTuple):
 
     module: str
     help: str
+    attribute: str = ""  # in the module, where it cannot be the subcommand's own name
 
 
 SUBCOMMANDS = {
@@ -33,6 +34,11 @@ SUBCOMMANDS = {
     "models": Subcommand("aiex.cli.models", "List the models and where their requests go."),
     "keys": Subcommand("aiex.cli.keys", "Make, list and revoke API keys."),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
+    "import": Subcommand(
+        "aiex.cli.import_settings",
+        "Make settings of another gateway's configuration.",
+        "import_settings",
+    ),
     "serve": Subcommand("aiex.cli.serve", "Run one node in the foreground."),
     "completion": Subcommand("aiex.cli.completion", "Print a script that makes Tab complete."),
     "version": Subcommand("aiex.cli.version", "Show the versions in use."),
@@ -49,7 +55,7 @@ class LazyGroup(click.Group):
         subcommand = SUBCOMMANDS.get(cmd_name)
         if subcommand is None:
             return None
-        command = getattr(import_module(subcommand.module), cmd_name)
+        command = getattr(import_module(subcommand.module), subcommand.attribute or cmd_name)
         assert isinstance(command, click.Command)
         return command
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import click
 
 from aiex.cli.admin_client import AdminClient
+from aiex.cli.certificate_authority import ca_file_of, ca_file_option
 from aiex.cli.node_lookup import NodeChoice, admin_access
 
 
@@ -27,15 +28,16 @@ def node_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--data-dir", metavar="DIR", default="", help="The node's data directory, if set apart."
     )
+    @ca_file_option
     @functools.wraps(command)
     def with_admin(
-        *args: object, node: str, admin_url: str, data_dir: str, **others: object
+        *args: object, node: str, admin_url: str, data_dir: str, ca_file: str, **others: object
     ) -> None:
-        command(*args, admin=_client(node, admin_url, data_dir), **others)
+        command(*args, admin=_client(NodeChoice(node, admin_url, data_dir), ca_file), **others)
 
     return with_admin
 
 
-def _client(name: str, admin_url: str, data_dir: str) -> AdminClient:
-    choice = NodeChoice(name, admin_url, data_dir)
-    return AdminClient(admin_access(choice, os.environ, host_name=socket.gethostname()))
+def _client(choice: NodeChoice, ca_file: str) -> AdminClient:
+    access = admin_access(choice, os.environ, host_name=socket.gethostname())
+    return AdminClient(access, ca_file=ca_file_of(ca_file))

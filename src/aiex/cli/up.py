@@ -16,6 +16,7 @@ import click
 
 from aiex.cli.admin_answers import ModelList, Status
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.certificate_authority import ca_file_of
 from aiex.cli.chat_answer import Answer, receive
 from aiex.cli.chat_session import ChatSession
 from aiex.cli.chat_stream import ChatApi
@@ -135,7 +136,7 @@ async def _ask(api_url: str, key: str, model: str) -> None:
     session = ChatSession(model, temperature=0.0, max_tokens=ANSWER_TOKENS_MAX)
     answer = Answer(model)
     try:
-        async with ChatApi(api_url, key) as api:
+        async with ChatApi(api_url, key, ca_file=ca_file_of("")) as api:
             await receive(api, session.request(QUESTION), answer, lambda _: None)
     except AiexError as error:
         click.echo(f"(no answer: {error})")
@@ -179,7 +180,8 @@ def _admin(running: RunningNode, settings: Settings, data_dir: Path) -> AdminCli
         token = settings.admin.token.reveal()
     else:
         token = (data_dir / "admin.token").read_text().strip()
-    return AdminClient(AdminAccess(running.admin_url, token, "the settings", running.api_url))
+    access = AdminAccess(running.admin_url, token, "the settings", running.api_url)
+    return AdminClient(access, ca_file=ca_file_of(""))
 
 
 def _data_dir(settings: Settings) -> Path:

@@ -10,12 +10,13 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import logger as granian_log
 from granian.server.embed import Server
 
 from aiex.errors import PortBusy, StartError
+from aiex.node.tls import TlsFiles
 from aiex.service import Ready
 
 # A client gets this long to send its headers; a slow one must not hold a connection for ever.
@@ -45,6 +46,7 @@ class Listener:
         drain_s: float,
         cut_off: Callable[[], int] = lambda: 0,
         check: Callable[[], None] = lambda: None,
+        tls: TlsFiles | None = None,
     ) -> None:
         self.name = name
         self._target = target
@@ -54,16 +56,19 @@ class Listener:
         self._drain_s = drain_s
         self._cut_off = cut_off
         self._check = check
+        self._tls = tls
         self.port = port
 
     @property
     def url(self) -> str:
         """Where it can be reached; known once it ran."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     async def run(self, ready: Ready) -> None:
         self._check()
+        if self._tls is not None:
+            self._tls.check()
         with _reserved(self._host, self._wanted_port) as reservation:
             self.port = self._wanted_port = reservation.getsockname()[1]
             server = self._server()
@@ -90,6 +95,10 @@ class Listener:
             backlog=BACKLOG,
             log_enabled=False,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
+            ssl_cert=self._tls.certificate if self._tls else None,
+            ssl_key=self._tls.key if self._tls else None,
+            # Granian's own default leaves out clients of a few years ago.
+            ssl_protocol_min=SSLProtocols.tls12,
         )
 
     async def _drain(self, server: Server, serving: "asyncio.Task[None]") -> None:

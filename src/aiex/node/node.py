@@ -30,6 +30,7 @@ from aiex.node.node_report import NodeReport
 from aiex.node.parts import Parts
 from aiex.node.services import supervised
 from aiex.node.supervisor import Supervisor
+from aiex.node.tls import check_ca_files, tls_files
 from aiex.settings import Settings, is_loopback
 from aiex.telemetry import LoopLag, Telemetry
 
@@ -125,7 +126,13 @@ def build_node(
         host=settings.admin.host,
         port=settings.admin.port,
         drain_s=ADMIN_DRAIN_S,
+        tls=tls_files("admin", settings.admin),
     )
+
+    def may_serve() -> None:
+        check_credentials(settings.api, active_key_count=keys.active_count)
+        check_ca_files(catalogue.providers)
+
     api_listener = Listener(
         "http.api",
         api.respond,
@@ -134,7 +141,8 @@ def build_node(
         port=settings.api.port,
         drain_s=settings.node.drain_deadline_s,
         cut_off=api.cut_off,
-        check=lambda: check_credentials(settings.api, active_key_count=keys.active_count),
+        check=may_serve,
+        tls=tls_files("api", settings.api),
     )
     root = supervised(
         settings,

@@ -4,6 +4,7 @@ from aiex.settings.load import Loaded, default_file, load
 from aiex.settings.loopback import is_loopback
 from aiex.settings.secret import Secret
 from aiex.settings.settings import (
+    SECONDS_MAX,
     AdminSettings,
     ApiSettings,
     EngineSettings,
@@ -19,6 +20,7 @@ from aiex.settings.settings import (
 from aiex.settings.shown import ShownSetting, shown_settings
 
 __all__ = [
+    "SECONDS_MAX",
     "AdminSettings",
     "ApiSettings",
     "EngineSettings",

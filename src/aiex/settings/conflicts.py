@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from urllib.parse import urlsplit
 
 from aiex.settings.loopback import is_loopback
-from aiex.settings.settings import Settings
+from aiex.settings.settings import ProviderSettings, Settings
 from aiex.settings.sources import TreePath
 
 type Conflict = tuple[TreePath, str]
@@ -24,8 +25,27 @@ def _provider_conflicts(settings: Settings) -> Iterator[Conflict]:
         path = ("providers", name)
         if provider.kind == "openai" and not provider.base_url.startswith(("http://", "https://")):
             yield (*path, "base_url"), "an openai provider needs http(s)://…/v1"
-        if any(header.lower() in ("authorization", "x-api-key") for header in provider.headers):
+        yield from _preset_conflicts(name, provider)
+        if any(
+            header.lower() in ("authorization", "x-api-key", "api-key")
+            for header in provider.headers
+        ):
             yield (*path, "headers"), "put the secret into api_key instead"
+
+
+def _preset_conflicts(name: str, provider: ProviderSettings) -> Iterator[Conflict]:
+    """Of the kinds that make an address of their own: what they cannot make one of."""
+    url, path = provider.base_url, ("providers", name, "base_url")
+    is_http = url.startswith(("http://", "https://"))
+    if provider.kind == "azure" and (not is_http or "/openai" in urlsplit(url).path):
+        yield (
+            path,
+            "an azure provider needs its resource's address alone: https://NAME.openai.azure.com",
+        )
+    if provider.kind == "gemini" and url and not is_http:
+        yield path, "a gemini provider's is empty (Google's own) or http(s)://…"
+    if provider.api_version and provider.kind != "azure":
+        yield ("providers", name, "api_version"), "only an azure provider has one"
 
 
 def _model_conflicts(settings: Settings) -> Iterator[Conflict]:
@@ -47,6 +67,10 @@ def _model_conflicts(settings: Settings) -> Iterator[Conflict]:
 def _listener_conflicts(settings: Settings) -> Iterator[Conflict]:
     if settings.api.auth == "open" and not is_loopback(settings.api.host):
         yield ("api", "auth"), "'open' is possible on loopback only"
+    for section, listener in (("api", settings.api), ("admin", settings.admin)):
+        if bool(listener.tls_certificate_file) != bool(listener.tls_key_file):
+            missing = "tls_key_file" if listener.tls_certificate_file else "tls_certificate_file"
+            yield (section, missing), "TLS needs a certificate and its key; one of them is missing"
     same_host = settings.api.host == settings.admin.host
     if same_host and settings.api.port == settings.admin.port != 0:
         yield ("admin", "port"), "the API is on this port already"

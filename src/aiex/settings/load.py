@@ -20,9 +20,13 @@ from aiex.settings.tree_check import Text, Tree, TreeCheck, opened
 
 PREFIX = "AIEX_"
 # Variables of the command line that are not settings.
-OTHER_VARIABLES = frozenset({"AIEX_CONFIG", "AIEX_API_KEY", "AIEX_URL", "AIEX_ADMIN_URL"})
+OTHER_VARIABLES = frozenset(
+    {"AIEX_CONFIG", "AIEX_API_KEY", "AIEX_URL", "AIEX_ADMIN_URL", "AIEX_CA_FILE"}
+)
 # What Kubernetes puts into every pod beside a Service named "aiex" (enableServiceLinks).
 _SERVICE_LINK = re.compile(r"AIEX_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
+# Settings that are themselves paths of files: their variables hold the path, not a secret's place.
+FILE_SETTINGS = frozenset({"tls_certificate_file", "tls_key_file", "ca_file"})
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -89,7 +93,7 @@ def _variables(
         if not name.startswith(PREFIX) or is_other:
             continue
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        if path[-1].endswith("_file"):
+        if path[-1].endswith("_file") and path[-1] not in FILE_SETTINGS:
             if name.removesuffix("_FILE") in environment:
                 problems.append(f"{name}: {name.removesuffix('_FILE')} is set too; set one of them")
                 continue

@@ -70,6 +70,16 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_flight_max: Annotated[
         int, Meta(ge=1, description="Requests served at once; one more is answered 503.")
     ] = 4096
+    tls_certificate_file: Annotated[
+        str,
+        Meta(
+            description="PEM file of the certificate, followed by those that signed it; with it "
+            "and its key the listener speaks HTTPS only."
+        ),
+    ] = ""
+    tls_key_file: Annotated[
+        str, Meta(description="PEM file of the certificate's private key, not encrypted.")
+    ] = ""
 
 
 class AdminSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +97,16 @@ class AdminSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_open: Annotated[
         bool, Meta(description="Serve `/metrics` without the token off loopback too.")
     ] = False
+    tls_certificate_file: Annotated[
+        str,
+        Meta(
+            description="PEM file of the certificate, followed by those that signed it; with it "
+            "and its key the listener speaks HTTPS only."
+        ),
+    ] = ""
+    tls_key_file: Annotated[
+        str, Meta(description="PEM file of the certificate's private key, not encrypted.")
+    ] = ""
 
 
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,19 +177,41 @@ class MockFaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Annotated[
-        Literal["openai", "local", "mock"],
+        Literal["openai", "azure", "gemini", "local", "mock"],
         Meta(
-            description="`openai`: any OpenAI-compatible server; `local`: the small model of this "
-            "machine; `mock`: a deterministic stand-in for load tests and drills."
+            description="`openai`: any OpenAI-compatible server; `azure`: Azure OpenAI; `gemini`: "
+            "Google's Gemini through its OpenAI-compatible endpoint; `local`: the small model of "
+            "this machine; `mock`: a deterministic stand-in for load tests and drills."
         ),
     ]
     base_url: Annotated[
-        str, Meta(description="Of an `openai` provider, up to and including `/v1`.")
+        str,
+        Meta(
+            description="`openai`: up to and including `/v1`; `azure`: of the resource, "
+            "`https://NAME.openai.azure.com`; `gemini`: empty means Google's."
+        ),
     ] = ""
-    api_key: Annotated[Secret | None, Meta(description="Sent as `Authorization: Bearer`.")] = None
+    api_version: Annotated[
+        str,
+        Meta(
+            description="`azure`: a date (`2024-10-21`) asks the deployment named by the target's "
+            "model; empty or `preview` uses the newer `/openai/v1`."
+        ),
+    ] = ""
+    api_key: Annotated[
+        Secret | None,
+        Meta(description="Sent as `Authorization: Bearer`, to `azure` as `api-key`."),
+    ] = None
     headers: Annotated[
         dict[str, str], Meta(description="Further headers for every call; no secrets here.")
     ] = {}
+    ca_file: Annotated[
+        str,
+        Meta(
+            description="PEM file of private authorities whose certificates are trusted besides "
+            "the system's; certificates are always verified."
+        ),
+    ] = ""
     connect_timeout_s: Annotated[Seconds, Meta(description="Until the connection stands.")] = 5.0
     first_byte_timeout_s: Annotated[
         Seconds, Meta(description="From sending the request until the first byte of the answer.")

@@ -1,5 +1,6 @@
 """A tiny HTTP server on loopback that answers from a script and remembers what it was asked."""
 
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -35,10 +36,16 @@ def http_stream(*parts: bytes) -> list[bytes]:
 class ScriptedServer:
     """Gives the answers in order, the last one for ever after; use it in a `with` block."""
 
-    def __init__(self, *script: Scripted) -> None:
+    def __init__(self, *script: Scripted, tls: ssl.SSLContext | None = None) -> None:
         self._script = list(script)
         self._is_over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._scheme = "https" if tls else "http"
+        if tls is not None:
+            # The handshake belongs to a connection's own thread.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         # Each connection's thread ends by itself; waiting for it would wait for silent clients.
         self._server.block_on_close = False
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -46,7 +53,11 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
 
     def __enter__(self) -> Self:
         self._thread.start()
