@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from aiex.assistant import refusal as refusals
+from aiex.assistant.admission import Admission
 from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
 from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
@@ -64,6 +65,7 @@ class Api:
         body_bytes_max: int,
         random: Random,
         emit: Emit,
+        admission: Admission | None = None,
     ) -> None:
         self._chat = chat
         self._catalogue = catalogue
@@ -72,6 +74,7 @@ class Api:
         self._in_flight_max = in_flight_max
         self._body_bytes_max = body_bytes_max
         self._emit = emit
+        self._admission = admission or Admission.open()
         self._ids = RequestIds(random)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at_s = int(time())
@@ -115,6 +118,7 @@ class Api:
             gone.remove_done_callback(leave)
             gone.cancel()
             self._tasks.discard(task)
+            self._admission.settle(trail)
             self._emit(trail.finished())
 
     async def _answer(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> None:
@@ -158,10 +162,17 @@ class Api:
             trail.request_bytes = len(body)
             await self._chat.respond(trail, body, exchange)
         elif route == MODEL:
+            self._admission.show(trail)
             model = self._catalogue.model(model_in(scope.path))
+            self._admission.check_model(trail, model.name)
             self._give(trail, self._listed(model), exchange)
         else:
-            models = [self._listed(model) for model in self._catalogue.models()]
+            self._admission.show(trail)
+            models = [
+                self._listed(model)
+                for model in self._catalogue.models()
+                if self._admission.allows(trail, model.name)
+            ]
             self._give(trail, _ModelList(models), exchange)
 
     async def _body(self, scope: RequestScope, exchange: Exchange) -> bytes:
@@ -185,7 +196,11 @@ class Api:
         body = msgspec.json.encode(content)
         trail.status = 200
         trail.response_bytes = len(body)
-        headers = [("content-type", "application/json"), ("x-request-id", trail.request_id)]
+        headers = [
+            ("content-type", "application/json"),
+            ("x-request-id", trail.request_id),
+            *trail.extra_headers,
+        ]
         exchange.response_bytes(200, headers, body)
 
     def _probe(self, path: str, exchange: Exchange) -> None:
@@ -215,6 +230,8 @@ def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
         ("content-type", "application/json"),
         ("x-request-id", trail.request_id),
         ("server-timing", trail.server_timing()),
+        *refusal.headers,
+        *trail.extra_headers,
     ]
     if refusal.retry_after_s is not None:
         headers.append(("retry-after", str(refusal.retry_after_s)))

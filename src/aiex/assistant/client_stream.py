@@ -60,6 +60,7 @@ class ClientStream:
                     ("x-request-id", trail.request_id),
                     ("x-aiex-target", trail.target),
                     ("server-timing", trail.server_timing()),
+                    *trail.extra_headers,
                 ],
             )
         self._trail.response_bytes += len(data)

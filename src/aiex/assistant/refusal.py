@@ -32,6 +32,7 @@ class Refusal(RequestRefused):
         kind: str = "invalid_request_error",
         param: str | None = None,
         retry_after_s: int | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -39,6 +40,7 @@ class Refusal(RequestRefused):
         self.kind = kind
         self.param = param
         self.retry_after_s = retry_after_s
+        self.headers = headers
 
     def body(self) -> bytes:
         """The error as a JSON document."""
