@@ -10,8 +10,9 @@ from aiex.settings import Secret, Settings
 
 # What a number's name ends in when it measures or counts something.
 UNITS = ("_s", "_ms", "_bytes_max", "_tokens", "_ratio", "_max", "_per_s")
+UNITS += ("_per_minute", "_usd", "_usd_per_million")
 # Plural nouns count; these others are no amounts, or their unit is themselves.
-COUNTS = ("threads", "parallel")
+COUNTS = ("threads", "parallel", "concurrency")
 NOT_AMOUNTS = ("port", "seed", "weight")
 
 

@@ -1,0 +1,143 @@
+"""The rate limit: never too much in any window, never a nanosecond too long to wait."""
+
+from itertools import accumulate
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiex.assistant.gcra import MINUTE_NS, NANOSECONDS, NEVER, Gcra, Receipt
+
+LIMITS = st.integers(1, 10**7)
+BURSTS = st.integers(1, 1_000)
+# Gaps of every size: within a nanosecond, within a second, over many periods.
+GAPS_NS = st.one_of(st.integers(0, 10), st.integers(0, NANOSECONDS), st.integers(0, 10 * MINUTE_NS))
+AMOUNTS = st.integers(1, 1_200)
+
+
+def too_much(taken: list[tuple[int, int]], rate: Gcra) -> list[tuple[int, int]]:
+    """The windows, as indices, in which more was taken than the promise allows."""
+    sums = [0, *accumulate(amount for _, amount in taken)]
+    return [
+        (first, last)
+        for first in range(len(taken))
+        for last in range(first, len(taken))
+        if (sums[last + 1] - sums[first] - rate.burst) * rate.period_ns
+        > (taken[last][0] - taken[first][0]) * rate.limit
+    ]
+
+
+@given(LIMITS, BURSTS, st.lists(st.tuples(GAPS_NS, AMOUNTS), max_size=60))
+def test_no_window_has_more_than_the_limit_beyond_the_burst(
+    limit: int, burst: int, asked: list[tuple[int, int]]
+) -> None:
+    rate, now_ns = Gcra(limit, burst=burst), 10**15
+    taken: list[tuple[int, int]] = []
+    for gap_ns, amount in asked:
+        now_ns += gap_ns
+        if not rate.wait_ns(amount, now_ns):
+            rate.take(amount, now_ns)
+            taken.append((now_ns, amount))
+    assert too_much(taken, rate) == []
+
+
+@given(
+    LIMITS,
+    BURSTS,
+    st.lists(st.tuples(GAPS_NS, AMOUNTS, st.floats(0, 1), st.integers(0, 5)), max_size=60),
+)
+def test_what_is_given_back_late_never_becomes_a_second_burst(
+    limit: int, burst: int, asked: list[tuple[int, int, float, int]]
+) -> None:
+    """Each step takes, then settles one of those still open with a share of what it took."""
+    rate, now_ns = Gcra(limit, burst=burst), 10**15
+    used: list[tuple[int, int]] = []
+    still_open: list[tuple[int, Receipt]] = []
+    for gap_ns, amount, share, position in asked:
+        now_ns += gap_ns
+        if not rate.wait_ns(amount, now_ns):
+            still_open.append((len(used), rate.take(amount, now_ns)))
+            used.append((now_ns, amount))
+        if position < len(still_open):
+            index, receipt = still_open.pop(position)
+            unused = int(receipt.amount * share)
+            rate.give_back(unused, receipt, now_ns)
+            used[index] = (used[index][0], receipt.amount - unused)
+    assert too_much(used, rate) == []
+
+
+@given(LIMITS, BURSTS, st.lists(st.tuples(GAPS_NS, AMOUNTS), max_size=30), AMOUNTS)
+def test_the_wait_is_right_to_the_nanosecond(
+    limit: int, burst: int, before: list[tuple[int, int]], amount: int
+) -> None:
+    rate, now_ns = Gcra(limit, burst=burst), 10**15
+    for gap_ns, other in before:
+        now_ns += gap_ns
+        if not rate.wait_ns(other, now_ns):
+            rate.take(other, now_ns)
+    wait_ns = rate.wait_ns(amount, now_ns)
+    if amount > burst:
+        assert wait_ns == NEVER
+    elif wait_ns:
+        assert rate.wait_ns(amount, now_ns + wait_ns) == 0
+        assert rate.wait_ns(amount, now_ns + wait_ns - 1) == 1
+
+
+@given(LIMITS, BURSTS, st.lists(st.tuples(GAPS_NS, AMOUNTS), max_size=30))
+def test_what_remains_can_be_taken_and_not_one_more(
+    limit: int, burst: int, asked: list[tuple[int, int]]
+) -> None:
+    rate, now_ns = Gcra(limit, burst=burst), 10**15
+    for gap_ns, amount in asked:
+        now_ns += gap_ns
+        rate.overrun(amount, now_ns)
+        remaining = rate.remaining(now_ns)
+        assert rate.wait_ns(remaining, now_ns) == 0 or remaining == 0
+        assert rate.wait_ns(remaining + 1, now_ns) != 0
+        reset_ns = rate.reset_ns(now_ns)
+        assert rate.remaining(now_ns + reset_ns) == burst
+        assert reset_ns == 0 or rate.remaining(now_ns + reset_ns - 1) < burst
+
+
+@given(LIMITS, BURSTS, AMOUNTS, GAPS_NS)
+def test_what_is_given_back_at_once_is_as_if_never_taken(
+    limit: int, burst: int, amount: int, now_ns: int
+) -> None:
+    rate = Gcra(limit, burst=burst)
+    rate.give_back(amount, rate.take(amount, now_ns), now_ns)
+    assert rate.remaining(now_ns) == burst
+    assert rate.reset_ns(now_ns) == 0
+
+
+@given(LIMITS, LIMITS, st.integers(0, 1_000))
+def test_under_a_new_limit_the_old_use_still_counts(old: int, new: int, amount: int) -> None:
+    rate = Gcra(old, burst=old)
+    rate.overrun(amount, 0)
+    assert rate.changed(new, burst=new, now_ns=0).remaining(0) == max(new - amount, 0)
+
+
+def test_sixty_a_minute_is_one_a_second_after_the_burst() -> None:
+    rate = Gcra(60, burst=60)
+    for _ in range(60):
+        assert rate.wait_ns(1, 0) == 0
+        rate.take(1, 0)
+    assert rate.wait_ns(1, 0) == NANOSECONDS
+    assert rate.reset_ns(0) == MINUTE_NS
+    assert rate.remaining(NANOSECONDS) == 1
+
+
+def test_seven_a_minute_lose_nothing_to_rounding() -> None:
+    rate, now_ns = Gcra(7, burst=1), 0
+    for _ in range(7_000):
+        now_ns += rate.wait_ns(1, now_ns)
+        rate.take(1, now_ns)
+    # 6,999 gaps of 60/7 s, each waited out to the next whole nanosecond.
+    assert 6_999 * MINUTE_NS <= now_ns * 7 < 6_999 * MINUTE_NS + 7 * 6_999
+
+
+def test_a_phantom_that_was_worked_off_is_not_given_back_to_who_came_later() -> None:
+    rate = Gcra(1_000, burst=1_000)
+    guessed_high = rate.take(1_000, 0)
+    later_ns = MINUTE_NS - 60_000_000  # all but one unit of it is worked off
+    rate.take(500, later_ns)
+    rate.give_back(900, guessed_high, later_ns)
+    assert rate.remaining(later_ns) == 500
