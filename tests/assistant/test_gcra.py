@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiex.assistant.gcra import MINUTE_NS, NANOSECONDS, NEVER, Gcra, Receipt
@@ -12,6 +12,10 @@ BURSTS = st.integers(1, 1_000)
 # Gaps of every size: within a nanosecond, within a second, over many periods.
 GAPS_NS = st.one_of(st.integers(0, 10), st.integers(0, NANOSECONDS), st.integers(0, 10 * MINUTE_NS))
 AMOUNTS = st.integers(1, 1_200)
+# A small world, in which a unit takes about as long as the gaps: edges are met by chance.
+SMALL_PERIOD_NS = 7
+SMALL_LIMITS, SMALL_BURSTS = st.integers(1, 3), st.integers(1, 6)
+SMALL_GAPS_NS, SMALL_AMOUNTS = st.integers(0, 8), st.integers(1, 6)
 
 
 def too_much(taken: list[tuple[int, int]], rate: Gcra) -> list[tuple[int, int]]:
@@ -26,40 +30,58 @@ def too_much(taken: list[tuple[int, int]], rate: Gcra) -> list[tuple[int, int]]:
     ]
 
 
-@given(LIMITS, BURSTS, st.lists(st.tuples(GAPS_NS, AMOUNTS), max_size=60))
-def test_no_window_has_more_than_the_limit_beyond_the_burst(
-    limit: int, burst: int, asked: list[tuple[int, int]]
-) -> None:
-    rate, now_ns = Gcra(limit, burst=burst), 10**15
+def taken_greedily(rate: Gcra, asked: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What comes of asking for an amount after each gap: times and amounts."""
+    now_ns = 10**15
     taken: list[tuple[int, int]] = []
     for gap_ns, amount in asked:
         now_ns += gap_ns
         if not rate.wait_ns(amount, now_ns):
             rate.take(amount, now_ns)
             taken.append((now_ns, amount))
-    assert too_much(taken, rate) == []
+    return taken
 
 
+@given(LIMITS, BURSTS, st.lists(st.tuples(GAPS_NS, AMOUNTS), max_size=60))
+def test_no_window_has_more_than_the_limit_beyond_the_burst(
+    limit: int, burst: int, asked: list[tuple[int, int]]
+) -> None:
+    rate = Gcra(limit, burst=burst)
+    assert too_much(taken_greedily(rate, asked), rate) == []
+
+
+@settings(max_examples=300)
+@given(SMALL_LIMITS, SMALL_BURSTS, st.lists(st.tuples(SMALL_GAPS_NS, SMALL_AMOUNTS), max_size=60))
+def test_no_window_has_more_where_a_unit_lasts_some_nanoseconds(
+    limit: int, burst: int, asked: list[tuple[int, int]]
+) -> None:
+    rate = Gcra(limit, burst=burst, period_ns=SMALL_PERIOD_NS)
+    assert too_much(taken_greedily(rate, asked), rate) == []
+
+
+@settings(max_examples=2000)
 @given(
-    LIMITS,
-    BURSTS,
-    st.lists(st.tuples(GAPS_NS, AMOUNTS, st.floats(0, 1), st.integers(0, 5)), max_size=60),
+    SMALL_LIMITS,
+    SMALL_BURSTS,
+    st.lists(
+        st.tuples(SMALL_GAPS_NS, SMALL_AMOUNTS, st.integers(0, 6), st.integers(0, 6)), max_size=60
+    ),
 )
 def test_what_is_given_back_late_never_becomes_a_second_burst(
-    limit: int, burst: int, asked: list[tuple[int, int, float, int]]
+    limit: int, burst: int, asked: list[tuple[int, int, int, int]]
 ) -> None:
-    """Each step takes, then settles one of those still open with a share of what it took."""
-    rate, now_ns = Gcra(limit, burst=burst), 10**15
+    """Each step takes what it can, then may settle one of those still open."""
+    rate, now_ns = Gcra(limit, burst=burst, period_ns=SMALL_PERIOD_NS), 10**15
     used: list[tuple[int, int]] = []
     still_open: list[tuple[int, Receipt]] = []
-    for gap_ns, amount, share, position in asked:
+    for gap_ns, amount, unused, position in asked:
         now_ns += gap_ns
         if not rate.wait_ns(amount, now_ns):
             still_open.append((len(used), rate.take(amount, now_ns)))
             used.append((now_ns, amount))
         if position < len(still_open):
             index, receipt = still_open.pop(position)
-            unused = int(receipt.amount * share)
+            unused = min(unused, receipt.amount)
             rate.give_back(unused, receipt, now_ns)
             used[index] = (used[index][0], receipt.amount - unused)
     assert too_much(used, rate) == []
