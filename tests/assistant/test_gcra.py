@@ -36,8 +36,7 @@ def taken_greedily(rate: Gcra, asked: list[tuple[int, int]]) -> list[tuple[int, 
     taken: list[tuple[int, int]] = []
     for gap_ns, amount in asked:
         now_ns += gap_ns
-        if not rate.wait_ns(amount, now_ns):
-            rate.take(amount, now_ns)
+        if not rate.take(amount, now_ns):
             taken.append((now_ns, amount))
     return taken
 
@@ -76,8 +75,8 @@ def test_what_is_given_back_late_never_becomes_a_second_burst(
     still_open: list[tuple[int, Receipt]] = []
     for gap_ns, amount, unused, position in asked:
         now_ns += gap_ns
-        if not rate.wait_ns(amount, now_ns):
-            still_open.append((len(used), rate.take(amount, now_ns)))
+        if not rate.take(amount, now_ns):
+            still_open.append((len(used), rate.receipt(amount)))
             used.append((now_ns, amount))
         if position < len(still_open):
             index, receipt = still_open.pop(position)
@@ -94,14 +93,13 @@ def test_the_wait_is_right_to_the_nanosecond(
     rate, now_ns = Gcra(limit, burst=burst), 10**15
     for gap_ns, other in before:
         now_ns += gap_ns
-        if not rate.wait_ns(other, now_ns):
-            rate.take(other, now_ns)
-    wait_ns = rate.wait_ns(amount, now_ns)
+        rate.take(other, now_ns)
+    wait_ns = rate.take(amount, now_ns)
     if amount > burst:
         assert wait_ns == NEVER
     elif wait_ns:
-        assert rate.wait_ns(amount, now_ns + wait_ns) == 0
-        assert rate.wait_ns(amount, now_ns + wait_ns - 1) == 1
+        assert rate.take(amount, now_ns + wait_ns - 1) == 1
+        assert rate.take(amount, now_ns + wait_ns) == 0
 
 
 @given(LIMITS, BURSTS, st.lists(st.tuples(GAPS_NS, AMOUNTS), max_size=30))
@@ -112,12 +110,14 @@ def test_what_remains_can_be_taken_and_not_one_more(
     for gap_ns, amount in asked:
         now_ns += gap_ns
         rate.overrun(amount, now_ns)
-        remaining = rate.remaining(now_ns)
-        assert rate.wait_ns(remaining, now_ns) == 0 or remaining == 0
-        assert rate.wait_ns(remaining + 1, now_ns) != 0
-        reset_ns = rate.reset_ns(now_ns)
-        assert rate.remaining(now_ns + reset_ns) == burst
-        assert reset_ns == 0 or rate.remaining(now_ns + reset_ns - 1) < burst
+        remaining, reset_ns = rate.standing(now_ns)
+        assert rate.take(remaining + 1, now_ns) != 0
+        if remaining:
+            assert rate.take(remaining, now_ns) == 0
+            rate.untake(remaining)
+        assert rate.standing(now_ns) == (remaining, reset_ns)
+        assert rate.standing(now_ns + reset_ns) == (burst, 0)
+        assert reset_ns == 0 or rate.standing(now_ns + reset_ns - 1)[0] < burst
 
 
 @given(LIMITS, BURSTS, AMOUNTS, GAPS_NS)
@@ -125,41 +125,40 @@ def test_what_is_given_back_at_once_is_as_if_never_taken(
     limit: int, burst: int, amount: int, now_ns: int
 ) -> None:
     rate = Gcra(limit, burst=burst)
-    rate.give_back(amount, rate.take(amount, now_ns), now_ns)
-    assert rate.remaining(now_ns) == burst
-    assert rate.reset_ns(now_ns) == 0
+    if rate.take(amount, now_ns) == 0:
+        rate.give_back(amount, rate.receipt(amount), now_ns)
+    assert rate.standing(now_ns) == (burst, 0)
 
 
 @given(LIMITS, LIMITS, st.integers(0, 1_000))
 def test_under_a_new_limit_the_old_use_still_counts(old: int, new: int, amount: int) -> None:
     rate = Gcra(old, burst=old)
     rate.overrun(amount, 0)
-    assert rate.changed(new, burst=new, now_ns=0).remaining(0) == max(new - amount, 0)
+    assert rate.changed(new, burst=new, now_ns=0).standing(0)[0] == max(new - amount, 0)
 
 
 def test_sixty_a_minute_is_one_a_second_after_the_burst() -> None:
     rate = Gcra(60, burst=60)
-    for _ in range(60):
-        assert rate.wait_ns(1, 0) == 0
-        rate.take(1, 0)
-    assert rate.wait_ns(1, 0) == NANOSECONDS
-    assert rate.reset_ns(0) == MINUTE_NS
-    assert rate.remaining(NANOSECONDS) == 1
+    assert [rate.take(1, 0) for _ in range(60)] == [0] * 60
+    assert rate.take(1, 0) == NANOSECONDS
+    assert rate.standing(0) == (0, MINUTE_NS)
+    assert rate.standing(NANOSECONDS)[0] == 1
 
 
 def test_seven_a_minute_lose_nothing_to_rounding() -> None:
     rate, now_ns = Gcra(7, burst=1), 0
     for _ in range(7_000):
-        now_ns += rate.wait_ns(1, now_ns)
-        rate.take(1, now_ns)
+        while wait_ns := rate.take(1, now_ns):
+            now_ns += wait_ns
     # 6,999 gaps of 60/7 s, each waited out to the next whole nanosecond.
     assert 6_999 * MINUTE_NS <= now_ns * 7 < 6_999 * MINUTE_NS + 7 * 6_999
 
 
 def test_a_phantom_that_was_worked_off_is_not_given_back_to_who_came_later() -> None:
     rate = Gcra(1_000, burst=1_000)
-    guessed_high = rate.take(1_000, 0)
+    assert rate.take(1_000, 0) == 0
+    guessed_high = rate.receipt(1_000)
     later_ns = MINUTE_NS - 60_000_000  # all but one unit of it is worked off
-    rate.take(500, later_ns)
+    assert rate.take(500, later_ns) == 0
     rate.give_back(900, guessed_high, later_ns)
-    assert rate.remaining(later_ns) == 500
+    assert rate.standing(later_ns)[0] == 500

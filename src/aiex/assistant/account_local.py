@@ -74,47 +74,52 @@ class LocalAccount:
             spent_nano = self._spending.spent_nano_usd(self._key_id)
             if spent_nano >= limits.budget_micro_usd * NANO_PER_MICRO:
                 return self._out_of_budget(spent_nano)
-        # Both are asked before either is taken: a request refused for one costs nothing of the
-        # other.
-        if self._requests is not None and (wait_ns := self._requests.wait_ns(1, now_ns)):
-            return Shortage(Limit.REQUESTS, self._requests.limit, 1, wait_ns)
-        receipt = None
-        if self._tokens is not None:
-            if wait_ns := self._tokens.wait_ns(tokens, now_ns):
-                wait = None if wait_ns == NEVER else wait_ns
-                return Shortage(Limit.TOKENS, self._tokens.limit, tokens, wait)
-            receipt = self._tokens.take(tokens, now_ns)
-        if self._requests is not None:
-            self._requests.overrun(1, now_ns)
+        requests, rate = self._requests, self._tokens
+        if requests is not None and (wait_ns := requests.take(1, now_ns)):
+            return Shortage(Limit.REQUESTS, requests.limit, 1, wait_ns)
+        if rate is None:
+            self._in_progress += 1
+            return LocalHold(self, None, 0, 0, 0)
+        if wait_ns := rate.take(tokens, now_ns):
+            # A request refused for one limit costs nothing of another.
+            if requests is not None:
+                requests.untake(1)
+            wait = None if wait_ns == NEVER else wait_ns
+            return Shortage(Limit.TOKENS, rate.limit, tokens, wait)
         self._in_progress += 1
-        return LocalHold(self, self._tokens, receipt)
+        return LocalHold(self, rate, tokens, rate.due, rate.given_back)
 
     def standing(self) -> Standing:
         now_ns = self._now_ns()
         requests, tokens = self._requests, self._tokens
+        requests_limit = requests_left = requests_reset_ns = 0
+        if requests is not None:
+            requests_limit = requests.limit
+            requests_left, requests_reset_ns = requests.standing(now_ns)
+        tokens_limit = tokens_left = tokens_reset_ns = 0
+        if tokens is not None:
+            tokens_limit = tokens.limit
+            tokens_left, tokens_reset_ns = tokens.standing(now_ns)
         return Standing(
-            *(
-                (requests.limit, requests.remaining(now_ns), requests.reset_ns(now_ns))
-                if requests is not None
-                else (0, 0, 0)
-            ),
-            *(
-                (tokens.limit, tokens.remaining(now_ns), tokens.reset_ns(now_ns))
-                if tokens is not None
-                else (0, 0, 0)
-            ),
+            requests_limit,
+            requests_left,
+            requests_reset_ns,
+            tokens_limit,
+            tokens_left,
+            tokens_reset_ns,
         )
 
-    def settle(self, tokens: Gcra | None, receipt: Receipt | None, used: int | None) -> None:
-        """End one request; `tokens` is the rate it was taken from, which may be an older one."""
+    def settle(self, hold: "LocalHold", used: int | None) -> None:
+        """End one request; its rate may be one of older limits, which nobody asks any more."""
         self._in_progress -= 1
-        if tokens is None or receipt is None or used is None:
+        rate = hold.rate
+        if rate is None or used is None:
             return
-        now_ns = self._now_ns()
-        if used <= receipt.amount:
-            tokens.give_back(receipt.amount - used, receipt, now_ns)
-        else:
-            tokens.overrun(used - receipt.amount, now_ns)
+        unused = hold.amount - used
+        if unused > 0:
+            rate.give_back(unused, hold, self._now_ns())
+        elif unused:
+            rate.overrun(-unused, self._now_ns())
 
     def _out_of_budget(self, spent_nano: int) -> Shortage:
         wait_ns = int(self._spending.month_left_s() * NANOSECONDS)
@@ -122,16 +127,23 @@ class LocalAccount:
         return Shortage(Limit.BUDGET, self.limits.budget_micro_usd, used, wait_ns)
 
 
-class LocalHold:
-    __slots__ = ("_account", "_receipt", "_tokens")
+class LocalHold(Receipt):
+    """A request in progress, with the receipt for its tokens if there is a rate of them."""
 
-    def __init__(self, account: LocalAccount, tokens: Gcra | None, receipt: Receipt | None) -> None:
+    __slots__ = ("_account", "rate")
+
+    def __init__(
+        self, account: LocalAccount, rate: Gcra | None, amount: int, due: int, given_back: int
+    ) -> None:
+        # Not through `super()`: this is made for every request.
         self._account = account
-        self._tokens = tokens
-        self._receipt = receipt
+        self.rate = rate
+        self.amount = amount
+        self.due = due
+        self.given_back = given_back
 
     def settle(self, tokens: int | None) -> None:
-        self._account.settle(self._tokens, self._receipt, tokens)
+        self._account.settle(self, tokens)
 
 
 def _changed(rate: Gcra | None, limit: int, now_ns: int) -> Gcra | None:

@@ -33,7 +33,7 @@ class Receipt:
 class Gcra:
     """`limit` units a period, at most `burst` of them at once."""
 
-    __slots__ = ("_due", "_given_back", "_horizon", "burst", "limit", "period_ns")
+    __slots__ = ("_horizon", "burst", "due", "given_back", "limit", "period_ns")
 
     def __init__(self, limit: int, *, burst: int, period_ns: int = MINUTE_NS) -> None:
         assert limit > 0, "a limit of nothing is no rate"
@@ -42,24 +42,32 @@ class Gcra:
         self.burst = burst
         self.period_ns = period_ns
         self._horizon = burst * period_ns
-        self._due = 0
-        self._given_back = 0
+        self.due = 0  # when the queue will be empty, in scaled time
+        self.given_back = 0  # all that ever was, in scaled time
 
-    def wait_ns(self, amount: int, now_ns: int) -> int:
-        """0 when `amount` can be taken now, else how long until it can be; or `NEVER`."""
+    def take(self, amount: int, now_ns: int) -> int:
+        """0 when `amount` was taken, else how long until it can be; or `NEVER`."""
         if amount > self.burst:
             return NEVER
-        over = self._due - now_ns * self.limit + amount * self.period_ns - self._horizon
-        return -(-over // self.limit) if over > 0 else 0
+        now = now_ns * self.limit
+        due = max(self.due, now) + amount * self.period_ns
+        over = due - now - self._horizon
+        if over > 0:
+            return -(-over // self.limit)
+        self.due = due
+        return 0
 
-    def take(self, amount: int, now_ns: int) -> Receipt:
-        """Take without asking; whoever wants the promise kept asks `wait_ns` first."""
-        self.overrun(amount, now_ns)
-        return Receipt(amount, self._due, self._given_back)
+    def receipt(self, amount: int) -> Receipt:
+        """For the newest take, which was of `amount`."""
+        return Receipt(amount, self.due, self.given_back)
+
+    def untake(self, amount: int) -> None:
+        """Undo the newest take, at the very instant it was made."""
+        self.due -= amount * self.period_ns
 
     def overrun(self, amount: int, now_ns: int) -> None:
         """Add what was used beyond what was taken; the limit makes up for it by waiting longer."""
-        self._due = max(self._due, now_ns * self.limit) + amount * self.period_ns
+        self.due = max(self.due, now_ns * self.limit) + amount * self.period_ns
 
     def give_back(self, amount: int, receipt: Receipt, now_ns: int) -> None:
         """Return the part of `amount` that was not worked off yet.
@@ -68,26 +76,23 @@ class Gcra:
         those behind it in the queue move up, so each may return that much less of its own.
         """
         assert amount <= receipt.amount, "more is returned than was taken"
-        moved_up = self._given_back - receipt.given_back
+        moved_up = self.given_back - receipt.given_back
         waiting = receipt.due - moved_up - now_ns * self.limit
         returned = min(amount * self.period_ns, waiting)
         if returned > 0:
-            self._due -= returned
-            self._given_back += returned
+            self.due -= returned
+            self.given_back += returned
 
-    def remaining(self, now_ns: int) -> int:
-        """How many units can be taken now."""
-        return max((self._horizon - self._backlog(now_ns)) // self.period_ns, 0)
-
-    def reset_ns(self, now_ns: int) -> int:
-        """How long until the whole burst can be taken again."""
-        return -(-self._backlog(now_ns) // self.limit)
+    def standing(self, now_ns: int) -> tuple[int, int]:
+        """How many units can be taken now, and in how many ns the whole burst can be again."""
+        backlog = self.due - now_ns * self.limit
+        if backlog <= 0:
+            return self.burst, 0
+        room = self._horizon - backlog
+        return room // self.period_ns if room > 0 else 0, -(-backlog // self.limit)
 
     def changed(self, limit: int, *, burst: int, now_ns: int) -> "Gcra":
         """A new limit in which what was taken under this one still counts."""
         new = Gcra(limit, burst=burst, period_ns=self.period_ns)
-        new._due = now_ns * limit + self._backlog(now_ns)
+        new.due = now_ns * limit + max(self.due - now_ns * self.limit, 0)
         return new
-
-    def _backlog(self, now_ns: int) -> int:
-        return max(self._due - now_ns * self.limit, 0)

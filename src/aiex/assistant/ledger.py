@@ -152,14 +152,18 @@ class Ledger:
             self._fresh_minute = minute
         tally = self._fresh.get((key_id, model)) or tally_of(self._fresh, (key_id, model))
         tally.requests += 1
-        tally.failures += is_failure
+        if is_failure:
+            tally.failures += 1
         tally.prompt_tokens += usage.prompt_tokens
         tally.completion_tokens += usage.completion_tokens
-        tally.cached_tokens += usage.cached_tokens
-        tally.reasoning_tokens += usage.reasoning_tokens
+        if usage.cached_tokens:
+            tally.cached_tokens += usage.cached_tokens
+        if usage.reasoning_tokens:
+            tally.reasoning_tokens += usage.reasoning_tokens
         if cost_nano_usd:
             tally.cost_nano_usd += cost_nano_usd
-            self._turn_month(wall_s)
+            if wall_s >= self._month_ends_s:
+                self._turn_month(wall_s)
             self._spent[key_id] = self._spent.get(key_id, 0) + cost_nano_usd
 
     def spent_nano_usd(self, key_id: str) -> int:

@@ -29,12 +29,10 @@ class Limits(msgspec.Struct, frozen=True):
 
     def allows(self, model: str) -> bool:
         """Whether the key may ask for `model`: by its exact name, or by a pattern `prefix*`."""
-        if not self.models:
-            return True
-        return any(
-            pattern == model or (pattern[-1] == "*" and model.startswith(pattern[:-1]))
-            for pattern in self.models
-        )
+        for pattern in self.models:
+            if pattern == model or (pattern[-1] == "*" and model.startswith(pattern[:-1])):
+                return True
+        return not self.models
 
 
 class KeyLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

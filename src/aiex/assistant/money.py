@@ -29,9 +29,9 @@ def micro_of(usd: str | float) -> int:
 
 def usd_text(nano_usd: int) -> str:
     """Dollars with all nine decimals, exact."""
-    sign = "-" if nano_usd < 0 else ""
-    whole, part = divmod(abs(nano_usd), NANO)
-    return f"{sign}{whole}.{part:09d}"
+    if nano_usd < 0:
+        return f"-{usd_text(-nano_usd)}"
+    return f"{nano_usd // NANO}.{nano_usd % NANO:09d}"
 
 
 def short_usd_text(nano_usd: int) -> str:

@@ -26,14 +26,13 @@ class Price(msgspec.Struct, frozen=True):
 
     def cost_nano_usd(self, usage: Usage) -> int:
         """The cost of one answer, rounded up."""
-        cached = min(usage.cached_tokens, usage.prompt_tokens)
-        reasoning = min(usage.reasoning_tokens, usage.completion_tokens)
-        pico = (
-            (usage.prompt_tokens - cached) * self.input
-            + cached * self.cached
-            + (usage.completion_tokens - reasoning) * self.output
-            + reasoning * self.reasoning
-        )
+        prompt, completion = usage.prompt_tokens, usage.completion_tokens
+        pico = prompt * self.input + completion * self.output
+        # Most answers have neither, and every request comes here.
+        if usage.cached_tokens:
+            pico += min(usage.cached_tokens, prompt) * (self.cached - self.input)
+        if usage.reasoning_tokens:
+            pico += min(usage.reasoning_tokens, completion) * (self.reasoning - self.output)
         return -(-pico // PICO_PER_NANO)
 
 

@@ -13,6 +13,8 @@ BYTES_PER_TOKEN: Final = 4
 # Pictures and sound come as base64 and count as about a thousand tokens each, whatever their size.
 INLINE_DATA_TOKENS: Final = 1_000
 _INLINE = b";base64,"
+# Smaller than this nobody's picture is, and nothing is worth looking for.
+INLINE_BYTES_MIN: Final = 4_096
 # An event of a stream carries one token in about 200 bytes of JSON.
 STREAM_BYTES_PER_TOKEN: Final = 200
 _COUNT_MAX = 10**9
@@ -21,10 +23,12 @@ _COUNT_MAX = 10**9
 def prompt_tokens(body: bytes) -> int:
     """About how many tokens the provider will count in a request's body."""
     size = len(body)
-    if size > 4096 and _INLINE in body:
+    inline_tokens = 0
+    if size > INLINE_BYTES_MIN and _INLINE in body:
         inline_count, inline_bytes = _inline_data(body)
-        return -(-(size - inline_bytes) // BYTES_PER_TOKEN) + inline_count * INLINE_DATA_TOKENS
-    return -(-size // BYTES_PER_TOKEN)
+        size -= inline_bytes
+        inline_tokens = inline_count * INLINE_DATA_TOKENS
+    return (size + BYTES_PER_TOKEN - 1) // BYTES_PER_TOKEN + inline_tokens
 
 
 def answer_tokens(max_tokens: object, choice_count: object) -> int:
