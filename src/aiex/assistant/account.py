@@ -57,7 +57,10 @@ class Account(Protocol):
     """One key's account."""
 
     async def take(self, tokens: int) -> Hold | Shortage:
-        """Take one request of about `tokens` tokens: all that is needed, or nothing."""
+        """Take one request of about `tokens` tokens: all that is needed, or nothing.
+
+        Cancelled, it has taken nothing.
+        """
 
     def standing(self) -> Standing:
         """How the rates stand, as far as this node knows; costs nothing."""

@@ -25,9 +25,9 @@ from aiex.service import Ready
 WRITE_EVERY_S: Final = 3.0
 # An engine that is away must not keep the node from starting; budgets count from nothing until it
 # comes.
-PATIENCE_S: Final = 3.0
+PATIENCE_S: Final = 1.0
 # The engine answers within a millisecond, or not at all; a stop does not wait longer.
-LAST_WRITE_S: Final = 5.0
+LAST_WRITE_S: Final = 2.0
 RING: Final = {Span.MINUTE: 25 * 60, Span.HOUR: 63 * 24, Span.MONTH: 24}
 MINUTES_SINCE_S_MAX: Final = 24 * 3600
 SINCE_S_MAX: Final = 62 * 24 * 3600
