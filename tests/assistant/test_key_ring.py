@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiex.assistant.events import KeysChanged
-from aiex.assistant.key_ring import PATIENCE_S, REVOKE_TRIES_MAX, KeyRing, KeyUnknown
+from aiex.assistant.key_ring import PATIENCE_S, CHANGE_TRIES_MAX, KeyRing, KeyUnknown
 from aiex.assistant.keys import KeyRecord, new_key
 from aiex.engine import CaughtUp, Change, Entry
 from aiex.errors import Conflict, EngineUnavailable
@@ -347,7 +347,7 @@ async def test_a_lost_race_to_revoke_is_run_again_but_not_for_ever(tmp_path: Pat
         await ring.revoke(record.id)
     newest = await stage.bucket.get(record.id)
     assert isinstance(newest, Entry)
-    assert newest.revision == 1 + REVOKE_TRIES_MAX
+    assert newest.revision == 1 + CHANGE_TRIES_MAX
 
 
 async def test_the_key_of_the_settings_counts_and_is_not_listed(stage: Stage) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from aiex.assistant import KeyLimits
 from aiex.cli.admin_answers import (
     Check,
     KeyList,
@@ -20,6 +21,7 @@ from aiex.node.admin_views import (
     KeyListView,
     KeysView,
     KeyView,
+    LimitsView,
     LocalModelView,
     MemoryView,
     ModelListView,
@@ -45,7 +47,9 @@ STATUS = StatusView(
 LEAF = ServiceView("leaf", "service", "running", 1, "error", "since", 2.5, None, None, [])
 TREE = ServiceView("top", "supervisor", "running", 0, "", "since", 1, 7, "one for one", [LEAF])
 MODELS = ModelListView([ModelView("m", [TargetView("p", "mock", "m", 0.5)], ["f"], True)])
-KEYS = KeyListView([KeyView("1", "laptop", "then", "admin", None)])
+LIMITS = LimitsView(60, 1000, 2, ("a", "b*"), 5_000_000)
+KEY = KeyView("1", "laptop", "then", "admin", None, LIMITS, KeyLimits(), 7)
+KEYS = KeyListView([KEY])
 
 
 @pytest.mark.parametrize(

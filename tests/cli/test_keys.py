@@ -52,9 +52,9 @@ def test_keys_are_listed_with_their_state(tmp_path: Path) -> None:
     with ScriptedServer(listed(LAPTOP, PHONE)) as server:
         said = run_aiex(tmp_path, "keys", "list", "--admin-url", server.url)
     assert said.stdout.splitlines() == [
-        "ID       NAME     CREATED            BY      STATE",
-        "3f9a01   laptop   2026-11-24 03:04   admin   active",
-        "3f0b02   phone    2026-11-23 01:02   admin   revoked 2026-11-24 00:00",
+        "ID       NAME     CREATED            BY      STATE                      LIMITS",
+        "3f9a01   laptop   2026-11-24 03:04   admin   active                     none",
+        "3f0b02   phone    2026-11-23 01:02   admin   revoked 2026-11-24 00:00   none",
     ]
 
 

@@ -9,7 +9,9 @@ from aiex.settings import (
     AdminSettings,
     ApiSettings,
     EngineSettings,
+    LimitsSettings,
     ModelSettings,
+    PriceSettings,
     ProviderSettings,
     Settings,
     TargetSettings,
@@ -105,6 +107,20 @@ def test_two_listeners_of_one_host_need_two_ports() -> None:
 def test_an_external_engine_has_no_program() -> None:
     engine = EngineSettings(url="nats://engine", server_path="/usr/bin/nats-server")
     assert conflicting(engine=engine) == ["engine.server_path"]
+
+
+def test_money_has_six_decimals() -> None:
+    prices = {"a/m": PriceSettings(0.000001, 1e-7), "m": PriceSettings(2.5, 10.0, 0.1234567, 0.15)}
+    assert conflicting(prices=prices, limits=LimitsSettings(budget_usd=1.0000001)) == [
+        "limits.budget_usd",
+        "prices.a/m.output_usd_per_million",
+        "prices.m.cached_usd_per_million",
+    ]
+
+
+def test_a_model_is_limited_by_its_name_or_a_prefix() -> None:
+    assert conflicting(limits=LimitsSettings(models=("a", "b*", "*"))) == []
+    assert conflicting(limits=LimitsSettings(models=("a*b",))) == ["limits.models"]
 
 
 def test_while_a_value_is_wrong_conflicts_are_not_guessed_at() -> None:

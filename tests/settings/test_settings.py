@@ -9,9 +9,10 @@ import pytest
 from aiex.settings import Secret, Settings
 
 # What a number's name ends in when it measures or counts something.
-UNITS = ("_s", "_ms", "_bytes_max", "_tokens", "_ratio", "_max", "_per_s")
+UNITS = ("_s", "_ms", "_bytes_max", "_tokens", "_ratio", "_max", "_per_s", "_per_minute")
+MONEY = ("_usd", "_usd_per_million")
 # Plural nouns count; these others are no amounts, or their unit is themselves.
-COUNTS = ("threads", "parallel")
+COUNTS = ("threads", "parallel", "concurrency")
 NOT_AMOUNTS = ("port", "seed", "weight")
 
 
@@ -64,7 +65,7 @@ NUMBERS = [path for path, hint in FIELDS.items() if _plain(hint) in (int, float)
 @pytest.mark.parametrize("path", NUMBERS)
 def test_a_number_has_its_unit_or_count_in_its_name(path: str) -> None:
     name = path.rpartition(".")[2]
-    assert name.endswith((*UNITS, *COUNTS)) or name in NOT_AMOUNTS
+    assert name.endswith((*UNITS, *MONEY, *COUNTS)) or name in NOT_AMOUNTS
 
 
 @pytest.mark.parametrize("path", [path for path in NUMBERS if not path.endswith("seed")])

@@ -13,6 +13,7 @@ from aiex.telemetry.cells import (
     Durations,
     Family,
     counter,
+    dollars,
     durations,
 )
 from aiex.telemetry.metrics import METRICS
@@ -40,6 +41,16 @@ def test_a_metric_without_labels_has_no_braces() -> None:
     family = counter("aiex_log_lines_dropped_total")
     family.cell().value += 1
     assert family.lines()[-1] == "aiex_log_lines_dropped_total 1"
+
+
+@given(st.lists(st.integers(0, 10**12)))
+def test_money_is_told_to_the_last_nano_dollar(costs: list[int]) -> None:
+    family = dollars("aiex_cost_usd_total")
+    for cost in costs:
+        family.cell("m", "p").nano_usd += cost
+    if costs:
+        text = family.lines()[-1].rpartition(" ")[2]
+        assert Fraction(text) * 10**9 == sum(costs)
 
 
 def test_a_metric_tells_its_kind_and_meaning_before_its_values() -> None:

@@ -21,7 +21,7 @@ FINISHED = RequestFinished(
     key_id="k", is_stream=True, attempt_count=2, at_s=1_700_000_000.0, duration_us=123_456,
     parse_us=1, auth_us=2, route_us=3, provider_us=100_000, first_byte_us=110_500,
     request_bytes=300, response_bytes=4000, prompt_tokens=10, completion_tokens=20,
-    cached_tokens=4, reasoning_tokens=5,
+    cached_tokens=4, reasoning_tokens=5, cost_nano_usd=77,
 )  # fmt: skip
 
 
@@ -183,6 +183,7 @@ def test_one_line_for_each_request_with_durations_in_milliseconds() -> None:
         "duration_ms": 123.456, "first_byte_ms": 110.5, "provider_ms": 100.0,
         "request_bytes": 300, "response_bytes": 4000, "prompt_tokens": 10,
         "completion_tokens": 20, "cached_tokens": 4, "reasoning_tokens": 5,
+        "cost_nano_usd": 77, "tokens_estimated": False,
     }  # fmt: skip
 
 

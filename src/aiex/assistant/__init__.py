@@ -1,38 +1,51 @@
 """The assistant: models, who answers for them, who may ask, and the API over all of it."""
 
 from aiex.assistant.api import Api
+from aiex.assistant.bookkeeper import Bookkeeper, seconds_in
 from aiex.assistant.catalogue import Catalogue, Model, Target
 from aiex.assistant.chat import Chat
 from aiex.assistant.events import KeysChanged, LocalModelTurned, RequestFinished
 from aiex.assistant.exchange import Exchange, RequestScope
 from aiex.assistant.key_ring import KeyRing, KeyUnknown
 from aiex.assistant.keys import KeyCheck, KeyRecord, instant
+from aiex.assistant.ledger import Ledger, UsageRow
+from aiex.assistant.limits import KeyLimits, Limits, default_limits
 from aiex.assistant.local_model import LocalModel, LocalModelState
 from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.local_model_probe import answers as local_model_answers
+from aiex.assistant.metering import Metering, build_metering
 from aiex.assistant.provider import Provider
 from aiex.assistant.providers import build_providers
 
 __all__ = [
     "Api",
+    "Bookkeeper",
     "Catalogue",
     "Chat",
     "Exchange",
     "KeyCheck",
+    "KeyLimits",
     "KeyRecord",
     "KeyRing",
     "KeyUnknown",
     "KeysChanged",
+    "Ledger",
+    "Limits",
     "LocalAddress",
     "LocalModel",
     "LocalModelState",
     "LocalModelTurned",
+    "Metering",
     "Model",
     "Provider",
     "RequestFinished",
     "RequestScope",
     "Target",
+    "UsageRow",
+    "build_metering",
     "build_providers",
+    "default_limits",
     "instant",
     "local_model_answers",
+    "seconds_in",
 ]

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from aiex.assistant import refusal as refusals
+from aiex.assistant.admission import Admission
 from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
 from aiex.assistant.chat_request import decode_chat_request
@@ -76,6 +77,7 @@ class Api:
         body_timeout_s: float,
         random: Random,
         emit: Emit,
+        admission: Admission | None = None,
     ) -> None:
         self._chat = chat
         self._catalogue = catalogue
@@ -85,6 +87,7 @@ class Api:
         self._body_bytes_max = body_bytes_max
         self._body_timeout_s = body_timeout_s
         self._emit = emit
+        self._admission = admission or Admission.open()
         self._ids = RequestIds(random)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at_s = int(time())
@@ -128,6 +131,7 @@ class Api:
             gone.remove_done_callback(leave)
             gone.cancel()
             self._tasks.discard(task)
+            self._admission.settle(trail)
             self._emit(trail.finished())
 
     async def _answer(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> None:
@@ -176,10 +180,17 @@ class Api:
             trail.request_bytes = len(body)
             await self._chat.respond(trail, body, exchange, decode=decode)
         elif route == MODEL:
+            self._admission.show(trail)
             model = self._catalogue.model(model_in(scope.path))
+            self._admission.check_model(trail, model.name)
             self._give(trail, self._listed(model), exchange)
         else:
-            models = [self._listed(model) for model in self._catalogue.models()]
+            self._admission.show(trail)
+            models = [
+                self._listed(model)
+                for model in self._catalogue.models()
+                if self._admission.allows(trail, model.name)
+            ]
             self._give(trail, _ModelList(models), exchange)
 
     async def _body(self, scope: RequestScope, exchange: Exchange) -> bytes:
@@ -203,7 +214,11 @@ class Api:
         body = msgspec.json.encode(content)
         trail.status = 200
         trail.response_bytes = len(body)
-        headers = [("content-type", "application/json"), ("x-request-id", trail.request_id)]
+        headers = [
+            ("content-type", "application/json"),
+            ("x-request-id", trail.request_id),
+            *trail.extra_headers,
+        ]
         exchange.response_bytes(200, headers, body)
 
     def _probe(self, path: str, exchange: Exchange) -> None:
@@ -234,11 +249,11 @@ def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
         ("content-type", "application/json"),
         ("x-request-id", trail.request_id),
         ("server-timing", trail.server_timing()),
+        *refusal.headers,
+        *trail.extra_headers,
     ]
     if refusal.retry_after_s is not None:
         headers.append(("retry-after", str(refusal.retry_after_s)))
-    if refusal.allow:
-        headers.append(("allow", refusal.allow))
     if trail.target:
         headers.append(("x-aiex-target", trail.target))
     body = refusal.body()

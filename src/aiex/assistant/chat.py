@@ -7,6 +7,7 @@ Another target is tried only while nothing was sent to the client.
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
+from aiex.assistant.admission import Admission
 from aiex.assistant.catalogue import Catalogue, Target
 from aiex.assistant.chat_request import ChatRequest, decode_chat_request
 from aiex.assistant.client_stream import ClientStream
@@ -34,11 +35,17 @@ class Chat:
     """Answers requests for a model (chat, completions, embeddings) with the providers given."""
 
     def __init__(
-        self, catalogue: Catalogue, providers: Mapping[str, Provider], *, random: Random
+        self,
+        catalogue: Catalogue,
+        providers: Mapping[str, Provider],
+        *,
+        random: Random,
+        admission: Admission | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._providers = providers
         self._random = random
+        self._admission = admission or Admission.open()
 
     async def respond(
         self,
@@ -57,13 +64,14 @@ class Chat:
         trail.is_stream = request.is_stream
         trail.model = model.name
         trail.parse_us = parsed_us - begun_us
+        await self._admission.admit(trail, raw, request.answer_tokens)
         trail.route_us = trail.elapsed_us() - parsed_us
         if request.is_stream:
             answer = await self._stream(trail, request, targets, exchange)
         else:
             answer = await self._whole(trail, request, targets)
         if answer is not None:
-            _send(trail, answer, exchange)
+            self._send(trail, answer, exchange)
 
     async def _whole(self, trail: Trail, request: ChatRequest, targets: Iterator[Target]) -> Answer:
         """The first good answer, else the last bad one; raises `Refusal` when there is none."""
@@ -107,6 +115,27 @@ class Chat:
                     break
         return _given(outcome)
 
+    def _send(self, trail: Trail, answer: Answer, exchange: Exchange) -> None:
+        trail.status = answer.status
+        if answer.status == 200:
+            trail.usage = usage_of(answer.body)
+        else:
+            trail.outcome = "provider_failed" if answer.status in RETRYABLE_STATUS else "refused"
+            trail.error_code = f"provider_{answer.status}"
+        trail.response_bytes = len(answer.body)
+        self._admission.settle(trail)
+        headers = [
+            ("content-type", answer.content_type),
+            ("x-request-id", trail.request_id),
+            ("x-aiex-target", trail.target),
+            ("server-timing", trail.server_timing()),
+            *trail.extra_headers,
+        ]
+        if answer.retry_after:
+            headers.append(("retry-after", answer.retry_after))
+        trail.first_byte_us = trail.elapsed_us()
+        exchange.response_bytes(answer.status, headers, answer.body)
+
 
 def _call(trail: Trail, request: ChatRequest, target: Target) -> Call:
     trail.attempt_count += 1
@@ -136,23 +165,3 @@ def _refusal(error: ProviderError) -> Refusal:
     if isinstance(error, ProviderRefusedUs):
         return Refusal(502, "provider_credentials", str(error), kind="server_error")
     return Refusal(502, "provider_failed", str(error), kind="server_error")
-
-
-def _send(trail: Trail, answer: Answer, exchange: Exchange) -> None:
-    trail.status = answer.status
-    if answer.status == 200:
-        trail.usage = usage_of(answer.body)
-    else:
-        trail.outcome = "provider_failed" if answer.status in RETRYABLE_STATUS else "refused"
-        trail.error_code = f"provider_{answer.status}"
-    headers = [
-        ("content-type", answer.content_type),
-        ("x-request-id", trail.request_id),
-        ("x-aiex-target", trail.target),
-        ("server-timing", trail.server_timing()),
-    ]
-    if answer.retry_after:
-        headers.append(("retry-after", answer.retry_after))
-    trail.response_bytes = len(answer.body)
-    trail.first_byte_us = trail.elapsed_us()
-    exchange.response_bytes(answer.status, headers, answer.body)

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from aiex.assistant.refusal import Refusal
+from aiex.assistant.token_estimate import answer_tokens
 
 CHAT_PATH: Final = "/chat/completions"
 
@@ -23,6 +24,10 @@ class _Head(msgspec.Struct, frozen=True):
     messages: msgspec.Raw
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    # Only for the estimate of tokens; whether they are right is for the provider to say.
+    max_tokens: object = None
+    max_completion_tokens: object = None
+    n: object = None
 
 
 class ChatRequest(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +42,7 @@ class ChatRequest(msgspec.Struct, frozen=True, gc=False):
     wants_usage: bool
     raw: bytes
     path: str = CHAT_PATH
+    answer_tokens: int = 0  # the answer's bound; 0 without one
 
     def body_for(self, target_model: str) -> bytes:
         """The body for a provider that calls the model `target_model`.
@@ -77,6 +83,7 @@ def decode_chat_request(raw: bytes) -> ChatRequest:
         is_stream=head.stream is True,
         wants_usage=options is not None and options.include_usage is True,
         raw=with_one_model(raw),
+        answer_tokens=answer_tokens(head.max_completion_tokens or head.max_tokens, head.n),
     )
 
 

@@ -113,6 +113,7 @@ class ClientStream:
                     ("x-request-id", trail.request_id),
                     ("x-aiex-target", trail.target),
                     ("server-timing", trail.server_timing()),
+                    *trail.extra_headers,
                 ],
             )
             task = asyncio.current_task()

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from aiex.assistant.chat_request import ChatRequest, StreamOptions, decoded, with_one_model
+from aiex.assistant.token_estimate import answer_tokens
 
 COMPLETIONS_PATH: Final = "/completions"
 
@@ -17,6 +18,9 @@ class _Head(msgspec.Struct, frozen=True):
     model: str
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    # Only for the estimate of tokens; whether they are right is for the provider to say.
+    max_tokens: object = None
+    n: object = None
 
 
 _HEAD = msgspec.json.Decoder(_Head)
@@ -32,4 +36,5 @@ def decode_completion_request(raw: bytes) -> ChatRequest:
         wants_usage=options is not None and options.include_usage is True,
         raw=with_one_model(raw),
         path=COMPLETIONS_PATH,
+        answer_tokens=answer_tokens(head.max_tokens, head.n),
     )

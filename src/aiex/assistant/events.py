@@ -36,6 +36,8 @@ class RequestFinished(msgspec.Struct, frozen=True, gc=False):
     completion_tokens: int
     cached_tokens: int
     reasoning_tokens: int
+    is_usage_estimated: bool = False  # the answer broke off, or its provider counts no tokens
+    cost_nano_usd: int = 0
 
 
 class KeysChanged(msgspec.Struct, frozen=True):

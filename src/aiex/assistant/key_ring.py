@@ -6,13 +6,15 @@ that restarts meanwhile reads them from its data directory.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from aiex.assistant.events import KeysChanged
-from aiex.assistant.keys import KeyCheck, KeyRecord, instant, new_key
+from aiex.assistant.keys import NO_KEY_LIMITS, SETTING, KeyCheck, KeyRecord, instant, new_key
+from aiex.assistant.limits import NO_LIMITS, KeyLimits, Limits
 from aiex.clock import Clock
 from aiex.engine import Bucket, CaughtUp, Deleted, Entry, Restarted
 from aiex.errors import AiexError, Conflict
@@ -21,8 +23,8 @@ from aiex.private_file import write_private
 from aiex.service import Ready
 
 PATIENCE_S = 3.0
-# Two operators may revoke one key at once; each try reads the newest record first.
-REVOKE_TRIES_MAX = 5
+# Two operators may change one key at once; each try reads the newest record first.
+CHANGE_TRIES_MAX = 5
 
 _log = logging.getLogger("aiex.assistant.keys")
 _RECORDS = msgspec.json.Decoder(dict[str, KeyRecord])
@@ -47,12 +49,15 @@ class KeyRing:
         key_of_setting: str | None,
         clock: Clock,
         emit: Emit,
+        default_limits: Limits = NO_LIMITS,
     ) -> None:
         self._bucket = bucket
         self._cache_file = cache_file
         self._key_of_setting = key_of_setting
         self._clock = clock
         self._emit = emit
+        self._default_limits = default_limits
+        self._limits = {SETTING: default_limits}
         self._records: dict[str, KeyRecord] = {}
         # What was read later may be older: a watch tells again what was just written here.
         self._revisions: dict[str, int] = {}
@@ -86,6 +91,10 @@ class KeyRing:
     def records(self) -> list[KeyRecord]:
         """All keys known here, oldest first."""
         return sorted(self._records.values(), key=lambda record: record.created_at)
+
+    def limits(self, key_id: str) -> Limits:
+        """What is in force for a key; nothing is for requests that need no key."""
+        return self._limits.get(key_id, NO_LIMITS)
 
     async def run(self, ready: Ready) -> None:
         """Follow the bucket for as long as the node lives."""
@@ -139,33 +148,52 @@ class KeyRing:
             if self._revisions.get(key, 0) > revision
         }
 
-    async def create(self, name: str, *, by: str) -> tuple[str, KeyRecord]:
+    async def create(
+        self, name: str, *, by: str, limits: KeyLimits = NO_KEY_LIMITS
+    ) -> tuple[str, KeyRecord]:
         """A new key and its record; raises `EngineUnavailable` when it cannot be kept."""
-        key, record = new_key(name, at=instant(self._clock.wall_s()), by=by)
+        key, record = new_key(name, at=instant(self._clock.wall_s()), by=by, limits=limits)
         revision = await self._bucket.create(record.id, msgspec.json.encode(record))
         self._adopt_own(record, revision)
         return key, record
 
     async def revoke(self, key_id: str) -> KeyRecord:
         """The record of the key, now revoked; raises `KeyUnknown` or `EngineUnavailable`."""
-        for _ in range(REVOKE_TRIES_MAX):
+        at = instant(self._clock.wall_s())
+        return await self._change(
+            key_id, lambda record: record.revoked(at) if record.is_active else record
+        )
+
+    async def limit(self, key_id: str, change: Callable[[KeyLimits], KeyLimits]) -> KeyRecord:
+        """The record of the key under changed limits; raises `KeyUnknown` or `EngineUnavailable`.
+
+        A key that is revoked stays as it is.
+        """
+        return await self._change(
+            key_id,
+            lambda record: record.limited(change(record.limits)) if record.is_active else record,
+        )
+
+    async def _change(self, key_id: str, change: Callable[[KeyRecord], KeyRecord]) -> KeyRecord:
+        for _ in range(CHANGE_TRIES_MAX):
             entry = await self._bucket.get(key_id)
             record = _record(entry) if entry is not None else None
             if entry is None or record is None:
                 raise KeyUnknown
-            if not record.is_active:
+            changed = change(record)
+            if changed == record:
                 return record
-            revoked = record.revoked(instant(self._clock.wall_s()))
-            # What a newer release keeps beside is kept: only one field changes.
-            fields = {**_FIELDS.decode(entry.value), "revoked_at": revoked.revoked_at}
+            # What a newer release keeps beside is kept: only fields known here change.
+            known = _FIELDS.decode(msgspec.json.encode(changed))
+            fields = {**_FIELDS.decode(entry.value), **known}
             try:
                 revision = await self._bucket.update(
                     key_id, msgspec.json.encode(fields), entry.revision
                 )
             except Conflict:
                 continue
-            self._adopt_own(revoked, revision)
-            return revoked
+            self._adopt_own(changed, revision)
+            return changed
         raise Conflict
 
     def _adopt_own(self, record: KeyRecord, revision: int) -> None:
@@ -177,6 +205,8 @@ class KeyRing:
             return
         self._records = records
         self._has_held_one = True
+        self._limits = {key: one.limits.over(self._default_limits) for key, one in records.items()}
+        self._limits[SETTING] = self._default_limits
         self.check = KeyCheck(records, self._key_of_setting)
         self._remember()
         self._emit(KeysChanged(self.active_count, revision))

@@ -14,9 +14,14 @@ from hashlib import sha256
 
 import msgspec
 
+from aiex.assistant.limits import KeyLimits
+
 PREFIX = "sk-aiex-"
+# The id of the key that is in the settings.
+SETTING = "setting"
 _ID_DIGITS = 12
 _ID_END = len(PREFIX) + _ID_DIGITS
+NO_KEY_LIMITS = KeyLimits()
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +33,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     created_by: str = ""
     revoked_at: str | None = None
+    limits: KeyLimits = NO_KEY_LIMITS
 
     @property
     def is_active(self) -> bool:
@@ -37,12 +43,20 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
         """The record of the same key, no longer accepted."""
         return msgspec.structs.replace(self, revoked_at=at)
 
+    def limited(self, limits: KeyLimits) -> "KeyRecord":
+        """The record of the same key under other limits."""
+        return msgspec.structs.replace(self, limits=limits)
 
-def new_key(name: str, *, at: str, by: str) -> tuple[str, KeyRecord]:
+
+def new_key(
+    name: str, *, at: str, by: str, limits: KeyLimits = NO_KEY_LIMITS
+) -> tuple[str, KeyRecord]:
     """A fresh key, to be shown once, and the record to keep."""
     key_id = secrets.token_hex(_ID_DIGITS // 2)
     key = f"{PREFIX}{key_id}-{secrets.token_urlsafe(32)}"
-    record = KeyRecord(id=key_id, name=name, digest=_digest(key), created_at=at, created_by=by)
+    record = KeyRecord(
+        id=key_id, name=name, digest=_digest(key), created_at=at, created_by=by, limits=limits
+    )
     return key, record
 
 
@@ -79,7 +93,7 @@ class KeyCheck:
         if hmac.compare_digest(digest, expected) and record is not None and record.is_active:
             return record.id
         if self._digest_of_setting and hmac.compare_digest(digest, self._digest_of_setting):
-            return "setting"
+            return SETTING
         return ""
 
 

@@ -2,7 +2,10 @@
 
 from time import perf_counter_ns
 
+from aiex.assistant.account import Account, Hold
 from aiex.assistant.events import RequestFinished
+from aiex.assistant.limit_headers import limit_headers
+from aiex.assistant.money import usd_text
 from aiex.assistant.usage import NO_USAGE, Usage
 
 
@@ -10,13 +13,19 @@ class Trail:
     """What is known of a request in progress. Times are `perf_counter_ns`, phases microseconds."""
 
     __slots__ = (
+        "account",
         "at_s",
         "attempt_count",
         "auth_us",
+        "cost_nano_usd",
         "error_code",
         "first_byte_us",
         "has_lost_client",
+        "hold",
+        "is_admitted",
+        "is_priced",
         "is_stream",
+        "is_usage_estimated",
         "key_id",
         "method",
         "model",
@@ -65,6 +74,23 @@ class Trail:
         self.request_bytes = 0
         self.response_bytes = 0
         self.usage: Usage = NO_USAGE
+        self.is_usage_estimated = False
+        self.account: Account | None = None
+        self.hold: Hold | None = None
+        self.is_admitted = False  # let in, and not settled yet
+        self.cost_nano_usd = 0
+        self.is_priced = False
+
+    @property
+    def extra_headers(self) -> list[tuple[str, str]]:
+        """What every responder appends: how the key's rates stand, and the cost once it is known.
+
+        Read as late as possible, so that the headers are right when they go out.
+        """
+        headers = limit_headers(self.account.standing()) if self.account is not None else []
+        if self.is_priced:
+            headers.append(("x-aiex-cost", usd_text(self.cost_nano_usd)))
+        return headers
 
     def elapsed_us(self) -> int:
         """Microseconds since the request came."""
@@ -108,4 +134,6 @@ class Trail:
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
             reasoning_tokens=usage.reasoning_tokens,
+            is_usage_estimated=self.is_usage_estimated,
+            cost_nano_usd=self.cost_nano_usd,
         )

@@ -89,12 +89,22 @@ class SupervisedService(msgspec.Struct, frozen=True):
     children: tuple["SupervisedService", ...] = ()
 
 
+class Limits(msgspec.Struct, frozen=True):
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+    concurrency: int = 0
+    models: tuple[str, ...] = ()
+    budget_micro_usd: int = 0
+
+
 class Key(msgspec.Struct, frozen=True):
     id: str
     name: str = ""
     created_at: str = ""
     created_by: str = ""
     revoked_at: str | None = None
+    limits: Limits = Limits()
+    spent_nano_usd: int = 0
 
 
 class KeyList(msgspec.Struct, frozen=True):
@@ -130,3 +140,20 @@ class ModelList(msgspec.Struct, frozen=True):
     """`GET /admin/v1/models`."""
 
     models: tuple[Model, ...]
+
+
+class UsageRow(msgspec.Struct, frozen=True):
+    key_id: str = ""
+    key_name: str = ""
+    model: str = ""
+    requests: int = 0
+    failures: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_nano_usd: int = 0
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """`GET /admin/v1/usage`."""
+
+    rows: tuple[UsageRow, ...]

@@ -6,6 +6,7 @@ import click
 
 from aiex.cli.admin_answers import Key, KeyList, NewKey
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.key_limits import LimitFields, limit_options, limits_text
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
 from aiex.errors import AiexError
@@ -19,13 +20,15 @@ class KeyNotFound(AiexError):
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke API keys.
+    """Make, limit, list and revoke API keys.
 
     On loopback the API is open until the first key is made; from then on clients need one.
 
     \b
     Examples:
       export AIEX_API_KEY=$(aiex keys create laptop)
+      aiex keys create ci --requests-per-minute 60 --models 'gpt-*,sonnet' --budget 50
+      aiex keys update 3f9a --budget 80
       aiex keys list
       aiex keys revoke 3f9a
     """
@@ -33,15 +36,16 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("name")
+@limit_options
 @output_option
 @node_options
-def create(name: str, output: Output, admin: AdminClient) -> None:
+def create(name: str, limits: LimitFields, output: Output, admin: AdminClient) -> None:
     """Make an API key called NAME and print it, this once.
 
     The key alone goes to standard output, so that a script can take it; what is kept of it
     is a hash.
     """
-    document = admin.post(KEYS_PATH, {"name": name})
+    document = admin.post(KEYS_PATH, {"name": name, **limits})
     if output == "json":
         print_json_text(document)
         return
@@ -67,8 +71,40 @@ def list_keys(output: Output, admin: AdminClient) -> None:
     if not known:
         click.echo("There are no API keys. Make one with `aiex keys create NAME`.")
         return
-    rows = [(key.id, key.name, _day(key.created_at), key.created_by, _state(key)) for key in known]
-    print_table(("ID", "NAME", "CREATED", "BY", "STATE"), rows)
+    rows = [
+        (
+            key.id,
+            key.name,
+            _day(key.created_at),
+            key.created_by,
+            _state(key),
+            limits_text(key.limits, key.spent_nano_usd),
+        )
+        for key in known
+    ]
+    print_table(("ID", "NAME", "CREATED", "BY", "STATE", "LIMITS"), rows)
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+@limit_options
+@output_option
+@node_options
+def update(key_id: str, limits: LimitFields, output: Output, admin: AdminClient) -> None:
+    """Change the limits of the API key ID, everywhere within a second.
+
+    Limits that are not named stay as they are. What was used already still counts.
+    """
+    if not limits:
+        raise click.UsageError("Name at least one limit to change; see --help.")
+    key = key_by_prefix(decoded(admin.get(KEYS_PATH), KeyList).keys, key_id)
+    document = admin.patch(f"{KEYS_PATH}/{key.id}", limits)
+    if output == "json":
+        print_json_text(document)
+        return
+    changed = decoded(document, Key)
+    text = limits_text(changed.limits, changed.spent_nano_usd)
+    click.echo(f"The limits of the key '{key.name}' (id {key.id}) are now: {text}.")
 
 
 @keys.command()

@@ -32,7 +32,8 @@ SUBCOMMANDS = {
     "chat": Subcommand("aiex.cli.chat", "Talk to a model, or send it one prompt."),
     "status": Subcommand("aiex.cli.status", "Show how a running node is."),
     "models": Subcommand("aiex.cli.models", "List the models and where their requests go."),
-    "keys": Subcommand("aiex.cli.keys", "Make, list and revoke API keys."),
+    "keys": Subcommand("aiex.cli.keys", "Make, limit, list and revoke API keys."),
+    "usage": Subcommand("aiex.cli.usage", "Show which key used which model how much."),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
         "aiex.cli.import_settings",

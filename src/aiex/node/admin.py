@@ -16,7 +16,15 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aiex.assistant import KeyRecord, KeyRing, KeyUnknown
+from aiex.assistant import (
+    KeyLimits,
+    KeyRecord,
+    KeyRing,
+    KeyUnknown,
+    Metering,
+    UsageRow,
+    seconds_in,
+)
 from aiex.errors import Conflict, EngineError
 from aiex.node.admin_operations import OPERATIONS, openapi
 from aiex.node.admin_page import admin_page
@@ -25,13 +33,18 @@ from aiex.node.admin_views import (
     ErrorView,
     KeyListView,
     KeyRequest,
+    KeyUpdate,
     KeyView,
+    LimitsView,
     NewKeyView,
+    UsageRowView,
+    UsageView,
 )
 from aiex.node.health import Check, Health, worst
 from aiex.node.node_report import NodeReport
 
 KEY_NAME_CHARS_MAX = 100
+_LIMITS = KeyLimits.__struct_fields__
 _log = logging.getLogger("aiex.node.admin")
 
 
@@ -42,6 +55,7 @@ class Admin:
         self,
         report: NodeReport,
         keys: KeyRing,
+        metering: Metering,
         *,
         metrics: Callable[[], bytes],
         version: str,
@@ -50,6 +64,7 @@ class Admin:
     ) -> None:
         self._report = report
         self._keys = keys
+        self._metering = metering
         self._metrics = metrics
         self._version = version
         self._token = token
@@ -119,25 +134,67 @@ class Admin:
         return _json(self._report.models())
 
     async def list_keys(self, _: Request) -> Response:
-        return _json(KeyListView([_key_view(record) for record in self._keys.records()]))
+        return _json(KeyListView([self._key_view(record) for record in self._keys.records()]))
 
     async def create_key(self, request: Request) -> Response:
-        try:
-            asked = msgspec.json.decode(await request.body(), type=KeyRequest)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise HTTPException(400, f"Send a JSON object with a name: {error}.") from error
+        asked = await _body(request, KeyRequest)
         name = asked.name.strip()
         if not name or len(name) > KEY_NAME_CHARS_MAX or not name.isprintable():
             raise HTTPException(400, f"A key's name has 1 to {KEY_NAME_CHARS_MAX} characters.")
-        key, record = await self._keys.create(name, by="admin")
+        limits = KeyLimits(**{field: getattr(asked, field) for field in _LIMITS})
+        key, record = await self._keys.create(name, by="admin", limits=limits)
         return _json(NewKeyView(record.id, record.name, key, record.created_at), 201)
+
+    async def update_key(self, request: Request) -> Response:
+        asked = await _body(request, KeyUpdate)
+        given = {field: getattr(asked, field) for field in _LIMITS}
+        given = {field: one for field, one in given.items() if one is not msgspec.UNSET}
+        try:
+            record = await self._keys.limit(
+                request.path_params["key_id"],
+                lambda limits: msgspec.structs.replace(limits, **given),
+            )
+        except KeyUnknown as error:
+            raise HTTPException(404, str(error)) from error
+        if not record.is_active:
+            raise HTTPException(409, "The key is revoked; its limits matter no more.")
+        return _json(self._key_view(record))
+
+    async def usage(self, request: Request) -> Response:
+        asked = request.query_params
+        try:
+            since_s = seconds_in(asked.get("since", "24h"))
+        except ValueError as error:
+            raise HTTPException(400, f"since: {error}.") from error
+        rows = await self._metering.bookkeeper.usage(since_s)
+        names = {record.id: record.name for record in self._keys.records()}
+        shown = [
+            _usage_row(row, names.get(row.key_id, ""))
+            for row in rows
+            if asked.get("key", row.key_id) == row.key_id
+            and asked.get("model", row.model) == row.model
+        ]
+        return _json(UsageView(since_s, shown))
 
     async def revoke_key(self, request: Request) -> Response:
         try:
             record = await self._keys.revoke(request.path_params["key_id"])
         except KeyUnknown as error:
             raise HTTPException(404, str(error)) from error
-        return _json(_key_view(record))
+        return _json(self._key_view(record))
+
+    def _key_view(self, record: KeyRecord) -> KeyView:
+        limits = self._keys.limits(record.id)
+        return KeyView(
+            record.id,
+            record.name,
+            record.created_at,
+            record.created_by,
+            record.revoked_at,
+            LimitsView(*msgspec.structs.astuple(limits)),
+            record.limits,
+            self._metering.ledger.spent_nano_usd(record.id),
+        )
 
     async def _openapi(self, _: Request) -> Response:
         return _json(openapi(self._version))
@@ -169,8 +226,19 @@ class _TokenCheck:
         await refused(scope, receive, send)
 
 
-def _key_view(record: KeyRecord) -> KeyView:
-    return KeyView(record.id, record.name, record.created_at, record.created_by, record.revoked_at)
+def _usage_row(row: UsageRow, key_name: str) -> UsageRowView:
+    key_id, *others = msgspec.structs.astuple(row)
+    return UsageRowView(key_id, key_name, *others)
+
+
+async def _body[T: msgspec.Struct](request: Request, shape: type[T]) -> T:
+    """The request's JSON as `shape`; raises 400 with what does not fit."""
+    try:
+        return msgspec.json.decode(await request.body(), type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        known = ", ".join(shape.__struct_fields__)
+        text = f"Send a JSON object with some of {known}: {error}."
+        raise HTTPException(400, text) from error
 
 
 def _health(checks: list[Check]) -> Response:

@@ -10,11 +10,13 @@ from aiex.node.admin_views import (
     HealthView,
     KeyListView,
     KeyRequest,
+    KeyUpdate,
     KeyView,
     ModelListView,
     NewKeyView,
     ServiceView,
     StatusView,
+    UsageView,
 )
 
 
@@ -62,11 +64,26 @@ OPERATIONS = (
         status=201,
     ),
     Operation(
+        "update_key",
+        "PATCH",
+        "/admin/v1/keys/{key_id}",
+        "Change an API key's limits, within a second everywhere.",
+        KeyView,
+        takes=KeyUpdate,
+    ),
+    Operation(
         "revoke_key",
         "DELETE",
         "/admin/v1/keys/{key_id}",
         "Revoke an API key, within a second everywhere.",
         KeyView,
+    ),
+    Operation(
+        "usage",
+        "GET",
+        "/admin/v1/usage",
+        "Requests, tokens and cost by key and model: ?since=24h&key=ID&model=NAME.",
+        UsageView,
     ),
 )
 

@@ -2,6 +2,9 @@
 
 import msgspec
 
+from aiex.assistant import KeyLimits
+from aiex.assistant.limits import Budget, Patterns, Rate
+
 
 class NodeView(msgspec.Struct, frozen=True):
     name: str
@@ -70,14 +73,30 @@ class HealthView(msgspec.Struct, frozen=True):
     checks: list[CheckView]
 
 
+class LimitsView(msgspec.Struct, frozen=True):
+    """What is in force; 0 and an empty list mean no limit. The budget is for a month."""
+
+    requests_per_minute: int
+    tokens_per_minute: int
+    concurrency: int
+    models: tuple[str, ...]
+    budget_micro_usd: int
+
+
 class KeyView(msgspec.Struct, frozen=True):
-    """An API key as an operator sees it; the key itself is nowhere kept."""
+    """An API key as an operator sees it; the key itself is nowhere kept.
+
+    `own_limits` has what was set for this key, `limits` what is in force with the defaults.
+    """
 
     id: str
     name: str
     created_at: str
     created_by: str
     revoked_at: str | None
+    limits: LimitsView
+    own_limits: KeyLimits
+    spent_nano_usd: int  # this month, as this node knows
 
 
 class KeyListView(msgspec.Struct, frozen=True):
@@ -93,8 +112,40 @@ class NewKeyView(msgspec.Struct, frozen=True):
     created_at: str
 
 
-class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class KeyRequest(KeyLimits, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new key. A limit that is left out or null is the default of the settings."""
+
     name: str
+
+
+class KeyUpdate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """New limits: those left out stay, null takes the default, 0 (and the model `*`) lifts."""
+
+    requests_per_minute: Rate | msgspec.UnsetType | None = msgspec.UNSET
+    tokens_per_minute: Rate | msgspec.UnsetType | None = msgspec.UNSET
+    concurrency: Rate | msgspec.UnsetType | None = msgspec.UNSET
+    models: Patterns | msgspec.UnsetType | None = msgspec.UNSET
+    budget_micro_usd: Budget | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class UsageRowView(msgspec.Struct, frozen=True):
+    """What one key used of one model; cached tokens are part of the prompt's."""
+
+    key_id: str  # empty: no key was needed; `setting`: the one in the settings
+    key_name: str
+    model: str
+    requests: int
+    failures: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    cost_nano_usd: int
+
+
+class UsageView(msgspec.Struct, frozen=True):
+    since_s: int
+    rows: list[UsageRowView]
 
 
 class TargetView(msgspec.Struct, frozen=True):

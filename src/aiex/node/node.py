@@ -5,6 +5,7 @@ The services it makes run in the tree that `aiex.node.services` draws.
 
 import socket
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -15,7 +16,9 @@ from aiex.assistant import (
     Chat,
     KeyRing,
     LocalModel,
+    build_metering,
     build_providers,
+    default_limits,
     local_model_answers,
 )
 from aiex.clock import SystemClock
@@ -71,8 +74,12 @@ def build_node(
         key_of_setting=settings.api.key.reveal() if settings.api.key else None,
         clock=clock,
         emit=bus.emit,
+        default_limits=default_limits(settings.limits),
     )
     keys.load()
+    metering = build_metering(
+        settings, keys.limits, engine.bucket, writer=_writer(life.name, directory), clock=clock
+    )
 
     catalogue = Catalogue(settings)
     local_model = None
@@ -82,7 +89,7 @@ def build_node(
         )
     providers = build_providers(catalogue.providers, local_model=local_model, clock=clock)
     api = Api(
-        Chat(catalogue, providers, random=random),
+        Chat(catalogue, providers, random=random, admission=metering.admission),
         catalogue,
         key_check=lambda: keys.check if report.are_keys_needed() else None,
         is_ready=lambda: report.is_ready(),
@@ -91,6 +98,7 @@ def build_node(
         body_timeout_s=settings.api.body_timeout_s,
         random=random,
         emit=bus.emit,
+        admission=metering.admission,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     loop_lag = LoopLag(clock)
@@ -114,6 +122,7 @@ def build_node(
     admin = Admin(
         report,
         keys,
+        metering,
         metrics=telemetry.metrics,
         version=life.version,
         token=token,
@@ -147,7 +156,7 @@ def build_node(
     root = supervised(
         settings,
         telemetry=[loop_lag],
-        engine=[*engine.services(), keys],
+        engine=[*engine.services(), keys, metering.bookkeeper],
         assistant=[local_model] if local_model else [],
         http=[admin_listener, api_listener],
         clock=clock,
@@ -155,3 +164,8 @@ def build_node(
         emit=bus.emit,
     )
     return Node(life, settings, directory, root, api, api_listener, admin_listener)
+
+
+def _writer(name: str, directory: DataDirectory) -> str:
+    """This node's name in the engine's buckets, which take few characters; its own for good."""
+    return sha256(f"{name} {directory.path}".encode()).hexdigest()[:16]

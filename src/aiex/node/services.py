@@ -6,7 +6,8 @@ node (rest for one)
 ├── engine (rest for one)  never gives up: what needs no state is answered meanwhile
 │   ├── engine.server      nats-server, a child process (embedded only)
 │   ├── engine.connection
-│   └── assistant.keys     follows the keys in the engine
+│   ├── assistant.keys     follows the keys in the engine
+│   └── assistant.usage    writes who used what to the engine; its stop writes the rest
 ├── assistant              never gives up either
 │   └── assistant.local_model
 └── http

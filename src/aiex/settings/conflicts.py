@@ -1,6 +1,7 @@
 """What is wrong between settings that are each right."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ def conflicts(settings: Settings) -> list[Conflict]:
         *_provider_conflicts(settings),
         *_model_conflicts(settings),
         *_listener_conflicts(settings),
+        *_money_conflicts(settings),
     ]
 
 
@@ -76,3 +78,19 @@ def _listener_conflicts(settings: Settings) -> Iterator[Conflict]:
         yield ("admin", "port"), "the API is on this port already"
     if settings.engine.url and settings.engine.server_path:
         yield ("engine", "server_path"), "an external engine (engine.url) has no program here"
+
+
+def _money_conflicts(settings: Settings) -> Iterator[Conflict]:
+    amounts: list[tuple[TreePath, float | None]] = [
+        (("limits", "budget_usd"), settings.limits.budget_usd)
+    ]
+    for name, price in settings.prices.items():
+        amounts += [
+            (("prices", name, field), getattr(price, field)) for field in price.__struct_fields__
+        ]
+    for path, usd in amounts:
+        # Money is counted in whole millionths; a seventh decimal would silently be lost.
+        if usd is not None and Decimal(repr(usd)).scaleb(6) % 1:
+            yield path, "an amount has at most six decimals"
+    if any("*" in pattern[:-1] or not pattern for pattern in settings.limits.models):
+        yield ("limits", "models"), "a model is its name, or the name's begin followed by one '*'"

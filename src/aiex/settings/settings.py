@@ -254,6 +254,45 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
+Usd = Annotated[float, Meta(ge=0, le=1e9)]
+
+
+class LimitsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    requests_per_minute: Annotated[
+        int, Meta(ge=0, le=10**12, description="Requests a minute; 0 means no limit.")
+    ] = 0
+    tokens_per_minute: Annotated[
+        int, Meta(ge=0, le=10**12, description="Tokens a minute; 0 means no limit.")
+    ] = 0
+    concurrency: Annotated[
+        int, Meta(ge=0, le=10**12, description="Requests in progress; 0 means no limit.")
+    ] = 0
+    models: Annotated[
+        tuple[str, ...],
+        Meta(description="Models a key may ask for: names, or `prefix*`; empty means all."),
+    ] = ()
+    budget_usd: Annotated[
+        Usd,
+        Meta(description="Dollars a calendar month (UTC), to six decimals; 0 means no budget."),
+    ] = 0.0
+
+
+class PriceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    input_usd_per_million: Annotated[
+        Usd, Meta(description="Dollars for a million tokens of the prompt, to six decimals.")
+    ]
+    output_usd_per_million: Annotated[
+        Usd, Meta(description="Dollars for a million tokens of the answer, to six decimals.")
+    ]
+    cached_usd_per_million: Annotated[
+        Usd | None,
+        Meta(description="For prompt tokens the provider had cached; without it as all input."),
+    ] = None
+    reasoning_usd_per_million: Annotated[
+        Usd | None, Meta(description="For reasoning tokens; without it as all output.")
+    ] = None
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: NodeSettings = NodeSettings()
     api: ApiSettings = ApiSettings()
@@ -263,3 +302,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     local: LocalModelSettings = LocalModelSettings()
     providers: dict[str, ProviderSettings] = {}
     models: dict[str, ModelSettings] = {}
+    limits: LimitsSettings = LimitsSettings()
+    prices: dict[str, PriceSettings] = {}

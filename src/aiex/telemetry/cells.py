@@ -30,6 +30,19 @@ class Count:
         return [f"{name}{_braced(labels)} {self.value}"]
 
 
+class Dollars:
+    """Money that only grows, kept in nano-dollars and told in dollars, to the last of them."""
+
+    __slots__ = ("nano_usd",)
+
+    def __init__(self) -> None:
+        self.nano_usd = 0
+
+    def lines(self, name: str, labels: str) -> list[str]:
+        whole, part = divmod(self.nano_usd, 1_000_000_000)
+        return [f"{name}{_braced(labels)} {whole}.{part:09d}"]
+
+
 class Durations:
     """How often something took how long."""
 
@@ -55,7 +68,7 @@ class Durations:
         return lines
 
 
-class Family[C: (Count, Durations)]:
+class Family[C: (Count, Durations, Dollars)]:
     """All cells of one metric, one for each set of label values."""
 
     def __init__(self, metric: Metric, cell: Callable[[], C]) -> None:
@@ -82,6 +95,11 @@ class Family[C: (Count, Durations)]:
 def counter(name: str) -> Family[Count]:
     """The cells of a counter of `METRICS`."""
     return Family(METRICS[name], Count)
+
+
+def dollars(name: str) -> Family[Dollars]:
+    """The cells of a counter of money of `METRICS`."""
+    return Family(METRICS[name], Dollars)
 
 
 def durations(name: str) -> Family[Durations]:

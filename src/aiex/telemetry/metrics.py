@@ -45,6 +45,12 @@ METRICS = {
             "Tokens as providers count them: prompt (of them cached), completion (reasoning).",
             ("model", "kind"),
         ),
+        Metric(
+            "aiex_cost_usd_total",
+            "counter",
+            "What requests cost by the prices in the settings, in dollars.",
+            ("model", "provider"),
+        ),
         Metric("aiex_api_keys_active", "gauge", "API keys that are accepted."),
         Metric("aiex_engine_up", "gauge", "1 while the engine (NATS) answers."),
         Metric("aiex_local_model_up", "gauge", "1 while the local model answers."),

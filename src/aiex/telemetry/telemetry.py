@@ -13,7 +13,7 @@ from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
-from aiex.telemetry.cells import counter, durations, heading, labels_text
+from aiex.telemetry.cells import counter, dollars, durations, heading, labels_text
 from aiex.telemetry.event_log import log_events
 from aiex.telemetry.log_writer import LogWriter, timestamp
 from aiex.telemetry.metrics import METRICS
@@ -49,6 +49,8 @@ class AccessLine(msgspec.Struct, frozen=True):
     completion_tokens: int
     cached_tokens: int
     reasoning_tokens: int
+    tokens_estimated: bool
+    cost_nano_usd: int
 
 
 class Telemetry:
@@ -63,6 +65,7 @@ class Telemetry:
         self._durations = durations("aiex_request_duration_seconds")
         self._provider = durations("aiex_provider_duration_seconds")
         self._tokens = counter("aiex_tokens_total")
+        self._cost = dollars("aiex_cost_usd_total")
         self._failures = counter("aiex_service_failures_total")
         self._restarts = counter("aiex_service_restarts_total")
         self._families = (
@@ -70,6 +73,7 @@ class Telemetry:
             self._durations,
             self._provider,
             self._tokens,
+            self._cost,
             self._failures,
             self._restarts,
         )
@@ -144,6 +148,8 @@ class Telemetry:
             self._tokens.cell(event.model, "completion").value += event.completion_tokens
             self._tokens.cell(event.model, "cached").value += event.cached_tokens
             self._tokens.cell(event.model, "reasoning").value += event.reasoning_tokens
+        if event.cost_nano_usd:
+            self._cost.cell(event.model, event.provider).nano_usd += event.cost_nano_usd
         if self._has_access_log:
             self._writer.add(self._line(event))
 
@@ -174,6 +180,8 @@ class Telemetry:
             event.completion_tokens,
             event.cached_tokens,
             event.reasoning_tokens,
+            event.is_usage_estimated,
+            event.cost_nano_usd,
         )
 
 

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from aiex.assistant import Catalogue, KeyRing, LocalModelState
+from aiex.assistant import Catalogue, KeyRing, LocalModelState, build_metering
 from aiex.engine import EngineStatus
 from aiex.node.admin import Admin
 from aiex.node.life import Life
@@ -27,6 +27,7 @@ class MemoryNode:
         self, directory: Path, settings: Settings, bucket: MemoryBucket | None = None
     ) -> None:
         self.clock = FakeClock()
+        self.settings = settings
         self.events: list[Any] = []
         self.bucket = bucket or MemoryBucket()
         self.keys = KeyRing(
@@ -72,6 +73,13 @@ class MemoryNode:
             self.keys,
             metrics=self.telemetry.metrics,
             version="1.0",
+            metering=build_metering(
+                self.settings,
+                self.keys.limits,
+                lambda _: MemoryBucket(),
+                writer="n1",
+                clock=self.clock,
+            ),
             token=token,
             is_metrics_open=is_metrics_open,
         )
