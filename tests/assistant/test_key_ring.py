@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiex.assistant.events import KeysChanged
-from aiex.assistant.key_ring import PATIENCE_S, CHANGE_TRIES_MAX, KeyRing, KeyUnknown
+from aiex.assistant.key_ring import CHANGE_TRIES_MAX, PATIENCE_S, KeyRing, KeyUnknown
 from aiex.assistant.keys import KeyRecord, new_key
 from aiex.engine import CaughtUp, Change, Entry
 from aiex.errors import Conflict, EngineUnavailable

@@ -16,7 +16,7 @@ async def answers(address: LocalAddress) -> bool:
     try:
         writer.write(b"GET /health HTTP/1.0\r\n\r\n")
         return b" 200 " in await reader.readline()
-    except OSError:
+    except (OSError, ValueError):  # the latter for a line without end
         return False
     finally:
         writer.close()

@@ -1,21 +1,26 @@
 """Tokens used, as a provider reports them."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
+
+# Budgets and counters are made of these: a negative one would give tokens back. More than a JSON
+# number holds exactly is nonsense too.
+type _Count = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class _PromptDetails(msgspec.Struct, frozen=True, gc=False):
-    cached_tokens: int | None = None
+    cached_tokens: _Count | None = None
 
 
 class _CompletionDetails(msgspec.Struct, frozen=True, gc=False):
-    reasoning_tokens: int | None = None
+    reasoning_tokens: _Count | None = None
 
 
 class _Reported(msgspec.Struct, frozen=True, gc=False):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: _Count | None = None
+    completion_tokens: _Count | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
 
