@@ -90,3 +90,16 @@ def test_while_a_value_is_wrong_conflicts_are_not_guessed_at() -> None:
     with pytest.raises(SettingsError) as refused:
         load(None, {"AIEX_API__AUTH": "open", "AIEX_API__PORT": "x"}, {"api.host": "0.0.0.0"})
     assert [line.split()[0] for line in str(refused.value).splitlines()] == ["api.port"]
+
+
+def test_the_largest_body_has_to_find_room() -> None:
+    small = ApiSettings(body_bytes_max=5000, body_bytes_in_flight_max=4999)
+    assert conflicting(api=small) == ["api.body_bytes_in_flight_max"]
+    enough = ApiSettings(body_bytes_max=5000, body_bytes_in_flight_max=5000)
+    assert conflicting(api=enough) == []
+
+
+def test_shedding_grows_towards_a_later_loop() -> None:
+    assert conflicting(api=ApiSettings(shed_from_lag_s=0.5, shed_all_lag_s=0.5)) == [
+        "api.shed_all_lag_s"
+    ]

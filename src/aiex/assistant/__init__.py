@@ -1,15 +1,25 @@
 """The assistant: models, who answers for them, who may ask, and the API over all of it."""
 
+from aiex.assistant.admission import LagGate, Limits
 from aiex.assistant.api import Api
 from aiex.assistant.catalogue import Catalogue, Model, Target
 from aiex.assistant.chat import Chat
-from aiex.assistant.events import KeysChanged, LocalModelTurned, RequestFinished
+from aiex.assistant.events import (
+    KeysChanged,
+    LoadTurned,
+    LocalModelTurned,
+    RequestFinished,
+    RequestShed,
+)
 from aiex.assistant.exchange import Exchange, RequestScope
+from aiex.assistant.intake import Intake
 from aiex.assistant.key_ring import KeyRing, KeyUnknown
 from aiex.assistant.keys import KeyCheck, KeyRecord, instant
 from aiex.assistant.local_model import LocalModel, LocalModelState
 from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.local_model_probe import answers as local_model_answers
+from aiex.assistant.own_sockets import OwnSockets
+from aiex.assistant.paced_exchange import Pace
 from aiex.assistant.provider import Provider
 from aiex.assistant.providers import build_providers
 
@@ -18,19 +28,26 @@ __all__ = [
     "Catalogue",
     "Chat",
     "Exchange",
+    "Intake",
     "KeyCheck",
     "KeyRecord",
     "KeyRing",
     "KeyUnknown",
     "KeysChanged",
+    "LagGate",
+    "Limits",
+    "LoadTurned",
     "LocalAddress",
     "LocalModel",
     "LocalModelState",
     "LocalModelTurned",
     "Model",
+    "OwnSockets",
+    "Pace",
     "Provider",
     "RequestFinished",
     "RequestScope",
+    "RequestShed",
     "Target",
     "build_providers",
     "instant",

@@ -43,6 +43,7 @@ class Listener:
         host: str,
         port: int,
         drain_s: float,
+        connections_max: int = BACKLOG,
         cut_off: Callable[[], int] = lambda: 0,
         check: Callable[[], None] = lambda: None,
     ) -> None:
@@ -52,6 +53,7 @@ class Listener:
         self._host = host
         self._wanted_port = port
         self._drain_s = drain_s
+        self._connections_max = connections_max
         self._cut_off = cut_off
         self._check = check
         self.port = port
@@ -88,6 +90,8 @@ class Listener:
             http=HTTPModes.http1,
             websockets=False,
             backlog=BACKLOG,
+            # What granian calls backpressure are connections, idle ones included.
+            backpressure=self._connections_max,
             log_enabled=False,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
         )

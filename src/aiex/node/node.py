@@ -13,8 +13,12 @@ from aiex.assistant import (
     Api,
     Catalogue,
     Chat,
+    Intake,
     KeyRing,
+    Limits,
     LocalModel,
+    OwnSockets,
+    Pace,
     build_providers,
     local_model_answers,
 )
@@ -80,19 +84,30 @@ def build_node(
             settings.local, runtime_dir, answers=local_model_answers, clock=clock, emit=bus.emit
         )
     providers = build_providers(catalogue.providers, local_model=local_model, clock=clock)
+    limits = Limits(
+        settings.api.in_flight_max,
+        settings.api.body_bytes_in_flight_max,
+        settings.api.shed_from_lag_s,
+        settings.api.shed_all_lag_s,
+    )
+    intake = Intake(limits, random=random, emit=bus.emit)
     api = Api(
         Chat(catalogue, providers, random=random),
         catalogue,
         key_check=lambda: keys.check if report.are_keys_needed() else None,
         is_ready=lambda: report.is_ready(),
-        in_flight_max=settings.api.in_flight_max,
+        intake=intake,
+        pace=Pace(OwnSockets(clock).unread_bytes, clock, settings.api.stall_timeout_s),
         body_bytes_max=settings.api.body_bytes_max,
         body_timeout_s=settings.api.body_timeout_s,
         random=random,
         emit=bus.emit,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
-    loop_lag = LoopLag(clock)
+    telemetry.read("aiex_streams_open", lambda: intake.stream_count)
+    telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
+    telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)
+    loop_lag = LoopLag(clock, intake.loop_was_late)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
 
     report = NodeReport(
@@ -105,6 +120,7 @@ def build_node(
             catalogue,
             local_model,
             api,
+            intake,
             telemetry,
             lambda: root.state(),
         )
@@ -133,6 +149,7 @@ def build_node(
         host=settings.api.host,
         port=settings.api.port,
         drain_s=settings.node.drain_deadline_s,
+        connections_max=settings.api.connections_max,
         cut_off=api.cut_off,
         check=lambda: check_credentials(settings.api, active_key_count=keys.active_count),
     )
