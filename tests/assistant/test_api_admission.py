@@ -7,17 +7,7 @@ from typing import Any
 
 import pytest
 
-from aiex.assistant import (
-    Api,
-    Catalogue,
-    Chat,
-    Intake,
-    Limits,
-    Pace,
-    RequestFinished,
-    RequestShed,
-    WaitingRoom,
-)
+from aiex.assistant import Api, Catalogue, Chat, Intake, Limits, Pace, RequestFinished, RequestShed
 from aiex.assistant.providers import build_providers
 from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSettings
 from aiex.testing.clock import FakeClock
@@ -25,7 +15,6 @@ from aiex.testing.exchange import MemoryExchange, MemoryScope
 
 PATH = "/v1/chat/completions"
 LATENCY_S = 1.0
-WAIT_MAX_S = 1.0
 SETTINGS = Settings(
     providers={"mock": ProviderSettings(kind="mock", latency_ms=LATENCY_S * 1000)},
     models={"mock": ModelSettings(targets=(TargetSettings("mock"),))},
@@ -33,20 +22,10 @@ SETTINGS = Settings(
 LIMITS = Limits(in_flight_max=3, body_bytes_max=4000, shed_from_lag_s=0.1, shed_all_lag_s=0.5)
 
 
-class CrowdedRoom(WaitingRoom):
-    """Nobody's turn comes in time."""
-
-    def may_enter(self) -> bool:
-        return False
-
-    async def turn(self) -> bool:
-        return False
-
-
 class Door:
     """An API over the mock in memory; `ask` begins a request, `clock` lets it go on."""
 
-    def __init__(self, room: WaitingRoom | None = None) -> None:
+    def __init__(self) -> None:
         self.clock = FakeClock()
         self.events: list[Any] = []
         self.intake = Intake(LIMITS, random=Random(1), emit=self.events.append)
@@ -58,7 +37,6 @@ class Door:
             key_check=lambda: None,
             is_ready=lambda: True,
             intake=self.intake,
-            room=room or WaitingRoom(self.clock, wait_max_s=WAIT_MAX_S),
             pace=Pace(lambda *_: None, self.clock, 10.0),
             body_bytes_max=3000,
             body_timeout_s=10.0,
@@ -150,16 +128,6 @@ async def test_a_body_too_large_by_itself_is_413_and_leaves_nothing_held(
     await door.finish()
     assert asked.status == 413
     assert door.intake.body_bytes == 0
-
-
-async def test_who_waits_too_long_for_its_turn_is_turned_away(door: Door) -> None:
-    door = Door(CrowdedRoom(door.clock, wait_max_s=WAIT_MAX_S))
-    asked = door.ask()
-    await door.clock.settle()
-    assert (asked.status, asked.headers["retry-after"]) == (503, "4")
-    assert door.shed_reasons() == ["waited"]
-    assert door.api.in_flight_count == 0
-    await door.finish()
 
 
 async def test_streams_are_counted_while_they_are_open(door: Door) -> None:

@@ -68,7 +68,6 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
     # These are read from parts that the node hands in.
     handed_in = {
         "aiex_requests_in_flight",
-        "aiex_requests_waiting",
         "aiex_streams_open",
         "aiex_request_body_bytes_held",
         "aiex_shed_ratio",

@@ -22,7 +22,6 @@ from aiex.assistant.own_sockets import OwnSockets
 from aiex.assistant.paced_exchange import Pace
 from aiex.assistant.provider import Provider
 from aiex.assistant.providers import build_providers
-from aiex.assistant.waiting_room import WaitingRoom
 
 __all__ = [
     "Api",
@@ -50,7 +49,6 @@ __all__ = [
     "RequestScope",
     "RequestShed",
     "Target",
-    "WaitingRoom",
     "build_providers",
     "instant",
     "local_model_answers",

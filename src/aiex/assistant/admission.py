@@ -56,16 +56,15 @@ class LagGate:
 class Verdict:
     """Why a request is turned away, and when it may come again."""
 
-    reason: str  # in_flight, body_bytes, waited, loop_lag
+    reason: str  # in_flight, body_bytes, loop_lag
     retry_after_s: int
 
 
 FULL: Final = Verdict("in_flight", RETRY_SHORT_S)
 FULL_OF_STREAMS: Final = Verdict("in_flight", RETRY_STREAMS_S)
 BODIES: Final = Verdict("body_bytes", RETRY_SHORT_S)
-WAITED: Final = Verdict("waited", RETRY_LAG_MAX_S)
 LATE: Final = tuple(Verdict("loop_lag", seconds + 1) for seconds in range(RETRY_LAG_MAX_S))
-VERDICTS: Final = (FULL, FULL_OF_STREAMS, BODIES, WAITED, *LATE)
+VERDICTS: Final = (FULL, FULL_OF_STREAMS, BODIES, *LATE)
 
 
 def entry_verdict(

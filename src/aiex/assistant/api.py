@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from aiex.assistant import refusal as refusals
-from aiex.assistant.admission import VERDICTS, WAITED, Verdict
+from aiex.assistant.admission import VERDICTS, Verdict
 from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
 from aiex.assistant.events import RequestShed
@@ -33,7 +33,6 @@ from aiex.assistant.routes import (
     route_of,
 )
 from aiex.assistant.trail import Trail
-from aiex.assistant.waiting_room import WaitingRoom
 from aiex.events import Emit
 
 # Nginx's status for "the client closed the connection": nobody receives it, logs and metrics do.
@@ -66,7 +65,6 @@ class Api:
         key_check: Callable[[], KeyCheck | None],
         is_ready: Callable[[], bool],
         intake: Intake,
-        room: WaitingRoom,
         pace: Pace,
         body_bytes_max: int,
         body_timeout_s: float,
@@ -78,7 +76,6 @@ class Api:
         self._key_check = key_check
         self._is_ready = is_ready
         self._intake = intake
-        self._room = room
         self._pace = pace
         self._body_bytes_max = body_bytes_max
         self._body_timeout_s = body_timeout_s
@@ -140,8 +137,6 @@ class Api:
 
     async def _answer(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> None:
         try:
-            if not self._room.may_enter() and not await self._room.turn():
-                raise self._shed(WAITED)
             self._authenticate(trail, scope)
             await self._dispatch(trail, scope, exchange)
         except Refusal as refusal:
@@ -210,12 +205,9 @@ class Api:
     def _hold(self, trail: Trail, more_bytes: int) -> None:
         verdict = self._intake.hold_body(more_bytes)
         if verdict is not None:
-            raise self._shed(verdict)
+            self._emit(_SHED[verdict.reason])
+            raise refusals.overloaded(verdict)
         trail.held_bytes += more_bytes
-
-    def _shed(self, verdict: Verdict) -> Refusal:
-        self._emit(_SHED[verdict.reason])
-        return refusals.overloaded(verdict)
 
     def _listed(self, model: Model) -> _ListedModel:
         return _ListedModel(model.name, self._started_at_s, model.targets[0].provider)

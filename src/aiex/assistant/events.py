@@ -45,7 +45,7 @@ class RequestShed(msgspec.Struct, frozen=True):
     request id, no line in the access log, and no `RequestFinished`.
     """
 
-    reason: str  # in_flight, body_bytes, waited, loop_lag
+    reason: str  # in_flight, body_bytes, loop_lag
 
 
 class LoadTurned(msgspec.Struct, frozen=True):

@@ -102,7 +102,6 @@ def body_too_slow(timeout_s: float) -> Refusal:
 _OVERLOAD = {
     "in_flight": "The server has as many requests in progress as it takes",
     "body_bytes": "The server holds as much of request bodies as it takes",
-    "waited": "The server did not get round to the request in time",
     "loop_lag": "The server has more to do than it can",
 }
 

@@ -19,7 +19,6 @@ from aiex.assistant import (
     LocalModel,
     OwnSockets,
     Pace,
-    WaitingRoom,
     build_providers,
     local_model_answers,
 )
@@ -92,14 +91,12 @@ def build_node(
         settings.api.shed_all_lag_s,
     )
     intake = Intake(limits, random=random, emit=bus.emit)
-    room = WaitingRoom(clock, wait_max_s=settings.api.wait_max_s)
     api = Api(
         Chat(catalogue, providers, random=random),
         catalogue,
         key_check=lambda: keys.check if report.are_keys_needed() else None,
         is_ready=lambda: report.is_ready(),
         intake=intake,
-        room=room,
         pace=Pace(OwnSockets(clock).unread_bytes, clock, settings.api.stall_timeout_s),
         body_bytes_max=settings.api.body_bytes_max,
         body_timeout_s=settings.api.body_timeout_s,
@@ -107,7 +104,6 @@ def build_node(
         emit=bus.emit,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
-    telemetry.read("aiex_requests_waiting", lambda: room.waiting_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
     telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
     telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)

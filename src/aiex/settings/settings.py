@@ -97,13 +97,6 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "`/readyz` then says 503 too.",
         ),
     ] = 1.0
-    wait_max_s: Annotated[
-        Seconds,
-        Meta(
-            description="How long a request may wait for its turn while the loop is busy; then it "
-            "is answered 503."
-        ),
-    ] = 1.0
     stall_timeout_s: Annotated[
         Seconds,
         Meta(description="How long a client may read nothing of a stream that waits for it."),

@@ -33,7 +33,6 @@ METRICS = {
             ("route", "stream"),
         ),
         Metric("aiex_requests_in_flight", "gauge", "Requests being answered, open streams too."),
-        Metric("aiex_requests_waiting", "gauge", "Of those in flight, how many wait to begin."),
         Metric("aiex_streams_open", "gauge", "Streams being answered."),
         Metric("aiex_request_body_bytes_held", "gauge", "Bytes of request bodies held now."),
         Metric(
