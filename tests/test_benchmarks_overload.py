@@ -72,8 +72,9 @@ def test_the_generator_is_told_when_its_clients_give_up() -> None:
 
 
 def test_goodput_under_the_highest_load_is_held_against_the_best() -> None:
-    assert share_of_best((HALF, FULL, FIVE)) == 0.75
-    assert share_of_best([replace(one, goodput_per_s=0) for one in (HALF, FIVE)]) == 0.0
+    assert share_of_best(900, (HALF, FULL, FIVE)) == 0.75
+    assert share_of_best(1500, (HALF, FULL, FIVE)) == 0.5
+    assert share_of_best(900, [replace(one, goodput_per_s=0) for one in (HALF, FIVE)]) == 0.0
 
 
 def test_memory_under_the_highest_load_is_held_against_that_under_the_lowest() -> None:
