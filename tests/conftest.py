@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-# Seconds a test may take, by its most expensive marker. Limits, not expectations: a tenth is usual,
+# Seconds a test may take, by its most expensive marker. LoadLimits, not expectations: a tenth is usual,
 # but two cores are shared with whatever else runs.
 TIMEOUT_S = {"slow": 600, "fault": 180, "local_model": 180, "integration": 60}
 UNIT_TIMEOUT_S = 20

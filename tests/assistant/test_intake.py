@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from aiex.assistant.admission import BODIES, FULL, Limits
 from aiex.assistant.events import LoadTurned
 from aiex.assistant.intake import Intake
+from aiex.assistant.load_gate import BODIES, FULL, LoadLimits
 
-LIMITS = Limits(in_flight_max=2, body_bytes_max=100, shed_from_lag_s=0.1, shed_all_lag_s=0.5)
+LIMITS = LoadLimits(in_flight_max=2, body_bytes_max=100, shed_from_lag_s=0.1, shed_all_lag_s=0.5)
 
 
 @pytest.fixture

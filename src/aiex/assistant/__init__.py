@@ -1,6 +1,5 @@
 """The assistant: models, who answers for them, who may ask, and the API over all of it."""
 
-from aiex.assistant.admission import LagGate, Limits
 from aiex.assistant.api import Api
 from aiex.assistant.catalogue import Catalogue, Model, Target
 from aiex.assistant.chat import Chat
@@ -15,6 +14,7 @@ from aiex.assistant.exchange import Exchange, RequestScope
 from aiex.assistant.intake import Intake
 from aiex.assistant.key_ring import KeyRing, KeyUnknown
 from aiex.assistant.keys import KeyCheck, KeyRecord, instant
+from aiex.assistant.load_gate import LagGate, LoadLimits
 from aiex.assistant.local_model import LocalModel, LocalModelState
 from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.local_model_probe import answers as local_model_answers
@@ -35,7 +35,7 @@ __all__ = [
     "KeyUnknown",
     "KeysChanged",
     "LagGate",
-    "Limits",
+    "LoadLimits",
     "LoadTurned",
     "LocalAddress",
     "LocalModel",

@@ -13,13 +13,13 @@ from typing import Final
 import msgspec
 
 from aiex.assistant import refusal as refusals
-from aiex.assistant.admission import VERDICTS, Verdict
 from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
 from aiex.assistant.events import RequestShed
 from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
 from aiex.assistant.intake import Intake
 from aiex.assistant.keys import KeyCheck, key_in
+from aiex.assistant.load_gate import VERDICTS, Verdict
 from aiex.assistant.paced_exchange import Pace, PacedExchange
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.request_id import RequestIds

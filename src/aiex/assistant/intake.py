@@ -2,15 +2,15 @@
 
 from random import Random
 
-from aiex.assistant.admission import LagGate, Limits, Verdict, body_verdict, entry_verdict
 from aiex.assistant.events import LoadTurned
+from aiex.assistant.load_gate import LagGate, LoadLimits, Verdict, body_verdict, entry_verdict
 from aiex.events import Emit
 
 
 class Intake:
     """Counts streams and bytes of bodies, knows how late the loop is."""
 
-    def __init__(self, limits: Limits, *, random: Random, emit: Emit) -> None:
+    def __init__(self, limits: LoadLimits, *, random: Random, emit: Emit) -> None:
         self.limits = limits
         self.gate = LagGate()
         self.stream_count = 0

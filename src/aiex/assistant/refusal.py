@@ -6,7 +6,7 @@ the status to an exception class and show `message`.
 
 import msgspec
 
-from aiex.assistant.admission import Verdict
+from aiex.assistant.load_gate import Verdict
 from aiex.errors import RequestRefused
 
 

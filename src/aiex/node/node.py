@@ -15,7 +15,7 @@ from aiex.assistant import (
     Chat,
     Intake,
     KeyRing,
-    Limits,
+    LoadLimits,
     LocalModel,
     OwnSockets,
     Pace,
@@ -84,7 +84,7 @@ def build_node(
             settings.local, runtime_dir, answers=local_model_answers, clock=clock, emit=bus.emit
         )
     providers = build_providers(catalogue.providers, local_model=local_model, clock=clock)
-    limits = Limits(
+    limits = LoadLimits(
         settings.api.in_flight_max,
         settings.api.body_bytes_in_flight_max,
         settings.api.shed_from_lag_s,

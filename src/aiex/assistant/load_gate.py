@@ -20,7 +20,7 @@ RETRY_LAG_MAX_S: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LoadLimits:
     """What the settings allow; between the two lags the share turned away grows to all."""
 
     in_flight_max: int
@@ -39,7 +39,7 @@ class LagGate:
     is_shut: bool = False  # past the upper limit: load balancers are told to go elsewhere
     shed_ratio: float = 0.0
 
-    def probed(self, lag_s: float, limits: Limits) -> "LagGate":
+    def probed(self, lag_s: float, limits: LoadLimits) -> "LagGate":
         """The gate after the loop was found `lag_s` late."""
         # The smaller of two neighbours: one stall, however long, is no queue.
         standing_s = min(lag_s, self.newest_lag_s)
@@ -68,7 +68,7 @@ VERDICTS: Final = (FULL, FULL_OF_STREAMS, BODIES, *LATE)
 
 
 def entry_verdict(
-    limits: Limits, gate: LagGate, *, in_flight_count: int, stream_count: int, drawn: float
+    limits: LoadLimits, gate: LagGate, *, in_flight_count: int, stream_count: int, drawn: float
 ) -> Verdict | None:
     """None when the request may come in. `drawn` is a random number of its own, 0 to 1."""
     if in_flight_count >= limits.in_flight_max:
@@ -79,6 +79,6 @@ def entry_verdict(
     return None
 
 
-def body_verdict(limits: Limits, *, held_bytes: int, more_bytes: int) -> Verdict | None:
+def body_verdict(limits: LoadLimits, *, held_bytes: int, more_bytes: int) -> Verdict | None:
     """None when `more_bytes` of a body may be read beside those held already."""
     return BODIES if held_bytes + more_bytes > limits.body_bytes_max else None

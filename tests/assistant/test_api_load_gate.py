@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from aiex.assistant import Api, Catalogue, Chat, Intake, Limits, Pace, RequestFinished, RequestShed
+from aiex.assistant import (
+    Api,
+    Catalogue,
+    Chat,
+    Intake,
+    LoadLimits,
+    Pace,
+    RequestFinished,
+    RequestShed,
+)
 from aiex.assistant.providers import build_providers
 from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSettings
 from aiex.testing.clock import FakeClock
@@ -19,7 +28,7 @@ SETTINGS = Settings(
     providers={"mock": ProviderSettings(kind="mock", latency_ms=LATENCY_S * 1000)},
     models={"mock": ModelSettings(targets=(TargetSettings("mock"),))},
 )
-LIMITS = Limits(in_flight_max=3, body_bytes_max=4000, shed_from_lag_s=0.1, shed_all_lag_s=0.5)
+LIMITS = LoadLimits(in_flight_max=3, body_bytes_max=4000, shed_from_lag_s=0.1, shed_all_lag_s=0.5)
 
 
 class Door:

@@ -5,18 +5,18 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex.assistant.admission import (
+from aiex.assistant.load_gate import (
     BODIES,
     FULL,
     FULL_OF_STREAMS,
     LATE,
     LagGate,
-    Limits,
+    LoadLimits,
     body_verdict,
     entry_verdict,
 )
 
-LIMITS = Limits(in_flight_max=10, body_bytes_max=1000, shed_from_lag_s=0.1, shed_all_lag_s=0.5)
+LIMITS = LoadLimits(in_flight_max=10, body_bytes_max=1000, shed_from_lag_s=0.1, shed_all_lag_s=0.5)
 LAGS = st.lists(st.floats(0, 10), max_size=60)
 OPEN = LagGate()
 
