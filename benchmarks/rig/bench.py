@@ -23,6 +23,9 @@ from rig.upstream import answered_count
 HEADROOM_RATIO_MIN = 0.10
 # A tenth of the tightest goal for a latency, which is 10 ms.
 LAG_US_MAX = 1000
+# Where clients give up, a generator that is late by less than this share of their patience
+# changes nothing.
+LAG_OF_DEADLINE_MAX = 0.01
 # Other programs of the machine may take the driving core for a moment; not three times in a row.
 ATTEMPTS = 3
 MEMORY_EVERY_S = 0.1
@@ -65,15 +68,19 @@ class Headroom:
 
 def judge(report: Report, headroom: Headroom, load: Load, *, upstream_answered: int) -> None:
     """Raises `Refused` when the run shows nothing, `LimitReached` when another one might."""
-    if report.failed or not report.completed:
+    if report.failed or not (report.completed or load.deadline_s):
         raise Refused(f"{report.failed} answers were wrong or missing, {report.completed} right")
-    if upstream_answered != report.completed:
+    # An answer that comes after its client gave up has cost a call too.
+    if upstream_answered < report.completed or (
+        upstream_answered > report.completed and not load.deadline_s
+    ):
         raise Refused(f"{report.completed} answers cost {upstream_answered} calls of the upstream")
     if headroom.upstream_ratio < HEADROOM_RATIO_MIN:
         raise LimitReached(f"the upstream {_had_no_room(headroom.upstream_ratio)}")
     # A generator that keeps a schedule is no limit, however little it rests in between.
     if load.rate_per_s:
-        if report.lag_p99_us > LAG_US_MAX:
+        lag_us_max = max(LAG_US_MAX, LAG_OF_DEADLINE_MAX * load.deadline_s * 1e6)
+        if report.lag_p99_us > lag_us_max:
             raise LimitReached(
                 f"the load generator sent requests {report.lag_p99_us} us late (p99)"
             )

@@ -1,14 +1,20 @@
 /* The load generator: chat requests over keep-alive connections, one thread, every answer checked.
  *
- *   load <port> <connections> <seconds> <rate> <request file> <expected>
+ *   load <port> <connections> <seconds> <rate> <deadline_ms> <request file> <expected>
  *
  * rate 0: closed loop, every connection sends its next request when the last was answered.
  * rate > 0: open loop. Request i is due at start + i / rate and its latency counts from then,
  * whether or not a connection was free: a slow answer delays nobody's clock (no coordinated
  * omission). More connections are opened when all are busy, up to CONNECTIONS.
  *
+ * deadline_ms > 0: open loop with clients that give up. What is not answered so long after it was due
+ * counts as given up and its connection is closed. There are as many clients as connections: a request
+ * that is due while all are busy is given up at once.
+ *
  * An answer counts when its status is 200, its framing is whole and <expected> occurs in the body.
- * Prints one JSON object: completed, failed, seconds, p50_us, p99_us, max_us, connections,
+ * Prints one JSON object: completed, failed (wrong answers; without a deadline everything else too),
+ * refused (429 and 503 with Retry-After), hasty (429 and 503 without), given_up, lost (the connection
+ * broke or was not to be had), seconds, p50_us, p99_us, max_us, connections,
  * awake_us: how long it ran or waited for its core, so that the rest of the time it had nothing to
  * do; and lag_p99_us: how long after its due time a request left when a connection was free. A large lag
  * means that the generator, not the gateway, was the limit.
@@ -26,9 +32,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 8192, BUFFER = 16384, EVENTS = 512, DRAIN_S = 15, FAILURES_MAX = 10000 };
+enum { CONNECTIONS = 8192, BUFFER = 16384, EVENTS = 512, DRAIN_S = 15, FAILURES_MAX = 10000,
+       BATCH_US = 500 };
 
-enum state { CLOSED, CONNECTING, IDLE, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER };
+enum outcome { GOOD, WRONG, REFUSED, HASTY, GIVEN_UP, LOST, OUTCOMES };
+enum state { CLOSED, BROKEN, CONNECTING, IDLE, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER };
 
 struct connection {
     int fd;
@@ -37,6 +45,8 @@ struct connection {
     long long left;     /* bytes of the body or chunk still to come */
     int matched, found; /* progress in <expected> */
     int closes; /* the peer announced that it closes after this answer */
+    int status, says_when; /* of the answer: its status, and whether it has Retry-After */
+    unsigned serial;       /* of the request, so that its deadline finds no later one */
     int head_length, line_length;
     char head[4096];
 };
@@ -46,19 +56,31 @@ struct samples_us {
     size_t count, room;
 };
 
+/* A request on its way; all deadlines are equal, so the first that was due is the first to expire. */
+struct waiting {
+    long long due_us;
+    int connection;
+    unsigned serial;
+};
+
 static struct connection connections[CONNECTIONS];
 static int idle[CONNECTIONS], idle_count, open_count;
+static int connections_max;
+static int spare[CONNECTIONS], spare_count; /* closed ones, opened again when they are needed */
 static struct sockaddr_in address;
 static char *request, *expected;
 static int request_length, expected_length;
 static int epoll;
 static double rate;
 static long long start_us, stop_us, scheduled_count, in_flight;
-static long long completed, failed;
+static long long deadline_us, outcomes[OUTCOMES];
+static unsigned serials;
 static struct samples_us latencies, lags;
 /* Due requests that found every connection busy. */
 static long long *backlog;
 static size_t backlog_head, backlog_tail, backlog_room;
+static struct waiting *waiting;
+static size_t waiting_head, waiting_tail, waiting_room;
 
 static long long now_us(void) {
     struct timespec t;
@@ -84,8 +106,17 @@ static void add(struct samples_us *samples, long long us) {
     samples->values[samples->count++] = (unsigned)us;
 }
 
+/* With a reset: thousands of closed connections that linger would use up the ports. */
+static void disconnect(struct connection *c) {
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    close(c->fd);
+    c->fd = 0;
+    c->state = CLOSED;
+}
+
 static void connect_again(struct connection *c) {
-    if (c->fd > 0) close(c->fd);
+    if (c->fd > 0) disconnect(c);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (c->fd < 0) die("no more sockets; raise `ulimit -n`");
     int one = 1;
@@ -99,14 +130,19 @@ static void connect_again(struct connection *c) {
 
 static void send_request(struct connection *c) {
     c->state = HEAD;
-    c->head_length = c->matched = c->found = c->closes = 0;
+    c->head_length = c->matched = c->found = c->closes = c->status = 0;
     /* Far smaller than a socket's buffer: either all of it goes, or the peer is gone. */
-    if (send(c->fd, request, request_length, MSG_NOSIGNAL) != request_length) c->state = CLOSED;
+    if (send(c->fd, request, request_length, MSG_NOSIGNAL) != request_length) c->state = BROKEN;
 }
 
 static void give(struct connection *c, long long due_us) {
     c->due_us = due_us;
+    c->serial = ++serials;
     in_flight++;
+    if (deadline_us) {
+        waiting = grow(waiting, waiting_tail, &waiting_room, sizeof *waiting);
+        waiting[waiting_tail++] = (struct waiting){due_us, (int)(c - connections), c->serial};
+    }
     if (c->state == IDLE) send_request(c);
 }
 
@@ -123,15 +159,29 @@ static void become_idle(struct connection *c) {
     }
 }
 
-static void finish(struct connection *c, int is_good) {
-    if (is_good) {
-        add(&latencies, now_us() - c->due_us);
-        completed++;
-    } else if (++failed > FAILURES_MAX) {
+static void finish(struct connection *c, enum outcome outcome) {
+    outcomes[outcome]++;
+    if (outcome == GOOD) add(&latencies, now_us() - c->due_us);
+    else if (!deadline_us && outcomes[WRONG] + outcomes[LOST] + outcomes[REFUSED] > FAILURES_MAX)
         die("too many requests failed");
-    }
     in_flight--;
     c->due_us = 0;
+}
+
+static enum outcome outcome_of(const struct connection *c) {
+    if (c->status == 200) return c->found ? GOOD : WRONG;
+    if (c->status != 429 && c->status != 503) return WRONG;
+    return c->says_when ? REFUSED : HASTY;
+}
+
+/* A connection is at its end. Clients that give up open the next one when they need it. */
+static void replace(struct connection *c) {
+    if (!deadline_us) {
+        connect_again(c);
+        return;
+    }
+    disconnect(c);
+    spare[spare_count++] = (int)(c - connections);
 }
 
 /* The peer closed, or sent what is no HTTP. An idle connection may be closed at any time. */
@@ -140,9 +190,20 @@ static void lost(struct connection *c) {
         for (int i = 0; i < idle_count; i++)
             if (idle[i] == (int)(c - connections)) idle[i--] = idle[--idle_count];
     } else if (c->due_us) {
-        finish(c, 0);
+        finish(c, LOST);
     }
-    connect_again(c);
+    replace(c);
+}
+
+static void give_up_what_is_late(void) {
+    long long expired_us = now_us() - deadline_us;
+    while (waiting_head < waiting_tail && waiting[waiting_head].due_us <= expired_us) {
+        struct waiting late = waiting[waiting_head++];
+        struct connection *c = &connections[late.connection];
+        if (c->serial != late.serial || !c->due_us) continue; /* answered in time */
+        finish(c, GIVEN_UP);
+        replace(c);
+    }
 }
 
 /* Enough for texts whose beginning does not occur in them a second time. */
@@ -156,7 +217,9 @@ static void match(struct connection *c, const char *data, int length) {
 /* After a whole head: 1 when the body follows as `state` says, 0 when this is no good answer. */
 static int take_head(struct connection *c) {
     c->head[c->head_length] = 0;
-    if (strncmp(c->head, "HTTP/1.1 200", 12)) return 0;
+    if (strncmp(c->head, "HTTP/1.1 ", 9)) return 0;
+    c->status = atoi(c->head + 9);
+    c->says_when = strcasestr(c->head, "\r\nretry-after:") != NULL;
     c->closes = strcasestr(c->head, "\r\nconnection: close") != NULL;
     char *length = strcasestr(c->head, "\r\ncontent-length:");
     if (length) {
@@ -237,9 +300,9 @@ static void readable(struct connection *c) {
             }
             used += step;
             if (c->state == IDLE) {
-                finish(c, c->found);
+                finish(c, outcome_of(c));
                 if (c->closes) {
-                    connect_again(c);
+                    replace(c);
                     return;
                 }
                 become_idle(c);
@@ -249,22 +312,24 @@ static void readable(struct connection *c) {
     }
 }
 
-static void connected(struct connection *c) {
+/* 0 when the connection was refused; with clients that give up it is counted and tried again. */
+static int connected(struct connection *c) {
     int error = 0;
     socklen_t size = sizeof error;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error) die("the gateway refuses connections");
-    c->state = IDLE;
+    if (error && !deadline_us) die("the gateway refuses connections");
+    if (!error) c->state = IDLE;
+    return !error;
 }
 
 static void happened(struct connection *c, unsigned events) {
-    if (c->state == CONNECTING && (events & EPOLLOUT)) {
-        connected(c);
-        if (c->due_us) send_request(c);
+    if (c->state == CONNECTING && (events & (EPOLLOUT | EPOLLERR))) {
+        if (!connected(c)) c->state = BROKEN;
+        else if (c->due_us) send_request(c);
         else become_idle(c);
     }
-    if (c->state != CONNECTING && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) readable(c);
-    if (c->state == CLOSED) lost(c);
+    if (c->state > CONNECTING && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) readable(c);
+    if (c->state == BROKEN) lost(c);
 }
 
 static void send_what_is_due(void) {
@@ -276,10 +341,13 @@ static void send_what_is_due(void) {
         if (idle_count) {
             add(&lags, now_us() - due_us);
             give(&connections[idle[--idle_count]], due_us);
-        } else if (open_count < CONNECTIONS) {
-            struct connection *c = &connections[open_count++];
+        } else if (spare_count || open_count < connections_max) {
+            struct connection *c = &connections[spare_count ? spare[--spare_count] : open_count++];
             connect_again(c);
             give(c, due_us);
+        } else if (deadline_us) {
+            /* Waiting here in line would only send requests that are about to be given up. */
+            outcomes[GIVEN_UP]++;
         } else {
             backlog = grow(backlog, backlog_tail, &backlog_room, sizeof *backlog);
             backlog[backlog_tail++] = due_us;
@@ -334,8 +402,9 @@ static void wait_for_connections(struct epoll_event *events) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 7) {
-        fprintf(stderr, "usage: load <port> <connections> <seconds> <rate> <request file> <expected>\n");
+    if (argc != 8) {
+        fprintf(stderr, "usage: load <port> <connections> <seconds> <rate> <deadline_ms> "
+                        "<request file> <expected>\n");
         return 2;
     }
     address = (struct sockaddr_in){.sin_family = AF_INET,
@@ -344,10 +413,13 @@ int main(int argc, char **argv) {
     int wanted = atoi(argv[2]);
     double seconds = atof(argv[3]);
     rate = atof(argv[4]);
-    read_request(argv[5]);
-    expected = argv[6];
+    deadline_us = atoll(argv[5]) * 1000;
+    read_request(argv[6]);
+    expected = argv[7];
     expected_length = (int)strlen(expected);
     if (wanted < 1 || wanted > CONNECTIONS) die("too many connections");
+    connections_max = deadline_us ? wanted : CONNECTIONS;
+    if (deadline_us && rate <= 0) die("only an open loop has deadlines: give a rate");
 
     struct epoll_event events[EVENTS];
     epoll = epoll_create1(0);
@@ -366,21 +438,30 @@ int main(int argc, char **argv) {
         if (rate > 0) {
             send_what_is_due();
             long long next_us = start_us + (long long)((double)scheduled_count * 1e6 / rate);
+            /* Waking for each request alone would cost this side more than the gateway pays for it. */
+            if (deadline_us && next_us < now_us() + BATCH_US) next_us = now_us() + BATCH_US;
             struct itimerspec at = {.it_value = {next_us / 1000000, next_us % 1000000 * 1000}};
             if (next_us >= stop_us) at = (struct itimerspec){0}; /* nothing more to wake for */
             timerfd_settime(timer, TFD_TIMER_ABSTIME, &at, NULL);
         }
         long long left_ms = (stop_us - now_us()) / 1000 + 1;
-        int count = epoll_wait(epoll, events, EVENTS, left_ms > 0 && left_ms < 100 ? (int)left_ms : 100);
+        int wait_ms = deadline_us ? 5 : 100; /* a client that gives up does so in time */
+        int count = epoll_wait(epoll, events, EVENTS, left_ms > 0 && left_ms < wait_ms ? (int)left_ms : wait_ms);
         for (int i = 0; i < count; i++)
             if (events[i].data.ptr) happened(events[i].data.ptr, events[i].events);
+        if (deadline_us) give_up_what_is_late();
     }
     double took_s = (double)(now_us() - start_us) / 1e6;
     sort(&latencies);
     sort(&lags);
-    printf("{\"completed\":%lld,\"failed\":%lld,\"seconds\":%.6f,\"p50_us\":%u,\"p99_us\":%u,"
+    long long failed = outcomes[WRONG], unanswered = in_flight + (long long)(backlog_tail - backlog_head);
+    if (deadline_us) outcomes[GIVEN_UP] += unanswered;
+    else failed += outcomes[REFUSED] + outcomes[HASTY] + outcomes[LOST] + unanswered;
+    printf("{\"completed\":%lld,\"failed\":%lld,\"refused\":%lld,\"hasty\":%lld,\"given_up\":%lld,"
+           "\"lost\":%lld,\"seconds\":%.6f,\"p50_us\":%u,\"p99_us\":%u,"
            "\"max_us\":%u,\"connections\":%d,\"lag_p99_us\":%u,\"awake_us\":%lld}\n",
-           completed, failed + in_flight + (long long)(backlog_tail - backlog_head), took_s,
+           outcomes[GOOD], failed, outcomes[REFUSED], outcomes[HASTY], outcomes[GIVEN_UP],
+           outcomes[LOST], took_s,
            quantile_us(&latencies, 0.5), quantile_us(&latencies, 0.99),
            quantile_us(&latencies, 1.0), open_count, quantile_us(&lags, 0.99), awake_us());
     return 0;

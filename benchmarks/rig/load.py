@@ -18,6 +18,7 @@ PATIENCE_S = 40.0
 class Load:
     """What is sent: `rate_per_s` 0 is a closed loop, in which each connection waits its turn.
 
+    `deadline_s`: clients of an open loop give up that long after a request was due; 0 is never.
     `has_rival`: a spinning program takes half of the gateway's core, so that a gateway as cheap as
     the generator is at its limit long before the generator is.
     """
@@ -28,6 +29,7 @@ class Load:
     expected: str
     rate_per_s: float = 0.0
     has_rival: bool = False
+    deadline_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Report:
     connections: int
     lag_p99_us: int
     awake_us: int
+    # Only with a deadline; without one they are among the failed.
+    refused: int = 0  # 429 and 503 that say when to come again
+    hasty: int = 0  # 429 and 503 that do not
+    given_up: int = 0
+    lost: int = 0  # the connection broke or was not to be had
 
     @property
     def rate_per_s(self) -> float:
@@ -68,7 +75,7 @@ def load_command(generator: Path, core: int, port: int, load: Load) -> Sequence[
     return (
         *("taskset", "--cpu-list", str(core), str(generator)),
         *(str(port), str(load.connections), str(load.seconds), str(load.rate_per_s)),
-        *(str(load.request), load.expected),
+        *(str(round(load.deadline_s * 1000)), str(load.request), load.expected),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiex.assistant import Intake, LoadLimits, Pace, RequestShed
 from aiex.assistant.api import Api
 from aiex.assistant.catalogue import Catalogue
 from aiex.assistant.chat import Chat
@@ -21,6 +22,7 @@ from aiex.assistant.provider_openai import OpenAIProvider
 from aiex.assistant.upstream import UpstreamAnswer
 from aiex.errors import ProviderError
 from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSettings
+from aiex.testing.clock import FakeClock
 from aiex.testing.exchange import MemoryExchange, MemoryScope
 from aiex.testing.upstream import MemoryUpstream
 
@@ -105,7 +107,9 @@ class Hanging(Scripted):
 class Stage:
     """An API over scripted providers, with what it emitted."""
 
-    def __init__(self, *providers: Provider, target_model: str = "", **options: Any) -> None:
+    def __init__(
+        self, *providers: Provider, target_model: str = "", in_flight_max: int = 100, **options: Any
+    ) -> None:
         names = [f"p{number}" for number in range(len(providers))]
         kind = ProviderSettings(kind="openai", base_url="http://127.0.0.1:1/v1")
         models = {
@@ -116,10 +120,14 @@ class Stage:
         }
         catalogue = Catalogue(Settings(providers=dict.fromkeys(names, kind), models=models))
         self.events: list[RequestFinished] = []
+        self.shed: list[RequestShed] = []
+        clock = FakeClock()
+        limits = LoadLimits(in_flight_max, 10**6, 0.1, 0.5)
         settings: dict[str, Any] = {
             "key_check": lambda: None,
             "is_ready": lambda: True,
-            "in_flight_max": 100,
+            "intake": Intake(limits, random=Random(1), emit=self.shed.append),
+            "pace": Pace(lambda *_: None, clock, 10.0),
             "body_bytes_max": 10_000,
             "body_timeout_s": 5.0,
         }
@@ -127,9 +135,15 @@ class Stage:
             Chat(catalogue, dict(zip(names, providers, strict=True)), random=Random(1)),
             catalogue,
             random=Random(1),
-            emit=self.events.append,
+            emit=self._heard,
             **settings | options,
         )
+
+    def _heard(self, event: RequestFinished | RequestShed) -> None:
+        if isinstance(event, RequestShed):
+            self.shed.append(event)
+        else:
+            self.events.append(event)
 
     async def ask(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from aiex.assistant import Intake, LoadLimits, Pace
 from aiex.assistant.account import Limit, Shortage, Standing
 from aiex.assistant.account_local import LocalAccounts
 from aiex.assistant.admission import Admission
@@ -75,7 +76,8 @@ class Desk:
             catalogue,
             key_check=lambda: KeyCheck({record.id: record}, None),
             is_ready=lambda: True,
-            in_flight_max=100,
+            intake=Intake(LoadLimits(100, 10**7, 0.1, 0.5), random=random, emit=lambda _: None),
+            pace=Pace(lambda *_: None, self.clock, 10.0),
             body_bytes_max=10**6,
             body_timeout_s=5.0,
             random=random,

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiex.assistant import LagGate
 from aiex.node.health import (
     Check,
     Health,
@@ -55,6 +56,15 @@ def test_a_full_node_takes_no_more() -> None:
     assert load_check(10, 10) == Check(
         "load", Health.FAILED, "10 requests in flight, 10 are the limit"
     )
+
+
+def test_a_node_whose_loop_is_late_says_so_and_is_not_ready_past_the_limit() -> None:
+    shedding = LagGate(lag_s=0.24, is_shedding=True, shed_ratio=0.25)
+    check = load_check(1, 10, shedding)
+    assert check.status is Health.DEGRADED
+    assert check.reason.startswith("the loop is 240 ms late: 25% of requests are answered 503")
+    shut = LagGate(lag_s=2.0, is_shedding=True, is_shut=True, shed_ratio=1.0)
+    assert load_check(1, 10, shut).status is Health.FAILED
 
 
 def test_every_check_that_is_not_ok_has_a_reason() -> None:

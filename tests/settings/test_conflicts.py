@@ -133,3 +133,16 @@ def test_tls_needs_a_certificate_and_its_key() -> None:
     assert conflicting(api=ApiSettings(tls_certificate_file="c")) == ["api.tls_key_file"]
     assert conflicting(admin=AdminSettings(tls_key_file="k")) == ["admin.tls_certificate_file"]
     assert conflicting(api=ApiSettings(tls_certificate_file="c", tls_key_file="k")) == []
+
+
+def test_the_largest_body_has_to_find_room() -> None:
+    small = ApiSettings(body_bytes_max=5000, body_bytes_in_flight_max=4999)
+    assert conflicting(api=small) == ["api.body_bytes_in_flight_max"]
+    enough = ApiSettings(body_bytes_max=5000, body_bytes_in_flight_max=5000)
+    assert conflicting(api=enough) == []
+
+
+def test_shedding_grows_towards_a_later_loop() -> None:
+    assert conflicting(api=ApiSettings(shed_from_lag_s=0.5, shed_all_lag_s=0.5)) == [
+        "api.shed_all_lag_s"
+    ]

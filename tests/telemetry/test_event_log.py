@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from aiex.assistant import KeysChanged, LocalModelTurned
+from aiex.assistant import KeysChanged, LoadTurned, LocalModelTurned
 from aiex.engine import EngineDown, EngineFroze, EngineUp
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
@@ -23,6 +23,17 @@ SENTENCES: list[tuple[Any, str, str]] = [
     (LocalModelTurned("unavailable", "x"), "warning", "the local model is unavailable: x"),
     (KeysChanged(1, 7), "info", "1 API key is active (revision 7)"),
     (KeysChanged(0, 7), "info", "0 API keys are active (revision 7)"),
+    (LoadTurned("ok", 0.05), "info", "the loop is 50 ms late: every request is taken again"),
+    (
+        LoadTurned("shedding", 0.2),
+        "warning",
+        "the loop is 200 ms late: a share of requests is answered 503",
+    ),
+    (
+        LoadTurned("shut", 1.2),
+        "warning",
+        "the loop is 1200 ms late: every request is answered 503, the node is not ready",
+    ),
     (ServiceStarted("a.b", 0), "debug", "a.b runs"),
     (ServiceStarted("a.b", 2), "info", "a.b runs again, restart 2"),
     (ServiceFailed("a.b", "no", 0.5), "warning", "a.b failed, again in 0.50 s: no"),

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished
+from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished, RequestShed
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
@@ -65,9 +65,24 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         assert (family.kind, family.text) == (metric.kind, metric.text)
         for _, labels in family.samples:
             assert {name for name, _ in labels} - {"le"} == set(metric.labels)
-    # These two are read from parts that the node hands in.
-    handed_in = {"aiex_requests_in_flight", "aiex_loop_lag_seconds"}
+    # These are read from parts that the node hands in.
+    handed_in = {
+        "aiex_requests_in_flight",
+        "aiex_streams_open",
+        "aiex_request_body_bytes_held",
+        "aiex_shed_ratio",
+        "aiex_loop_lag_seconds",
+    }
     assert set(scrape) == set(METRICS) - handed_in
+
+
+def test_requests_turned_away_are_counted_by_reason() -> None:
+    shed = [RequestShed("loop_lag"), RequestShed("loop_lag"), RequestShed("in_flight")]
+    samples = Watched().emit(*shed).scrape()["aiex_requests_shed_total"].samples
+    assert {dict(labels)["reason"]: value for (_, labels), value in samples.items()} == {
+        "loop_lag": 2,
+        "in_flight": 1,
+    }
 
 
 def test_what_runs_is_a_label_however_it_is_called() -> None:

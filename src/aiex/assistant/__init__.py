@@ -4,16 +4,26 @@ from aiex.assistant.api import Api
 from aiex.assistant.bookkeeper import Bookkeeper, seconds_in
 from aiex.assistant.catalogue import Catalogue, Model, Target
 from aiex.assistant.chat import Chat
-from aiex.assistant.events import KeysChanged, LocalModelTurned, RequestFinished
+from aiex.assistant.events import (
+    KeysChanged,
+    LoadTurned,
+    LocalModelTurned,
+    RequestFinished,
+    RequestShed,
+)
 from aiex.assistant.exchange import Exchange, RequestScope
+from aiex.assistant.intake import Intake
 from aiex.assistant.key_ring import KeyRing, KeyUnknown
 from aiex.assistant.keys import KeyCheck, KeyRecord, instant
 from aiex.assistant.ledger import Ledger, UsageRow
 from aiex.assistant.limits import KeyLimits, Limits, default_limits
+from aiex.assistant.load_gate import LagGate, LoadLimits
 from aiex.assistant.local_model import LocalModel, LocalModelState
 from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.local_model_probe import answers as local_model_answers
 from aiex.assistant.metering import Metering, build_metering
+from aiex.assistant.own_sockets import OwnSockets
+from aiex.assistant.paced_exchange import Pace
 from aiex.assistant.provider import Provider
 from aiex.assistant.providers import build_providers
 
@@ -23,23 +33,30 @@ __all__ = [
     "Catalogue",
     "Chat",
     "Exchange",
+    "Intake",
     "KeyCheck",
     "KeyLimits",
     "KeyRecord",
     "KeyRing",
     "KeyUnknown",
     "KeysChanged",
+    "LagGate",
     "Ledger",
     "Limits",
+    "LoadLimits",
+    "LoadTurned",
     "LocalAddress",
     "LocalModel",
     "LocalModelState",
     "LocalModelTurned",
     "Metering",
     "Model",
+    "OwnSockets",
+    "Pace",
     "Provider",
     "RequestFinished",
     "RequestScope",
+    "RequestShed",
     "Target",
     "UsageRow",
     "build_metering",

@@ -19,8 +19,12 @@ from aiex.assistant.chat import Chat
 from aiex.assistant.chat_request import decode_chat_request
 from aiex.assistant.completion_request import decode_completion_request
 from aiex.assistant.embedding_request import decode_embedding_request
+from aiex.assistant.events import RequestShed
 from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
+from aiex.assistant.intake import Intake
 from aiex.assistant.keys import KeyCheck, key_in
+from aiex.assistant.load_gate import VERDICTS, Verdict
+from aiex.assistant.paced_exchange import Pace, PacedExchange
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.request_id import RequestIds
 from aiex.assistant.routes import (
@@ -72,7 +76,8 @@ class Api:
         *,
         key_check: Callable[[], KeyCheck | None],
         is_ready: Callable[[], bool],
-        in_flight_max: int,
+        intake: Intake,
+        pace: Pace,
         body_bytes_max: int,
         body_timeout_s: float,
         random: Random,
@@ -83,7 +88,8 @@ class Api:
         self._catalogue = catalogue
         self._key_check = key_check
         self._is_ready = is_ready
-        self._in_flight_max = in_flight_max
+        self._intake = intake
+        self._pace = pace
         self._body_bytes_max = body_bytes_max
         self._body_timeout_s = body_timeout_s
         self._emit = emit
@@ -109,6 +115,12 @@ class Api:
         if path in PROBES:
             self._probe(path, exchange)
             return
+        verdict = self._intake.verdict(len(self._tasks))
+        if verdict is not None:
+            headers, body = _TURNED_AWAY[verdict]
+            exchange.response_bytes(503, headers, body)
+            self._emit(_SHED[verdict.reason])
+            return
         trail = self._trail(scope)
         task = asyncio.current_task()
         assert task is not None, "the server runs each request in a task"
@@ -120,8 +132,9 @@ class Api:
 
         gone.add_done_callback(leave)
         self._tasks.add(task)
+        paced = PacedExchange(exchange, scope, self._pace, self._intake.stream_began)
         try:
-            await self._answer(trail, scope, exchange)
+            await self._answer(trail, scope, paced)
         except asyncio.CancelledError:
             trail.status = trail.status or CLIENT_GONE
             trail.outcome = "client_gone" if trail.has_lost_client else "cut_off"
@@ -132,12 +145,13 @@ class Api:
             gone.cancel()
             self._tasks.discard(task)
             self._admission.settle(trail)
+            self._intake.release_body(trail.held_bytes)
+            if paced.is_streaming:
+                self._intake.stream_ended()
             self._emit(trail.finished())
 
     async def _answer(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> None:
         try:
-            if len(self._tasks) > self._in_flight_max:
-                raise refusals.overloaded()
             self._authenticate(trail, scope)
             await self._dispatch(trail, scope, exchange)
         except Refusal as refusal:
@@ -174,7 +188,7 @@ class Api:
         if decode is not None:
             try:
                 async with asyncio.timeout(self._body_timeout_s):
-                    body = await self._body(scope, exchange)
+                    body = await self._body(trail, scope, exchange)
             except TimeoutError:
                 raise refusals.body_too_slow(self._body_timeout_s) from None
             trail.request_bytes = len(body)
@@ -193,19 +207,30 @@ class Api:
             ]
             self._give(trail, _ModelList(models), exchange)
 
-    async def _body(self, scope: RequestScope, exchange: Exchange) -> bytes:
-        """The request's body; raises `Refusal` (413) once it is larger than is taken."""
+    async def _body(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> bytes:
+        """The request's body; raises `Refusal` when it is larger than is taken (413), or than there
+        is room for beside the others (503).
+        """
         announced = scope.headers.get("content-length")
         if announced is not None and announced.isdecimal():
             if len(announced) > 12 or int(announced) > self._body_bytes_max:
                 raise refusals.body_too_large(self._body_bytes_max)
+            self._hold(trail, int(announced))
             return await exchange()
         body = bytearray()
         async for part in exchange:
-            body += part
-            if len(body) > self._body_bytes_max:
+            if len(body) + len(part) > self._body_bytes_max:
                 raise refusals.body_too_large(self._body_bytes_max)
+            self._hold(trail, len(part))
+            body += part
         return bytes(body)
+
+    def _hold(self, trail: Trail, more_bytes: int) -> None:
+        verdict = self._intake.hold_body(more_bytes)
+        if verdict is not None:
+            self._emit(_SHED[verdict.reason])
+            raise refusals.overloaded(verdict)
+        trail.held_bytes += more_bytes
 
     def _listed(self, model: Model) -> _ListedModel:
         return _ListedModel(model.name, self._started_at_s, model.targets[0].provider)
@@ -238,6 +263,16 @@ class Api:
             traceparent=self._ids.traceparent(headers.get("traceparent")),
             at_s=time(),
         )
+
+
+def _turned_away(verdict: Verdict) -> tuple[list[tuple[str, str]], bytes]:
+    headers = [("content-type", "application/json"), ("retry-after", str(verdict.retry_after_s))]
+    return headers, refusals.overloaded(verdict).body()
+
+
+# Made once: a node that is busy turning requests away has no time to write why.
+_TURNED_AWAY: Final = {verdict: _turned_away(verdict) for verdict in VERDICTS}
+_SHED: Final = {verdict.reason: RequestShed(verdict.reason) for verdict in VERDICTS}
 
 
 def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:

@@ -40,6 +40,23 @@ class RequestFinished(msgspec.Struct, frozen=True, gc=False):
     cost_nano_usd: int = 0
 
 
+class RequestShed(msgspec.Struct, frozen=True):
+    """A request was turned away because the node has too much in hand.
+
+    Turned away at the door (`in_flight`, `loop_lag`) it costs as little as can be: it gets no
+    request id, no line in the access log, and no `RequestFinished`.
+    """
+
+    reason: str  # in_flight, body_bytes, loop_lag
+
+
+class LoadTurned(msgspec.Struct, frozen=True):
+    """The node began or ceased to turn requests away because its loop is late."""
+
+    state: str  # ok, shedding, shut
+    lag_s: float
+
+
 class KeysChanged(msgspec.Struct, frozen=True):
     """The set of API keys known to this node changed."""
 

@@ -7,7 +7,7 @@ would bring one. `aiex.testing.MemoryExchange` is the fake.
 """
 
 from asyncio import Future
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, Protocol
 
 from aiex.errors import AiexError
@@ -33,17 +33,24 @@ class RequestScope(Protocol):
     def path(self) -> str: ...
     @property
     def headers(self) -> RequestHeaders: ...
+    @property
+    def server(self) -> str:
+        """Our end of the connection, `host:port`."""
+
+    @property
+    def client(self) -> str:
+        """The client's end, `host:port`."""
 
 
 class StreamOutlet(Protocol):
-    async def send_bytes(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes) -> Awaitable[None]:
         """Hand bytes to the client; waits while it reads slowly, raises when it is gone."""
 
 
 class Exchange(Protocol):
     """One request in progress. Exactly one response method is called, once."""
 
-    async def __call__(self) -> bytes:
+    def __call__(self) -> Awaitable[bytes]:
         """The whole body."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:

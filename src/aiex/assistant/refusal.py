@@ -6,6 +6,7 @@ the status to an exception class and show `message`.
 
 import msgspec
 
+from aiex.assistant.load_gate import Verdict
 from aiex.errors import RequestRefused
 
 
@@ -101,13 +102,20 @@ def body_too_slow(timeout_s: float) -> Refusal:
     return Refusal(408, "body_too_slow", f"The request's body did not come within {timeout_s:g} s.")
 
 
-def overloaded() -> Refusal:
+_OVERLOAD = {
+    "in_flight": "The server has as many requests in progress as it takes",
+    "body_bytes": "The server holds as much of request bodies as it takes",
+    "loop_lag": "The server has more to do than it can",
+}
+
+
+def overloaded(verdict: Verdict) -> Refusal:
     return Refusal(
         503,
         "overloaded",
-        "The server has as many requests in progress as it takes; try again shortly.",
+        f"{_OVERLOAD[verdict.reason]}; try again in {verdict.retry_after_s} s.",
         kind="server_error",
-        retry_after_s=1,
+        retry_after_s=verdict.retry_after_s,
     )
 
 

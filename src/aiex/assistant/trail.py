@@ -21,6 +21,7 @@ class Trail:
         "error_code",
         "first_byte_us",
         "has_lost_client",
+        "held_bytes",
         "hold",
         "is_admitted",
         "is_priced",
@@ -72,6 +73,7 @@ class Trail:
         self.provider_us = 0
         self.first_byte_us = 0
         self.request_bytes = 0
+        self.held_bytes = 0  # of the body, as counted against what all may hold
         self.response_bytes = 0
         self.usage: Usage = NO_USAGE
         self.is_usage_estimated = False

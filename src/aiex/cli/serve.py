@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import click
 
+from aiex.cli.allocators import set_allocators
 from aiex.cli.settings_options import GivenSettings, settings_options
 
 
@@ -24,7 +25,8 @@ def serve(given: GivenSettings) -> None:
       aiex serve --config /etc/aiex/aiex.toml
     """
     settings = given.load().settings
-    # Imported here: reading the settings is enough to find most mistakes.
+    set_allocators(os.environ)
+    # Imported here: reading the settings is enough to find most mistakes, and the allocators set.
     from aiex.node import data_path, node_name, run_node, runtime_path
 
     data_dir = data_path(

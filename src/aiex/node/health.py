@@ -5,6 +5,10 @@ from enum import StrEnum
 
 import msgspec
 
+from aiex.assistant import LagGate
+
+OPEN = LagGate()
+
 
 class Health(StrEnum):
     OK = "ok"
@@ -65,9 +69,17 @@ def local_model_check(state: str, detail: str) -> Check:
     return Check("local_model", Health.DEGRADED, reason)
 
 
-def load_check(in_flight: int, in_flight_max: int) -> Check:
-    if in_flight < in_flight_max:
+def load_check(in_flight: int, in_flight_max: int, gate: LagGate = OPEN) -> Check:
+    late = f"the loop is {gate.lag_s * 1000:.0f} ms late"
+    if in_flight >= in_flight_max:
+        reason = f"{in_flight} requests in flight, {in_flight_max} are the limit"
+    elif gate.is_shut:
+        reason = f"{late}: the node has more to do than it can"
+    elif gate.is_shedding:
+        reason = (
+            f"{late}: {gate.shed_ratio:.0%} of requests are answered 503 until it has caught up"
+        )
+        return Check("load", Health.DEGRADED, reason)
+    else:
         return Check("load", Health.OK)
-    return Check(
-        "load", Health.FAILED, f"{in_flight} requests in flight, {in_flight_max} are the limit"
-    )
+    return Check("load", Health.FAILED, reason)

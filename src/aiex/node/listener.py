@@ -44,6 +44,7 @@ class Listener:
         host: str,
         port: int,
         drain_s: float,
+        connections_max: int = BACKLOG,
         cut_off: Callable[[], int] = lambda: 0,
         check: Callable[[], None] = lambda: None,
         tls: TlsFiles | None = None,
@@ -54,6 +55,7 @@ class Listener:
         self._host = host
         self._wanted_port = port
         self._drain_s = drain_s
+        self._connections_max = connections_max
         self._cut_off = cut_off
         self._check = check
         self._tls = tls
@@ -93,6 +95,8 @@ class Listener:
             http=HTTPModes.http1,
             websockets=False,
             backlog=BACKLOG,
+            # What granian calls backpressure are connections, idle ones included.
+            backpressure=self._connections_max,
             log_enabled=False,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
             ssl_cert=self._tls.certificate if self._tls else None,

@@ -14,8 +14,12 @@ from aiex.assistant import (
     Api,
     Catalogue,
     Chat,
+    Intake,
     KeyRing,
+    LoadLimits,
     LocalModel,
+    OwnSockets,
+    Pace,
     build_metering,
     build_providers,
     default_limits,
@@ -88,12 +92,20 @@ def build_node(
             settings.local, runtime_dir, answers=local_model_answers, clock=clock, emit=bus.emit
         )
     providers = build_providers(catalogue.providers, local_model=local_model, clock=clock)
+    limits = LoadLimits(
+        settings.api.in_flight_max,
+        settings.api.body_bytes_in_flight_max,
+        settings.api.shed_from_lag_s,
+        settings.api.shed_all_lag_s,
+    )
+    intake = Intake(limits, random=random, emit=bus.emit)
     api = Api(
         Chat(catalogue, providers, random=random, admission=metering.admission),
         catalogue,
         key_check=lambda: keys.check if report.are_keys_needed() else None,
         is_ready=lambda: report.is_ready(),
-        in_flight_max=settings.api.in_flight_max,
+        intake=intake,
+        pace=Pace(OwnSockets(clock).unread_bytes, clock, settings.api.stall_timeout_s),
         body_bytes_max=settings.api.body_bytes_max,
         body_timeout_s=settings.api.body_timeout_s,
         random=random,
@@ -101,7 +113,10 @@ def build_node(
         admission=metering.admission,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
-    loop_lag = LoopLag(clock)
+    telemetry.read("aiex_streams_open", lambda: intake.stream_count)
+    telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
+    telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)
+    loop_lag = LoopLag(clock, intake.loop_was_late)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
 
     report = NodeReport(
@@ -114,6 +129,7 @@ def build_node(
             catalogue,
             local_model,
             api,
+            intake,
             telemetry,
             lambda: root.state(),
         )
@@ -149,6 +165,7 @@ def build_node(
         host=settings.api.host,
         port=settings.api.port,
         drain_s=settings.node.drain_deadline_s,
+        connections_max=settings.api.connections_max,
         cut_off=api.cut_off,
         check=may_serve,
         tls=tls_files("api", settings.api),

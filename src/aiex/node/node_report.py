@@ -47,7 +47,8 @@ class NodeReport:
     def readiness_checks(self) -> list[Check]:
         parts = self._parts
         limit = parts.settings.api.in_flight_max
-        return [phase_check(parts.life.phase), load_check(parts.api.in_flight_count, limit)]
+        load = load_check(parts.api.in_flight_count, limit, parts.intake.gate)
+        return [phase_check(parts.life.phase), load]
 
     def checks(self) -> list[Check]:
         parts = self._parts

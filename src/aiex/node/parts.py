@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiex.assistant import Api, Catalogue, KeyRing, LocalModel
+from aiex.assistant import Api, Catalogue, Intake, KeyRing, LocalModel
 from aiex.engine import Engine
 from aiex.node.life import Life
 from aiex.node.supervision import ServiceState
@@ -22,5 +22,6 @@ class Parts:
     catalogue: Catalogue
     local_model: LocalModel | None
     api: Api
+    intake: Intake
     telemetry: Telemetry
     supervision: Callable[[], ServiceState]

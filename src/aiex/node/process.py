@@ -1,6 +1,7 @@
 """The process around a node: data directory held, log written, loop run, all let go again."""
 
 import gc
+import logging
 from pathlib import Path
 
 import uvloop
@@ -8,8 +9,11 @@ import uvloop
 from aiex.node.data_directory import DataDirectory
 from aiex.node.lifecycle import StopSignals, live
 from aiex.node.node import Node, build_node, node_name
+from aiex.node.open_files import raise_open_files, shortage
 from aiex.settings import Settings
 from aiex.telemetry import LogWriter, Telemetry, log_encoder, log_to, standard_output
+
+_log = logging.getLogger("aiex.node")
 
 
 def run_node(settings: Settings, *, data_dir: Path, runtime_dir: Path, version: str) -> None:
@@ -30,6 +34,13 @@ def run_node(settings: Settings, *, data_dir: Path, runtime_dir: Path, version: 
         node = build_node(settings, directory, telemetry, runtime_dir=runtime_dir)
         writer.start()
         log_to(writer, level=settings.log.level, node=name)
+        too_few = shortage(
+            raise_open_files(),
+            connections_max=settings.api.connections_max,
+            in_flight_max=settings.api.in_flight_max,
+        )
+        if too_few:
+            _log.warning("%s", too_few)
         uvloop.run(_main(node))
     finally:
         writer.close()

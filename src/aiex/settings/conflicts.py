@@ -19,6 +19,7 @@ def conflicts(settings: Settings) -> list[Conflict]:
         *_model_conflicts(settings),
         *_listener_conflicts(settings),
         *_money_conflicts(settings),
+        *_load_conflicts(settings),
     ]
 
 
@@ -64,6 +65,17 @@ def _model_conflicts(settings: Settings) -> Iterator[Conflict]:
         for fallback in model.fallbacks:
             if fallback not in settings.models:
                 yield ("models", name, "fallbacks"), f"'{fallback}' is not a model"
+
+
+def _load_conflicts(settings: Settings) -> Iterator[Conflict]:
+    api = settings.api
+    if api.body_bytes_in_flight_max < api.body_bytes_max:
+        yield (
+            ("api", "body_bytes_in_flight_max"),
+            f"a body of api.body_bytes_max ({api.body_bytes_max:,}) would never find room",
+        )
+    if api.shed_all_lag_s <= api.shed_from_lag_s:
+        yield ("api", "shed_all_lag_s"), "it has to be more than api.shed_from_lag_s"
 
 
 def _listener_conflicts(settings: Settings) -> Iterator[Conflict]:

@@ -80,6 +80,43 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_key_file: Annotated[
         str, Meta(description="PEM file of the certificate's private key, not encrypted.")
     ] = ""
+    connections_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Connections open at once; one more waits until another is closed. An idle "
+            "one is closed after 10 s.",
+        ),
+    ] = 5120
+    body_bytes_in_flight_max: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            description="Bytes of all request bodies held at once; a request beyond is answered "
+            "503. Each may be in memory several times while it is read and passed on.",
+        ),
+    ] = 64 * 1024 * 1024
+    shed_from_lag_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=SECONDS_MAX,
+            description="Once the loop is steadily this late, a share of requests is answered 503.",
+        ),
+    ] = 0.15
+    shed_all_lag_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=SECONDS_MAX,
+            description="The share grows with the loop's lag and is all of them from here on; "
+            "`/readyz` then says 503 too.",
+        ),
+    ] = 1.0
+    stall_timeout_s: Annotated[
+        Seconds,
+        Meta(description="How long a client may read nothing of a stream that waits for it."),
+    ] = 30.0
 
 
 class AdminSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

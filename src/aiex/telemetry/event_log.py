@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from aiex.assistant import KeysChanged, LocalModelTurned
+from aiex.assistant import KeysChanged, LoadTurned, LocalModelTurned
 from aiex.engine import EngineDown, EngineFroze, EngineUp
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
@@ -16,6 +16,7 @@ LOGGED = (
     EngineFroze,
     LocalModelTurned,
     KeysChanged,
+    LoadTurned,
     ServiceStarted,
     ServiceFailed,
     ServiceAbandoned,
@@ -48,11 +49,24 @@ def line(event: Any) -> tuple[int, str]:
         case LocalModelTurned(state, detail):
             level = logging.WARNING if state in ("down", "unavailable") else logging.INFO
             return level, f"the local model is {state}" + (f": {detail}" if detail else "")
+        case LoadTurned(state, lag_s):
+            return _load_line(state, lag_s)
         case KeysChanged(active_count, revision):
             keys = "1 API key is" if active_count == 1 else f"{active_count} API keys are"
             return logging.INFO, f"{keys} active (revision {revision})"
         case _:
             return _service_line(event)
+
+
+def _load_line(state: str, lag_s: float) -> tuple[int, str]:
+    late = f"the loop is {lag_s * 1000:.0f} ms late"
+    match state:
+        case "shut":
+            return logging.WARNING, f"{late}: every request is answered 503, the node is not ready"
+        case "shedding":
+            return logging.WARNING, f"{late}: a share of requests is answered 503"
+        case _:
+            return logging.INFO, f"{late}: every request is taken again"
 
 
 def _service_line(event: Any) -> tuple[int, str]:

@@ -33,6 +33,15 @@ METRICS = {
             ("route", "stream"),
         ),
         Metric("aiex_requests_in_flight", "gauge", "Requests being answered, open streams too."),
+        Metric("aiex_streams_open", "gauge", "Streams being answered."),
+        Metric("aiex_request_body_bytes_held", "gauge", "Bytes of request bodies held now."),
+        Metric(
+            "aiex_requests_shed_total",
+            "counter",
+            "Requests turned away under load; `in_flight` and `loop_lag` are in no other metric.",
+            ("reason",),
+        ),
+        Metric("aiex_shed_ratio", "gauge", "Share of requests turned away for the loop's lag."),
         Metric(
             "aiex_provider_duration_seconds",
             "histogram",

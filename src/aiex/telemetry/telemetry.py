@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished
+from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished, RequestShed
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
@@ -62,6 +62,7 @@ class Telemetry:
         self._version = version
         self._has_access_log = has_access_log
         self._requests = counter("aiex_requests_total")
+        self._shed = counter("aiex_requests_shed_total")
         self._durations = durations("aiex_request_duration_seconds")
         self._provider = durations("aiex_provider_duration_seconds")
         self._tokens = counter("aiex_tokens_total")
@@ -70,6 +71,7 @@ class Telemetry:
         self._restarts = counter("aiex_service_restarts_total")
         self._families = (
             self._requests,
+            self._shed,
             self._durations,
             self._provider,
             self._tokens,
@@ -92,6 +94,7 @@ class Telemetry:
         bus.subscribe(ServiceStarted, self._service_started)
         bus.subscribe(ServiceFailed, self._service_failed)
         bus.subscribe(RequestFinished, self._request_finished)
+        bus.subscribe(RequestShed, self._request_shed)
         bus.subscribe(EngineUp, lambda _: self._level("aiex_engine_up", 1))
         bus.subscribe(EngineDown, lambda _: self._level("aiex_engine_up", 0))
         bus.subscribe(
@@ -132,6 +135,9 @@ class Telemetry:
 
     def _service_failed(self, event: ServiceFailed) -> None:
         self._failures.cell(event.name).value += 1
+
+    def _request_shed(self, event: RequestShed) -> None:
+        self._shed.cell(event.reason).value += 1
 
     def _request_finished(self, event: RequestFinished) -> None:
         self._request_count += 1

@@ -12,6 +12,7 @@ class MemoryScope:
         self.method = method
         self.path = path
         self.headers = dict(headers or {})
+        self.server, self.client = "127.0.0.1:8080", "127.0.0.1:50000"
 
 
 class MemoryExchange:

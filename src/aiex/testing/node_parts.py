@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from aiex.assistant import Catalogue, KeyRing, LocalModelState, build_metering
+from aiex.assistant import Catalogue, KeyRing, LagGate, LocalModelState, build_metering
 from aiex.engine import EngineStatus
 from aiex.node.admin import Admin
 from aiex.node.life import Life
@@ -21,7 +21,7 @@ from aiex.testing.clock import FakeClock
 
 
 class MemoryNode:
-    """Set `engine`, `local_model`, `in_flight_count` and `services`; ask `report` and `admin`."""
+    """Set `engine`, `local_model`, `in_flight_count`, `gate`, `services`; ask `report`, `admin`."""
 
     def __init__(
         self, directory: Path, settings: Settings, bucket: MemoryBucket | None = None
@@ -44,6 +44,7 @@ class MemoryNode:
         self.engine = EngineStatus("up", "", self.clock.wall_s(), "2.14.0", is_embedded=True)
         self.local_model = LocalModelState("up", "", 7)
         self.in_flight_count = 0
+        self.gate = LagGate()
         self.services = ServiceState(
             "node", "supervisor", "running", 0, "", self.clock.wall_s(), strategy="rest for one"
         )
@@ -52,6 +53,7 @@ class MemoryNode:
             "engine": _Told(lambda: self.engine),
             "local_model": _Told(lambda: self.local_model) if catalogue.has_local else None,
             "api": self,
+            "intake": self,
         }
         self.report = NodeReport(
             Parts(
