@@ -26,7 +26,7 @@ def serve(given: GivenSettings) -> None:
     """
     settings = given.load().settings
     set_allocators(os.environ)
-    # Imported here: reading the settings is enough to find most mistakes, and the allocators set.
+    # Imported here: reading the settings is enough to find most mistakes.
     from aiex.node import data_path, node_name, run_node, runtime_path
 
     data_dir = data_path(
