@@ -4,7 +4,7 @@ The walk: decode what must be known, choose targets, try them until one answers,
 Another target is tried only while nothing was sent to the client.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 from aiex.assistant.catalogue import Catalogue, Target
@@ -40,10 +40,17 @@ class Chat:
         self._providers = providers
         self._random = random
 
-    async def respond(self, trail: Trail, raw: bytes, exchange: Exchange) -> None:
+    async def respond(
+        self,
+        trail: Trail,
+        raw: bytes,
+        exchange: Exchange,
+        *,
+        decode: Callable[[bytes], ChatRequest] = decode_chat_request,
+    ) -> None:
         """Answer the request on `exchange`; raises `Refusal` while nothing was sent."""
         begun_us = trail.elapsed_us()
-        request = decode_chat_request(raw)
+        request = decode(raw)
         parsed_us = trail.elapsed_us()
         model = self._catalogue.model(request.model)
         targets = attempts(model, self._catalogue, self._random)
@@ -56,7 +63,7 @@ class Chat:
         else:
             answer = await self._whole(trail, request, targets)
         if answer is not None:
-            _send(trail, answer, exchange)
+            _send(trail, _said(request, answer), exchange)
 
     async def _whole(self, trail: Trail, request: ChatRequest, targets: Iterator[Target]) -> Answer:
         """The first good answer, else the last bad one; raises `Refusal` when there is none."""
@@ -79,14 +86,14 @@ class Chat:
     ) -> Answer | None:
         """None when a stream was passed on, to its end or to where it broke; else as `_whole`."""
         outcome: Answer | ProviderError | None = None
-        client = ClientStream(trail, exchange, hides_usage=not request.wants_usage)
+        client = ClientStream(trail, exchange)
         for target in targets:
             call = _call(trail, request, target)
             try:
                 async with self._providers[target.provider].stream(call) as answer:
                     trail.provider_us = trail.elapsed_us() - trail.parse_us - trail.route_us
                     if isinstance(answer, AnswerStream):
-                        await client.relay(answer.chunks)
+                        await client.relay(answer.chunks, request.relay(answer))
                         return None
             except ProviderError as error:
                 if client.is_open:
@@ -105,6 +112,13 @@ def _call(trail: Trail, request: ChatRequest, target: Target) -> Call:
     trail.provider = target.provider
     trail.target = target.name
     return Call(request, target.model, trail.request_id, trail.traceparent)
+
+
+def _said(request: ChatRequest, answer: Answer) -> Answer:
+    try:
+        return request.given(answer)
+    except ProviderError as error:
+        raise _refusal(error) from error
 
 
 def _given(outcome: Answer | ProviderError | None) -> Answer:

@@ -3,47 +3,41 @@
 from collections.abc import AsyncIterator
 
 from aiex.assistant.exchange import ClientGone, Exchange, StreamOutlet
-from aiex.assistant.frames import FrameRelay
+from aiex.assistant.frames import Relay
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.trail import Trail
-from aiex.errors import ProviderError
-
-_DONE = b"data: [DONE]\n\n"
 
 
 class ClientStream:
     """Passes a provider's stream on. Until `is_open` nothing has gone out."""
 
-    __slots__ = ("_exchange", "_hides_usage", "_outlet", "_trail")
+    __slots__ = ("_exchange", "_outlet", "_relay", "_trail")
 
-    def __init__(self, trail: Trail, exchange: Exchange, *, hides_usage: bool) -> None:
+    def __init__(self, trail: Trail, exchange: Exchange) -> None:
         self._trail = trail
         self._exchange = exchange
-        self._hides_usage = hides_usage
         self._outlet: StreamOutlet | None = None
+        self._relay: Relay | None = None
 
     @property
     def is_open(self) -> bool:
         return self._outlet is not None
 
-    async def relay(self, chunks: AsyncIterator[bytes]) -> None:
+    async def relay(self, chunks: AsyncIterator[bytes], relay: Relay) -> None:
         """Pass a whole stream on; raises `ProviderError` when it breaks or ends half way."""
-        frames = FrameRelay(hides_usage=self._hides_usage)
+        self._relay = relay
         async for chunk in chunks:
-            if data := frames.feed(chunk):
+            if data := relay.feed(chunk):
                 await self._send(data)
-        self._trail.usage = frames.usage
-        if frames.is_done:
-            return
-        if not frames.is_finished:
-            raise ProviderError("The provider ended its stream half way.")
-        # Some servers leave the end mark out; clients wait for it.
-        await self._send(_DONE)
+        self._trail.usage = relay.usage
+        if data := relay.end():
+            await self._send(data)
 
     async def fail(self, refusal: Refusal) -> None:
         """Say in the stream that it broke; the status has long gone out."""
         assert self._outlet is not None, "before the first byte the error has a status of its own"
-        await _hand_over(self._outlet, refusal.frame())
+        assert self._relay is not None, "what was sent went through it"
+        await _hand_over(self._outlet, self._relay.failure(refusal))
 
     async def _send(self, data: bytes) -> None:
         outlet = self._outlet
