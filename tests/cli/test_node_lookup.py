@@ -220,3 +220,15 @@ def test_nodes_are_kept_where_data_is() -> None:
     assert data_home({"XDG_DATA_HOME": "/d", "HOME": "/h"}) == Path("/d/aiex")
     assert data_home({"HOME": "/h"}) == Path("/h/.local/share/aiex")
     assert home({}).is_absolute()
+
+
+def test_a_token_of_this_machine_goes_nowhere_else_unless_both_are_named(
+    root: Path, run: Run
+) -> None:
+    directory = run("a")
+    elsewhere = NodeChoice(admin_url="http://10.0.0.9:8081")
+    assert access(root, elsewhere, AIEX_NODE__DATA_DIR=str(directory)).token == ""
+    both = NodeChoice(admin_url="http://10.0.0.9:8081", data_dir=str(directory))
+    assert access(root, both).token == token_of(directory)
+    here = NodeChoice(admin_url="http://127.0.0.1/a-admin/")
+    assert access(root, here, AIEX_NODE__DATA_DIR=str(directory)).token == token_of(directory)

@@ -54,7 +54,7 @@ class Load:
                     self._ask_once(client)
                     self.answered += 1
                 except (openai.OpenAIError, AssertionError) as error:
-                    self.failures.append(repr(error))
+                    self.failures.append(f"{error!r} caused by {error.__cause__!r}")
 
     @staticmethod
     def _ask_once(client: openai.OpenAI) -> None:

@@ -130,6 +130,35 @@ async def test_children_start_in_order_and_stop_in_reverse() -> None:
     assert stage.told() == ["stop c", "stop b", "stop a"]
 
 
+@pytest.mark.parametrize("strategy", [Strategy.REST_FOR_ONE, Strategy.ONE_FOR_ALL])
+async def test_a_restart_does_not_wait_for_what_depends_on_a_dead_child(strategy: Strategy) -> None:
+    stage = Stage(strategy=strategy)
+    async with stage.running(stage.supervisor()):
+        stage.b.is_silent = True
+        stage.a.crash()
+        await stage.clock.settle()
+        stage.told()
+        stage.b.is_silent = False
+        stage.a.crash()
+        await stage.clock.settle()
+        assert stage.told() == ["stop b", "start a", "start b", "start c"]
+
+
+async def test_a_restart_alone_waits_for_nobody_else() -> None:
+    stage = Stage(strategy=Strategy.ONE_FOR_ONE)
+    async with stage.running(stage.supervisor()):
+        stage.told()
+        stage.b.is_silent = True
+        stage.b.crash()
+        await stage.clock.settle()
+        stage.a.crash()
+        await stage.clock.settle()
+        assert stage.told() == ["start b"]
+        stage.b.is_silent = False
+        await stage.clock.advance(10)
+        assert stage.told() == ["stop b", "start b", "start a"]
+
+
 async def test_the_next_child_starts_when_the_one_before_says_it_is_ready() -> None:
     stage = Stage()
     stage.b.is_silent = True

@@ -210,3 +210,16 @@ def test_without_a_home_there_is_no_default_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert default_file({}) is None
+
+
+def test_what_kubernetes_puts_beside_a_service_of_our_name_is_no_setting() -> None:
+    links = {
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT": "8080",
+        "SERVICE_PORT_API": "8080",
+        "PORT": "tcp://10.0.0.1:8080",
+        "PORT_8080_TCP_ADDR": "10.0.0.1",
+    }
+    assert of_environment(**links) == Settings()
+    with pytest.raises(SettingsError, match="AIEX_PORTS"):
+        of_environment(PORTS="1")

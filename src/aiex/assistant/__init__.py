@@ -12,6 +12,7 @@ from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.local_model_probe import answers as local_model_answers
 from aiex.assistant.provider import Provider
 from aiex.assistant.providers import build_providers
+from aiex.assistant.token_count import TokenCount
 
 __all__ = [
     "Api",
@@ -32,6 +33,7 @@ __all__ = [
     "RequestFinished",
     "RequestScope",
     "Target",
+    "TokenCount",
     "build_providers",
     "instant",
     "local_model_answers",

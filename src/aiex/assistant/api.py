@@ -6,6 +6,7 @@ No framework: the hot path is this module, a table of routes and the handler of 
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from time import time
 from typing import Final
@@ -17,10 +18,15 @@ from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
 from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
 from aiex.assistant.keys import KeyCheck, key_in
+from aiex.assistant.messages_exchange import MessagesExchange
+from aiex.assistant.messages_request import decode_count_request, decode_messages_request
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.request_id import RequestIds
 from aiex.assistant.routes import (
     CHAT_COMPLETIONS,
+    COUNT_TOKENS,
+    MESSAGES,
+    MESSAGES_ROUTES,
     METHODS,
     MODEL,
     PROBES,
@@ -28,6 +34,7 @@ from aiex.assistant.routes import (
     model_in,
     route_of,
 )
+from aiex.assistant.token_count import TokenCount
 from aiex.assistant.trail import Trail
 from aiex.events import Emit
 
@@ -58,6 +65,7 @@ class Api:
         chat: Chat,
         catalogue: Catalogue,
         *,
+        token_count: TokenCount,
         key_check: Callable[[], KeyCheck | None],
         is_ready: Callable[[], bool],
         in_flight_max: int,
@@ -68,6 +76,7 @@ class Api:
     ) -> None:
         self._chat = chat
         self._catalogue = catalogue
+        self._token_count = token_count
         self._key_check = key_check
         self._is_ready = is_ready
         self._in_flight_max = in_flight_max
@@ -96,6 +105,8 @@ class Api:
             self._probe(path, exchange)
             return
         trail = self._trail(scope)
+        if trail.route in MESSAGES_ROUTES:
+            exchange = MessagesExchange(exchange, trail.request_id)
         task = asyncio.current_task()
         assert task is not None, "the server runs each request in a task"
         gone = exchange.client_disconnect()
@@ -154,21 +165,35 @@ class Api:
         if route is UNKNOWN:
             raise refusals.path_unknown(scope.method, scope.path)
         if scope.method != METHODS[route]:
-            raise refusals.method_wrong(scope.method, route)
+            raise refusals.method_wrong(scope.method, route, METHODS[route])
         if route == CHAT_COMPLETIONS:
-            try:
-                async with asyncio.timeout(self._body_timeout_s):
-                    body = await self._body(scope, exchange)
-            except TimeoutError:
-                raise refusals.body_too_slow(self._body_timeout_s) from None
-            trail.request_bytes = len(body)
+            body = await self._whole_body(trail, scope, exchange)
             await self._chat.respond(trail, body, exchange)
+        elif route == MESSAGES:
+            body = await self._whole_body(trail, scope, exchange)
+            headers, request_id = scope.headers, trail.request_id
+            decode = partial(decode_messages_request, headers=headers, request_id=request_id)
+            await self._chat.respond(trail, body, exchange, decode=decode)
+        elif route == COUNT_TOKENS:
+            body = await self._whole_body(trail, scope, exchange)
+            headers, request_id = scope.headers, trail.request_id
+            counted = partial(decode_count_request, headers=headers, request_id=request_id)
+            await self._token_count.respond(trail, body, exchange, decode=counted)
         elif route == MODEL:
             model = self._catalogue.model(model_in(scope.path))
             self._give(trail, self._listed(model), exchange)
         else:
             models = [self._listed(model) for model in self._catalogue.models()]
             self._give(trail, _ModelList(models), exchange)
+
+    async def _whole_body(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> bytes:
+        try:
+            async with asyncio.timeout(self._body_timeout_s):
+                body = await self._body(scope, exchange)
+        except TimeoutError:
+            raise refusals.body_too_slow(self._body_timeout_s) from None
+        trail.request_bytes = len(body)
+        return body
 
     async def _body(self, scope: RequestScope, exchange: Exchange) -> bytes:
         """The request's body; raises `Refusal` (413) once it is larger than is taken."""
@@ -215,7 +240,10 @@ class Api:
 
 def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
     trail.status = refusal.status
-    trail.outcome = "refused" if refusal.status < 500 else "provider_failed"
+    # Nobody was asked yet when the server itself refuses: that it is full is no provider's failure.
+    # Nor is it one's failure when a request says what its API cannot.
+    is_theirs = trail.attempt_count and refusal.status >= 500
+    trail.outcome = "provider_failed" if is_theirs else "refused"
     trail.error_code = refusal.code
     headers = [
         ("content-type", "application/json"),
@@ -224,6 +252,8 @@ def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
     ]
     if refusal.retry_after_s is not None:
         headers.append(("retry-after", str(refusal.retry_after_s)))
+    if refusal.allow:
+        headers.append(("allow", refusal.allow))
     if trail.target:
         headers.append(("x-aiex-target", trail.target))
     body = refusal.body()

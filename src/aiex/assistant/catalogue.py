@@ -8,6 +8,9 @@ import msgspec
 from aiex.assistant.refusal import model_unknown
 from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSettings
 
+# Providers of these kinds have models of their own that nobody listed here.
+REMOTE_KINDS = frozenset({"openai", "anthropic"})
+
 # What a node offers when nobody configured anything: a real small model, and the stand-in.
 DEFAULT_PROVIDERS: Mapping[str, ProviderSettings] = {
     "local": ProviderSettings(kind="local"),
@@ -17,6 +20,9 @@ DEFAULT_MODELS: Mapping[str, ModelSettings] = {
     "smollm2": ModelSettings(targets=(TargetSettings(provider="local"),)),
     "mock": ModelSettings(targets=(TargetSettings(provider="mock"),)),
 }
+
+# Comparing takes as long as the name is, and a body may be one name of 20 MB.
+NAME_LEN_COMPARED_MAX = 200
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -42,8 +48,8 @@ class Model(msgspec.Struct, frozen=True):
 class Catalogue:
     """The models and providers of one node.
 
-    Besides the configured names, `provider/model` reaches any model of an `openai` provider
-    without further configuration.
+    Besides the configured names, `provider/model` reaches any model of an `openai` or
+    `anthropic` provider without further configuration.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -68,9 +74,9 @@ class Catalogue:
             return model
         provider, slash, model_there = name.partition("/")
         settings = self.providers.get(provider)
-        if slash and model_there and settings is not None and settings.kind == "openai":
+        if slash and model_there and settings is not None and settings.kind in REMOTE_KINDS:
             return Model(name, (Target(provider, model_there, 1.0),), ())
-        near = get_close_matches(name, self._models, n=1)
+        near = get_close_matches(name[:NAME_LEN_COMPARED_MAX], self._models, n=1)
         raise model_unknown(name, near[0] if near else "")
 
 

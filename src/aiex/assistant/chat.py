@@ -70,13 +70,13 @@ class Chat:
         outcome: Answer | ProviderError | None = None
         for target in targets:
             call = _call(trail, request, target)
+            asked_us = trail.elapsed_us()
             try:
                 outcome = await self._providers[target.provider].answer(call)
             except ProviderError as error:
                 outcome = error
                 continue
-            finally:
-                trail.provider_us = trail.elapsed_us() - trail.parse_us - trail.route_us
+            trail.provider_us = trail.elapsed_us() - asked_us
             if outcome.status not in RETRYABLE_STATUS:
                 break
         return _given(outcome)
@@ -86,24 +86,25 @@ class Chat:
     ) -> Answer | None:
         """None when a stream was passed on, to its end or to where it broke; else as `_whole`."""
         outcome: Answer | ProviderError | None = None
-        client = ClientStream(trail, exchange)
-        for target in targets:
-            call = _call(trail, request, target)
-            try:
-                async with self._providers[target.provider].stream(call) as answer:
-                    trail.provider_us = trail.elapsed_us() - trail.parse_us - trail.route_us
-                    if isinstance(answer, AnswerStream):
-                        await client.relay(answer.chunks, request.relay(answer))
+        async with ClientStream(trail, exchange) as client:
+            for target in targets:
+                call = _call(trail, request, target)
+                asked_us = trail.elapsed_us()
+                try:
+                    async with self._providers[target.provider].stream(call) as answer:
+                        trail.provider_us = trail.elapsed_us() - asked_us
+                        if isinstance(answer, AnswerStream):
+                            await client.relay(answer.chunks, request.relay(answer))
+                            return None
+                except ProviderError as error:
+                    if client.is_open:
+                        await client.fail(_failed(trail, error))
                         return None
-            except ProviderError as error:
-                if client.is_open:
-                    await client.fail(_failed(trail, error))
-                    return None
-                outcome = error
-                continue
-            outcome = answer
-            if answer.status not in RETRYABLE_STATUS:
-                break
+                    outcome = error
+                    continue
+                outcome = answer
+                if answer.status not in RETRYABLE_STATUS:
+                    break
         return _given(outcome)
 
 
@@ -111,6 +112,7 @@ def _call(trail: Trail, request: ChatRequest, target: Target) -> Call:
     trail.attempt_count += 1
     trail.provider = target.provider
     trail.target = target.name
+    trail.provider_us = 0  # of the target that answers; the others' time is in the total
     return Call(request, target.model, trail.request_id, trail.traceparent)
 
 

@@ -1,23 +1,72 @@
 """The client's end of a stream: opened with the first event, fed, ended in good order."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
 
+from aiex.assistant import refusal as refusals
 from aiex.assistant.exchange import ClientGone, Exchange, StreamOutlet
 from aiex.assistant.frames import Relay
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.trail import Trail
 
+# Who takes nothing for so long is gone in all but name, and is noticed within twice this time:
+# before a provider's usual idle timeout, which would blame the provider.
+STALL_S = 30.0
+# For the last word to a client that is being cut off.
+FAREWELL_S = 1.0
+
 
 class ClientStream:
-    """Passes a provider's stream on. Until `is_open` nothing has gone out."""
+    """Passes a provider's stream on. Until `is_open` nothing has gone out.
 
-    __slots__ = ("_exchange", "_outlet", "_relay", "_trail")
+    Whatever ends the `async with` block early is told in an open stream: half an answer must not
+    pass for a whole one.
+    """
 
-    def __init__(self, trail: Trail, exchange: Exchange) -> None:
+    __slots__ = (
+        "_exchange",
+        "_is_sending",
+        "_outlet",
+        "_relay",
+        "_sent_count",
+        "_stall_s",
+        "_timer",
+        "_trail",
+    )
+
+    def __init__(self, trail: Trail, exchange: Exchange, *, stall_s: float = STALL_S) -> None:
         self._trail = trail
         self._exchange = exchange
+        self._stall_s = stall_s
         self._outlet: StreamOutlet | None = None
         self._relay: Relay | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._sent_count = 0
+        self._is_sending = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _: type[BaseException] | None,
+        error: BaseException | None,
+        __: TracebackType | None,
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._outlet is None or error is None or self._trail.has_lost_client:
+            return
+        is_cut_off = isinstance(error, asyncio.CancelledError)
+        if is_cut_off or (isinstance(error, Exception) and not isinstance(error, ClientGone)):
+            last = refusals.draining() if is_cut_off else refusals.crashed(self._trail.request_id)
+            self._trail.error_code = last.code
+            with contextlib.suppress(ClientGone, TimeoutError):
+                async with asyncio.timeout(min(FAREWELL_S, self._stall_s)):
+                    await self.fail(last)
 
     @property
     def is_open(self) -> bool:
@@ -26,10 +75,12 @@ class ClientStream:
     async def relay(self, chunks: AsyncIterator[bytes], relay: Relay) -> None:
         """Pass a whole stream on; raises `ProviderError` when it breaks or ends half way."""
         self._relay = relay
-        async for chunk in chunks:
-            if data := relay.feed(chunk):
-                await self._send(data)
-        self._trail.usage = relay.usage
+        try:
+            async for chunk in chunks:
+                if data := relay.feed(chunk):
+                    await self._send(data)
+        finally:
+            self._trail.usage = relay.usage
         if data := relay.end():
             await self._send(data)
 
@@ -37,7 +88,7 @@ class ClientStream:
         """Say in the stream that it broke; the status has long gone out."""
         assert self._outlet is not None, "before the first byte the error has a status of its own"
         assert self._relay is not None, "what was sent went through it"
-        await _hand_over(self._outlet, self._relay.failure(refusal))
+        await self._hand_over(self._outlet, self._relay.failure(refusal))
 
     async def _send(self, data: bytes) -> None:
         outlet = self._outlet
@@ -56,14 +107,32 @@ class ClientStream:
                     ("server-timing", trail.server_timing()),
                 ],
             )
+            task = asyncio.current_task()
+            assert task is not None, "the server runs each request in a task"
+            self._watch(task, -1)
         self._trail.response_bytes += len(data)
-        await _hand_over(outlet, data)
+        await self._hand_over(outlet, data)
 
+    async def _hand_over(self, outlet: StreamOutlet, data: bytes) -> None:
+        self._is_sending = True
+        try:
+            await outlet.send_bytes(data)
+        except Exception as error:
+            # Each server has its own exception for a closed connection, and sending can fail
+            # otherwise in no way that a caller could mend.
+            raise ClientGone from error
+        finally:
+            self._is_sending = False
+            self._sent_count += 1
 
-async def _hand_over(outlet: StreamOutlet, data: bytes) -> None:
-    try:
-        await outlet.send_bytes(data)
-    except Exception as error:
-        # Each server has its own exception for a closed connection, and sending can fail otherwise
-        # in no way that a caller could mend.
-        raise ClientGone from error
+    def _watch(self, task: "asyncio.Task[object]", sent_count: int) -> None:
+        """Leave off when what was being sent the last time is being sent still.
+
+        One timer a stream: a deadline for each part would cost more than passing it on.
+        """
+        if self._is_sending and self._sent_count == sent_count:
+            self._trail.has_lost_client = True
+            task.cancel()
+            return
+        loop = task.get_loop()
+        self._timer = loop.call_later(self._stall_s, self._watch, task, self._sent_count)

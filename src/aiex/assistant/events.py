@@ -15,7 +15,7 @@ class RequestFinished(msgspec.Struct, frozen=True, gc=False):
     method: str
     route: str  # the pattern (`/v1/chat/completions`), never the raw path; `unknown` otherwise
     status: int
-    outcome: str  # ok, refused, provider_failed, client_gone, crashed
+    outcome: str  # ok, refused, provider_failed, client_gone, cut_off, crashed
     error_code: str
     model: str  # asked for and known; empty otherwise, so that labels stay bounded
     provider: str

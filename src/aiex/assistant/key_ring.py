@@ -7,13 +7,14 @@ that restarts meanwhile reads them from its data directory.
 import asyncio
 import logging
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from aiex.assistant.events import KeysChanged
 from aiex.assistant.keys import KeyCheck, KeyRecord, instant, new_key
 from aiex.clock import Clock
-from aiex.engine import Bucket, CaughtUp, Entry, Restarted
+from aiex.engine import Bucket, CaughtUp, Deleted, Entry, Restarted
 from aiex.errors import AiexError, Conflict
 from aiex.events import Emit
 from aiex.private_file import write_private
@@ -26,6 +27,7 @@ REVOKE_TRIES_MAX = 5
 _log = logging.getLogger("aiex.assistant.keys")
 _RECORDS = msgspec.json.Decoder(dict[str, KeyRecord])
 _RECORD = msgspec.json.Decoder(KeyRecord)
+_FIELDS = msgspec.json.Decoder(dict[str, Any])
 
 
 class KeyUnknown(AiexError):
@@ -52,18 +54,28 @@ class KeyRing:
         self._clock = clock
         self._emit = emit
         self._records: dict[str, KeyRecord] = {}
+        # What was read later may be older: a watch tells again what was just written here.
+        self._revisions: dict[str, int] = {}
+        self._has_held_one = False
         self.check = KeyCheck({}, key_of_setting)
 
     def load(self) -> None:
         """Take the keys remembered from last time; a missing or broken file is no keys."""
+        if self._key_of_setting is not None:
+            self._emit(KeysChanged(self.active_count, 0))
         try:
             self._adopt(_RECORDS.decode(self._cache_file.read_bytes()), revision=0)
-        except (FileNotFoundError, msgspec.DecodeError, msgspec.ValidationError):
+        except FileNotFoundError:
             return
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            _log.warning("the keys kept in %s cannot be read: %s", self._cache_file, error)
+        # The file is there because there was a key once, whatever became of it.
+        self._has_held_one = True
 
     @property
     def has_ever_held_one(self) -> bool:
-        return bool(self._records) or self._key_of_setting is not None
+        """Whether there ever was a key; an engine that lost its keys opens no door."""
+        return self._has_held_one or self._key_of_setting is not None
 
     @property
     def active_count(self) -> int:
@@ -77,58 +89,94 @@ class KeyRing:
 
     async def run(self, ready: Ready) -> None:
         """Follow the bucket for as long as the node lives."""
-        pending: dict[str, KeyRecord] | None = {}
         # An engine that is away must not keep the node from starting: then the remembered keys
         # are in force until it comes.
-        loop = asyncio.get_running_loop()
-        patience = loop.call_later(PATIENCE_S, ready)
+        patience = asyncio.create_task(self._patience(ready), name="assistant.keys.patience")
+        try:
+            await self._follow(patience, ready)
+        finally:
+            patience.cancel()
+
+    async def _patience(self, ready: Ready) -> None:
+        await self._clock.sleep(PATIENCE_S)
+        ready()
+
+    async def _follow(self, patience: "asyncio.Task[None]", ready: Ready) -> None:
+        pending: dict[str, KeyRecord] | None = {}
+        self._revisions.clear()  # of a bucket that may be another one by now
         async for change in self._bucket.watch():
             match change:
                 case Restarted():
                     pending = {}
-                case CaughtUp():
+                    self._revisions.clear()
+                case CaughtUp(revision=revision):
                     if pending is not None:
-                        self._adopt(pending, revision=change.revision)
+                        self._adopt(pending | self._newer_than(revision), revision=revision)
                     pending = None
-                    if not patience.cancelled() and patience.when() > loop.time():
+                    if not (patience.done() or patience.cancelling()):
                         patience.cancel()
                         ready()
-                case Entry(key=key, value=value, revision=revision):
-                    record = _RECORD.decode(value)
+                case Entry() | Deleted():
                     if pending is None:
-                        self._adopt({**self._records, key: record}, revision=revision)
-                    else:
-                        pending[key] = record
+                        self._take(change)
+                    elif record := _record(change):
+                        pending[change.key] = record
+
+    def _take(self, change: Entry | Deleted) -> None:
+        """One change of the bucket, unless a newer one of its key is known."""
+        if change.revision <= self._revisions.get(change.key, 0):
+            return
+        self._revisions[change.key] = change.revision
+        others = {key: one for key, one in self._records.items() if key != change.key}
+        record = _record(change)
+        self._adopt(others | ({change.key: record} if record else {}), revision=change.revision)
+
+    def _newer_than(self, revision: int) -> dict[str, KeyRecord]:
+        """What was written here while the bucket was being read."""
+        return {
+            key: record
+            for key, record in self._records.items()
+            if self._revisions.get(key, 0) > revision
+        }
 
     async def create(self, name: str, *, by: str) -> tuple[str, KeyRecord]:
         """A new key and its record; raises `EngineUnavailable` when it cannot be kept."""
         key, record = new_key(name, at=instant(self._clock.wall_s()), by=by)
         revision = await self._bucket.create(record.id, msgspec.json.encode(record))
-        self._adopt({**self._records, record.id: record}, revision=revision)
+        self._adopt_own(record, revision)
         return key, record
 
     async def revoke(self, key_id: str) -> KeyRecord:
         """The record of the key, now revoked; raises `KeyUnknown` or `EngineUnavailable`."""
         for _ in range(REVOKE_TRIES_MAX):
             entry = await self._bucket.get(key_id)
-            if entry is None:
+            record = _record(entry) if entry is not None else None
+            if entry is None or record is None:
                 raise KeyUnknown
-            record = _RECORD.decode(entry.value)
             if not record.is_active:
                 return record
             revoked = record.revoked(instant(self._clock.wall_s()))
+            # What a newer release keeps beside is kept: only one field changes.
+            fields = {**_FIELDS.decode(entry.value), "revoked_at": revoked.revoked_at}
             try:
                 revision = await self._bucket.update(
-                    key_id, msgspec.json.encode(revoked), entry.revision
+                    key_id, msgspec.json.encode(fields), entry.revision
                 )
             except Conflict:
                 continue
-            self._adopt({**self._records, key_id: revoked}, revision=revision)
+            self._adopt_own(revoked, revision)
             return revoked
         raise Conflict
 
+    def _adopt_own(self, record: KeyRecord, revision: int) -> None:
+        self._revisions[record.id] = revision
+        self._adopt({**self._records, record.id: record}, revision=revision)
+
     def _adopt(self, records: dict[str, KeyRecord], *, revision: int) -> None:
+        if records == self._records:
+            return
         self._records = records
+        self._has_held_one = True
         self.check = KeyCheck(records, self._key_of_setting)
         self._remember()
         self._emit(KeysChanged(self.active_count, revision))
@@ -139,3 +187,14 @@ class KeyRing:
         except OSError as error:
             # The keys in memory are right; only a restart without the engine would miss the change.
             _log.warning("the keys could not be kept in %s: %s", self._cache_file, error.strerror)
+
+
+def _record(change: Entry | Deleted) -> KeyRecord | None:
+    """The key's record; None when it is deleted, or is nothing this release can read."""
+    if isinstance(change, Deleted):
+        return None
+    try:
+        return _RECORD.decode(change.value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        _log.warning("the record of key %s cannot be read: %s", change.key, error)
+        return None

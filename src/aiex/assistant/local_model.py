@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -56,6 +56,15 @@ class LocalModelState(msgspec.Struct, frozen=True):
     pid: int | None = None
 
 
+def child_command(settings: LocalModelSettings) -> list[str]:
+    """What runs the child; raises `LocalModelMissing` with what to install or to mend."""
+    weights = find_weights(settings.weights)
+    threads = settings.threads or min(os.cpu_count() or 1, THREADS_MAX)
+    numbers = (threads, settings.context_tokens, settings.parallel)
+    program = [sys.executable, "-P", local_model_child.__file__]
+    return [*program, str(weights), ALIAS, *map(str, numbers)]
+
+
 class LocalModel:
     """Knows where the machine's child answers, and runs it when nobody else does."""
 
@@ -69,6 +78,7 @@ class LocalModel:
         answers: Callable[[LocalAddress], Awaitable[bool]],
         clock: Clock,
         emit: Emit,
+        command: Callable[[LocalModelSettings], Sequence[str]] = child_command,
     ) -> None:
         """`answers` says whether a child at an address is alive; it may take its time."""
         self._settings = settings
@@ -76,6 +86,7 @@ class LocalModel:
         self._answers = answers
         self._clock = clock
         self._emit = emit
+        self._command = command
         self._child: ChildProcess | None = None
         self._address: LocalAddress | None = None
         self._state = LocalModelState("starting")
@@ -124,7 +135,7 @@ class LocalModel:
         """
         ready()
         try:
-            weights = find_weights(self._settings.weights)
+            command = self._command(self._settings)
         except LocalModelMissing as error:
             await self._be_unavailable(str(error))
         while True:
@@ -134,7 +145,7 @@ class LocalModel:
                 await self._be_unavailable(str(error))
             if is_holder:
                 try:
-                    await self._run_child(weights)
+                    await self._run_child(command)
                 finally:
                     self._claim.let_go()
             else:
@@ -146,7 +157,7 @@ class LocalModel:
         await asyncio.get_running_loop().create_future()
         raise AssertionError("only a cancellation ends this")
 
-    async def _run_child(self, weights: Path) -> NoReturn:
+    async def _run_child(self, command: Sequence[str]) -> NoReturn:
         await self._become("starting", "it loads its weights")
         key = secrets.token_urlsafe(24)
         base_url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -157,13 +168,12 @@ class LocalModel:
                 base_url.set_result(line.removeprefix(local_model_child.READY_PREFIX))
 
         child = await ChildProcess.spawn(
-            self._argv(weights), on_line=read, env={**os.environ, "AIEX_LOCAL_MODEL_KEY": key}
+            command, on_line=read, env={**os.environ, "AIEX_LOCAL_MODEL_KEY": key}
         )
         self._child = child
         ended = asyncio.create_task(child.wait(), name="assistant.local_model.child")
         try:
-            first: set[asyncio.Future[Any]] = {ended, base_url}
-            await asyncio.wait(first, timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+            await self._wait_for(START_TIMEOUT_S, ended, base_url)
             if not base_url.done():
                 raise LocalModelDown(_end_of(child, ended, "did not start"))
             address = LocalAddress(base_url.result(), key, child.pid)
@@ -180,25 +190,22 @@ class LocalModel:
             await child.stop(STOP_GRACE_S)
             self._child = None
 
-    def _argv(self, weights: Path) -> list[str]:
-        settings = self._settings
-        threads = settings.threads or min(os.cpu_count() or 1, THREADS_MAX)
-        numbers = (threads, settings.context_tokens, settings.parallel)
-        program = [sys.executable, "-P", local_model_child.__file__]
-        return [*program, str(weights), ALIAS, *map(str, numbers)]
-
     async def _watch(self, address: LocalAddress, ended: "asyncio.Task[int]") -> None:
         """Return when the child ended, or was silent for too many probes."""
         missed = 0
         while missed < PROBES_UNTIL_FROZEN:
-            pause = asyncio.create_task(self._clock.sleep(PROBE_EVERY_S))
-            try:
-                await asyncio.wait({pause, ended}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                pause.cancel()
+            await self._wait_for(PROBE_EVERY_S, ended)
             if ended.done():
                 return
             missed = 0 if await self._does_answer(address) else missed + 1
+
+    async def _wait_for(self, timeout_s: float, *futures: "asyncio.Future[Any]") -> None:
+        """Until one of them is done, or the time is up."""
+        pause = asyncio.create_task(self._clock.sleep(timeout_s))
+        try:
+            await asyncio.wait({pause, *futures}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pause.cancel()
 
     async def _follow(self) -> None:
         """Use another node's child until it is gone."""

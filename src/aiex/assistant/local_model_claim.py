@@ -76,5 +76,5 @@ class LocalModelClaim:
         """What the holder published; None while its child starts."""
         try:
             return msgspec.json.decode(self._address_file.read_bytes(), type=LocalAddress)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None

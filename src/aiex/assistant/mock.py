@@ -32,12 +32,20 @@ class _Message(msgspec.Struct, frozen=True):
     content: str | list[_Part] | None = None
 
 
+class _Function(msgspec.Struct, frozen=True):
+    name: str = "tool"
+
+
+class _Tool(msgspec.Struct, frozen=True):
+    function: _Function = _Function()
+
+
 class MockRequest(msgspec.Struct, frozen=True):
     model: str
     messages: list[_Message]
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
-    tools: list[dict[str, msgspec.Raw]] | None = None
+    tools: list[_Tool] | None = None
     tool_choice: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -168,9 +176,8 @@ def _tool_call(request: MockRequest) -> dict[str, object] | None:
     """A call of the first tool, when the client says one must be called."""
     if not request.tools or bytes(request.tool_choice) != b'"required"':
         return None
-    name = json.loads(bytes(request.tools[0].get("function", b'{"name":"tool"}')))["name"]
     return {
         "id": "call_mock",
         "type": "function",
-        "function": {"name": name, "arguments": "{}"},
+        "function": {"name": request.tools[0].function.name, "arguments": "{}"},
     }

@@ -4,11 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderRefusedUs
-from aiex.assistant.upstream import Upstream, UpstreamAnswer, UpstreamStream
+from aiex.assistant.upstream import Upstream, UpstreamAnswer, whole
 from aiex.errors import ProviderError
-
-# A whole answer that came where a stream was asked for is read up to this size.
-WHOLE_ANSWER_BYTES_MAX = 32 * 1024 * 1024
 
 _STATUS_MIN, _STATUS_MAX = 200, 599
 
@@ -21,7 +18,8 @@ class OpenAIProvider:
     ) -> None:
         self._name = name
         self._upstream = upstream
-        self._url = f"{base_url.rstrip('/')}/chat/completions"
+        self._base_url = base_url.rstrip("/")
+        self._url = f"{self._base_url}/chat/completions"
         self._headers = {"content-type": "application/json", **headers}
 
     async def answer(self, call: Call) -> Answer:
@@ -32,10 +30,16 @@ class OpenAIProvider:
     async def stream(self, call: Call) -> AsyncIterator[AnswerStream | Answer]:
         body = call.request.body_for(call.target_model)
         async with self._upstream.stream(self._url, self._headers_for(call), body) as upstream:
-            if upstream.status == 200 and upstream.content_type.startswith("text/event-stream"):
+            media_type = upstream.content_type.lower()
+            if upstream.status == 200 and media_type.startswith("text/event-stream"):
                 yield AnswerStream(upstream.chunks)
             else:
-                yield self._checked(await _whole(upstream))
+                yield self._checked(await whole(upstream))
+
+    async def post(self, path: str, call: Call, body: bytes) -> Answer:
+        """The answer to something else than a chat, at `path` below the base URL."""
+        url = f"{self._base_url}{path}"
+        return self._checked(await self._upstream.post(url, self._headers_for(call), body))
 
     def _headers_for(self, call: Call) -> dict[str, str]:
         return {
@@ -56,14 +60,3 @@ class OpenAIProvider:
         return Answer(
             status, answer.content_type or "application/json", answer.body, answer.retry_after
         )
-
-
-async def _whole(stream: UpstreamStream) -> UpstreamAnswer:
-    parts: list[bytes] = []
-    size = 0
-    async for chunk in stream.chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > WHOLE_ANSWER_BYTES_MAX:
-            raise ProviderError("The provider's answer is larger than is taken.")
-    return UpstreamAnswer(stream.status, stream.content_type, stream.retry_after, b"".join(parts))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from aiex.assistant.local_model import LocalModel
 from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.provider import Provider
+from aiex.assistant.provider_anthropic import BASE_URL as ANTHROPIC_URL
+from aiex.assistant.provider_anthropic import AnthropicProvider
 from aiex.assistant.provider_local import LocalProvider
 from aiex.assistant.provider_mock import MockProvider
 from aiex.assistant.provider_openai import OpenAIProvider
@@ -33,6 +35,8 @@ def _provider(
             return LocalProvider(local_model, lambda address: _at(name, settings, address))
         case "openai":
             return _openai(name, settings)
+        case "anthropic":
+            return _anthropic(name, settings)
 
 
 def _openai(name: str, settings: ProviderSettings) -> OpenAIProvider:
@@ -41,6 +45,19 @@ def _openai(name: str, settings: ProviderSettings) -> OpenAIProvider:
         headers["authorization"] = f"Bearer {settings.api_key.reveal()}"
     upstream = PyreqwestUpstream(settings)
     return OpenAIProvider(name, upstream, base_url=settings.base_url, headers=headers)
+
+
+def _anthropic(name: str, settings: ProviderSettings) -> AnthropicProvider:
+    headers = {header.lower(): value for header, value in settings.headers.items()}
+    if settings.api_key is not None:
+        headers["x-api-key"] = settings.api_key.reveal()
+    return AnthropicProvider(
+        name,
+        PyreqwestUpstream(settings),
+        base_url=settings.base_url or ANTHROPIC_URL,
+        headers=headers,
+        max_tokens=settings.max_tokens,
+    )
 
 
 def _at(name: str, settings: ProviderSettings, address: LocalAddress) -> OpenAIProvider:

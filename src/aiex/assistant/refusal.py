@@ -32,6 +32,7 @@ class Refusal(RequestRefused):
         kind: str = "invalid_request_error",
         param: str | None = None,
         retry_after_s: int | None = None,
+        allow: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -39,6 +40,7 @@ class Refusal(RequestRefused):
         self.kind = kind
         self.param = param
         self.retry_after_s = retry_after_s
+        self.allow = allow
 
     def body(self) -> bytes:
         """The error as a JSON document."""
@@ -76,8 +78,9 @@ def path_unknown(method: str, path: str) -> Refusal:
     )
 
 
-def method_wrong(method: str, path: str) -> Refusal:
-    return Refusal(405, "method_not_allowed", f"{method} is not possible on {path[:200]}.")
+def method_wrong(method: str, path: str, allowed: str) -> Refusal:
+    text = f"{method} is not possible on {path[:200]}; use {allowed}."
+    return Refusal(405, "method_not_allowed", text, allow=allowed)
 
 
 def model_unknown(model: str, near: str) -> Refusal:

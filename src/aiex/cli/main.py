@@ -4,7 +4,9 @@ Exit status: 0, 1 for a finding or a failure (one sentence on stderr), 2 for wro
 Ctrl-C.
 """
 
+import os
 import sys
+import traceback
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -100,8 +102,32 @@ def root() -> None:
 
 
 def main() -> None:
-    """Run the command line of this process; does not return."""
+    """Run the command line of this process; does not return.
+
+    It leaves by `os._exit`: threads of the HTTP client and server (Rust) may hold Python objects a
+    moment longer, and when one lets go while the interpreter is being taken down the process aborts
+    (https://github.com/PyO3/pyo3/pull/4874). The price: nothing may rely on `atexit`.
+    """
+    status = _status()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # the reader of a pipe is gone
+            status = status or 1
+    os._exit(status)
+
+
+def _status() -> int:
+    """The exit status of the command asked for."""
     try:
         root(prog_name="aiex")
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            click.echo(end.code, err=True)
+            return 1
+        return end.code or 0
+    except BaseException:  # noqa: BLE001 - a bug, shown as Python would
+        traceback.print_exc()
+    return 1

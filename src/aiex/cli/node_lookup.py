@@ -101,7 +101,7 @@ def admin_access(
     if not url and not choice.name and not choice.data_dir:
         url = environment.get("AIEX_ADMIN_URL", "")
     if url:
-        return _access_by_url(url.rstrip("/"), _directory(choice, environment, root), environment)
+        return _access_by_url(url.rstrip("/"), choice, environment)
     directory = _directory(choice, environment, root)
     if directory is None:
         directory = only_directory(running_nodes(root), host_name)
@@ -132,12 +132,17 @@ def only_directory(
     raise NodeNotFound(f"Several nodes run here: {names}. Choose one with {flag}.")
 
 
-def _access_by_url(url: str, directory: Path | None, environment: Mapping[str, str]) -> AdminAccess:
-    local = running_nodes(data_home(environment))
-    at_url = [one for one, node in local.items() if node.admin_url.rstrip("/") == url]
-    directory = directory or next(iter(at_url), None)
-    token, source = _token(environment, directory)
+def _access_by_url(url: str, choice: NodeChoice, environment: Mapping[str, str]) -> AdminAccess:
+    """A token of this machine is sent only where its own node is, unless the user names both."""
+    root = data_home(environment)
+    directory = _directory(choice, environment, root)
     node = read_node(directory) if directory else None
+    is_named = bool(choice.data_dir or choice.name)
+    if not is_named and (node is None or node.admin_url.rstrip("/") != url):
+        local = running_nodes(root).items()
+        at_url = [(one, node) for one, node in local if node.admin_url.rstrip("/") == url]
+        directory, node = next(iter(at_url), (None, None))
+    token, source = _token(environment, directory)
     return AdminAccess(url, token, source, node.api_url if node else "")
 
 

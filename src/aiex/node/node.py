@@ -15,6 +15,7 @@ from aiex.assistant import (
     Chat,
     KeyRing,
     LocalModel,
+    TokenCount,
     build_providers,
     local_model_answers,
 )
@@ -83,6 +84,7 @@ def build_node(
     api = Api(
         Chat(catalogue, providers, random=random),
         catalogue,
+        token_count=TokenCount(catalogue, providers, random=random),
         key_check=lambda: keys.check if report.are_keys_needed() else None,
         is_ready=lambda: report.is_ready(),
         in_flight_max=settings.api.in_flight_max,

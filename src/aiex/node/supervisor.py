@@ -4,7 +4,7 @@ It is a service itself, so supervisors nest: one that gives up is a service that
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from random import Random
 
@@ -37,11 +37,21 @@ class StartFailed(SupervisionError):
     """A service could not be started."""
 
 
+class SiblingEnded(SupervisionError):
+    """While one service was starting, another that runs already ended."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__()
+        self.position = position
+
+
 class Supervisor:
     """Looks after `children` by the rules of `aiex.node.supervision`.
 
     Restarts happen one after another, as in OTP: while one child waits for its turn, another that
     ended waits too. Children that should not wait for each other get supervisors of their own.
+    One thing is not as in OTP: where children share their fate, one that is being restarted stops
+    waiting to be ready when an earlier one ends; otherwise it could wait for what is dead.
     """
 
     def __init__(
@@ -111,30 +121,43 @@ class Supervisor:
                 self._note_failure(record, error, restart_in_s=None)
                 raise StartFailed(f"{record.child.service.name} did not start: {error}") from error
 
-    async def _start(self, position: int) -> None:
-        """Start one child and wait until it is ready. Raises what ended it before that."""
+    async def _start(self, position: int, *, heeds: Sequence[int] = ()) -> None:
+        """Start one child and wait until it is ready.
+
+        Raises what ended it before that, and `SiblingEnded` when one of `heeds` ends meanwhile.
+        """
         record = self._records[position]
         child = record.child
         ready = asyncio.Event()
         self._note(record, "starting")
         task = asyncio.create_task(child.service.run(ready.set), name=child.service.name)
         self._tasks[position] = task
-        await self._wait_until_ready(child, task, ready)
+        siblings = {self._tasks[other]: other for other in heeds if other in self._tasks}
+        await self._wait_until_ready(child, task, ready, siblings)
         record.started_s = self._clock.monotonic_s()
         self._note(record, "running")
         self._emit(ServiceStarted(child.service.name, record.restart_count))
 
     async def _wait_until_ready(
-        self, child: Child, task: "asyncio.Task[None]", ready: asyncio.Event
+        self,
+        child: Child,
+        task: "asyncio.Task[None]",
+        ready: asyncio.Event,
+        siblings: Mapping["asyncio.Task[None]", int],
     ) -> None:
         is_ready = asyncio.create_task(ready.wait())
         is_late = asyncio.create_task(self._clock.sleep(child.start_timeout_s))
         try:
-            await asyncio.wait({task, is_ready, is_late}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {task, is_ready, is_late, *siblings}, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             await _discard(is_ready, is_late)
         if ready.is_set():
             return
+        for sibling, position in siblings.items():
+            if sibling.done():
+                raise SiblingEnded(position)
         if task.done():
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
@@ -157,8 +180,7 @@ class Supervisor:
     async def _restart(self, position: int) -> None:
         """Deal with a child that ended, and with those that share its fate."""
         record = self._records[position]
-        task = self._tasks.pop(position)
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        error = _outcome(self._tasks.pop(position))
         if not may_restart(record.child.restart, has_failed=error is not None):
             self._note_end(record, error)
             return
@@ -179,8 +201,8 @@ class Supervisor:
 
     async def _start_group(
         self, group: Iterable[int], restarted: Record
-    ) -> tuple[int, BaseException] | None:
-        """Start the children of a group in order; the first that does not, and why."""
+    ) -> tuple[int, BaseException | None] | None:
+        """Start the children of a group in order; the first to be restarted instead, and why."""
         for position in group:
             record = self._records[position]
             if record.is_gone:
@@ -188,11 +210,24 @@ class Supervisor:
             if record is restarted:
                 record.restart_count += 1
             try:
-                await self._start(position)
+                await self._start(position, heeds=self._restarted_when_ended(position))
+            except SiblingEnded as ended:
+                await self._stop(range(position, position + 1))
+                return ended.position, _outcome(self._tasks.pop(ended.position))
             except Exception as error:  # noqa: BLE001 - whatever it was, it counts as a restart
                 await self._stop(range(position, position + 1))
                 return position, error
         return None
+
+    def _restarted_when_ended(self, position: int) -> list[int]:
+        """The earlier children that a later one may depend on, and with which it is restarted."""
+        if self._strategy is Strategy.ONE_FOR_ONE:
+            return []
+        return [
+            earlier
+            for earlier in range(position)
+            if self._records[earlier].child.restart is Restart.PERMANENT
+        ]
 
     def _delay_s(self, record: Record) -> float:
         ran_s = self._clock.monotonic_s() - record.started_s
@@ -266,6 +301,11 @@ class Supervisor:
     def _become(self, state: str) -> None:
         self._state = state
         self._since_s = self._clock.wall_s()
+
+
+def _outcome(task: "asyncio.Task[None]") -> BaseException | None:
+    """How a task that is done ended; None when it returned."""
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 async def _discard(*tasks: "asyncio.Task[object]") -> None:

@@ -24,8 +24,14 @@ def _provider_conflicts(settings: Settings) -> Iterator[Conflict]:
         path = ("providers", name)
         if provider.kind == "openai" and not provider.base_url.startswith(("http://", "https://")):
             yield (*path, "base_url"), "an openai provider needs http(s)://…/v1"
+        if provider.kind == "anthropic" and provider.base_url and not _is_http(provider.base_url):
+            yield (*path, "base_url"), "empty means Anthropic's own; else http(s)://…"
         if any(header.lower() in ("authorization", "x-api-key") for header in provider.headers):
             yield (*path, "headers"), "put the secret into api_key instead"
+
+
+def _is_http(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
 
 
 def _model_conflicts(settings: Settings) -> Iterator[Conflict]:

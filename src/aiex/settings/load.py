@@ -4,6 +4,7 @@ Later sources win: file, then `AIEX_SECTION__KEY` or `AIEX_SECTION__KEY_FILE`, t
 given as JSON takes the place of the whole table before it.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from aiex.settings.tree_check import Text, Tree, TreeCheck, opened
 PREFIX = "AIEX_"
 # Variables of the command line that are not settings.
 OTHER_VARIABLES = frozenset({"AIEX_CONFIG", "AIEX_API_KEY", "AIEX_URL", "AIEX_ADMIN_URL"})
+# What Kubernetes puts into every pod beside a Service named "aiex" (enableServiceLinks).
+_SERVICE_LINK = re.compile(r"AIEX_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -82,7 +85,8 @@ def _variables(
     environment: Mapping[str, str], problems: list[str]
 ) -> Iterator[tuple[TreePath, str, str]]:
     for name, text in sorted(environment.items()):
-        if not name.startswith(PREFIX) or name in OTHER_VARIABLES:
+        is_other = name in OTHER_VARIABLES or _SERVICE_LINK.fullmatch(name)
+        if not name.startswith(PREFIX) or is_other:
             continue
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
         if path[-1].endswith("_file"):

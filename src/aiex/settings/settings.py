@@ -157,16 +157,32 @@ class MockFaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Annotated[
-        Literal["openai", "local", "mock"],
+        Literal["openai", "anthropic", "local", "mock"],
         Meta(
-            description="`openai`: any OpenAI-compatible server; `local`: the small model of this "
+            description="`openai`: any OpenAI-compatible server; `anthropic`: Anthropic's Messages "
+            "API; `local`: the small model of this "
             "machine; `mock`: a deterministic stand-in for load tests and drills."
         ),
     ]
     base_url: Annotated[
-        str, Meta(description="Of an `openai` provider, up to and including `/v1`.")
+        str,
+        Meta(
+            description="Of an `openai` provider, up to and including `/v1`; `anthropic`: empty "
+            "means https://api.anthropic.com."
+        ),
     ] = ""
-    api_key: Annotated[Secret | None, Meta(description="Sent as `Authorization: Bearer`.")] = None
+    api_key: Annotated[
+        Secret | None,
+        Meta(description="Sent as `Authorization: Bearer`, to `anthropic` as `x-api-key`."),
+    ] = None
+    max_tokens: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="`anthropic`: bound of an answer, in tokens, for clients of OpenAI's API "
+            "that set none; Anthropic wants one.",
+        ),
+    ] = 8192
     headers: Annotated[
         dict[str, str], Meta(description="Further headers for every call; no secrets here.")
     ] = {}

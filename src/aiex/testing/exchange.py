@@ -24,6 +24,8 @@ class MemoryExchange:
         self.headers: dict[str, str] = {}
         self.parts: list[bytes] = []
         self.part_came = asyncio.Event()
+        self._reads = asyncio.Event()
+        self._reads.set()
 
     @property
     def body(self) -> bytes:
@@ -33,6 +35,13 @@ class MemoryExchange:
         """The client closes its connection."""
         if not self._gone.done():
             self._gone.set_result(None)
+
+    def stop_reading(self) -> None:
+        """The client takes nothing more of a stream: whoever sends has to wait."""
+        self._reads.clear()
+
+    def read_on(self) -> None:
+        self._reads.set()
 
     async def __call__(self) -> bytes:
         return self._request_body
@@ -53,6 +62,7 @@ class MemoryExchange:
         return self
 
     async def send_bytes(self, data: bytes) -> None:
+        await self._reads.wait()
         if self._gone.done() and not self._gone.cancelled():
             raise ConnectionResetError("the client is gone")
         self.parts.append(data)

@@ -59,12 +59,29 @@ class ChunksFromEvents:
         self._block = AnswerBlock()
         self._tool_count = 0
         self._has_arguments = False
+        self._fault: ProviderError | None = None
 
     def feed(self, data: bytes) -> bytes:
         """The chunks that are whole; raises `ProviderError` where the provider breaks off."""
-        return b"".join(
-            self._translated(text) for event in self._cutter.feed(data) if (text := payload(event))
-        )
+        self.end()
+        out: list[bytes] = []
+        try:
+            for event in self._cutter.feed(data):
+                self._take(payload(event), out)
+        except ProviderError as fault:
+            if not out:
+                raise
+            self._fault = fault  # told next time: what came before it counts
+        return b"".join(out)
+
+    def end(self) -> None:
+        """Raises the `ProviderError` with which the stream broke off, if it did."""
+        if self._fault is not None:
+            raise self._fault
+
+    def _take(self, data: bytes, out: list[bytes]) -> None:
+        if data and (chunks := self._translated(data)):
+            out.append(chunks)
 
     def _translated(self, data: bytes) -> bytes:
         try:

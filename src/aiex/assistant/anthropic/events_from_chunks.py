@@ -58,23 +58,27 @@ class EventsFromChunks:
         self._finish: str | None = None
         self._met: str | None = None
         self._usage = MessageUsage(0, 0, 0, 0)
+        self._fault: ProviderError | None = None
         self.usage: Usage = NO_USAGE
 
     def feed(self, data: bytes) -> bytes:
         """The events that are whole; raises `ProviderError` where the provider breaks off."""
+        if self._fault is not None:
+            raise self._fault
         out: list[bytes] = []
-        for event in self._cutter.feed(data):
-            text = payload(event)
-            if text == b"[DONE]":
-                out += self._ending()
-            elif text:
-                self._take(text, out)
-            elif self._is_begun and not self._is_ended:
-                out.append(_PING)  # a comment, with which servers keep connections open
+        try:
+            for event in self._cutter.feed(data):
+                self._take(payload(event), out)
+        except ProviderError as fault:
+            if not out:
+                raise
+            self._fault = fault  # told next time: what came before it counts
         return b"".join(out)
 
     def end(self) -> bytes:
         """What is missing once the provider's bytes ended; raises `ProviderError` if half way."""
+        if self._fault is not None:
+            raise self._fault
         if self._is_ended:
             return b""
         if self._finish is None:
@@ -88,6 +92,14 @@ class EventsFromChunks:
         )
 
     def _take(self, data: bytes, out: list[bytes]) -> None:
+        if data == b"[DONE]":
+            out += self._ending()
+        elif data:
+            self._take_chunk(data, out)
+        elif self._is_begun and not self._is_ended:
+            out.append(_PING)  # a comment, with which servers keep connections open
+
+    def _take_chunk(self, data: bytes, out: list[bytes]) -> None:
         try:
             chunk = _CHUNK.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
