@@ -11,11 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from aiex.assistant.anthropic.message_form import (
-    RedactedThinkingBlock,
-    Thinking,
-    ThinkingBlock,
-)
+from aiex.assistant.anthropic.message_form import Thinking
 
 
 class TextPart(msgspec.Struct, frozen=True, tag="text"):
@@ -50,6 +46,22 @@ class FilePart(msgspec.Struct, frozen=True, tag="file"):
 type Part = TextPart | RefusalPart | ImagePart | FilePart
 
 
+class SignedThought(msgspec.Struct, frozen=True, tag="thinking"):
+    """A block of thinking; in a chunk `index` is its place, which OpenAI's clients insist on."""
+
+    thinking: str
+    signature: str = ""
+    index: int | UnsetType = UNSET
+
+
+class RedactedThought(msgspec.Struct, frozen=True, tag="redacted_thinking"):
+    data: str
+    index: int | UnsetType = UNSET
+
+
+type Thought = SignedThought | RedactedThought
+
+
 class Function(msgspec.Struct, frozen=True):
     name: str
     arguments: str
@@ -67,7 +79,7 @@ class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
     tool_call_id: str | UnsetType = UNSET
     refusal: str | UnsetType | None = UNSET
     reasoning_content: str | UnsetType | None = UNSET
-    thinking_blocks: list[ThinkingBlock | RedactedThinkingBlock] | UnsetType | None = UNSET
+    thinking_blocks: list[Thought] | UnsetType | None = UNSET
     audio: Any = UNSET
     function_call: Any = UNSET
     cache_control: Raw | UnsetType = UNSET
@@ -194,7 +206,7 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     refusal: str | UnsetType | None = UNSET
     reasoning_content: str | UnsetType | None = UNSET
     reasoning: str | UnsetType | None = UNSET
-    thinking_blocks: list[ThinkingBlock | RedactedThinkingBlock] | UnsetType | None = UNSET
+    thinking_blocks: list[Thought] | UnsetType | None = UNSET
     tool_calls: list[ToolCallDelta] | UnsetType | None = UNSET
 
 

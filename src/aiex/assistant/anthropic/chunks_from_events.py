@@ -15,7 +15,7 @@ from aiex.assistant.anthropic.chat_form import (
     Spoken,
     ToolCallDelta,
 )
-from aiex.assistant.anthropic.completion_from_message import thinking_blocks
+from aiex.assistant.anthropic.completion_from_message import thought_of
 from aiex.assistant.anthropic.error_form import broken_off
 from aiex.assistant.anthropic.message_form import AnswerBlock, Message, MessageUsage
 from aiex.assistant.anthropic.stop_reason import finish_reason
@@ -57,7 +57,7 @@ class ChunksFromEvents:
         self._message = Message()
         self._usage = MessageUsage()
         self._block = AnswerBlock()
-        self._tool_count = 0
+        self._tool_count = self._thought_count = 0
         self._has_arguments = False
         self._fault: ProviderError | None = None
 
@@ -145,8 +145,9 @@ class ChunksFromEvents:
             arguments = bytes(block.input).decode()
             function = FunctionDelta(arguments=arguments)
             return self._tool_delta(ToolCallDelta(self._place, function=function))
-        if thoughts := thinking_blocks([block]):
-            return self._chunk(Spoken(thinking_blocks=thoughts))
+        if thought := thought_of(block, self._thought_count):
+            self._thought_count += 1
+            return self._chunk(Spoken(thinking_blocks=[thought]))
         return b""
 
     def _end(self, delta: _Delta, usage: MessageUsage) -> bytes:

@@ -1,21 +1,19 @@
 """An answer in the form of Anthropic's Messages API, as OpenAI's chat says it."""
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from aiex.assistant.anthropic.chat_form import (
     Choice,
     Completion,
     FunctionDelta,
+    RedactedThought,
+    SignedThought,
     Spoken,
+    Thought,
     ToolCallDelta,
 )
-from aiex.assistant.anthropic.message_form import (
-    AnswerBlock,
-    Message,
-    RedactedThinkingBlock,
-    ThinkingBlock,
-)
+from aiex.assistant.anthropic.message_form import AnswerBlock, Message
 from aiex.assistant.anthropic.stop_reason import finish_reason
 from aiex.assistant.anthropic.token_counts import chat_usage
 from aiex.errors import ProviderError
@@ -59,17 +57,16 @@ def _spoken(blocks: list[AnswerBlock]) -> Spoken:
         role="assistant",
         content="".join(texts) if texts or not calls else None,
         reasoning_content="".join(thoughts) if thoughts else UNSET,
-        thinking_blocks=thinking_blocks(blocks) or UNSET,
+        thinking_blocks=[one for block in blocks if (one := thought_of(block))] or UNSET,
         tool_calls=calls or UNSET,
     )
 
 
-def thinking_blocks(blocks: list[AnswerBlock]) -> list[ThinkingBlock | RedactedThinkingBlock]:
-    """Thinking with what Anthropic signed it with, for a client to send back."""
-    return [
-        ThinkingBlock(block.thinking, block.signature)
-        if block.type == "thinking"
-        else RedactedThinkingBlock(block.data)
-        for block in blocks
-        if block.type in ("thinking", "redacted_thinking")
-    ]
+def thought_of(block: AnswerBlock, index: int | UnsetType = UNSET) -> Thought | None:
+    """Thinking with what Anthropic signed it with, for a client to send back; else None."""
+    match block.type:
+        case "thinking":
+            return SignedThought(block.thinking, block.signature, index)
+        case "redacted_thinking":
+            return RedactedThought(block.data, index)
+    return None

@@ -15,15 +15,13 @@ from aiex.assistant.anthropic.chat_form import (
     Choice,
     Completion,
     FunctionDelta,
+    RedactedThought,
     Spoken,
+    Thought,
     ToolCallDelta,
 )
 from aiex.assistant.anthropic.error_form import broken_off, messages_error
-from aiex.assistant.anthropic.message_form import (
-    MessageUsage,
-    RedactedThinkingBlock,
-    ThinkingBlock,
-)
+from aiex.assistant.anthropic.message_form import MessageUsage, RedactedThinkingBlock
 from aiex.assistant.anthropic.message_from_completion import (
     GivenMessage,
     message_id,
@@ -152,10 +150,10 @@ class EventsFromChunks:
             self._open_block(out, block, empty)
         self._delta(out, {"type": delta, block: text})
 
-    def _seal(self, out: list[bytes], block: ThinkingBlock | RedactedThinkingBlock) -> None:
+    def _seal(self, out: list[bytes], block: Thought) -> None:
         """A whole block of thinking, which has come in pieces before if it can be read at all."""
-        if isinstance(block, RedactedThinkingBlock):
-            self._open_block(out, "redacted_thinking", block)
+        if isinstance(block, RedactedThought):
+            self._open_block(out, "redacted_thinking", RedactedThinkingBlock(block.data))
             return
         if self._open != "thinking":
             self._say(out, "thinking", "thinking_delta", block.thinking)

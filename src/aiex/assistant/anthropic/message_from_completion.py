@@ -5,10 +5,18 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from aiex.assistant.anthropic.chat_form import ChatUsage, Completion, Spoken, ToolCallDelta
+from aiex.assistant.anthropic.chat_form import (
+    ChatUsage,
+    Completion,
+    RedactedThought,
+    Spoken,
+    Thought,
+    ToolCallDelta,
+)
 from aiex.assistant.anthropic.message_form import (
     Block,
     MessageUsage,
+    RedactedThinkingBlock,
     TextBlock,
     ThinkingBlock,
     ToolUseBlock,
@@ -78,8 +86,15 @@ def met_sequence(said: object) -> str | None:
     return said if isinstance(said, str) else None
 
 
+def sealed(thought: Thought) -> Block:
+    """Thinking as Anthropic's API has it."""
+    if isinstance(thought, RedactedThought):
+        return RedactedThinkingBlock(thought.data)
+    return ThinkingBlock(thought.thinking, thought.signature)
+
+
 def _blocks(spoken: Spoken) -> list[Block]:
-    blocks: list[Block] = list(spoken.thinking_blocks or ())
+    blocks = [sealed(one) for one in spoken.thinking_blocks or ()]
     if not blocks and (text := thought(spoken)):
         blocks.append(ThinkingBlock(text, UNSIGNED))
     blocks += [TextBlock(text) for text in (spoken.content, spoken.refusal) if text]

@@ -15,6 +15,7 @@ from aiex.assistant.anthropic.chat_form import (
     NamedTool,
     Part,
     RefusalPart,
+    SignedThought,
     TextPart,
     ToolCall,
 )
@@ -28,7 +29,6 @@ from aiex.assistant.anthropic.message_form import (
     Metadata,
     OutputConfig,
     TextBlock,
-    ThinkingBlock,
     Tool,
     ToolChoice,
     ToolResultBlock,
@@ -36,6 +36,7 @@ from aiex.assistant.anthropic.message_form import (
     Turn,
     UrlSource,
 )
+from aiex.assistant.anthropic.message_from_completion import sealed
 from aiex.assistant.anthropic.not_carried import TO_MESSAGES, decoded, not_carried
 from aiex.assistant.anthropic.thinking import UNSIGNED, Mind, mind
 
@@ -155,11 +156,11 @@ def _spoken(message: ChatMessage, place: str) -> list[Block]:
     for field in ("audio", "function_call"):
         if getattr(message, field) not in (UNSET, None):
             raise not_carried(f"{place}.{field}", TO_MESSAGES)
-    thoughts: list[Block] = [
-        block
-        for block in message.thinking_blocks or ()
+    thoughts = [
+        sealed(one)
+        for one in message.thinking_blocks or ()
         # Anthropic takes back only what its models signed.
-        if not isinstance(block, ThinkingBlock) or block.signature not in ("", UNSIGNED)
+        if not isinstance(one, SignedThought) or one.signature not in ("", UNSIGNED)
     ]
     blocks = [*thoughts, *_blocks(message, place)]
     if isinstance(message.refusal, str) and message.refusal:
