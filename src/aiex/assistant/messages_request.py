@@ -18,7 +18,8 @@ from aiex.assistant.frames import Relay
 from aiex.assistant.provider import Answer, AnswerStream
 from aiex.assistant.refusal import Refusal
 
-# What Anthropic's API was when its clients do not say otherwise; they all do.
+# For clients that name no version, and for what we translate: that of 2026-10-21 takes no
+# temperature, which OpenAI's clients may give (https://docs.claude.com/en/api/versioning).
 VERSION = "2023-06-01"
 
 
