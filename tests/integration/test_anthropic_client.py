@@ -89,6 +89,14 @@ class Anthropics:
         return sent
 
 
+def test_the_models_are_listed(client: Any) -> None:
+    page = client.models.list()
+    assert [model.id for model in page] == list(MOCKS)
+    one = client.models.retrieve("mock")
+    assert (one.id, one.display_name, one.type) == ("mock", "mock", "model")
+    assert one.created_at.year >= 2026
+
+
 def test_a_message_is_answered_with_its_usage(client: Any) -> None:
     message = client.messages.create(**REQUEST)
     assert (message.type, message.role, message.stop_reason) == ("message", "assistant", "end_turn")
@@ -257,7 +265,7 @@ def test_bodies_and_answers_of_anthropic_pass_through_as_they_are(tmp_path: Path
         assert there.server.asked[-1].path == "/v1/messages"
         assert headers["x-api-key"] == "sk-ant-there"
         assert headers["anthropic-beta"] == "one-2026,two-2026"
-        assert headers["anthropic-version"] == client._api_version
+        assert headers["anthropic-version"] == client.default_headers["anthropic-version"]
         assert KEY not in str(headers)
 
 

@@ -165,3 +165,13 @@ def test_two_nodes_share_one_child_and_the_second_takes_over(tmp_path: Path) -> 
                 first.process.wait(10)
                 assert "cold" in ask(client, "What is the opposite of hot?")
                 assert second.service_pid(SERVICE) is not None
+
+
+def test_it_counts_the_tokens_of_a_message_by_its_own_tokenizer(node: NodeProcess) -> None:
+    question = {"model": "smollm2", "messages": [{"role": "user", "content": "hello there"}]}
+    request = urllib.request.Request(
+        f"{node.api_url}/v1/messages/count_tokens", data=json.dumps(question).encode()
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.headers["x-aiex-token-count"] == "exact"
+        assert 2 <= json.load(answer)["input_tokens"] <= 60

@@ -17,7 +17,7 @@ from aiex.assistant import refusal as refusals
 from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
 from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
-from aiex.assistant.keys import KeyCheck, key_in
+from aiex.assistant.keys import KeyCheck, instant, key_in
 from aiex.assistant.messages_exchange import MessagesExchange
 from aiex.assistant.messages_request import decode_count_request, decode_messages_request
 from aiex.assistant.refusal import Refusal
@@ -46,15 +46,26 @@ _log = logging.getLogger("aiex.assistant.api")
 
 
 class _ListedModel(msgspec.Struct, frozen=True):
+    """What OpenAI's clients read, and what Anthropic's do."""
+
     id: str
     created: int
     owned_by: str
+    display_name: str
+    created_at: str
     object: str = "model"
+    type: str = "model"
+    lifecycle: str = "active"
 
 
 class _ModelList(msgspec.Struct, frozen=True):
+    """All models, which Anthropic's clients take for the one page there is."""
+
     data: list[_ListedModel]
+    first_id: str | None
+    last_id: str | None
     object: str = "list"
+    has_more: bool = False
 
 
 class Api:
@@ -184,7 +195,8 @@ class Api:
             self._give(trail, self._listed(model), exchange)
         else:
             models = [self._listed(model) for model in self._catalogue.models()]
-            self._give(trail, _ModelList(models), exchange)
+            first, last = (models[0].id, models[-1].id) if models else (None, None)
+            self._give(trail, _ModelList(models, first, last), exchange)
 
     async def _whole_body(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> bytes:
         try:
@@ -210,7 +222,9 @@ class Api:
         return bytes(body)
 
     def _listed(self, model: Model) -> _ListedModel:
-        return _ListedModel(model.name, self._started_at_s, model.targets[0].provider)
+        since_s = self._started_at_s
+        provider = model.targets[0].provider
+        return _ListedModel(model.name, since_s, provider, model.name, instant(since_s))
 
     def _give(self, trail: Trail, content: msgspec.Struct, exchange: Exchange) -> None:
         body = msgspec.json.encode(content)
