@@ -19,6 +19,7 @@ from aiex.assistant.events import RequestFinished
 from aiex.assistant.keys import KeyCheck, new_key
 from aiex.assistant.provider import Answer, AnswerStream, Call, Provider, ProviderTimeout
 from aiex.assistant.provider_openai import OpenAIProvider
+from aiex.assistant.token_count import TokenCount
 from aiex.assistant.upstream import UpstreamAnswer
 from aiex.errors import ProviderError
 from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSettings
@@ -131,9 +132,11 @@ class Stage:
             "body_bytes_max": 10_000,
             "body_timeout_s": 5.0,
         }
+        named = dict(zip(names, providers, strict=True))
         self.api = Api(
-            Chat(catalogue, dict(zip(names, providers, strict=True)), random=Random(1)),
+            Chat(catalogue, named, random=Random(1)),
             catalogue,
+            token_count=TokenCount(catalogue, named, random=Random(1)),
             random=Random(1),
             emit=self._heard,
             **settings | options,

@@ -16,6 +16,7 @@ from aiex.assistant import (
     Pace,
     RequestFinished,
     RequestShed,
+    TokenCount,
 )
 from aiex.assistant.providers import build_providers
 from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSettings
@@ -43,6 +44,7 @@ class Door:
         self.api = Api(
             Chat(catalogue, providers, random=Random(1)),
             catalogue,
+            token_count=TokenCount(catalogue, providers, random=Random(1)),
             key_check=lambda: None,
             is_ready=lambda: True,
             intake=self.intake,

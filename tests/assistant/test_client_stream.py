@@ -9,6 +9,7 @@ import pytest
 
 from aiex.assistant.client_stream import ClientStream
 from aiex.assistant.exchange import ClientGone
+from aiex.assistant.frames import FrameRelay
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.trail import Trail
 from aiex.assistant.usage import Usage
@@ -30,7 +31,7 @@ class Stage:
         self.taken_count = 0
 
     def client(self, **options: Any) -> ClientStream:
-        return ClientStream(self.trail, self.exchange, **{"hides_usage": True, **options})
+        return ClientStream(self.trail, self.exchange, **options)
 
     async def chunks(self, *script: bytes | BaseException) -> AsyncIterator[bytes]:
         for chunk in script:
@@ -41,7 +42,7 @@ class Stage:
 
     async def relay(self, *script: bytes | BaseException, **options: Any) -> None:
         async with self.client(**options) as client:
-            await client.relay(self.chunks(*script))
+            await client.relay(self.chunks(*script), FrameRelay(hides_usage=True))
 
     def told(self) -> dict[str, Any]:
         """The error at the end of the stream."""
@@ -88,7 +89,7 @@ async def test_tokens_count_though_the_stream_breaks_after_they_were_told(stage:
 
 async def test_a_failure_is_told_as_the_last_event(stage: Stage) -> None:
     async with stage.client() as client:
-        await client.relay(stage.chunks(DELTA, LAST))
+        await client.relay(stage.chunks(DELTA, LAST), FrameRelay(hides_usage=True))
         await client.fail(Refusal(502, "provider_failed", "It broke."))
     assert (stage.told()["code"], stage.told()["message"]) == ("provider_failed", "It broke.")
 
@@ -122,7 +123,7 @@ async def forever() -> AsyncIterator[bytes]:
 
 async def relay_forever(stage: Stage, **options: Any) -> None:
     async with stage.client(**options) as client:
-        await client.relay(forever())
+        await client.relay(forever(), FrameRelay(hides_usage=True))
 
 
 async def test_who_is_cut_off_is_told_to_ask_again(stage: Stage) -> None:
@@ -162,7 +163,7 @@ async def test_a_provider_that_is_slow_is_not_held_against_the_client(stage: Sta
         yield LAST
 
     async with stage.client(stall_s=0.01) as client:
-        await client.relay(slow())
+        await client.relay(slow(), FrameRelay(hides_usage=True))
     assert stage.exchange.body == DELTA + LAST + DONE
     assert not stage.trail.has_lost_client
 

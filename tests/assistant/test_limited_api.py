@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from aiex.assistant import Intake, LoadLimits, Pace
+from aiex.assistant import Intake, LoadLimits, Pace, TokenCount
 from aiex.assistant.account import Limit, Shortage, Standing
 from aiex.assistant.account_local import LocalAccounts
 from aiex.assistant.admission import Admission
@@ -74,6 +74,7 @@ class Desk:
         self.api = Api(
             Chat(catalogue, providers, random=random, admission=admission),
             catalogue,
+            token_count=TokenCount(catalogue, providers, random=random, admission=admission),
             key_check=lambda: KeyCheck({record.id: record}, None),
             is_ready=lambda: True,
             intake=Intake(LoadLimits(100, 10**7, 0.1, 0.5), random=random, emit=lambda _: None),

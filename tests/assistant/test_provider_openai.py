@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aiex.assistant import provider_openai
+from aiex.assistant import upstream as upstreams
 from aiex.assistant.chat_request import decode_chat_request
 from aiex.assistant.provider import (
     Answer,
@@ -153,7 +153,7 @@ async def test_a_stream_is_known_by_its_media_type_however_it_is_written(content
 
 
 async def test_a_whole_answer_in_place_of_a_stream_has_a_size_limit() -> None:
-    too_large = b"x" * (provider_openai.WHOLE_ANSWER_BYTES_MAX + 1)
+    too_large = b"x" * (upstreams.WHOLE_ANSWER_BYTES_MAX + 1)
     with pytest.raises(ProviderError, match="larger than is taken"):
         await asked(MemoryUpstream(answer_of(500, too_large)), is_stream=True)
 

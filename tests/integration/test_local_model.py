@@ -186,3 +186,13 @@ def test_it_makes_no_embeddings_and_says_so(node: NodeProcess) -> None:
     with client_of(node) as client, pytest.raises(openai.BadRequestError) as refused:
         client.embeddings.create(model="smollm2", input="a")
     assert refused.value.code == "embeddings_not_supported"
+
+
+def test_it_counts_the_tokens_of_a_message_by_its_own_tokenizer(node: NodeProcess) -> None:
+    question = {"model": "smollm2", "messages": [{"role": "user", "content": "hello there"}]}
+    request = urllib.request.Request(
+        f"{node.api_url}/v1/messages/count_tokens", data=json.dumps(question).encode()
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.headers["x-aiex-token-count"] == "exact"
+        assert 2 <= json.load(answer)["input_tokens"] <= 60

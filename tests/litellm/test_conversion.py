@@ -173,7 +173,7 @@ def test_each_prefix_has_its_address(model: str, base: str | None, expected: str
 
 
 @pytest.mark.parametrize(
-    "model", ["bedrock/x", "vertex_ai/gemini-2.5-pro", "claude-3-opus", "gemini-1.5-pro", "x/y"]
+    "model", ["bedrock/x", "vertex_ai/gemini-2.5-pro", "gemini-1.5-pro", "x/y"]
 )
 def test_what_speaks_no_openai_is_left_out_and_told(model: str) -> None:
     conversion = one(model=model)

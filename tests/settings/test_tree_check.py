@@ -115,7 +115,7 @@ def test_what_is_wrong_inside_a_json_table_has_the_variable_as_its_source() -> N
         ("local.parallel", "65"),
         ("local.context_tokens", "511"),
         ("providers.m.faults.hang_ratio", "1.01"),
-        ("providers.m.kind", "anthropic"),
+        ("providers.m.kind", "antropic"),
     ],
 )
 def test_a_value_out_of_bounds_is_named_with_what_it_is(

@@ -26,6 +26,7 @@ from aiex.assistant.own_sockets import OwnSockets
 from aiex.assistant.paced_exchange import Pace
 from aiex.assistant.provider import Provider
 from aiex.assistant.providers import build_providers
+from aiex.assistant.token_count import TokenCount
 
 __all__ = [
     "Api",
@@ -58,6 +59,7 @@ __all__ = [
     "RequestScope",
     "RequestShed",
     "Target",
+    "TokenCount",
     "UsageRow",
     "build_metering",
     "build_providers",

@@ -6,6 +6,7 @@ No framework: the hot path is this module, a table of routes and the handler of 
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from time import time
 from typing import Final
@@ -22,15 +23,20 @@ from aiex.assistant.embedding_request import decode_embedding_request
 from aiex.assistant.events import RequestShed
 from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
 from aiex.assistant.intake import Intake
-from aiex.assistant.keys import KeyCheck, key_in
+from aiex.assistant.keys import KeyCheck, instant, key_in
 from aiex.assistant.load_gate import VERDICTS, Verdict
+from aiex.assistant.messages_exchange import MessagesExchange
+from aiex.assistant.messages_request import decode_count_request, decode_messages_request
 from aiex.assistant.paced_exchange import Pace, PacedExchange
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.request_id import RequestIds
 from aiex.assistant.routes import (
     CHAT_COMPLETIONS,
     COMPLETIONS,
+    COUNT_TOKENS,
     EMBEDDINGS,
+    MESSAGES,
+    MESSAGES_ROUTES,
     METHODS,
     MODEL,
     PROBES,
@@ -38,6 +44,7 @@ from aiex.assistant.routes import (
     model_in,
     route_of,
 )
+from aiex.assistant.token_count import TokenCount
 from aiex.assistant.trail import Trail
 from aiex.events import Emit
 
@@ -55,15 +62,26 @@ _log = logging.getLogger("aiex.assistant.api")
 
 
 class _ListedModel(msgspec.Struct, frozen=True):
+    """What OpenAI's clients read, and what Anthropic's do."""
+
     id: str
     created: int
     owned_by: str
+    display_name: str
+    created_at: str
     object: str = "model"
+    type: str = "model"
+    lifecycle: str = "active"
 
 
 class _ModelList(msgspec.Struct, frozen=True):
+    """All models, which Anthropic's clients take for the one page there is."""
+
     data: list[_ListedModel]
+    first_id: str | None
+    last_id: str | None
     object: str = "list"
+    has_more: bool = False
 
 
 class Api:
@@ -74,6 +92,7 @@ class Api:
         chat: Chat,
         catalogue: Catalogue,
         *,
+        token_count: TokenCount,
         key_check: Callable[[], KeyCheck | None],
         is_ready: Callable[[], bool],
         intake: Intake,
@@ -86,6 +105,7 @@ class Api:
     ) -> None:
         self._chat = chat
         self._catalogue = catalogue
+        self._token_count = token_count
         self._key_check = key_check
         self._is_ready = is_ready
         self._intake = intake
@@ -122,6 +142,8 @@ class Api:
             self._emit(_SHED[verdict.reason])
             return
         trail = self._trail(scope)
+        if trail.route in MESSAGES_ROUTES:
+            exchange = MessagesExchange(exchange, trail.request_id)
         task = asyncio.current_task()
         assert task is not None, "the server runs each request in a task"
         gone = exchange.client_disconnect()
@@ -186,13 +208,19 @@ class Api:
             raise refusals.method_wrong(scope.method, route, METHODS[route])
         decode = _DECODERS.get(route)
         if decode is not None:
-            try:
-                async with asyncio.timeout(self._body_timeout_s):
-                    body = await self._body(trail, scope, exchange)
-            except TimeoutError:
-                raise refusals.body_too_slow(self._body_timeout_s) from None
-            trail.request_bytes = len(body)
+            body = await self._whole_body(trail, scope, exchange)
             await self._chat.respond(trail, body, exchange, decode=decode)
+        elif route == MESSAGES:
+            body = await self._whole_body(trail, scope, exchange)
+            headers, request_id = scope.headers, trail.request_id
+            messages = partial(decode_messages_request, headers=headers, request_id=request_id)
+            await self._chat.respond(trail, body, exchange, decode=messages)
+        elif route == COUNT_TOKENS:
+            self._admission.show(trail)
+            body = await self._whole_body(trail, scope, exchange)
+            headers, request_id = scope.headers, trail.request_id
+            counted = partial(decode_count_request, headers=headers, request_id=request_id)
+            await self._token_count.respond(trail, body, exchange, decode=counted)
         elif route == MODEL:
             self._admission.show(trail)
             model = self._catalogue.model(model_in(scope.path))
@@ -205,7 +233,17 @@ class Api:
                 for model in self._catalogue.models()
                 if self._admission.allows(trail, model.name)
             ]
-            self._give(trail, _ModelList(models), exchange)
+            first, last = (models[0].id, models[-1].id) if models else (None, None)
+            self._give(trail, _ModelList(models, first, last), exchange)
+
+    async def _whole_body(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> bytes:
+        try:
+            async with asyncio.timeout(self._body_timeout_s):
+                body = await self._body(trail, scope, exchange)
+        except TimeoutError:
+            raise refusals.body_too_slow(self._body_timeout_s) from None
+        trail.request_bytes = len(body)
+        return body
 
     async def _body(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> bytes:
         """The request's body; raises `Refusal` when it is larger than is taken (413), or than there
@@ -233,7 +271,9 @@ class Api:
         trail.held_bytes += more_bytes
 
     def _listed(self, model: Model) -> _ListedModel:
-        return _ListedModel(model.name, self._started_at_s, model.targets[0].provider)
+        since_s = self._started_at_s
+        provider = model.targets[0].provider
+        return _ListedModel(model.name, since_s, provider, model.name, instant(since_s))
 
     def _give(self, trail: Trail, content: msgspec.Struct, exchange: Exchange) -> None:
         body = msgspec.json.encode(content)
@@ -278,7 +318,9 @@ _SHED: Final = {verdict.reason: RequestShed(verdict.reason) for verdict in VERDI
 def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
     trail.status = refusal.status
     # Nobody was asked yet when the server itself refuses: that it is full is no provider's failure.
-    trail.outcome = "provider_failed" if trail.attempt_count else "refused"
+    # Nor is it one's failure when a request says what its API cannot.
+    is_theirs = trail.attempt_count and refusal.status >= 500
+    trail.outcome = "provider_failed" if is_theirs else "refused"
     trail.error_code = refusal.code
     headers = [
         ("content-type", "application/json"),

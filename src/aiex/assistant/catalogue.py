@@ -9,7 +9,7 @@ from aiex.assistant.refusal import model_unknown
 from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSettings
 
 # Providers of these kinds have models of their own that nobody listed here.
-REMOTE_KINDS = frozenset({"openai", "azure", "gemini"})
+REMOTE_KINDS = frozenset({"openai", "azure", "gemini", "anthropic"})
 
 # What a node offers when nobody configured anything: a real small model, and the stand-in.
 DEFAULT_PROVIDERS: Mapping[str, ProviderSettings] = {
@@ -49,7 +49,7 @@ class Catalogue:
     """The models and providers of one node.
 
     Besides the configured names, `provider/model` reaches any model of an `openai` provider
-    without further configuration, and likewise of one of kind `azure` or `gemini`.
+    without further configuration, and likewise of one of kind `azure`, `gemini` or `anthropic`.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -71,7 +71,7 @@ class Chat:
         else:
             answer = await self._whole(trail, request, targets)
         if answer is not None:
-            self._send(trail, answer, exchange)
+            self._send(trail, _said(request, answer), exchange)
 
     async def _whole(self, trail: Trail, request: ChatRequest, targets: Iterator[Target]) -> Answer:
         """The first good answer, else the last bad one; raises `Refusal` when there is none."""
@@ -94,7 +94,7 @@ class Chat:
     ) -> Answer | None:
         """None when a stream was passed on, to its end or to where it broke; else as `_whole`."""
         outcome: Answer | ProviderError | None = None
-        async with ClientStream(trail, exchange, hides_usage=not request.wants_usage) as client:
+        async with ClientStream(trail, exchange) as client:
             for target in targets:
                 call = _call(trail, request, target)
                 asked_us = trail.elapsed_us()
@@ -102,7 +102,7 @@ class Chat:
                     async with self._providers[target.provider].stream(call) as answer:
                         trail.provider_us = trail.elapsed_us() - asked_us
                         if isinstance(answer, AnswerStream):
-                            await client.relay(answer.chunks)
+                            await client.relay(answer.chunks, request.relay(answer))
                             return None
                 except ProviderError as error:
                     if client.is_open:
@@ -143,6 +143,13 @@ def _call(trail: Trail, request: ChatRequest, target: Target) -> Call:
     trail.target = target.name
     trail.provider_us = 0  # of the target that answers; the others' time is in the total
     return Call(request, target.model, trail.request_id, trail.traceparent)
+
+
+def _said(request: ChatRequest, answer: Answer) -> Answer:
+    try:
+        return request.given(answer)
+    except ProviderError as error:
+        raise _refusal(error) from error
 
 
 def _given(outcome: Answer | ProviderError | None) -> Answer:

@@ -5,14 +5,18 @@ other ones are copied byte for byte (`msgspec.Raw`), so tools, images and whatev
 tomorrow arrive as they were sent.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from aiex.assistant.frames import FrameRelay, Relay
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.token_estimate import answer_tokens
 
 CHAT_PATH: Final = "/chat/completions"
+
+if TYPE_CHECKING:  # a provider's calls hold requests, and a request knows its answers
+    from aiex.assistant.provider import Answer, AnswerStream
 
 
 class StreamOptions(msgspec.Struct, frozen=True):
@@ -58,6 +62,14 @@ class ChatRequest(msgspec.Struct, frozen=True, gc=False):
         if asks_usage:
             fields["stream_options"] = _with_usage(fields.get("stream_options"))
         return msgspec.json.encode(fields)
+
+    def given(self, answer: "Answer") -> "Answer":
+        """A provider's whole answer as this request's API says it."""
+        return answer
+
+    def relay(self, answer: "AnswerStream") -> Relay:
+        """What a provider's stream passes through on its way to the client."""
+        return FrameRelay(hides_usage=not self.wants_usage)
 
 
 _HEAD = msgspec.json.Decoder(_Head)

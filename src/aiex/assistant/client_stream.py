@@ -8,18 +8,15 @@ from typing import Self
 
 from aiex.assistant import refusal as refusals
 from aiex.assistant.exchange import ClientGone, Exchange, StreamOutlet
-from aiex.assistant.frames import FrameRelay
+from aiex.assistant.frames import Relay
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.trail import Trail
-from aiex.errors import ProviderError
 
 # Who takes nothing for so long is gone in all but name, and is noticed within twice this time:
 # before a provider's usual idle timeout, which would blame the provider.
 STALL_S = 30.0
 # For the last word to a client that is being cut off.
 FAREWELL_S = 1.0
-
-_DONE = b"data: [DONE]\n\n"
 
 
 class ClientStream:
@@ -31,23 +28,21 @@ class ClientStream:
 
     __slots__ = (
         "_exchange",
-        "_hides_usage",
         "_is_sending",
         "_outlet",
+        "_relay",
         "_sent_count",
         "_stall_s",
         "_timer",
         "_trail",
     )
 
-    def __init__(
-        self, trail: Trail, exchange: Exchange, *, hides_usage: bool, stall_s: float = STALL_S
-    ) -> None:
+    def __init__(self, trail: Trail, exchange: Exchange, *, stall_s: float = STALL_S) -> None:
         self._trail = trail
         self._exchange = exchange
-        self._hides_usage = hides_usage
         self._stall_s = stall_s
         self._outlet: StreamOutlet | None = None
+        self._relay: Relay | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._sent_count = 0
         self._is_sending = False
@@ -77,26 +72,23 @@ class ClientStream:
     def is_open(self) -> bool:
         return self._outlet is not None
 
-    async def relay(self, chunks: AsyncIterator[bytes]) -> None:
+    async def relay(self, chunks: AsyncIterator[bytes], relay: Relay) -> None:
         """Pass a whole stream on; raises `ProviderError` when it breaks or ends half way."""
-        frames = FrameRelay(hides_usage=self._hides_usage)
+        self._relay = relay
         try:
             async for chunk in chunks:
-                if data := frames.feed(chunk):
+                if data := relay.feed(chunk):
                     await self._send(data)
         finally:
-            self._trail.usage = frames.usage
-        if frames.is_done:
-            return
-        if not frames.is_finished:
-            raise ProviderError("The provider ended its stream half way.")
-        # Some servers leave the end mark out; clients wait for it.
-        await self._send(_DONE)
+            self._trail.usage = relay.usage
+        if data := relay.end():
+            await self._send(data)
 
     async def fail(self, refusal: Refusal) -> None:
         """Say in the stream that it broke; the status has long gone out."""
         assert self._outlet is not None, "before the first byte the error has a status of its own"
-        await self._hand_over(self._outlet, refusal.frame())
+        assert self._relay is not None, "what was sent went through it"
+        await self._hand_over(self._outlet, self._relay.failure(refusal))
 
     async def _send(self, data: bytes) -> None:
         outlet = self._outlet

@@ -6,7 +6,9 @@ Format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 import re
+from typing import Protocol
 
+from aiex.assistant.refusal import Refusal
 from aiex.assistant.usage import NO_USAGE, Usage, usage_of
 from aiex.errors import ProviderError
 
@@ -15,8 +17,24 @@ from aiex.errors import ProviderError
 EVENT_BYTES_MAX = 16 * 1024 * 1024
 
 _DONE = b"data: [DONE]"
+_END = _DONE + b"\n\n"
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
+
+
+class Relay(Protocol):
+    """What a stream passes through: a provider's bytes in, the client's out."""
+
+    usage: Usage
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes to forward; raises `ProviderError` where the provider's are at fault."""
+
+    def end(self) -> bytes:
+        """The last bytes, once the provider's ended; raises `ProviderError` if half way."""
+
+    def failure(self, refusal: Refusal) -> bytes:
+        """The event that tells the client that the stream broke."""
 
 
 class FrameRelay:
@@ -51,6 +69,19 @@ class FrameRelay:
         if _DONE in data:
             self.is_done = True
         return data
+
+    def end(self) -> bytes:
+        """The end mark where it is missing; raises `ProviderError` when the stream is not whole."""
+        if self.is_done:
+            return b""
+        if not self.is_finished:
+            raise ProviderError("The provider ended its stream half way.")
+        # Some servers leave the end mark out; clients wait for it.
+        return _END
+
+    def failure(self, refusal: Refusal) -> bytes:
+        """The event that tells the client that the stream broke."""
+        return refusal.frame()
 
     def _take_usage(self, data: bytes) -> bytes:
         kept: list[bytes] = []

@@ -30,12 +30,14 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     content_type: str
     body: bytes
     retry_after: str = ""
+    is_native: bool = False  # in the form of the client's own API, where that is not OpenAI's
 
 
 class AnswerStream(msgspec.Struct, frozen=True):
     """A provider's answer as it comes: bytes of server-sent events, cut anywhere."""
 
     chunks: AsyncIterator[bytes]
+    is_native: bool = False
 
 
 class ProviderTimeout(ProviderError):
@@ -50,7 +52,8 @@ class Provider(Protocol):
     async def answer(self, call: Call) -> Answer:
         """The whole answer, errors of status 400 to 599 included.
 
-        Raises `ProviderError` when there is none: unreachable, silent, broken.
+        Raises `ProviderError` when there is none: unreachable, silent, broken; and `Refusal` when
+        the request holds what the provider's API cannot say.
         """
 
     def stream(self, call: Call) -> AbstractAsyncContextManager[AnswerStream | Answer]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from aiex.assistant.embedding_request import EMBEDDINGS_PATH
 from aiex.assistant.local_model import LocalModel
 from aiex.assistant.local_model_claim import LocalAddress
+from aiex.assistant.messages_request import MessagesRequest
 from aiex.assistant.provider import Answer, AnswerStream, Call
 from aiex.assistant.provider_openai import OpenAIProvider
 from aiex.assistant.refusal import Refusal
@@ -73,6 +74,16 @@ class LocalProvider:
                 if is_begun or not tries_left or await self._model.is_alive(address):
                     raise
                 failed = address
+
+    async def count_tokens(self, call: Call) -> Answer:
+        """How many tokens a request of the Messages API has: llama.cpp counts in the same form."""
+        request = call.request
+        assert isinstance(request, MessagesRequest), "OpenAI's API has no such question"
+        _, provider = await self._current(None)
+        answer = await provider.post("/messages/count_tokens", call, request.raw)
+        if answer.status != 200:
+            raise ProviderError("The local model cannot count this request.")
+        return answer
 
     async def _current(self, failed: LocalAddress | None) -> tuple[LocalAddress, OpenAIProvider]:
         """The child to ask now, and not the one that just failed."""

@@ -5,11 +5,8 @@ from contextlib import asynccontextmanager
 
 from aiex.assistant.dialect import Dialect, OpenAIDialect
 from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderRefusedUs
-from aiex.assistant.upstream import Upstream, UpstreamAnswer, UpstreamStream
+from aiex.assistant.upstream import Upstream, UpstreamAnswer, whole
 from aiex.errors import ProviderError
-
-# A whole answer that came where a stream was asked for is read up to this size.
-WHOLE_ANSWER_BYTES_MAX = 32 * 1024 * 1024
 
 _STATUS_MIN, _STATUS_MAX = 200, 599
 
@@ -46,7 +43,12 @@ class OpenAIProvider:
             if upstream.status == 200 and media_type.startswith("text/event-stream"):
                 yield AnswerStream(self._dialect.chunks(upstream.chunks))
             else:
-                yield self._checked(await _whole(upstream))
+                yield self._checked(await whole(upstream))
+
+    async def post(self, path: str, call: Call, body: bytes) -> Answer:
+        """The answer to something else than a chat, at `path` below the base URL."""
+        url = f"{self._base_url}{path}"
+        return self._checked(await self._upstream.post(url, self._headers_for(call), body))
 
     def _headers_for(self, call: Call) -> dict[str, str]:
         return {
@@ -67,14 +69,3 @@ class OpenAIProvider:
         dialect = self._dialect
         body = dialect.answer(answer.body) if status < 400 else dialect.error(status, answer.body)
         return Answer(status, answer.content_type or "application/json", body, answer.retry_after)
-
-
-async def _whole(stream: UpstreamStream) -> UpstreamAnswer:
-    parts: list[bytes] = []
-    size = 0
-    async for chunk in stream.chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > WHOLE_ANSWER_BYTES_MAX:
-            raise ProviderError("The provider's answer is larger than is taken.")
-    return UpstreamAnswer(stream.status, stream.content_type, stream.retry_after, b"".join(parts))

@@ -9,6 +9,8 @@ from aiex.assistant.dialect_gemini import GeminiDialect
 from aiex.assistant.local_model import LocalModel
 from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.provider import Provider
+from aiex.assistant.provider_anthropic import BASE_URL as ANTHROPIC_URL
+from aiex.assistant.provider_anthropic import AnthropicProvider
 from aiex.assistant.provider_local import LocalProvider
 from aiex.assistant.provider_mock import MockProvider
 from aiex.assistant.provider_openai import OpenAIProvider
@@ -41,6 +43,8 @@ def _provider(
             return _openai(name, settings, AzureDialect(settings.api_version))
         case "gemini":
             return _openai(name, settings, GeminiDialect())
+        case "anthropic":
+            return _anthropic(name, settings)
 
 
 def _openai(name: str, settings: ProviderSettings, dialect: Dialect) -> OpenAIProvider:
@@ -54,6 +58,19 @@ def _openai(name: str, settings: ProviderSettings, dialect: Dialect) -> OpenAIPr
     base_url = settings.base_url or (GEMINI_URL if settings.kind == "gemini" else "")
     upstream = PyreqwestUpstream(settings)
     return OpenAIProvider(name, upstream, base_url=base_url, headers=headers, dialect=dialect)
+
+
+def _anthropic(name: str, settings: ProviderSettings) -> AnthropicProvider:
+    headers = {header.lower(): value for header, value in settings.headers.items()}
+    if settings.api_key is not None:
+        headers["x-api-key"] = settings.api_key.reveal()
+    return AnthropicProvider(
+        name,
+        PyreqwestUpstream(settings),
+        base_url=settings.base_url or ANTHROPIC_URL,
+        headers=headers,
+        max_tokens=settings.max_tokens,
+    )
 
 
 def _at(name: str, settings: ProviderSettings, address: LocalAddress) -> OpenAIProvider:

@@ -8,6 +8,8 @@ import msgspec
 CHAT_COMPLETIONS: Final = "/v1/chat/completions"
 COMPLETIONS: Final = "/v1/completions"
 EMBEDDINGS: Final = "/v1/embeddings"
+MESSAGES: Final = "/v1/messages"
+COUNT_TOKENS: Final = "/v1/messages/count_tokens"
 MODELS: Final = "/v1/models"
 MODEL: Final = "/v1/models/{model}"
 # What a request for anything else is counted under: labels stay bounded, whatever is asked for.
@@ -27,6 +29,8 @@ ROUTES: Final = (
     Route("POST", CHAT_COMPLETIONS, "OpenAI's chat completions: JSON, or a stream of events."),
     Route("POST", COMPLETIONS, "OpenAI's legacy completions: JSON, or a stream of events."),
     Route("POST", EMBEDDINGS, "OpenAI's embeddings."),
+    Route("POST", MESSAGES, "Anthropic's messages: JSON, or a stream of events."),
+    Route("POST", COUNT_TOKENS, "The tokens of a request for messages, counted or estimated."),
     Route("GET", MODELS, "The models there are; the first is the default of `aiex chat`."),
     Route("GET", MODEL, "One model. Its name may hold slashes."),
     Route("GET", "/livez", "200 while the node's loop turns.", needs_key=False),
@@ -35,6 +39,8 @@ ROUTES: Final = (
 )
 
 METHODS: Final = {route.path: route.method for route in ROUTES if route.needs_key}
+# Answered in Anthropic's form, errors too.
+MESSAGES_ROUTES: Final = frozenset({MESSAGES, COUNT_TOKENS})
 PROBES: Final = frozenset(route.path for route in ROUTES if not route.needs_key)
 
 

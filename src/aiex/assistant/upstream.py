@@ -10,6 +10,11 @@ from typing import Protocol
 
 import msgspec
 
+from aiex.errors import ProviderError
+
+# A whole answer that came where a stream was asked for is read up to this size.
+WHOLE_ANSWER_BYTES_MAX = 32 * 1024 * 1024
+
 
 class UpstreamAnswer(msgspec.Struct, frozen=True, gc=False):
     status: int
@@ -38,3 +43,15 @@ class Upstream(Protocol):
 
     async def close(self) -> None:
         """Close the connections."""
+
+
+async def whole(stream: UpstreamStream) -> UpstreamAnswer:
+    """A stream read to its end; raises `ProviderError` when it breaks or is too large."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in stream.chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > WHOLE_ANSWER_BYTES_MAX:
+            raise ProviderError("The provider's answer is larger than is taken.")
+    return UpstreamAnswer(stream.status, stream.content_type, stream.retry_after, b"".join(parts))

@@ -18,11 +18,21 @@ class _CompletionDetails(msgspec.Struct, frozen=True, gc=False):
     reasoning_tokens: _Count | None = None
 
 
+class _OutputDetails(msgspec.Struct, frozen=True, gc=False):
+    thinking_tokens: _Count | None = None
+
+
 class _Reported(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens: _Count | None = None
     completion_tokens: _Count | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
+    # Anthropic's: three kinds of input tokens that do not overlap.
+    input_tokens: _Count | None = None
+    output_tokens: _Count | None = None
+    cache_read_input_tokens: _Count | None = None
+    cache_creation_input_tokens: _Count | None = None
+    output_tokens_details: _OutputDetails | None = None
 
 
 class _Answer(msgspec.Struct, frozen=True, gc=False):
@@ -43,17 +53,30 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 
 
 def usage_of(answer: bytes) -> Usage:
-    """The usage in a completion or a stream's chunk; zeros when it reports none or is not JSON."""
+    """The usage in an answer or a stream's chunk; zeros when it reports none or is not JSON."""
     try:
         reported = _ANSWER.decode(answer).usage
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return NO_USAGE
     if reported is None:
         return NO_USAGE
+    if reported.prompt_tokens is None and reported.input_tokens is not None:
+        return _of_message(reported)
     prompt, completion = reported.prompt_tokens_details, reported.completion_tokens_details
     return Usage(
         reported.prompt_tokens or 0,
         reported.completion_tokens or 0,
         (prompt and prompt.cached_tokens) or 0,
         (completion and completion.reasoning_tokens) or 0,
+    )
+
+
+def _of_message(reported: _Reported) -> Usage:
+    cached = reported.cache_read_input_tokens or 0
+    details = reported.output_tokens_details
+    return Usage(
+        (reported.input_tokens or 0) + cached + (reported.cache_creation_input_tokens or 0),
+        reported.output_tokens or 0,
+        cached,
+        (details and details.thinking_tokens) or 0,
     )

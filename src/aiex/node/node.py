@@ -20,6 +20,7 @@ from aiex.assistant import (
     LocalModel,
     OwnSockets,
     Pace,
+    TokenCount,
     build_metering,
     build_providers,
     default_limits,
@@ -102,6 +103,7 @@ def build_node(
     api = Api(
         Chat(catalogue, providers, random=random, admission=metering.admission),
         catalogue,
+        token_count=TokenCount(catalogue, providers, random=random, admission=metering.admission),
         key_check=lambda: keys.check if report.are_keys_needed() else None,
         is_ready=lambda: report.is_ready(),
         intake=intake,

@@ -28,6 +28,8 @@ def _provider_conflicts(settings: Settings) -> Iterator[Conflict]:
         path = ("providers", name)
         if provider.kind == "openai" and not provider.base_url.startswith(("http://", "https://")):
             yield (*path, "base_url"), "an openai provider needs http(s)://…/v1"
+        if provider.kind == "anthropic" and provider.base_url and not _is_http(provider.base_url):
+            yield (*path, "base_url"), "empty means Anthropic's own; else http(s)://…"
         yield from _preset_conflicts(name, provider)
         if any(
             header.lower() in ("authorization", "x-api-key", "api-key")
@@ -39,16 +41,19 @@ def _provider_conflicts(settings: Settings) -> Iterator[Conflict]:
 def _preset_conflicts(name: str, provider: ProviderSettings) -> Iterator[Conflict]:
     """Of the kinds that make an address of their own: what they cannot make one of."""
     url, path = provider.base_url, ("providers", name, "base_url")
-    is_http = url.startswith(("http://", "https://"))
-    if provider.kind == "azure" and (not is_http or "/openai" in urlsplit(url).path):
+    if provider.kind == "azure" and (not _is_http(url) or "/openai" in urlsplit(url).path):
         yield (
             path,
             "an azure provider needs its resource's address alone: https://NAME.openai.azure.com",
         )
-    if provider.kind == "gemini" and url and not is_http:
+    if provider.kind == "gemini" and url and not _is_http(url):
         yield path, "a gemini provider's is empty (Google's own) or http(s)://…"
     if provider.api_version and provider.kind != "azure":
         yield ("providers", name, "api_version"), "only an azure provider has one"
+
+
+def _is_http(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
 
 
 def _model_conflicts(settings: Settings) -> Iterator[Conflict]:

@@ -214,18 +214,20 @@ class MockFaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Annotated[
-        Literal["openai", "azure", "gemini", "local", "mock"],
+        Literal["openai", "azure", "gemini", "anthropic", "local", "mock"],
         Meta(
             description="`openai`: any OpenAI-compatible server; `azure`: Azure OpenAI; `gemini`: "
-            "Google's Gemini through its OpenAI-compatible endpoint; `local`: the small model of "
-            "this machine; `mock`: a deterministic stand-in for load tests and drills."
+            "Google's Gemini through its OpenAI-compatible endpoint; `anthropic`: Anthropic's "
+            "Messages API; `local`: the small model of this machine; `mock`: a deterministic "
+            "stand-in for load tests and drills."
         ),
     ]
     base_url: Annotated[
         str,
         Meta(
             description="`openai`: up to and including `/v1`; `azure`: of the resource, "
-            "`https://NAME.openai.azure.com`; `gemini`: empty means Google's."
+            "`https://NAME.openai.azure.com`; `gemini`: empty means Google's; `anthropic`: empty "
+            "means https://api.anthropic.com."
         ),
     ] = ""
     api_version: Annotated[
@@ -237,8 +239,19 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     api_key: Annotated[
         Secret | None,
-        Meta(description="Sent as `Authorization: Bearer`, to `azure` as `api-key`."),
+        Meta(
+            description="Sent as `Authorization: Bearer`, to `azure` as `api-key`, to `anthropic` "
+            "as `x-api-key`."
+        ),
     ] = None
+    max_tokens: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="`anthropic`: bound of an answer, in tokens, for clients of OpenAI's API "
+            "that set none; Anthropic wants one.",
+        ),
+    ] = 8192
     headers: Annotated[
         dict[str, str], Meta(description="Further headers for every call; no secrets here.")
     ] = {}
