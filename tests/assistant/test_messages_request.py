@@ -37,6 +37,13 @@ def test_only_the_models_name_changes() -> None:
     assert json.loads(sent) == json.loads(body(temperature=0.25, tomorrow=[1], model="there"))
 
 
+def test_a_model_given_twice_is_the_one_that_was_acted_on() -> None:
+    raw = b'{"model":"other","max_tokens":5,"messages":[],"model":"m"}'
+    sent = request(raw).messages_for("m")
+    assert sent.count(b'"model"') == 1
+    assert json.loads(sent)["model"] == request(raw).model == "m"
+
+
 def test_thinking_that_nobody_signed_does_not_go_to_anthropic() -> None:
     def answer(signature: str) -> dict[str, Any]:
         thinking = {"type": "thinking", "thinking": "hm", "signature": signature}

@@ -91,7 +91,7 @@ def decode_messages_request(
     raw: bytes, headers: RequestHeaders, request_id: str
 ) -> MessagesRequest:
     """The request in `raw`; raises `Refusal` (400) that names the field."""
-    head = _decoded(_HEAD, raw)
+    head, raw = _decoded(_HEAD, raw)
     return MessagesRequest(
         model=head.model,
         is_stream=head.stream is True,
@@ -106,7 +106,7 @@ def decode_messages_request(
 
 def decode_count_request(raw: bytes, headers: RequestHeaders, request_id: str) -> MessagesRequest:
     """The request to count the tokens of; it needs no `max_tokens`."""
-    head = _decoded(_COUNT_HEAD, raw)
+    head, raw = _decoded(_COUNT_HEAD, raw)
     return MessagesRequest(
         model=head.model,
         is_stream=False,
@@ -118,12 +118,15 @@ def decode_count_request(raw: bytes, headers: RequestHeaders, request_id: str) -
     )
 
 
-def _decoded[T](decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+def _decoded[T](decoder: msgspec.json.Decoder[T], raw: bytes) -> tuple[T, bytes]:
     try:
         head = decoder.decode(raw)
         if not raw.isascii():
             raw.decode()  # providers get only UTF-8
-        return head
+        if raw.count(b'"model"') > 1:
+            # Given twice, a provider might take the other one: it gets what we acted on.
+            raw = msgspec.json.encode(_FIELDS.decode(raw))
+        return head, raw
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -103,7 +103,10 @@ class TokenCount:
 
 def estimated_tokens(raw: bytes) -> int:
     """About how many tokens a model will count in a request's prompt."""
-    counted = _COUNTED.decode(raw)
+    try:
+        counted = _COUNTED.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return -(-len(raw) // BYTES_PER_TOKEN)
     size = _size((counted.system, counted.messages, counted.tools), _DEPTH_MAX)
     return -(-size // BYTES_PER_TOKEN) + MESSAGE_TOKENS * len(counted.messages)
 
