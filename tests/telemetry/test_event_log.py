@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from aiex.assistant import KeysChanged, LocalModelTurned
+from aiex.assistant import BreakerTurned, KeysChanged, LocalModelTurned
 from aiex.engine import EngineDown, EngineFroze, EngineUp
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
@@ -23,6 +23,8 @@ SENTENCES: list[tuple[Any, str, str]] = [
     (LocalModelTurned("unavailable", "x"), "warning", "the local model is unavailable: x"),
     (KeysChanged(1, 7), "info", "1 API key is active (revision 7)"),
     (KeysChanged(0, 7), "info", "0 API keys are active (revision 7)"),
+    (BreakerTurned("p/m", "open", "why"), "warning", "the breaker of p/m is open: why"),
+    (BreakerTurned("p/m", "closed", "why"), "info", "the breaker of p/m is closed: why"),
     (ServiceStarted("a.b", 0), "debug", "a.b runs"),
     (ServiceStarted("a.b", 2), "info", "a.b runs again, restart 2"),
     (ServiceFailed("a.b", "no", 0.5), "warning", "a.b failed, again in 0.50 s: no"),

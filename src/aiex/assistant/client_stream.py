@@ -1,6 +1,6 @@
 """The client's end of a stream: opened with the first event, fed, ended in good order."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from aiex.assistant.exchange import ClientGone, Exchange, StreamOutlet
 from aiex.assistant.frames import FrameRelay
@@ -9,6 +9,7 @@ from aiex.assistant.trail import Trail
 from aiex.errors import ProviderError
 
 _DONE = b"data: [DONE]\n\n"
+_ERROR = (b'data: {"error"', b'data:{"error"')
 
 
 class ClientStream:
@@ -26,11 +27,21 @@ class ClientStream:
     def is_open(self) -> bool:
         return self._outlet is not None
 
-    async def relay(self, chunks: AsyncIterator[bytes]) -> None:
-        """Pass a whole stream on; raises `ProviderError` when it breaks or ends half way."""
+    async def relay(self, chunks: AsyncIterator[bytes], begun: Callable[[], None]) -> None:
+        """Pass a whole stream on; raises `ProviderError` when it breaks or ends half way.
+
+        `begun` is called at the first event. Comments before it, which keep a connection alive, are
+        left out: until there is an event another target may still be asked.
+        """
         frames = FrameRelay(hides_usage=self._hides_usage)
         async for chunk in chunks:
             if data := frames.feed(chunk):
+                if self._outlet is None:
+                    if b"data:" not in data:
+                        continue
+                    if data.startswith(_ERROR):
+                        raise ProviderError("The provider began its stream with an error.")
+                    begun()
                 await self._send(data)
         self._trail.usage = frames.usage
         if frames.is_done:
@@ -59,6 +70,7 @@ class ClientStream:
                     ("x-accel-buffering", "no"),
                     ("x-request-id", trail.request_id),
                     ("x-aiex-target", trail.target),
+                    ("x-aiex-attempts", str(trail.attempt_count)),
                     ("server-timing", trail.server_timing()),
                 ],
             )

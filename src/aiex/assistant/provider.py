@@ -38,6 +38,10 @@ class AnswerStream(msgspec.Struct, frozen=True):
     chunks: AsyncIterator[bytes]
 
 
+class ProviderUnreachable(ProviderError):
+    """No connection to the provider: it has seen nothing of the request."""
+
+
 class ProviderTimeout(ProviderError):
     """The provider took too long."""
 

@@ -2,8 +2,12 @@
 
 from time import perf_counter_ns
 
+from aiex.assistant.attempted import Attempted, Outcome
 from aiex.assistant.events import RequestFinished
 from aiex.assistant.usage import NO_USAGE, Usage
+
+# A line of the access log tells of so many calls and targets passed over.
+ATTEMPTS_TOLD_MAX = 16
 
 
 class Trail:
@@ -12,6 +16,7 @@ class Trail:
     __slots__ = (
         "at_s",
         "attempt_count",
+        "attempts",
         "auth_us",
         "error_code",
         "first_byte_us",
@@ -57,6 +62,7 @@ class Trail:
         self.is_stream = False
         self.has_lost_client = False
         self.attempt_count = 0
+        self.attempts: list[Attempted] = []
         self.parse_us = 0
         self.auth_us = 0
         self.route_us = 0
@@ -69,6 +75,11 @@ class Trail:
     def elapsed_us(self) -> int:
         """Microseconds since the request came."""
         return (perf_counter_ns() - self.started_ns) // 1000
+
+    def note(self, target: str, outcome: Outcome, took_s: float) -> None:
+        """What became of a call, or why a target was passed over."""
+        if len(self.attempts) < ATTEMPTS_TOLD_MAX:
+            self.attempts.append(Attempted(target, outcome, int(took_s * 10_000) / 10))
 
     def server_timing(self) -> str:
         """The phases so far as a `Server-Timing` header, in milliseconds (W3C Server Timing)."""
@@ -108,4 +119,5 @@ class Trail:
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
             reasoning_tokens=usage.reasoning_tokens,
+            attempts=tuple(self.attempts),
         )

@@ -15,6 +15,7 @@ from aiex.assistant import (
     Chat,
     KeyRing,
     LocalModel,
+    Targets,
     build_providers,
     local_model_answers,
 )
@@ -80,8 +81,9 @@ def build_node(
             settings.local, runtime_dir, answers=local_model_answers, clock=clock, emit=bus.emit
         )
     providers = build_providers(catalogue.providers, local_model=local_model, clock=clock)
+    targets = Targets(catalogue, clock=clock, random=random, emit=bus.emit)
     api = Api(
-        Chat(catalogue, providers, random=random),
+        Chat(catalogue, providers, targets),
         catalogue,
         key_check=lambda: keys.check if report.are_keys_needed() else None,
         is_ready=lambda: report.is_ready(),
@@ -92,6 +94,8 @@ def build_node(
         emit=bus.emit,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
+    for name, values in targets.gauges().items():
+        telemetry.read_by_label(name, values)
     loop_lag = LoopLag(clock)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
 
@@ -103,6 +107,7 @@ def build_node(
             engine,
             keys,
             catalogue,
+            targets,
             local_model,
             api,
             telemetry,
