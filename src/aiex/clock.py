@@ -19,8 +19,7 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clock."""
 
-    def monotonic_s(self) -> float:
-        return time.monotonic()
+    monotonic_s = staticmethod(time.monotonic)  # asked several times a request: no call between
 
     def wall_s(self) -> float:
         return time.time()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex.assistant import Intake, LoadLimits, Pace, RequestShed
+from aiex.assistant import Intake, LoadLimits, Pace, RequestShed, Targets
 from aiex.assistant.api import Api
 from aiex.assistant.catalogue import Catalogue
 from aiex.assistant.chat import Chat
@@ -112,7 +112,7 @@ class Stage:
         self, *providers: Provider, target_model: str = "", in_flight_max: int = 100, **options: Any
     ) -> None:
         names = [f"p{number}" for number in range(len(providers))]
-        kind = ProviderSettings(kind="openai", base_url="http://127.0.0.1:1/v1")
+        kind = ProviderSettings(kind="openai", base_url="http://127.0.0.1:1/v1", retries_max=0)
         models = {
             "m": ModelSettings(
                 targets=(TargetSettings(names[0], model=target_model),), fallbacks=tuple(names[1:])
@@ -133,10 +133,11 @@ class Stage:
             "body_timeout_s": 5.0,
         }
         named = dict(zip(names, providers, strict=True))
+        targets = Targets(catalogue, clock=clock, random=Random(1), emit=lambda _: None)
         self.api = Api(
-            Chat(catalogue, named, random=Random(1)),
+            Chat(catalogue, named, targets),
             catalogue,
-            token_count=TokenCount(catalogue, named, random=Random(1)),
+            token_count=TokenCount(catalogue, named, targets),
             random=Random(1),
             emit=self._heard,
             **settings | options,

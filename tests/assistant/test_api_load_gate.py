@@ -16,6 +16,7 @@ from aiex.assistant import (
     Pace,
     RequestFinished,
     RequestShed,
+    Targets,
     TokenCount,
 )
 from aiex.assistant.providers import build_providers
@@ -41,10 +42,11 @@ class Door:
         self.intake = Intake(LIMITS, random=Random(1), emit=self.events.append)
         catalogue = Catalogue(SETTINGS)
         providers = build_providers(catalogue.providers, local_model=None, clock=self.clock)
+        targets = Targets(catalogue, clock=self.clock, random=Random(1), emit=lambda _: None)
         self.api = Api(
-            Chat(catalogue, providers, random=Random(1)),
+            Chat(catalogue, providers, targets),
             catalogue,
-            token_count=TokenCount(catalogue, providers, random=Random(1)),
+            token_count=TokenCount(catalogue, providers, targets),
             key_check=lambda: None,
             is_ready=lambda: True,
             intake=self.intake,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from aiex.assistant import Intake, LoadLimits, Pace, TokenCount
+from aiex.assistant import Intake, LoadLimits, Pace, Targets, TokenCount
 from aiex.assistant.account import Limit, Shortage, Standing
 from aiex.assistant.account_local import LocalAccounts
 from aiex.assistant.admission import Admission
@@ -35,8 +35,8 @@ from aiex.testing.exchange import MemoryExchange, MemoryScope
 
 PROVIDERS = {
     "mock": ProviderSettings("mock"),
-    "failing": ProviderSettings("mock", faults=MockFaults(error_ratio=1.0)),
-    "cutting": ProviderSettings("mock", faults=MockFaults(cut_ratio=1.0)),
+    "failing": ProviderSettings("mock", retries_max=0, faults=MockFaults(error_ratio=1.0)),
+    "cutting": ProviderSettings("mock", retries_max=0, faults=MockFaults(cut_ratio=1.0)),
     "slow": ProviderSettings("mock", latency_ms=1_000),
 }
 SETTINGS = Settings(
@@ -71,10 +71,11 @@ class Desk:
         )
         catalogue, random = Catalogue(SETTINGS), Random(1)
         providers = build_providers(PROVIDERS, local_model=None, clock=self.clock)
+        targets = Targets(catalogue, clock=self.clock, random=Random(1), emit=lambda _: None)
         self.api = Api(
-            Chat(catalogue, providers, random=random, admission=admission),
+            Chat(catalogue, providers, targets, admission=admission),
             catalogue,
-            token_count=TokenCount(catalogue, providers, random=random, admission=admission),
+            token_count=TokenCount(catalogue, providers, targets, admission=admission),
             key_check=lambda: KeyCheck({record.id: record}, None),
             is_ready=lambda: True,
             intake=Intake(LoadLimits(100, 10**7, 0.1, 0.5), random=random, emit=lambda _: None),

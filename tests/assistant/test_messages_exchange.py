@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aiex.assistant import Intake, LoadLimits, Pace
+from aiex.assistant import Intake, LoadLimits, Pace, Targets
 from aiex.assistant.api import Api
 from aiex.assistant.catalogue import Catalogue
 from aiex.assistant.chat import Chat
@@ -45,10 +45,11 @@ class Front:
         model = ModelSettings(targets=(TargetSettings("p"),))
         catalogue = Catalogue(Settings(providers={"p": kind}, models={"m": model}))
         check = KeyCheck({}, key) if key else None
+        targets = Targets(catalogue, clock=FakeClock(), random=Random(1), emit=lambda _: None)
         self.api = Api(
-            Chat(catalogue, {"p": self}, random=Random(1)),
+            Chat(catalogue, {"p": self}, targets),
             catalogue,
-            token_count=TokenCount(catalogue, {"p": self}, random=Random(1)),
+            token_count=TokenCount(catalogue, {"p": self}, targets),
             key_check=lambda: check,
             is_ready=lambda: True,
             intake=Intake(LoadLimits(9, 10**6, 0.1, 0.5), random=Random(1), emit=lambda _: None),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiex.assistant import Targets
 from aiex.assistant.catalogue import Catalogue
 from aiex.assistant.messages_request import decode_count_request
 from aiex.assistant.provider import Provider
@@ -20,6 +21,7 @@ from aiex.assistant.trail import Trail
 from aiex.assistant.upstream import UpstreamAnswer
 from aiex.errors import ProviderError
 from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSettings
+from aiex.testing.clock import FakeClock
 from aiex.testing.exchange import MemoryExchange
 from aiex.testing.upstream import MemoryUpstream, Scripted
 
@@ -41,7 +43,9 @@ async def counted(provider: Provider, raw: bytes) -> tuple[MemoryExchange, Trail
         providers={"p": ProviderSettings(kind="anthropic")},
         models={"m": ModelSettings(targets=(TargetSettings("p"),))},
     )
-    count = TokenCount(Catalogue(settings), {"p": provider}, random=Random(1))
+    catalogue = Catalogue(settings)
+    targets = Targets(catalogue, clock=FakeClock(), random=Random(1), emit=lambda _: None)
+    count = TokenCount(catalogue, {"p": provider}, targets)
     trail = Trail(method="POST", route="/x", request_id="r1", traceparent="", at_s=0)
     exchange = MemoryExchange()
     decode = partial(decode_count_request, headers={}, request_id="r1")

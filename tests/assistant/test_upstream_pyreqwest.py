@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from aiex.assistant.provider import ProviderTimeout
+from aiex.assistant.provider import ProviderTimeout, ProviderUnreachable
 from aiex.assistant.upstream import UpstreamAnswer
-from aiex.assistant.upstream_pyreqwest import PyreqwestUpstream, Unreachable
+from aiex.assistant.upstream_pyreqwest import PyreqwestUpstream
 from aiex.errors import ProviderError
 from aiex.settings import ProviderSettings
 from aiex.testing.http_server import ScriptedServer, http_answer, http_stream
@@ -108,7 +108,7 @@ async def test_nobody_there_is_told_as_unreachable(is_stream: bool) -> None:
     with socket.socket() as bound:  # and not listening
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
-        with pytest.raises(Unreachable, match="cannot be reached"):
+        with pytest.raises(ProviderUnreachable, match="cannot be reached"):
             await ask(url, is_stream=is_stream)
 
 
@@ -124,7 +124,7 @@ async def test_a_connection_that_does_not_stand_in_time_is_unreachable(is_stream
             one.connect_ex(address)
         url = f"http://127.0.0.1:{address[1]}/v1"
         began_s = monotonic()
-        with pytest.raises(Unreachable):
+        with pytest.raises(ProviderUnreachable):
             await ask(url, is_stream=is_stream, connect_timeout_s=SHORT_S)
         assert SHORT_S <= monotonic() - began_s < LONG_S / 2
         for one in waiting:

@@ -101,6 +101,17 @@ async def test_a_key_in_the_settings_is_needed_and_counted_but_not_told(tmp_path
     assert b"zqSECRET" not in msgspec.json.encode(status)
 
 
+# How a target does that nobody asked yet.
+FRESH = {
+    "breaker": "closed",
+    "in_flight": 0,
+    "queue_length": 0,
+    "latency_ms": None,
+    "first_event_ms": None,
+    "resting_s": 0.0,
+}
+
+
 async def test_models_are_told_with_their_targets_and_the_first_as_default(
     tmp_path: Path,
 ) -> None:
@@ -122,13 +133,17 @@ async def test_models_are_told_with_their_targets_and_the_first_as_default(
     assert msgspec.to_builtins(told)["models"] == [
         {
             "id": "big",
-            "targets": [{"provider": "far", "kind": "openai", "model": "big-2", "weight": 3.0}],
+            "targets": [
+                {"provider": "far", "kind": "openai", "model": "big-2", "weight": 3.0, **FRESH}
+            ],
             "fallbacks": ["small"],
             "is_default": True,
         },
         {
             "id": "small",
-            "targets": [{"provider": "m", "kind": "mock", "model": "small", "weight": 1.0}],
+            "targets": [
+                {"provider": "m", "kind": "mock", "model": "small", "weight": 1.0, **FRESH}
+            ],
             "fallbacks": [],
             "is_default": False,
         },

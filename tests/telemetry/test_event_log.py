@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from aiex.assistant import KeysChanged, LoadTurned, LocalModelTurned
+from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
 from aiex.engine import EngineDown, EngineFroze, EngineUp
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
@@ -34,6 +34,8 @@ SENTENCES: list[tuple[Any, str, str]] = [
         "warning",
         "the loop is 1200 ms late: every request is answered 503, the node is not ready",
     ),
+    (BreakerTurned("p/m", "open", "why"), "warning", "the breaker of p/m is open: why"),
+    (BreakerTurned("p/m", "closed", "why"), "info", "the breaker of p/m is closed: why"),
     (ServiceStarted("a.b", 0), "debug", "a.b runs"),
     (ServiceStarted("a.b", 2), "info", "a.b runs again, restart 2"),
     (ServiceFailed("a.b", "no", 0.5), "warning", "a.b failed, again in 0.50 s: no"),

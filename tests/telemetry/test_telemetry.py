@@ -7,7 +7,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished, RequestShed
+from aiex.assistant import (
+    Attempted,
+    AttemptHedged,
+    AttemptRetried,
+    BreakerTurned,
+    KeysChanged,
+    LocalModelTurned,
+    QueueLeft,
+    RequestFinished,
+    RequestShed,
+    TargetPassedOver,
+)
+from aiex.assistant.attempted import Outcome
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
@@ -22,6 +34,9 @@ FINISHED = RequestFinished(
     parse_us=1, auth_us=2, route_us=3, provider_us=100_000, first_byte_us=110_500,
     request_bytes=300, response_bytes=4000, prompt_tokens=10, completion_tokens=20,
     cached_tokens=4, reasoning_tokens=5, cost_nano_usd=77,
+    attempts=(
+        Attempted("p/m1", Outcome.BREAKER_OPEN, 0.0), Attempted("p/m2", Outcome.OK, 100.5),
+    ),
 )  # fmt: skip
 
 
@@ -72,6 +87,9 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_request_body_bytes_held",
         "aiex_shed_ratio",
         "aiex_loop_lag_seconds",
+        "aiex_target_breaker_state",
+        "aiex_target_in_flight",
+        "aiex_target_queue_length",
     }
     assert set(scrape) == set(METRICS) - handed_in
 
@@ -171,6 +189,29 @@ def test_a_number_handed_in_is_read_at_each_scrape() -> None:
     assert watched.value("aiex_requests_in_flight") == 6
 
 
+def test_what_happens_at_targets_is_counted_by_target() -> None:
+    watched = Watched().emit(
+        AttemptRetried("p/m"),
+        AttemptHedged("p/m", has_won=True),
+        TargetPassedOver("p/m", "queue_full"),
+        BreakerTurned("p/m", "open", "5 of 5 calls failed"),
+        QueueLeft("p/m", "taken", 250_000),
+    )
+    assert watched.value("aiex_target_retries_total", target="p/m") == 1
+    assert watched.value("aiex_target_hedges_total", target="p/m", outcome="won") == 1
+    assert watched.value("aiex_target_passed_over_total", target="p/m", reason="queue_full") == 1
+    assert watched.value("aiex_target_breaker_transitions_total", target="p/m", state="open") == 1
+    assert watched.value("aiex_target_queue_wait_seconds", "_sum", target="p/m") == 0.25
+
+
+def test_numbers_by_label_are_read_at_each_scrape() -> None:
+    watched, levels = Watched(), {'p/"m"': 2.0}
+    watched.telemetry.read_by_label("aiex_target_breaker_state", lambda: levels)
+    assert watched.value("aiex_target_breaker_state", target='p/"m"') == 2
+    levels['p/"m"'] = 0
+    assert watched.value("aiex_target_breaker_state", target='p/"m"') == 0
+
+
 def test_only_a_metric_of_the_catalogue_can_be_handed_in() -> None:
     with pytest.raises(AssertionError, match="aiex_invented is not in the catalogue"):
         Watched().telemetry.read("aiex_invented", lambda: 1)
@@ -199,6 +240,10 @@ def test_one_line_for_each_request_with_durations_in_milliseconds() -> None:
         "request_bytes": 300, "response_bytes": 4000, "prompt_tokens": 10,
         "completion_tokens": 20, "cached_tokens": 4, "reasoning_tokens": 5,
         "cost_nano_usd": 77, "tokens_estimated": False,
+        "tried": [
+            {"target": "p/m1", "outcome": "breaker_open", "ms": 0.0},
+            {"target": "p/m2", "outcome": "ok", "ms": 100.5},
+        ],
     }  # fmt: skip
 
 

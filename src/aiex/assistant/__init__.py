@@ -1,15 +1,21 @@
 """The assistant: models, who answers for them, who may ask, and the API over all of it."""
 
 from aiex.assistant.api import Api
+from aiex.assistant.attempted import Attempted
 from aiex.assistant.bookkeeper import Bookkeeper, seconds_in
 from aiex.assistant.catalogue import Catalogue, Model, Target
 from aiex.assistant.chat import Chat
 from aiex.assistant.events import (
+    AttemptHedged,
+    AttemptRetried,
+    BreakerTurned,
     KeysChanged,
     LoadTurned,
     LocalModelTurned,
+    QueueLeft,
     RequestFinished,
     RequestShed,
+    TargetPassedOver,
 )
 from aiex.assistant.exchange import Exchange, RequestScope
 from aiex.assistant.intake import Intake
@@ -26,11 +32,17 @@ from aiex.assistant.own_sockets import OwnSockets
 from aiex.assistant.paced_exchange import Pace
 from aiex.assistant.provider import Provider
 from aiex.assistant.providers import build_providers
+from aiex.assistant.target_state import TargetState
+from aiex.assistant.targets import Targets
 from aiex.assistant.token_count import TokenCount
 
 __all__ = [
     "Api",
+    "AttemptHedged",
+    "AttemptRetried",
+    "Attempted",
     "Bookkeeper",
+    "BreakerTurned",
     "Catalogue",
     "Chat",
     "Exchange",
@@ -55,10 +67,14 @@ __all__ = [
     "OwnSockets",
     "Pace",
     "Provider",
+    "QueueLeft",
     "RequestFinished",
     "RequestScope",
     "RequestShed",
     "Target",
+    "TargetPassedOver",
+    "TargetState",
+    "Targets",
     "TokenCount",
     "UsageRow",
     "build_metering",

@@ -333,6 +333,7 @@ def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
         headers.append(("retry-after", str(refusal.retry_after_s)))
     if trail.target:
         headers.append(("x-aiex-target", trail.target))
+        headers.append(("x-aiex-attempts", str(trail.attempt_count)))
     body = refusal.body()
     trail.response_bytes = len(body)
     exchange.response_bytes(refusal.status, headers, body)

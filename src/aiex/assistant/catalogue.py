@@ -43,6 +43,8 @@ class Model(msgspec.Struct, frozen=True):
     name: str
     targets: tuple[Target, ...]
     fallbacks: tuple[str, ...]
+    choice: str = "weighted"  # weighted, least_busy, latency
+    hedge_after_s: float = 0.0  # 0: never
 
 
 class Catalogue:
@@ -84,4 +86,4 @@ def _model(name: str, settings: ModelSettings) -> Model:
     targets = tuple(
         Target(target.provider, target.model or name, target.weight) for target in settings.targets
     )
-    return Model(name, targets, settings.fallbacks)
+    return Model(name, targets, settings.fallbacks, settings.choice, settings.hedge_after_ms / 1000)

@@ -4,14 +4,19 @@ The walk: decode what must be known, choose targets, try them until one answers,
 Another target is tried only while nothing was sent to the client.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from random import Random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
 
 from aiex.assistant.admission import Admission
-from aiex.assistant.catalogue import Catalogue, Target
+from aiex.assistant.attempt import Attempt
+from aiex.assistant.attempted import Outcome
+from aiex.assistant.attempts import Attempts
+from aiex.assistant.call_outcome import RETRYABLE_STATUS, is_worth_another
+from aiex.assistant.catalogue import Catalogue
 from aiex.assistant.chat_request import ChatRequest, decode_chat_request
 from aiex.assistant.client_stream import ClientStream
 from aiex.assistant.exchange import Exchange
+from aiex.assistant.hedge import hedged
 from aiex.assistant.provider import (
     Answer,
     AnswerStream,
@@ -21,14 +26,13 @@ from aiex.assistant.provider import (
     ProviderTimeout,
 )
 from aiex.assistant.refusal import Refusal
-from aiex.assistant.routing import attempts
+from aiex.assistant.targets import Targets
+from aiex.assistant.time_limit import time_limit
 from aiex.assistant.trail import Trail
 from aiex.assistant.usage import usage_of
 from aiex.errors import ProviderError
 
-# Answers that another target may better: overload, and failures of the provider itself. What is
-# wrong with the request (the other 4xx) is wrong everywhere. 529 is "overloaded" at Anthropic.
-RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504, 529})
+type Result = Answer | ProviderError
 
 
 class Chat:
@@ -38,13 +42,13 @@ class Chat:
         self,
         catalogue: Catalogue,
         providers: Mapping[str, Provider],
+        targets: Targets,
         *,
-        random: Random,
         admission: Admission | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._providers = providers
-        self._random = random
+        self._targets = targets
         self._admission = admission or Admission.open()
 
     async def respond(
@@ -60,60 +64,138 @@ class Chat:
         request = decode(raw)
         parsed_us = trail.elapsed_us()
         model = self._catalogue.model(request.model)
-        targets = attempts(model, self._catalogue, self._random)
         trail.is_stream = request.is_stream
+        attempts = Attempts(self._targets, self._catalogue, model, trail)
         trail.model = model.name
         trail.parse_us = parsed_us - begun_us
         await self._admission.admit(trail, raw, request.answer_tokens)
         trail.route_us = trail.elapsed_us() - parsed_us
         if request.is_stream:
-            answer = await self._stream(trail, request, targets, exchange)
+            answer = await self._stream(trail, request, attempts, exchange)
         else:
-            answer = await self._whole(trail, request, targets)
+            answer = await self._whole(trail, request, attempts, model.hedge_after_s)
         if answer is not None:
             self._send(trail, _said(request, answer), exchange)
 
-    async def _whole(self, trail: Trail, request: ChatRequest, targets: Iterator[Target]) -> Answer:
+    async def _whole(
+        self, trail: Trail, request: ChatRequest, attempts: Attempts, hedge_after_s: float
+    ) -> Answer:
         """The first good answer, else the last bad one; raises `Refusal` when there is none."""
-        outcome: Answer | ProviderError | None = None
-        for target in targets:
-            call = _call(trail, request, target)
-            asked_us = trail.elapsed_us()
-            try:
-                outcome = await self._providers[target.provider].answer(call)
-            except ProviderError as error:
-                outcome = error
-                continue
-            trail.provider_us = trail.elapsed_us() - asked_us
-            if outcome.status not in RETRYABLE_STATUS:
+        outcome: Result | None = None
+        attempt = attempts.first() or await attempts.next()
+        while attempt is not None:
+            if hedge_after_s:
+                outcome = await self._race(trail, request, attempts, attempt, hedge_after_s)
+            else:
+                outcome = await self._asked(trail, request, attempts, attempt)
+            if not is_worth_another(outcome):
                 break
-        return _given(outcome)
+            attempt = await attempts.next()
+        return _given(outcome, attempts)
+
+    def _asked(
+        self, trail: Trail, request: ChatRequest, attempts: Attempts, attempt: Attempt
+    ) -> Coroutine[Any, Any, Result]:
+        """What one target says, or why it says nothing."""
+        answer = self._providers[attempt.target.provider].answer(_call(trail, request, attempt))
+        return self._tried(trail, attempts, attempt, answer)
+
+    async def _race(
+        self,
+        trail: Trail,
+        request: ChatRequest,
+        attempts: Attempts,
+        attempt: Attempt,
+        hedge_after_s: float,
+    ) -> Result:
+        """What the target says, or another one if that one is slow and the other is faster."""
+        hedge: Attempt | None = None
+
+        async def asked(one: Attempt) -> tuple[Attempt, Result]:
+            return one, await self._asked(trail, request, attempts, one)
+
+        def ask_another() -> Coroutine[Any, Any, tuple[Attempt, Result]] | None:
+            nonlocal hedge
+            hedge = attempts.hedge()
+            return asked(hedge) if hedge is not None else None
+
+        try:
+            winner, outcome = await hedged(
+                asked(attempt),
+                ask_another,
+                after_s=hedge_after_s,
+                clock=self._targets.clock,
+                is_good=lambda result: not is_worth_another(result[1]),
+            )
+        finally:
+            # A task that is cancelled before its first step never comes to give its place back.
+            attempt.close()
+            if hedge is not None:
+                hedge.close()
+        if hedge is not None:
+            attempts.hedged(winner, hedge)
+            trail.provider, trail.target = winner.target.provider, winner.name
+        return outcome
 
     async def _stream(
-        self, trail: Trail, request: ChatRequest, targets: Iterator[Target], exchange: Exchange
+        self, trail: Trail, request: ChatRequest, attempts: Attempts, exchange: Exchange
     ) -> Answer | None:
         """None when a stream was passed on, to its end or to where it broke; else as `_whole`."""
-        outcome: Answer | ProviderError | None = None
+        outcome: Result | None = None
         async with ClientStream(trail, exchange) as client:
-            for target in targets:
-                call = _call(trail, request, target)
-                asked_us = trail.elapsed_us()
-                try:
-                    async with self._providers[target.provider].stream(call) as answer:
-                        trail.provider_us = trail.elapsed_us() - asked_us
-                        if isinstance(answer, AnswerStream):
-                            await client.relay(answer.chunks, request.relay(answer))
-                            return None
-                except ProviderError as error:
-                    if client.is_open:
-                        await client.fail(_failed(trail, error))
-                        return None
-                    outcome = error
-                    continue
-                outcome = answer
-                if answer.status not in RETRYABLE_STATUS:
+            attempt = attempts.first() or await attempts.next()
+            while attempt is not None:
+                relayed = self._relayed(trail, request, attempt, client)
+                outcome = await self._tried(trail, attempts, attempt, relayed)
+                if outcome is None:
+                    return None
+                if client.is_open and isinstance(outcome, ProviderError):
+                    await client.fail(_failed(trail, outcome))
+                    return None
+                if not is_worth_another(outcome):
                     break
-        return _given(outcome)
+                attempt = await attempts.next()
+        return _given(outcome, attempts)
+
+    async def _relayed(
+        self, trail: Trail, request: ChatRequest, attempt: Attempt, client: ClientStream
+    ) -> Answer | None:
+        """None once a target's stream was passed on to its end; else what it says instead."""
+        call = _call(trail, request, attempt)
+        asked_us = trail.elapsed_us()
+        async with self._providers[attempt.target.provider].stream(call) as answer:
+            trail.provider_us = trail.elapsed_us() - asked_us
+            if isinstance(answer, AnswerStream):
+                await client.relay(answer.chunks, request.relay(answer), attempt.begun)
+                return None
+        return answer
+
+    async def _tried[T: Answer | None](
+        self, trail: Trail, attempts: Attempts, attempt: Attempt, asking: Awaitable[T]
+    ) -> T | ProviderError:
+        """The answer or why there is none; the target learns of it and gets its place back."""
+        outcome: T | ProviderError
+        asked_us = trail.elapsed_us()
+        try:
+            try:
+                if attempt.limit_s is None:
+                    outcome = await asking
+                else:
+                    async with time_limit(self._targets.clock, attempt.limit_s):
+                        outcome = await asking
+                if outcome is not None:
+                    trail.provider_us = trail.elapsed_us() - asked_us
+            except ProviderError as error:
+                outcome = error
+            except TimeoutError:
+                outcome = ProviderTimeout("The providers took too long.")
+            attempt.ended(outcome)
+            if attempt.outcome is not Outcome.OK:
+                attempts.failed(attempt)
+            return outcome
+        finally:
+            attempt.close()
+            trail.note(attempt.name, attempt.outcome, attempt.took_s)
 
     def _send(self, trail: Trail, answer: Answer, exchange: Exchange) -> None:
         trail.status = answer.status
@@ -128,6 +210,7 @@ class Chat:
             ("content-type", answer.content_type),
             ("x-request-id", trail.request_id),
             ("x-aiex-target", trail.target),
+            ("x-aiex-attempts", str(trail.attempt_count)),
             ("server-timing", trail.server_timing()),
             *trail.extra_headers,
         ]
@@ -137,10 +220,10 @@ class Chat:
         exchange.response_bytes(answer.status, headers, answer.body)
 
 
-def _call(trail: Trail, request: ChatRequest, target: Target) -> Call:
-    trail.attempt_count += 1
+def _call(trail: Trail, request: ChatRequest, attempt: Attempt) -> Call:
+    target = attempt.target
     trail.provider = target.provider
-    trail.target = target.name
+    trail.target = attempt.name
     trail.provider_us = 0  # of the target that answers; the others' time is in the total
     return Call(request, target.model, trail.request_id, trail.traceparent)
 
@@ -152,8 +235,9 @@ def _said(request: ChatRequest, answer: Answer) -> Answer:
         raise _refusal(error) from error
 
 
-def _given(outcome: Answer | ProviderError | None) -> Answer:
-    assert outcome is not None, "every model has a target"
+def _given(outcome: Result | None, attempts: Attempts) -> Answer:
+    if outcome is None:
+        raise attempts.refusal()
     if isinstance(outcome, ProviderError):
         raise _refusal(outcome) from outcome
     return outcome

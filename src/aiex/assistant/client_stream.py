@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
@@ -11,12 +11,14 @@ from aiex.assistant.exchange import ClientGone, Exchange, StreamOutlet
 from aiex.assistant.frames import Relay
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.trail import Trail
+from aiex.errors import ProviderError
 
 # Who takes nothing for so long is gone in all but name, and is noticed within twice this time:
 # before a provider's usual idle timeout, which would blame the provider.
 STALL_S = 30.0
 # For the last word to a client that is being cut off.
 FAREWELL_S = 1.0
+_ERROR = (b'data: {"error"', b'data:{"error"')
 
 
 class ClientStream:
@@ -72,12 +74,24 @@ class ClientStream:
     def is_open(self) -> bool:
         return self._outlet is not None
 
-    async def relay(self, chunks: AsyncIterator[bytes], relay: Relay) -> None:
-        """Pass a whole stream on; raises `ProviderError` when it breaks or ends half way."""
+    async def relay(
+        self, chunks: AsyncIterator[bytes], relay: Relay, begun: Callable[[], None] = lambda: None
+    ) -> None:
+        """Pass a whole stream on; raises `ProviderError` when it breaks or ends half way.
+
+        `begun` is called at the first event. Comments before it, which keep a connection alive, are
+        left out: until there is an event another target may still be asked.
+        """
         self._relay = relay
         try:
             async for chunk in chunks:
                 if data := relay.feed(chunk):
+                    if self._outlet is None:
+                        if b"data:" not in data:
+                            continue
+                        if data.startswith(_ERROR):
+                            raise ProviderError("The provider began its stream with an error.")
+                        begun()
                     await self._send(data)
         finally:
             self._trail.usage = relay.usage
@@ -104,6 +118,7 @@ class ClientStream:
                     ("x-accel-buffering", "no"),
                     ("x-request-id", trail.request_id),
                     ("x-aiex-target", trail.target),
+                    ("x-aiex-attempts", str(trail.attempt_count)),
                     ("server-timing", trail.server_timing()),
                     *trail.extra_headers,
                 ],

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from aiex.assistant.attempted import Attempted
+
 
 class RequestFinished(msgspec.Struct, frozen=True, gc=False):
     """One API request came to its end, whichever.
@@ -38,6 +40,7 @@ class RequestFinished(msgspec.Struct, frozen=True, gc=False):
     reasoning_tokens: int
     is_usage_estimated: bool = False  # the answer broke off, or its provider counts no tokens
     cost_nano_usd: int = 0
+    attempts: tuple[Attempted, ...] = ()  # calls and targets passed over, the first sixteen
 
 
 class RequestShed(msgspec.Struct, frozen=True):
@@ -69,3 +72,39 @@ class LocalModelTurned(msgspec.Struct, frozen=True):
 
     state: str  # starting, up, down
     detail: str
+
+
+class BreakerTurned(msgspec.Struct, frozen=True):
+    """A target's breaker opened, lets one call try, or closed again."""
+
+    target: str
+    state: str  # closed, half open, open
+    reason: str
+
+
+class AttemptRetried(msgspec.Struct, frozen=True):
+    """A request that was not answered elsewhere, or not soon enough, was sent to this target."""
+
+    target: str
+
+
+class AttemptHedged(msgspec.Struct, frozen=True):
+    """A second call raced a slow first one; `target` got the second."""
+
+    target: str
+    has_won: bool
+
+
+class TargetPassedOver(msgspec.Struct, frozen=True):
+    """A request did not go to a target: `reason` says which rule kept it away."""
+
+    target: str
+    reason: str
+
+
+class QueueLeft(msgspec.Struct, frozen=True):
+    """A request came to the end of its wait for a place at a target."""
+
+    target: str
+    outcome: str  # taken, full, timeout
+    waited_us: int

@@ -40,6 +40,10 @@ class AnswerStream(msgspec.Struct, frozen=True):
     is_native: bool = False
 
 
+class ProviderUnreachable(ProviderError):
+    """No connection to the provider: it has seen nothing of the request."""
+
+
 class ProviderTimeout(ProviderError):
     """The provider took too long."""
 

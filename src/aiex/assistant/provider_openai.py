@@ -66,6 +66,8 @@ class OpenAIProvider:
             )
         if not _STATUS_MIN <= status <= _STATUS_MAX or 300 <= status < 400:
             raise ProviderError(f"Provider '{self._name}' answered with status {status}.")
+        if status == 200 and not answer.body.lstrip().startswith(b"{"):
+            raise ProviderError(f"Provider '{self._name}' answered with something else than JSON.")
         dialect = self._dialect
         body = dialect.answer(answer.body) if status < 400 else dialect.error(status, answer.body)
         return Answer(status, answer.content_type or "application/json", body, answer.retry_after)

@@ -5,7 +5,6 @@ no such question, so for the others it is an estimate, and a header says so.
 """
 
 from collections.abc import Callable, Mapping
-from random import Random
 from typing import Any, Final, Protocol, runtime_checkable
 
 import msgspec
@@ -15,7 +14,7 @@ from aiex.assistant.catalogue import Catalogue
 from aiex.assistant.exchange import Exchange
 from aiex.assistant.messages_request import MessagesRequest
 from aiex.assistant.provider import Answer, Call, Provider
-from aiex.assistant.routing import attempts
+from aiex.assistant.targets import Targets
 from aiex.assistant.trail import Trail
 from aiex.errors import ProviderError
 
@@ -60,13 +59,13 @@ class TokenCount:
         self,
         catalogue: Catalogue,
         providers: Mapping[str, Provider],
+        targets: Targets,
         *,
-        random: Random,
         admission: Admission | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._providers = providers
-        self._random = random
+        self._targets = targets
         self._admission = admission or Admission.open()
 
     async def respond(
@@ -80,7 +79,7 @@ class TokenCount:
         """Answer the request on `exchange`; raises `Refusal` while nothing was sent."""
         request = decode(raw)
         model = self._catalogue.model(request.model)
-        target = next(attempts(model, self._catalogue, self._random))
+        target = next(self._targets.ordered(model, is_stream=False))
         trail.model = model.name
         self._admission.check_model(trail, model.name)
         provider = self._providers[target.provider]

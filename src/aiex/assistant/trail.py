@@ -3,10 +3,14 @@
 from time import perf_counter_ns
 
 from aiex.assistant.account import Account, Hold
+from aiex.assistant.attempted import Attempted, Outcome
 from aiex.assistant.events import RequestFinished
 from aiex.assistant.limit_headers import limit_headers
 from aiex.assistant.money import usd_text
 from aiex.assistant.usage import NO_USAGE, Usage
+
+# A line of the access log tells of so many calls and targets passed over.
+ATTEMPTS_TOLD_MAX = 16
 
 
 class Trail:
@@ -16,6 +20,7 @@ class Trail:
         "account",
         "at_s",
         "attempt_count",
+        "attempts",
         "auth_us",
         "cost_nano_usd",
         "error_code",
@@ -67,6 +72,7 @@ class Trail:
         self.is_stream = False
         self.has_lost_client = False
         self.attempt_count = 0
+        self.attempts: list[Attempted] = []
         self.parse_us = 0
         self.auth_us = 0
         self.route_us = 0
@@ -97,6 +103,11 @@ class Trail:
     def elapsed_us(self) -> int:
         """Microseconds since the request came."""
         return (perf_counter_ns() - self.started_ns) // 1000
+
+    def note(self, target: str, outcome: Outcome, took_s: float) -> None:
+        """What became of a call, or why a target was passed over."""
+        if len(self.attempts) < ATTEMPTS_TOLD_MAX:
+            self.attempts.append(Attempted(target, outcome, int(took_s * 10_000) / 10))
 
     def server_timing(self) -> str:
         """The phases so far as a `Server-Timing` header, in milliseconds (W3C Server Timing)."""
@@ -138,4 +149,5 @@ class Trail:
             reasoning_tokens=usage.reasoning_tokens,
             is_usage_estimated=self.is_usage_estimated,
             cost_nano_usd=self.cost_nano_usd,
+            attempts=tuple(self.attempts),
         )

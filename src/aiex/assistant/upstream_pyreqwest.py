@@ -4,7 +4,6 @@ Chosen by measurement (`docs/decisions/0003-http-server-and-client.md`): the cli
 part of a gateway, and this one costs a fifth of the usual Python ones.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -19,22 +18,20 @@ from pyreqwest.exceptions import (
 )
 from pyreqwest.response import Response, ResponseBodyReader
 
-from aiex.assistant.provider import ProviderTimeout
+from aiex.assistant.call_watch import CallWatch, WatchedCall
+from aiex.assistant.provider import ProviderTimeout, ProviderUnreachable
 from aiex.assistant.upstream import UpstreamAnswer, UpstreamStream
 from aiex.certificates import certificates_in
 from aiex.errors import ProviderError
 from aiex.settings import ProviderSettings, is_loopback
 
-# How much the stream's deadline may be off. Moving a timer costs a microsecond, so it is moved at
-# most this often rather than with every chunk.
-IDLE_PRECISION_S = 0.5
+# A body of known length up to here comes in one piece as far as anybody can tell; a longer one, and
+# one that is made while it is sent, is read part by part, each within the limit for silence.
+WHOLE_BODY_DIGITS_MAX = 6
+SILENT = "The provider fell silent."
 
 # How hyper says that it was still connecting, in the causes of each error.
 _CONNECTING = "client error (Connect)"
-
-
-class Unreachable(ProviderError):
-    """No connection to the provider: it has seen nothing of the request."""
 
 
 class PyreqwestUpstream:
@@ -47,35 +44,28 @@ class PyreqwestUpstream:
         self._idle_s = settings.idle_timeout_s
         self._total_s = settings.total_timeout_s
         self._ca_file = settings.ca_file
+        self._watch = CallWatch(min(self._first_byte_s, self._idle_s, self._total_s))
         # Built on first use: a constructor does no I/O, and this one reads certificates.
         self._client: Client | None = None
         self._connect_s = settings.connect_timeout_s
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> UpstreamAnswer:
-        if self._first_byte_s < self._idle_s:
-            return await self._post_in_time(url, headers, body)
-        request = self._opened().post(url).headers(headers).body_bytes(body).build()
+        request = self._opened().post(url).headers(headers).body_bytes(body).build_streamed()
         try:
-            response = await request.send()
-            content = (await response.bytes()).to_bytes()
+            with self._watch.call(self._total_s) as call:
+                call.expect(self._first_byte_s)
+                async with request as response:
+                    content = await self._content(response, call)
         except PyreqwestError as error:
             raise _failure(error) from error
+        except TimeoutError as error:
+            raise ProviderTimeout(SILENT) from error
         return UpstreamAnswer(
             response.status,
             response.get_header("content-type") or "",
             response.get_header("retry-after") or "",
             content,
         )
-
-    async def _post_in_time(
-        self, url: str, headers: Mapping[str, str], body: bytes
-    ) -> UpstreamAnswer:
-        """The client's own read timeout covers the longer of the two waits; here the first byte has
-        the shorter one. Read as a stream, which costs a tenth more, hence not for everybody.
-        """
-        async with self.stream(url, headers, body) as answer:
-            content = b"".join([chunk async for chunk in answer.chunks])
-        return UpstreamAnswer(answer.status, answer.content_type, answer.retry_after, content)
 
     @asynccontextmanager
     async def stream(
@@ -85,34 +75,49 @@ class PyreqwestUpstream:
         # The default reads ahead and hands over in lumps; tokens are to arrive as they are made.
         request = builder.streamed_read_buffer_limit(0).build_streamed()
         try:
-            async with asyncio.timeout(self._first_byte_s) as limit, request as response:
-                yield UpstreamStream(
-                    response.status,
-                    response.get_header("content-type") or "",
-                    response.get_header("retry-after") or "",
-                    self._chunks(response, limit),
-                )
+            with self._watch.call(self._total_s) as call:
+                call.expect(self._first_byte_s)
+                async with request as response:
+                    yield UpstreamStream(
+                        response.status,
+                        response.get_header("content-type") or "",
+                        response.get_header("retry-after") or "",
+                        self._chunks(response, call),
+                    )
         except PyreqwestError as error:
             raise _failure(error) from error
         except TimeoutError as error:
-            raise ProviderTimeout("The provider fell silent.") from error
+            raise ProviderTimeout(SILENT) from error
 
-    async def _chunks(self, response: Response, limit: asyncio.Timeout) -> AsyncIterator[bytes]:
-        loop = asyncio.get_running_loop()
+    async def _content(self, response: Response, call: WatchedCall) -> bytes:
+        call.expect(self._idle_s)
+        length = response.get_header("content-length")
+        if length is not None and len(length) <= WHOLE_BODY_DIGITS_MAX:
+            return (await response.bytes()).to_bytes()
+        parts: list[bytes] = []
+        while (chunk := await response.body_reader.read_chunk()) is not None:
+            parts.append(chunk.to_bytes())
+            call.expect(self._idle_s)
+        return b"".join(parts)
+
+    async def _chunks(self, response: Response, call: WatchedCall) -> AsyncIterator[bytes]:
         reader: ResponseBodyReader = response.body_reader
-        moved_at_s = 0.0
+        is_begun = False  # headers and comments are no answer yet: the first event is
         while True:
-            now_s = loop.time()
-            if now_s - moved_at_s > IDLE_PRECISION_S:
-                limit.reschedule(now_s + self._idle_s + IDLE_PRECISION_S)
-                moved_at_s = now_s
             try:
                 chunk = await reader.read_chunk()
             except PyreqwestError as error:
                 raise _failure(error) from error
             if chunk is None:
                 return
-            yield chunk.to_bytes()
+            data = chunk.to_bytes()
+            if is_begun or b"data:" in data:
+                is_begun = True
+                call.pause()  # a client that reads slowly is not the provider's silence
+                yield data
+                call.expect(self._idle_s)
+            else:
+                yield data
 
     async def close(self) -> None:
         if self._client is not None:
@@ -136,7 +141,6 @@ class PyreqwestUpstream:
                 .zstd(False)
                 .deflate(False)
                 .connect_timeout(timedelta(seconds=self._connect_s))
-                .read_timeout(timedelta(seconds=max(self._first_byte_s, self._idle_s)))
                 .timeout(timedelta(seconds=self._total_s))
                 .build()
             )
@@ -154,12 +158,12 @@ class PyreqwestUpstream:
 
 def _failure(error: PyreqwestError) -> ProviderError:
     if isinstance(error, ConnectError) and "invalid peer certificate" in str(error):
-        return Unreachable(
+        return ProviderUnreachable(
             "The provider's certificate is not trusted; an operator should check its ca_file."
         )
     # Not by class: a connection that stood and then broke, or stayed silent, has these classes too.
     if _CONNECTING in str(error):
-        return Unreachable("The provider cannot be reached.")
+        return ProviderUnreachable("The provider cannot be reached.")
     if isinstance(error, RequestTimeoutError):
         return ProviderTimeout("The provider took too long.")
     return ProviderError(f"The connection to the provider broke ({type(error).__name__}).")

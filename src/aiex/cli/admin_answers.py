@@ -127,6 +127,12 @@ class Target(msgspec.Struct, frozen=True):
     kind: str = ""
     model: str = ""
     weight: float = 1.0
+    breaker: str = "closed"
+    in_flight: int = 0
+    queue_length: int = 0
+    latency_ms: float | None = None
+    first_event_ms: float | None = None
+    resting_s: float = 0.0
 
 
 class Model(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from aiex.assistant import (
     LocalModel,
     OwnSockets,
     Pace,
+    Targets,
     TokenCount,
     build_metering,
     build_providers,
@@ -100,10 +101,11 @@ def build_node(
         settings.api.shed_all_lag_s,
     )
     intake = Intake(limits, random=random, emit=bus.emit)
+    targets = Targets(catalogue, clock=clock, random=random, emit=bus.emit)
     api = Api(
-        Chat(catalogue, providers, random=random, admission=metering.admission),
+        Chat(catalogue, providers, targets, admission=metering.admission),
         catalogue,
-        token_count=TokenCount(catalogue, providers, random=random, admission=metering.admission),
+        token_count=TokenCount(catalogue, providers, targets, admission=metering.admission),
         key_check=lambda: keys.check if report.are_keys_needed() else None,
         is_ready=lambda: report.is_ready(),
         intake=intake,
@@ -118,6 +120,8 @@ def build_node(
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
     telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
     telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)
+    for name, values in targets.gauges().items():
+        telemetry.read_by_label(name, values)
     loop_lag = LoopLag(clock, intake.loop_was_late)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
 
@@ -129,6 +133,7 @@ def build_node(
             engine,
             keys,
             catalogue,
+            targets,
             local_model,
             api,
             intake,

@@ -16,7 +16,6 @@ from aiex.node.admin_views import (
     NodeView,
     ServiceView,
     StatusView,
-    TargetView,
     UrlsView,
 )
 from aiex.node.credentials import needs_keys
@@ -31,6 +30,7 @@ from aiex.node.health import (
 )
 from aiex.node.parts import Parts
 from aiex.node.supervision import ServiceState
+from aiex.node.target_report import target_view
 from aiex.telemetry import resident_bytes
 
 
@@ -121,7 +121,7 @@ class NodeReport:
     def _model(self, model: Model, *, is_default: bool) -> ModelView:
         providers = self._parts.catalogue.providers
         targets = [
-            TargetView(one.provider, providers[one.provider].kind, one.model, one.weight)
+            target_view(one, providers[one.provider].kind, self._parts.targets)
             for one in model.targets
         ]
         return ModelView(model.name, targets, list(model.fallbacks), is_default)

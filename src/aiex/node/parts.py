@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiex.assistant import Api, Catalogue, Intake, KeyRing, LocalModel
+from aiex.assistant import Api, Catalogue, Intake, KeyRing, LocalModel, Targets
 from aiex.engine import Engine
 from aiex.node.life import Life
 from aiex.node.supervision import ServiceState
@@ -20,6 +20,7 @@ class Parts:
     engine: Engine
     keys: KeyRing
     catalogue: Catalogue
+    targets: Targets
     local_model: LocalModel | None
     api: Api
     intake: Intake

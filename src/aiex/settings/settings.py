@@ -17,6 +17,7 @@ SECONDS_MAX = 365 * 24 * 3600
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(ge=0, le=SECONDS_MAX)]
+Milliseconds = Annotated[float, Meta(ge=0, le=SECONDS_MAX * 1000)]
 
 
 class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -270,6 +271,50 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Seconds, Meta(description="Longest silence between two parts of an answer.")
     ] = 60.0
     total_timeout_s: Annotated[Seconds, Meta(description="For the whole answer.")] = 600.0
+    concurrency_max: Annotated[
+        int, Meta(ge=0, description="Calls in flight at each target of it; 0 means no limit.")
+    ] = 0
+    queue_len_max: Annotated[
+        int,
+        Meta(
+            ge=0, le=10_000, description="Requests that may wait at each target for a free place."
+        ),
+    ] = 32
+    queue_wait_ms: Annotated[
+        Milliseconds, Meta(description="How long one waits there before the next target is tried.")
+    ] = 1000.0
+    retries_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=5,
+            description="How often one request asks the same target again when all others failed "
+            "too, after a jittered delay.",
+        ),
+    ] = 1
+    retry_after_max_s: Annotated[
+        Seconds, Meta(description="A `Retry-After` is honoured, up to this long.")
+    ] = 60.0
+    breaker_failures_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="A target is left alone after so many failures within half a minute; 0 "
+            "means never. The local model's supervisor restarts it: it is never left alone.",
+        ),
+    ] = 5
+    breaker_failure_ratio: Annotated[
+        float, Meta(ge=0, le=1, description="… and when failures are this share of its calls.")
+    ] = 0.5
+    breaker_open_s: Annotated[
+        float,
+        Meta(
+            ge=0.01,
+            le=60,
+            description="How long it is left alone before one call tries it; doubled each time "
+            "that fails, up to 60.",
+        ),
+    ] = 5.0
     latency_ms: Annotated[
         float, Meta(ge=0, le=SECONDS_MAX * 1000, description="`mock`: time to the first byte.")
     ] = 0.0
@@ -302,6 +347,20 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(description="Models tried in order when no target answered before the first byte."),
     ] = ()
+    choice: Annotated[
+        Literal["weighted", "least_busy", "latency"],
+        Meta(
+            description="Which target comes first. `weighted`: at random by weight; `least_busy`: "
+            "fewest calls in flight for its weight; `latency`: the faster of two drawn at random."
+        ),
+    ] = "weighted"
+    hedge_after_ms: Annotated[
+        Milliseconds,
+        Meta(
+            description="When an answer that is no stream takes longer, a second target is asked "
+            "too and the first answer wins; 0 means never. It costs a second call."
+        ),
+    ] = 0.0
 
 
 Usd = Annotated[float, Meta(ge=0, le=1e9)]

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from aiex.assistant import KeysChanged, LoadTurned, LocalModelTurned
+from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
 from aiex.engine import EngineDown, EngineFroze, EngineUp
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
@@ -17,6 +17,7 @@ LOGGED = (
     LocalModelTurned,
     KeysChanged,
     LoadTurned,
+    BreakerTurned,
     ServiceStarted,
     ServiceFailed,
     ServiceAbandoned,
@@ -54,6 +55,9 @@ def line(event: Any) -> tuple[int, str]:
         case KeysChanged(active_count, revision):
             keys = "1 API key is" if active_count == 1 else f"{active_count} API keys are"
             return logging.INFO, f"{keys} active (revision {revision})"
+        case BreakerTurned(target, state, reason):
+            level = logging.WARNING if state == "open" else logging.INFO
+            return level, f"the breaker of {target} is {state}: {reason}"
         case _:
             return _service_line(event)
 

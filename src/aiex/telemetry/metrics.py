@@ -49,6 +49,50 @@ METRICS = {
             ("provider",),
         ),
         Metric(
+            "aiex_target_retries_total",
+            "counter",
+            "Second and later calls of a request, by the target they went to.",
+            ("target",),
+        ),
+        Metric(
+            "aiex_target_passed_over_total",
+            "counter",
+            "Requests kept away from a target: breaker_open, resting, no_retry_budget, queue_full, "
+            "queue_timeout.",
+            ("target", "reason"),
+        ),
+        Metric(
+            "aiex_target_hedges_total",
+            "counter",
+            "Second calls that raced a slow first one: won or lost.",
+            ("target", "outcome"),
+        ),
+        Metric(
+            "aiex_target_breaker_transitions_total",
+            "counter",
+            "Times a target's breaker came into a state: closed, half open, open.",
+            ("target", "state"),
+        ),
+        Metric(
+            "aiex_target_breaker_state",
+            "gauge",
+            "A target's breaker: 0 closed, 1 half open, 2 open.",
+            ("target",),
+        ),
+        Metric("aiex_target_in_flight", "gauge", "Calls in progress at a target.", ("target",)),
+        Metric(
+            "aiex_target_queue_length",
+            "gauge",
+            "Requests that wait for a place at a target.",
+            ("target",),
+        ),
+        Metric(
+            "aiex_target_queue_wait_seconds",
+            "histogram",
+            "How long requests waited for a place at a target, got or not.",
+            ("target",),
+        ),
+        Metric(
             "aiex_tokens_total",
             "counter",
             "Tokens as providers count them: prompt (of them cached), completion (reasoning).",

@@ -3,13 +3,24 @@
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from aiex.assistant import KeysChanged, LocalModelTurned, RequestFinished, RequestShed
+from aiex.assistant import (
+    Attempted,
+    AttemptHedged,
+    AttemptRetried,
+    BreakerTurned,
+    KeysChanged,
+    LocalModelTurned,
+    QueueLeft,
+    RequestFinished,
+    RequestShed,
+    TargetPassedOver,
+)
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
@@ -51,6 +62,7 @@ class AccessLine(msgspec.Struct, frozen=True):
     reasoning_tokens: int
     tokens_estimated: bool
     cost_nano_usd: int
+    tried: tuple[Attempted, ...]
 
 
 class Telemetry:
@@ -67,6 +79,11 @@ class Telemetry:
         self._provider = durations("aiex_provider_duration_seconds")
         self._tokens = counter("aiex_tokens_total")
         self._cost = dollars("aiex_cost_usd_total")
+        self._retries = counter("aiex_target_retries_total")
+        self._passed_over = counter("aiex_target_passed_over_total")
+        self._hedges = counter("aiex_target_hedges_total")
+        self._breakers = counter("aiex_target_breaker_transitions_total")
+        self._queue_waits = durations("aiex_target_queue_wait_seconds")
         self._failures = counter("aiex_service_failures_total")
         self._restarts = counter("aiex_service_restarts_total")
         self._families = (
@@ -76,6 +93,11 @@ class Telemetry:
             self._provider,
             self._tokens,
             self._cost,
+            self._retries,
+            self._passed_over,
+            self._hedges,
+            self._breakers,
+            self._queue_waits,
             self._failures,
             self._restarts,
         )
@@ -87,6 +109,7 @@ class Telemetry:
             "process_cpu_seconds_total": time.process_time,
             **{name: partial(self._levels.__getitem__, name) for name in self._levels},
         }
+        self._reads_by_label: dict[str, Callable[[], Mapping[str, float]]] = {}
 
     def watch(self, bus: EventBus) -> None:
         """Begin to listen."""
@@ -95,6 +118,11 @@ class Telemetry:
         bus.subscribe(ServiceFailed, self._service_failed)
         bus.subscribe(RequestFinished, self._request_finished)
         bus.subscribe(RequestShed, self._request_shed)
+        bus.subscribe(AttemptRetried, self._attempt_retried)
+        bus.subscribe(AttemptHedged, self._attempt_hedged)
+        bus.subscribe(TargetPassedOver, self._target_passed_over)
+        bus.subscribe(BreakerTurned, self._breaker_turned)
+        bus.subscribe(QueueLeft, self._queue_left)
         bus.subscribe(EngineUp, lambda _: self._level("aiex_engine_up", 1))
         bus.subscribe(EngineDown, lambda _: self._level("aiex_engine_up", 0))
         bus.subscribe(
@@ -108,6 +136,11 @@ class Telemetry:
         """From now on `name`, one of `METRICS`, is what `value` gives at each scrape."""
         assert name in METRICS, f"{name} is not in the catalogue"
         self._reads[name] = value
+
+    def read_by_label(self, name: str, values: Callable[[], Mapping[str, float]]) -> None:
+        """From now on `name` is what `values` gives at each scrape, by its one label's value."""
+        assert len(METRICS[name].labels) == 1, f"{name} has not one label"
+        self._reads_by_label[name] = values
 
     def request_count(self) -> int:
         return self._request_count
@@ -124,6 +157,11 @@ class Telemetry:
             lines += family.lines()
         for name, value in self._reads.items():
             lines += [*heading(METRICS[name]), f"{name} {value():.10g}"]
+        for name, values in self._reads_by_label.items():
+            metric = METRICS[name]
+            lines += heading(metric)
+            for label, number in values().items():
+                lines.append(f"{name}{{{labels_text(metric.labels, (label,))}}} {number:.10g}")
         return ("\n".join(lines) + "\n").encode()
 
     def _level(self, name: str, value: float) -> None:
@@ -138,6 +176,21 @@ class Telemetry:
 
     def _request_shed(self, event: RequestShed) -> None:
         self._shed.cell(event.reason).value += 1
+
+    def _attempt_retried(self, event: AttemptRetried) -> None:
+        self._retries.cell(event.target).value += 1
+
+    def _attempt_hedged(self, event: AttemptHedged) -> None:
+        self._hedges.cell(event.target, "won" if event.has_won else "lost").value += 1
+
+    def _target_passed_over(self, event: TargetPassedOver) -> None:
+        self._passed_over.cell(event.target, event.reason).value += 1
+
+    def _breaker_turned(self, event: BreakerTurned) -> None:
+        self._breakers.cell(event.target, event.state).value += 1
+
+    def _queue_left(self, event: QueueLeft) -> None:
+        self._queue_waits.cell(event.target).observe_us(event.waited_us)
 
     def _request_finished(self, event: RequestFinished) -> None:
         self._request_count += 1
@@ -188,6 +241,7 @@ class Telemetry:
             event.reasoning_tokens,
             event.is_usage_estimated,
             event.cost_nano_usd,
+            event.attempts,
         )
 
 

@@ -5,9 +5,17 @@ What runs elsewhere (engine, local model, API, supervisor) is a plain state that
 
 import io
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from aiex.assistant import Catalogue, KeyRing, LagGate, LocalModelState, build_metering
+from aiex.assistant import (
+    Catalogue,
+    KeyRing,
+    LagGate,
+    LocalModelState,
+    Targets,
+    build_metering,
+)
 from aiex.engine import EngineStatus
 from aiex.node.admin import Admin
 from aiex.node.life import Life
@@ -49,6 +57,12 @@ class MemoryNode:
             "node", "supervisor", "running", 0, "", self.clock.wall_s(), strategy="rest for one"
         )
         catalogue = Catalogue(settings)
+        self.targets = Targets(
+            catalogue,
+            clock=self.clock,
+            random=Random(7),  # noqa: S311 - jitter, not secrets
+            emit=self.events.append,
+        )
         parts: dict[str, Any] = {
             "engine": _Told(lambda: self.engine),
             "local_model": _Told(lambda: self.local_model) if catalogue.has_local else None,
@@ -62,6 +76,7 @@ class MemoryNode:
                 data_dir=directory,
                 keys=self.keys,
                 catalogue=catalogue,
+                targets=self.targets,
                 telemetry=self.telemetry,
                 supervision=lambda: self.services,
                 **parts,
