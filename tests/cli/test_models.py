@@ -48,6 +48,17 @@ def test_models_are_listed_with_targets_weights_and_fallbacks(
     assert "a/gpt (openai, weight 3), b/gpt (openai, weight 0.5)   smollm2, mock" in big
 
 
+def test_a_target_is_told_with_how_it_does(tmp_path: Path) -> None:
+    target = {"provider": "a", "kind": "openai", "model": "gpt"}
+    busy = {"in_flight": 3, "queue_length": 2, "latency_ms": 420.4, "first_event_ms": 99.6}
+    down = {"breaker": "open", "resting_s": 12.2}
+    models = [{"id": "m", "targets": [{**target, **busy}, {**target, **down, "weight": 2}]}]
+    with ScriptedServer(http_answer(json.dumps({"models": models}).encode())) as server:
+        said = run_aiex(tmp_path, "models", "--admin-url", server.url).stdout
+    assert "a/gpt (openai, weight 1, 3 in flight, 2 waiting, 420 ms, first event 100 ms), " in said
+    assert "a/gpt (openai, weight 2, breaker open, resting 12 s)" in said
+
+
 def test_for_programs_nothing_is_left_out(answer: bytes, tmp_path: Path) -> None:
     with ScriptedServer(answer) as server:
         said = run_aiex(tmp_path, "models", "-o", "json", "--admin-url", server.url)

@@ -166,3 +166,27 @@ async def test_the_tree_of_services_is_told_to_its_leaves(node: MemoryNode) -> N
         2.5,
         9,
     )
+
+
+async def test_a_target_is_told_with_how_it_does(tmp_path: Path) -> None:
+    far = ProviderSettings(kind="openai", base_url="https://far.example/v1")
+    settings = Settings(
+        providers={"far": far}, models={"big": ModelSettings(targets=(TargetSettings("far"),))}
+    )
+    node = MemoryNode(tmp_path, settings)
+    state = node.targets.states()[0]
+    assert state.cap.try_take()
+    state.whole.observe(0.4204, 1.0)
+    state.rest(30, node.clock.monotonic_s())
+    for _ in range(5):
+        state.breaker.failed(0.0, is_probe=False)
+    await node.clock.advance(2)
+    (told,) = node.report.models().models[0].targets
+    assert (told.breaker, told.in_flight, told.queue_length) == ("open", 1, 0)
+    assert (told.latency_ms, told.first_event_ms, told.resting_s) == (420.4, None, 28.0)
+    gauges = {name: read()["far/big"] for name, read in node.targets.gauges().items()}
+    assert gauges == {
+        "aiex_target_breaker_state": 2,
+        "aiex_target_in_flight": 1,
+        "aiex_target_queue_length": 0,
+    }

@@ -265,7 +265,11 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     connect_timeout_s: Annotated[Seconds, Meta(description="Until the connection stands.")] = 5.0
     first_byte_timeout_s: Annotated[
-        Seconds, Meta(description="From sending the request until the first byte of the answer.")
+        Seconds,
+        Meta(
+            description="From sending the request, connecting included, until the first byte of "
+            "the answer; for a stream, of its first event."
+        ),
     ] = 120.0
     idle_timeout_s: Annotated[
         Seconds, Meta(description="Longest silence between two parts of an answer.")

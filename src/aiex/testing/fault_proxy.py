@@ -9,6 +9,7 @@ inside its phase and the garbage, both from the `random` handed in.
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 from enum import Enum
@@ -88,6 +89,7 @@ class FaultProxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # a closed transport goes away in the next turn of the loop
 
     async def become(self, fault: Fault | None) -> None:
         """Do this to the connections to come; None passes everything on."""
@@ -107,7 +109,7 @@ class FaultProxy:
             case Fault(Phase.ACCEPT, Deed.STALL):
                 listening.listen()
             case _:
-                self._server = await asyncio.start_server(self._serve, sock=listening)
+                self._server = await asyncio.start_server(self._accepted, sock=listening)
 
     def _shut(self) -> None:
         if self._server is not None:
@@ -125,20 +127,21 @@ class FaultProxy:
             filler.connect_ex((HOST, self.port))
             self._fillers.append(filler)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None, "a connection is served in a task"
-        self._connections.add(task)
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connection_count += 1
-        try:
-            await self._connection(reader, writer)
-        except OSError:
-            pass  # either end may go away at any time: that is what is being tried
-        except asyncio.CancelledError:
-            pass  # the proxy ends; the server would log it as an error
-        finally:
+        task = asyncio.create_task(self._serve(reader, writer), name="fault proxy: connection")
+        self._connections.add(task)
+
+        def gone(_: object) -> None:
             self._connections.discard(task)
             writer.close()
+
+        task.add_done_callback(gone)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Either end may go away at any time: that is what is being tried.
+        with contextlib.suppress(OSError):
+            await self._connection(reader, writer)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         fault = self._fault
@@ -154,10 +157,10 @@ class FaultProxy:
             # The request's side ends when the client goes away, the answer's when all was said.
             await asyncio.wait({asking, answering}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            up_writer.close()
             asking.cancel()
             answering.cancel()
             await asyncio.gather(asking, answering, return_exceptions=True)
-            up_writer.close()
 
     async def _answer(
         self, fault: Fault | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
