@@ -37,7 +37,7 @@ type Outcome = Answer | list[bytes | ProviderError] | Exception
 class Front:
     """An API over one provider that asks in OpenAI's form and answers from a script."""
 
-    def __init__(self, *script: Outcome, key: str | None = None) -> None:
+    def __init__(self, *script: Outcome, key: str | None = None, in_flight_max: int = 9) -> None:
         self._script = list(script)
         self.asked: list[dict[str, Any]] = []
         self.events: list[RequestFinished] = []
@@ -46,13 +46,14 @@ class Front:
         catalogue = Catalogue(Settings(providers={"p": kind}, models={"m": model}))
         check = KeyCheck({}, key) if key else None
         targets = Targets(catalogue, clock=FakeClock(), random=Random(1), emit=lambda _: None)
+        limits = LoadLimits(in_flight_max, 10**6, 0.1, 0.5)
         self.api = Api(
             Chat(catalogue, {"p": self}, targets),
             catalogue,
             token_count=TokenCount(catalogue, {"p": self}, targets),
             key_check=lambda: check,
             is_ready=lambda: True,
-            intake=Intake(LoadLimits(9, 10**6, 0.1, 0.5), random=Random(1), emit=lambda _: None),
+            intake=Intake(limits, random=Random(1), emit=lambda _: None),
             pace=Pace(lambda *_: None, FakeClock(), 10.0),
             body_bytes_max=10_000,
             body_timeout_s=5,
@@ -177,6 +178,14 @@ async def test_the_servers_own_refusals_have_the_apis_form() -> None:
     assert told(await Front().ask(max_tokens="x"))[:2] == (400, "invalid_request_error")
     assert told(await Front().ask(metadata="x" * 10_000))[:2] == (413, "request_too_large")
     assert told(await Front().ask(method="GET"))[0] == 405
+
+
+async def test_a_full_server_turns_away_in_the_apis_form() -> None:
+    exchange = await Front(in_flight_max=0).ask()
+    error = json.loads(exchange.body)
+    assert (exchange.status, error["type"]) == (503, "error")
+    assert error["error"]["type"] == "overloaded_error"
+    assert int(exchange.headers["retry-after"]) > 0
 
 
 async def test_tokens_are_counted() -> None:

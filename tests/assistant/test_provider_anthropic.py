@@ -1,12 +1,15 @@
 """What an Anthropic provider is sent and how its answers are read."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aiex.assistant.chat_request import ChatRequest, decode_chat_request
+from aiex.assistant.completion_request import decode_completion_request
+from aiex.assistant.embedding_request import decode_embedding_request
 from aiex.assistant.messages_request import decode_messages_request
 from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderRefusedUs
 from aiex.assistant.provider_anthropic import AnthropicProvider
@@ -163,3 +166,10 @@ async def test_tokens_are_counted_there() -> None:
     answer = await there.provider.count_tokens(call(messages()))
     assert answer.body == b'{"input_tokens":9}'
     assert there.upstream.asked[0].url == "http://there/v1/messages/count_tokens"
+
+
+@pytest.mark.parametrize("decode", [decode_embedding_request, decode_completion_request])
+async def test_what_is_no_chat_is_refused(decode: Callable[[bytes], ChatRequest]) -> None:
+    request = decode(b'{"model":"m","input":"x","prompt":"x"}')
+    with pytest.raises(Refusal, match="chats only"):
+        await There().provider.answer(call(request))

@@ -19,6 +19,11 @@ def test_a_picture_counts_by_the_piece_and_not_by_its_bytes() -> None:
     assert 2_000 < prompt_tokens(b"[" + picture + b"," + picture + b"]") < 2_040
 
 
+def test_a_picture_in_anthropics_form_counts_by_the_piece_too() -> None:
+    source = b'{"type":"base64","media_type":"image/png","data": "' + b"A" * 1_000_000 + b'"}'
+    assert 1_000 < prompt_tokens(source) < 1_020
+
+
 @given(st.binary(max_size=9_000), st.integers(0, 3))
 def test_any_body_has_an_estimate(body: bytes, count: int) -> None:
     assert prompt_tokens(body + b";base64," * count) >= 0

@@ -13,7 +13,18 @@ from typing import Any
 
 import pytest
 
-from aiex.assistant import Api, Catalogue, Chat, RequestFinished, Targets, build_providers
+from aiex.assistant import (
+    Api,
+    Catalogue,
+    Chat,
+    Intake,
+    LoadLimits,
+    Pace,
+    RequestFinished,
+    Targets,
+    TokenCount,
+    build_providers,
+)
 from aiex.assistant.events import BreakerTurned
 from aiex.assistant.upstream_pyreqwest import PyreqwestUpstream
 from aiex.clock import SystemClock
@@ -84,7 +95,9 @@ class Node:
             catalogue,
             key_check=lambda: None,
             is_ready=lambda: True,
-            in_flight_max=100,
+            token_count=TokenCount(catalogue, built, self.targets),
+            intake=Intake(LoadLimits(100, 10**6, 0.1, 0.5), random=Random(7), emit=lambda _: None),
+            pace=Pace(lambda *_: None, clock, 10.0),
             body_bytes_max=10_000,
             body_timeout_s=30,
             random=Random(7),

@@ -181,6 +181,14 @@ def test_what_speaks_no_openai_is_left_out_and_told(model: str) -> None:
     assert "model_list[0].litellm_params.model" in [loss.path for loss in conversion.losses]
 
 
+@pytest.mark.parametrize("model", ["anthropic/claude-opus-5", "claude-opus-5"])
+def test_anthropics_models_are_asked_at_anthropic(model: str) -> None:
+    conversion = one(model=model)
+    assert conversion.settings["providers"] == {"anthropic": {"kind": "anthropic"}}
+    target = {"provider": "anthropic", "model": "claude-opus-5"}
+    assert conversion.settings["models"] == {"m": {"targets": [target]}}
+
+
 @pytest.mark.parametrize("key", ["none", "EMPTY", "sk-no-key-required", "not-needed", ""])
 def test_a_key_that_says_it_is_none_is_not_asked_for(key: str) -> None:
     assert one(model="hosted_vllm/x", api_base="http://h/v1", api_key=key).secrets == []

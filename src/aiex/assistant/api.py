@@ -15,6 +15,7 @@ import msgspec
 
 from aiex.assistant import refusal as refusals
 from aiex.assistant.admission import Admission
+from aiex.assistant.anthropic.error_form import messages_error_from
 from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
 from aiex.assistant.chat_request import decode_chat_request
@@ -137,7 +138,8 @@ class Api:
             return
         verdict = self._intake.verdict(len(self._tasks))
         if verdict is not None:
-            headers, body = _TURNED_AWAY[verdict]
+            answers = _MESSAGES_TURNED_AWAY if path in MESSAGES_ROUTES else _TURNED_AWAY
+            headers, body = answers[verdict]
             exchange.response_bytes(503, headers, body)
             self._emit(_SHED[verdict.reason])
             return
@@ -310,8 +312,14 @@ def _turned_away(verdict: Verdict) -> tuple[list[tuple[str, str]], bytes]:
     return headers, refusals.overloaded(verdict).body()
 
 
+def _messages_turned_away(verdict: Verdict) -> tuple[list[tuple[str, str]], bytes]:
+    headers, body = _turned_away(verdict)
+    return headers, messages_error_from(body, 503, "")
+
+
 # Made once: a node that is busy turning requests away has no time to write why.
 _TURNED_AWAY: Final = {verdict: _turned_away(verdict) for verdict in VERDICTS}
+_MESSAGES_TURNED_AWAY: Final = {verdict: _messages_turned_away(verdict) for verdict in VERDICTS}
 _SHED: Final = {verdict.reason: RequestShed(verdict.reason) for verdict in VERDICTS}
 
 

@@ -17,6 +17,7 @@ from aiex.assistant.exchange import RequestHeaders
 from aiex.assistant.frames import Relay
 from aiex.assistant.provider import Answer, AnswerStream
 from aiex.assistant.refusal import Refusal
+from aiex.assistant.token_estimate import answer_tokens
 
 # For clients that name no version, and for what we translate: that of 2026-10-21 takes no
 # temperature, which OpenAI's clients may give (https://docs.claude.com/en/api/versioning).
@@ -96,8 +97,8 @@ def decode_messages_request(
         model=head.model,
         is_stream=head.stream is True,
         wants_usage=True,
-        raw=with_one_model(raw),
-        answer_tokens=head.max_tokens,
+        raw=raw,
+        answer_tokens=answer_tokens(head.max_tokens, None),
         request_id=request_id,
         version=headers.get("anthropic-version") or VERSION,
         beta=headers.get("anthropic-beta") or "",
@@ -111,7 +112,7 @@ def decode_count_request(raw: bytes, headers: RequestHeaders, request_id: str) -
         model=head.model,
         is_stream=False,
         wants_usage=True,
-        raw=with_one_model(raw),
+        raw=raw,
         request_id=request_id,
         version=headers.get("anthropic-version") or VERSION,
         beta=headers.get("anthropic-beta") or "",
@@ -123,10 +124,7 @@ def _decoded[T](decoder: msgspec.json.Decoder[T], raw: bytes) -> tuple[T, bytes]
         head = decoder.decode(raw)
         if not raw.isascii():
             raw.decode()  # providers get only UTF-8
-        if raw.count(b'"model"') > 1:
-            # Given twice, a provider might take the other one: it gets what we acted on.
-            raw = msgspec.json.encode(_FIELDS.decode(raw))
-        return head, raw
+        return head, with_one_model(raw)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -4,6 +4,7 @@ The guess is taken from the key's tokens a minute when a request comes, and repl
 provider counted when it ends. So it only has to be of the right size.
 """
 
+import re
 from typing import Final, TypeGuard
 
 from aiex.assistant.usage import Usage
@@ -12,7 +13,8 @@ from aiex.assistant.usage import Usage
 BYTES_PER_TOKEN: Final = 4
 # Pictures and sound come as base64 and count as about a thousand tokens each, whatever their size.
 INLINE_DATA_TOKENS: Final = 1_000
-_INLINE = b";base64,"
+# OpenAI's API has it in a `data:` URL, Anthropic's in a field of its own.
+_INLINE = re.compile(rb';base64,[^"]*|"data"\s*:\s*"[A-Za-z0-9+/=\\]{4096,}')
 # Smaller than this nobody's picture is, and nothing is worth looking for.
 INLINE_BYTES_MIN: Final = 4_096
 # An event of a stream carries one token in about 200 bytes of JSON.
@@ -24,7 +26,7 @@ def prompt_tokens(body: bytes) -> int:
     """About how many tokens the provider will count in a request's body."""
     size = len(body)
     inline_tokens = 0
-    if size > INLINE_BYTES_MIN and _INLINE in body:
+    if size > INLINE_BYTES_MIN and b"base64" in body:
         inline_count, inline_bytes = _inline_data(body)
         size -= inline_bytes
         inline_tokens = inline_count * INLINE_DATA_TOKENS
@@ -49,15 +51,8 @@ def broken_off(request_bytes: int, response_bytes: int, *, is_stream: bool) -> U
 
 
 def _inline_data(body: bytes) -> tuple[int, int]:
-    count = size = 0
-    start = body.find(_INLINE)
-    while start >= 0:
-        end = body.find(b'"', start)
-        end = end if end >= 0 else len(body)
-        count += 1
-        size += end - start
-        start = body.find(_INLINE, end)
-    return count, size
+    sizes = [found.end() - found.start() for found in _INLINE.finditer(body)]
+    return len(sizes), sum(sizes)
 
 
 def _is_count(value: object) -> TypeGuard[int]:
