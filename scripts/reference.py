@@ -22,7 +22,12 @@ from aiex.settings import Secret, Settings
 from aiex.telemetry.metrics import METRICS
 
 DIRECTORY = Path(__file__).parent.parent / "docs" / "reference"
-EVENT_MODULES = ("aiex.service", "aiex.engine.events", "aiex.assistant.events")
+EVENT_MODULES = (
+    "aiex.service",
+    "aiex.engine.events",
+    "aiex.cluster.events",
+    "aiex.assistant.events",
+)
 
 
 def pages() -> dict[str, str]:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from aiex.assistant import LocalModelState
+from aiex.cluster import Member, MemberState, Outsider, View
 from aiex.node.health import Health, Phase, worst
 from aiex.node.supervision import ServiceState
 from aiex.settings import (
@@ -51,6 +52,7 @@ async def test_readiness_depends_on_neither_engine_nor_model(node: MemoryNode) -
         "node",
         "load",
         "engine",
+        "cluster",
         "local_model",
     ]
 
@@ -190,3 +192,31 @@ async def test_a_target_is_told_with_how_it_does(tmp_path: Path) -> None:
         "aiex_target_in_flight": 1,
         "aiex_target_queue_length": 0,
     }
+
+
+async def test_the_cluster_is_told_as_this_node_sees_it(node: MemoryNode) -> None:
+    own = Member(
+        "n1", 7, MemberState.UP, 2.5, "z", "1.0", 1, "http://a", "http://b", 3, 9, "", True
+    )
+    node.cluster = View((own,), (Outsider("n9", 1, "too new"),))
+    told = node.report.cluster()
+    assert (told.name, told.condition, told.reason) == ("aiex", "whole", "")
+    assert (told.members[0].state, told.members[0].state_age_s) == ("up", 2.5)
+    assert told.members[0].since == "2023-11-14T22:13:17.500+00:00"
+    assert [one.name for one in told.outsiders] == ["n9"]
+
+
+@pytest.mark.parametrize(
+    ("view", "condition"),
+    [(View((), split="n2 is missing"), "split"), (View((), stays_out="no"), "out")],
+)
+async def test_a_cluster_that_is_not_whole_degrades_the_node_and_no_more(
+    node: MemoryNode, view: View, condition: str
+) -> None:
+    node.life.become(Phase.READY)
+    node.cluster = view
+    assert node.report.cluster().condition == condition
+    assert node.report.cluster().reason in ("n2 is missing", "no")
+    check = next(one for one in node.report.checks() if one.name == "cluster")
+    assert check.status is Health.DEGRADED
+    assert node.report.is_ready()

@@ -7,6 +7,18 @@ import msgspec
 import pytest
 
 from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
+from aiex.cluster import (
+    ClusterSplit,
+    ClusterWhole,
+    MemberDown,
+    MemberDraining,
+    MemberLeft,
+    MemberSuspect,
+    MemberUp,
+    OutsiderSeen,
+    StayedOut,
+    TookPart,
+)
 from aiex.engine import EngineDown, EngineFroze, EngineUp
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
@@ -17,6 +29,16 @@ SENTENCES: list[tuple[Any, str, str]] = [
     (EngineDown("no answer"), "warning", "the engine is down: no answer"),
     (EngineDown("stopped", is_planned=True), "info", "the engine is down: stopped"),
     (EngineFroze(10.04), "warning", "the engine froze for 10.0 s and is started again"),
+    (MemberUp("n2", 7), "info", "the member n2 is up"),
+    (MemberSuspect("n2", 7, "late"), "warning", "the member n2 is suspect: late"),
+    (MemberDraining("n2", 7), "info", "the member n2 drains"),
+    (MemberDown("n2", 7, "silent"), "warning", "the member n2 is down: silent"),
+    (MemberLeft("n2", 7), "info", "the member n2 has left"),
+    (OutsiderSeen("n2", 7, "x"), "warning", "the node n2 is kept out of the cluster: x"),
+    (StayedOut("x"), "error", "this node stays out of the cluster: x"),
+    (TookPart(8), "info", "this node takes part in the cluster again"),
+    (ClusterSplit("n2 is missing"), "warning", "the cluster is split: n2 is missing"),
+    (ClusterWhole(), "info", "the cluster is whole again"),
     (LocalModelTurned("up", ""), "info", "the local model is up"),
     (LocalModelTurned("starting", "pid 7"), "info", "the local model is starting: pid 7"),
     (LocalModelTurned("down", "killed"), "warning", "the local model is down: killed"),

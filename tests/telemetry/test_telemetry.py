@@ -20,6 +20,7 @@ from aiex.assistant import (
     TargetPassedOver,
 )
 from aiex.assistant.attempted import Outcome
+from aiex.cluster import ClusterSplit, ClusterWhole, MemberDown, MemberUp, MessageRefused
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
@@ -90,6 +91,7 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_target_breaker_state",
         "aiex_target_in_flight",
         "aiex_target_queue_length",
+        "aiex_members",
     }
     assert set(scrape) == set(METRICS) - handed_in
 
@@ -256,3 +258,19 @@ def test_without_access_log_requests_are_counted_all_the_same() -> None:
     watched = Watched(has_access_log=False).emit(FINISHED)
     assert watched.lines() == []
     assert watched.telemetry.request_count() == 1
+
+
+def test_changes_of_members_and_refused_messages_are_counted() -> None:
+    watched = Watched().emit(
+        MemberUp("n2", 1), MemberDown("n2", 1, "x"), MemberUp("n2", 1), MessageRefused("malformed")
+    )
+    assert watched.value("aiex_member_changes_total", state="up") == 2
+    assert watched.value("aiex_member_changes_total", state="down") == 1
+    assert watched.value("aiex_cluster_messages_refused_total", reason="malformed") == 1
+
+
+def test_a_split_is_seen_until_the_cluster_is_whole() -> None:
+    watched = Watched().emit(ClusterSplit("n2 is missing"))
+    assert watched.value("aiex_cluster_split") == 1
+    watched.emit(ClusterWhole())
+    assert watched.value("aiex_cluster_split") == 0

@@ -163,3 +163,31 @@ class Usage(msgspec.Struct, frozen=True):
     """`GET /admin/v1/usage`."""
 
     rows: tuple[UsageRow, ...]
+
+
+class SeenMember(msgspec.Struct, frozen=True):
+    name: str
+    state: str = ""
+    reason: str = ""
+    state_age_s: float = 0.0
+    zone: str = ""
+    version: str = ""
+    api_url: str = ""
+    in_flight: int = 0
+    in_flight_max: int = 0
+    is_self: bool = False
+
+
+class SeenOutsider(msgspec.Struct, frozen=True):
+    name: str
+    reason: str = ""
+
+
+class SeenCluster(msgspec.Struct, frozen=True):
+    """`GET /admin/v1/cluster`."""
+
+    name: str = ""
+    condition: str = "whole"
+    reason: str = ""
+    members: tuple[SeenMember, ...] = ()
+    outsiders: tuple[SeenOutsider, ...] = ()

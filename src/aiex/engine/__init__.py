@@ -1,8 +1,10 @@
 """NATS: the embedded server, the connection to it, and buckets."""
 
 from aiex.engine.bucket import Bucket, CaughtUp, Change, Deleted, Entry, Restarted
+from aiex.engine.connection import EngineConnection
 from aiex.engine.engine import Engine
 from aiex.engine.events import EngineDown, EngineFroze, EngineUp
+from aiex.engine.session import Inbox, Message, NobodyAnswers
 from aiex.engine.status import EngineStatus
 
 __all__ = [
@@ -11,10 +13,14 @@ __all__ = [
     "Change",
     "Deleted",
     "Engine",
+    "EngineConnection",
     "EngineDown",
     "EngineFroze",
     "EngineStatus",
     "EngineUp",
     "Entry",
+    "Inbox",
+    "Message",
+    "NobodyAnswers",
     "Restarted",
 ]

@@ -114,6 +114,12 @@ class EngineConnection:
         async with self._current().inbox(timeout_s) as inbox:
             yield inbox
 
+    @asynccontextmanager
+    async def subscribed(self, *subjects: str, timeout_s: float) -> AsyncIterator[Inbox]:
+        """What is sent to any of the subjects, in one inbox; it ends with the session."""
+        async with self._current().subscribed(*subjects, timeout_s=timeout_s) as inbox:
+            yield inbox
+
     async def until_up(self) -> None:
         """Come back once there is a session; without a deadline, for those who follow for ever."""
         await self._has_session.wait()

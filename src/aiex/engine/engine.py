@@ -53,6 +53,11 @@ class Engine:
         """The bucket of that name, keeping `history` values of each key."""
         return NatsBucket(name, self._jetstream, history=history, trouble=self._trouble)
 
+    @property
+    def connection(self) -> EngineConnection:
+        """For messages that are not kept: publish, subscribe, ask."""
+        return self._connection
+
     def status(self) -> EngineStatus:
         """How the engine is now; costs nothing."""
         status = self._connection.status()

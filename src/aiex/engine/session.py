@@ -153,16 +153,25 @@ class Session:
     @asynccontextmanager
     async def inbox(self, timeout_s: float) -> AsyncIterator["Inbox"]:
         """An address of our own and what is sent to it, until the block ends."""
-        subject = self._client.new_inbox()
-        inbox = Inbox(subject, self)
-        async with self._guarded(timeout_s):
-            subscription = await self._client.subscribe(subject, cb=inbox.take)
-        self._inboxes.add(inbox)
+        async with self.subscribed(self._client.new_inbox(), timeout_s=timeout_s) as inbox:
+            yield inbox
+
+    @asynccontextmanager
+    async def subscribed(self, *subjects: str, timeout_s: float) -> AsyncIterator["Inbox"]:
+        """What is sent to any of the subjects, in one inbox, until the block ends."""
+        inbox = Inbox(subjects[0], self)
+        subscriptions: list[Subscription] = []
         try:
+            async with self._guarded(timeout_s):
+                for subject in subjects:
+                    subscription = await self._client.subscribe(subject, cb=inbox.take)
+                    subscriptions.append(subscription)
+            self._inboxes.add(inbox)
             yield inbox
         finally:
             self._inboxes.discard(inbox)
-            await self._unsubscribe(subscription)
+            for subscription in subscriptions:
+                await self._unsubscribe(subscription)
 
     def end(self, reason: str) -> None:
         """No more: whoever waits gets `EngineUnavailable` with the reason now."""
@@ -236,7 +245,7 @@ class Session:
 
 
 class Inbox:
-    """What was sent to one subject, in order."""
+    """What was sent to one subject or several, in order; `subject` is the first."""
 
     def __init__(self, subject: str, session: Session) -> None:
         self.subject = subject

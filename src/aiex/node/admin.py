@@ -130,6 +130,9 @@ class Admin:
     async def supervision(self, _: Request) -> Response:
         return _json(self._report.supervision())
 
+    async def cluster(self, _: Request) -> Response:
+        return _json(self._report.cluster())
+
     async def models(self, _: Request) -> Response:
         return _json(self._report.models())
 

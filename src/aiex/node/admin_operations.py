@@ -6,6 +6,7 @@ The routes, the OpenAPI document and its page are all made of this table, so non
 import msgspec
 
 from aiex.node.admin_views import (
+    ClusterView,
     ErrorBody,
     HealthView,
     KeyListView,
@@ -52,6 +53,7 @@ OPERATIONS = (
     ),
     Operation("status", "GET", "/admin/v1/status", "The node at a glance.", StatusView),
     Operation("supervision", "GET", "/admin/v1/supervision", "The tree of services.", ServiceView),
+    Operation("cluster", "GET", "/admin/v1/cluster", "The members as seen here.", ClusterView),
     Operation("models", "GET", "/admin/v1/models", "Models and where they go.", ModelListView),
     Operation("list_keys", "GET", "/admin/v1/keys", "All API keys.", KeyListView),
     Operation(

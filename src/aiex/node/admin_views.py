@@ -68,6 +68,43 @@ class StatusView(msgspec.Struct, frozen=True):
     urls: UrlsView
 
 
+class MemberView(msgspec.Struct, frozen=True):
+    """`state`: joining, up, suspect, draining, down, left; `since` is when this node saw it so."""
+
+    name: str
+    incarnation: int
+    state: str
+    reason: str
+    since: str
+    state_age_s: float
+    zone: str
+    version: str
+    protocol: int
+    api_url: str
+    admin_url: str
+    in_flight: int
+    in_flight_max: int
+    is_self: bool
+
+
+class OutsiderView(msgspec.Struct, frozen=True):
+    """A node that speaks in this cluster and cannot be its member."""
+
+    name: str
+    incarnation: int
+    reason: str
+
+
+class ClusterView(msgspec.Struct, frozen=True):
+    """`condition`: whole, split (members or the engine missing), out (this node is no member)."""
+
+    name: str
+    condition: str
+    reason: str
+    members: list[MemberView]
+    outsiders: list[OutsiderView]
+
+
 class HealthView(msgspec.Struct, frozen=True):
     status: str
     checks: list[CheckView]

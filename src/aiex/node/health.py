@@ -62,6 +62,14 @@ def engine_check(state: str, reason: str) -> Check:
     )
 
 
+def cluster_check(stays_out: str, split: str) -> Check:
+    if stays_out:
+        return Check("cluster", Health.DEGRADED, f"this node is no member: {stays_out}")
+    if split:
+        return Check("cluster", Health.DEGRADED, f"the cluster is split: {split}")
+    return Check("cluster", Health.OK)
+
+
 def local_model_check(state: str, detail: str) -> Check:
     if state == "up":
         return Check("local_model", Health.OK)

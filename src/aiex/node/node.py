@@ -28,6 +28,7 @@ from aiex.assistant import (
     local_model_answers,
 )
 from aiex.clock import SystemClock
+from aiex.cluster import Cluster, Condition, Own
 from aiex.engine import Engine
 from aiex.events import EventBus
 from aiex.node.admin import Admin
@@ -87,6 +88,24 @@ def build_node(
         settings, keys.limits, engine.bucket, writer=_writer(life.name, directory), clock=clock
     )
 
+    cluster = Cluster(
+        settings.cluster,
+        Own(life.name, settings.node.zone, life.version),
+        engine.connection,
+        directory.path,
+        condition=lambda: Condition(
+            life.standing,
+            life.api_url,
+            life.admin_url,
+            api.in_flight_count,
+            settings.api.in_flight_max,
+        ),
+        clock=clock,
+        random=random,
+        emit=bus.emit,
+    )
+    telemetry.read("aiex_members", lambda: cluster.live_count())
+
     catalogue = Catalogue(settings)
     local_model = None
     if catalogue.has_local:
@@ -131,6 +150,7 @@ def build_node(
             life,
             directory.path,
             engine,
+            cluster,
             keys,
             catalogue,
             targets,
@@ -181,6 +201,7 @@ def build_node(
         settings,
         telemetry=[loop_lag],
         engine=[*engine.services(), keys, metering.bookkeeper],
+        cluster=cluster.services(),
         assistant=[local_model] if local_model else [],
         http=[admin_listener, api_listener],
         clock=clock,

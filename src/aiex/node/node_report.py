@@ -4,16 +4,20 @@ import os
 import platform
 
 from aiex.assistant import Model, instant
+from aiex.cluster import Member
 from aiex.node.admin_views import (
     ApiView,
     CheckView,
+    ClusterView,
     EngineView,
     KeysView,
     LocalModelView,
+    MemberView,
     MemoryView,
     ModelListView,
     ModelView,
     NodeView,
+    OutsiderView,
     ServiceView,
     StatusView,
     UrlsView,
@@ -22,6 +26,7 @@ from aiex.node.credentials import needs_keys
 from aiex.node.health import (
     Check,
     Health,
+    cluster_check,
     engine_check,
     load_check,
     local_model_check,
@@ -52,8 +57,12 @@ class NodeReport:
 
     def checks(self) -> list[Check]:
         parts = self._parts
-        engine = parts.engine.status()
-        checks = [*self.readiness_checks(), engine_check(engine.state, engine.reason)]
+        engine, cluster = parts.engine.status(), parts.cluster.view()
+        checks = [
+            *self.readiness_checks(),
+            engine_check(engine.state, engine.reason),
+            cluster_check(cluster.stays_out, cluster.split),
+        ]
         if parts.local_model is not None:
             model = parts.local_model.state()
             checks.append(local_model_check(model.state, model.detail))
@@ -111,6 +120,36 @@ class NodeReport:
     def supervision(self) -> ServiceView:
         """The tree of services as it is now."""
         return self._service(self._parts.supervision())
+
+    def cluster(self) -> ClusterView:
+        """The members as this node sees them now."""
+        cluster = self._parts.cluster
+        view = cluster.view()
+        return ClusterView(
+            cluster.name,
+            "out" if view.stays_out else "split" if view.split else "whole",
+            view.stays_out or view.split,
+            [self._member(member) for member in view.members],
+            [OutsiderView(one.name, one.incarnation, one.reason) for one in view.outsiders],
+        )
+
+    def _member(self, member: Member) -> MemberView:
+        return MemberView(
+            member.name,
+            member.incarnation,
+            member.state,
+            member.reason,
+            instant(self._parts.life.wall_s() - member.since_s),
+            round(member.since_s, 3),
+            member.zone,
+            member.version,
+            member.protocol,
+            member.api_url,
+            member.admin_url,
+            member.in_flight,
+            member.in_flight_max,
+            member.is_self,
+        )
 
     def _local_model(self) -> LocalModelView | None:
         if self._parts.local_model is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiex.assistant import Api, Catalogue, Intake, KeyRing, LocalModel, Targets
+from aiex.cluster import Cluster
 from aiex.engine import Engine
 from aiex.node.life import Life
 from aiex.node.supervision import ServiceState
@@ -18,6 +19,7 @@ class Parts:
     life: Life
     data_dir: Path
     engine: Engine
+    cluster: Cluster
     keys: KeyRing
     catalogue: Catalogue
     targets: Targets

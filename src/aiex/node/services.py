@@ -8,6 +8,8 @@ node (rest for one)
 │   ├── engine.connection
 │   ├── assistant.keys     follows the keys in the engine
 │   └── assistant.usage    writes who used what to the engine; its stop writes the rest
+├── cluster                nor does this; its stop says goodbye, while the engine still runs
+│   └── cluster.membership
 ├── assistant              never gives up either
 │   └── assistant.local_model
 └── http
@@ -40,6 +42,7 @@ def supervised(
     *,
     telemetry: Sequence[Service],
     engine: Sequence[Service],
+    cluster: Sequence[Service],
     assistant: Sequence[Service],
     http: Sequence[Service],
     clock: Clock,
@@ -85,6 +88,7 @@ def supervised(
             start_timeout_s=settings.engine.start_timeout_s,
             stop_timeout_s=STOP_S,
         ),
+        branch("cluster", cluster, start_timeout_s=5, stop_timeout_s=5),
         branch("assistant", assistant, start_timeout_s=5, stop_timeout_s=STOP_S),
         branch(
             "http",

@@ -28,6 +28,9 @@ class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="The node's name: letters, digits and -._; empty means the host's name.",
         ),
     ] = ""
+    zone: Annotated[
+        str, Meta(max_length=64, description="Where the node is, as members are told; any word.")
+    ] = ""
     data_dir: Annotated[
         str,
         Meta(
@@ -173,6 +176,24 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "restarted."
         ),
     ] = 10.0
+
+
+class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z0-9-]{1,32}$",
+            description="The cluster's name; nodes at one engine with the same name are members of "
+            "one cluster.",
+        ),
+    ] = "aiex"
+    forget_down_after_s: Annotated[
+        Seconds,
+        Meta(
+            description="How long a member that went without a goodbye counts as missing, and the "
+            "cluster as split."
+        ),
+    ] = 3600.0
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -411,6 +432,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     api: ApiSettings = ApiSettings()
     admin: AdminSettings = AdminSettings()
     engine: EngineSettings = EngineSettings()
+    cluster: ClusterSettings = ClusterSettings()
     log: LogSettings = LogSettings()
     local: LocalModelSettings = LocalModelSettings()
     providers: dict[str, ProviderSettings] = {}

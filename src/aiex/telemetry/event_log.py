@@ -4,16 +4,41 @@ import logging
 from typing import Any
 
 from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
+from aiex.cluster import (
+    ClusterSplit,
+    ClusterWhole,
+    MemberDown,
+    MemberDraining,
+    MemberLeft,
+    MemberSuspect,
+    MemberUp,
+    OutsiderSeen,
+    StayedOut,
+    TookPart,
+)
 from aiex.engine import EngineDown, EngineFroze, EngineUp
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
 
 _log = logging.getLogger("aiex.telemetry.events")
 
+MEMBERSHIP = (
+    MemberUp,
+    MemberSuspect,
+    MemberDraining,
+    MemberDown,
+    MemberLeft,
+    OutsiderSeen,
+    StayedOut,
+    TookPart,
+    ClusterSplit,
+    ClusterWhole,
+)
 LOGGED = (
     EngineUp,
     EngineDown,
     EngineFroze,
+    *MEMBERSHIP,
     LocalModelTurned,
     KeysChanged,
     LoadTurned,
@@ -58,8 +83,41 @@ def line(event: Any) -> tuple[int, str]:
         case BreakerTurned(target, state, reason):
             level = logging.WARNING if state == "open" else logging.INFO
             return level, f"the breaker of {target} is {state}: {reason}"
-        case _:
+        case ServiceStarted() | ServiceFailed() | ServiceAbandoned() | IntensityExceeded():
             return _service_line(event)
+        case _:
+            return _member_line(event)
+
+
+def _member_line(event: Any) -> tuple[int, str]:
+    match event:
+        case MemberUp(name):
+            return logging.INFO, f"the member {name} is up"
+        case MemberSuspect(name, _, reason):
+            return logging.WARNING, f"the member {name} is suspect: {reason}"
+        case MemberDraining(name):
+            return logging.INFO, f"the member {name} drains"
+        case MemberDown(name, _, reason):
+            return logging.WARNING, f"the member {name} is down: {reason}"
+        case MemberLeft(name):
+            return logging.INFO, f"the member {name} has left"
+        case _:
+            return _cluster_line(event)
+
+
+def _cluster_line(event: Any) -> tuple[int, str]:
+    match event:
+        case OutsiderSeen(name, _, reason):
+            return logging.WARNING, f"the node {name} is kept out of the cluster: {reason}"
+        case StayedOut(reason):
+            return logging.ERROR, f"this node stays out of the cluster: {reason}"
+        case TookPart():
+            return logging.INFO, "this node takes part in the cluster again"
+        case ClusterSplit(reason):
+            return logging.WARNING, f"the cluster is split: {reason}"
+        case ClusterWhole():
+            return logging.INFO, "the cluster is whole again"
+    raise AssertionError(f"{type(event).__name__} has no sentence")
 
 
 def _load_line(state: str, lag_s: float) -> tuple[int, str]:

@@ -21,6 +21,16 @@ from aiex.assistant import (
     RequestShed,
     TargetPassedOver,
 )
+from aiex.cluster import (
+    ClusterSplit,
+    ClusterWhole,
+    MemberDown,
+    MemberDraining,
+    MemberLeft,
+    MemberSuspect,
+    MemberUp,
+    MessageRefused,
+)
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
@@ -29,6 +39,13 @@ from aiex.telemetry.event_log import log_events
 from aiex.telemetry.log_writer import LogWriter, timestamp
 from aiex.telemetry.metrics import METRICS
 
+_MEMBER_STATES: dict[type, str] = {
+    MemberUp: "up",
+    MemberSuspect: "suspect",
+    MemberDraining: "draining",
+    MemberDown: "down",
+    MemberLeft: "left",
+}
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -86,6 +103,8 @@ class Telemetry:
         self._queue_waits = durations("aiex_target_queue_wait_seconds")
         self._failures = counter("aiex_service_failures_total")
         self._restarts = counter("aiex_service_restarts_total")
+        self._member_changes = counter("aiex_member_changes_total")
+        self._messages_refused = counter("aiex_cluster_messages_refused_total")
         self._families = (
             self._requests,
             self._shed,
@@ -100,9 +119,16 @@ class Telemetry:
             self._queue_waits,
             self._failures,
             self._restarts,
+            self._member_changes,
+            self._messages_refused,
         )
         self._request_count = self._error_count = 0
-        self._levels = {"aiex_engine_up": 0, "aiex_local_model_up": 0, "aiex_api_keys_active": 0}
+        self._levels = {
+            "aiex_engine_up": 0,
+            "aiex_cluster_split": 0,
+            "aiex_local_model_up": 0,
+            "aiex_api_keys_active": 0,
+        }
         self._reads: dict[str, Callable[[], float]] = {
             "aiex_log_lines_dropped_total": lambda: writer.dropped_count,
             "process_resident_memory_bytes": resident_bytes,
@@ -125,6 +151,11 @@ class Telemetry:
         bus.subscribe(QueueLeft, self._queue_left)
         bus.subscribe(EngineUp, lambda _: self._level("aiex_engine_up", 1))
         bus.subscribe(EngineDown, lambda _: self._level("aiex_engine_up", 0))
+        bus.subscribe(ClusterSplit, lambda _: self._level("aiex_cluster_split", 1))
+        bus.subscribe(ClusterWhole, lambda _: self._level("aiex_cluster_split", 0))
+        for event_type, state in _MEMBER_STATES.items():
+            bus.subscribe(event_type, partial(self._member_changed, state))
+        bus.subscribe(MessageRefused, self._message_refused)
         bus.subscribe(
             LocalModelTurned, lambda event: self._level("aiex_local_model_up", event.state == "up")
         )
@@ -166,6 +197,12 @@ class Telemetry:
 
     def _level(self, name: str, value: float) -> None:
         self._levels[name] = int(value)
+
+    def _member_changed(self, state: str, _: object) -> None:
+        self._member_changes.cell(state).value += 1
+
+    def _message_refused(self, event: MessageRefused) -> None:
+        self._messages_refused.cell(event.reason).value += 1
 
     def _service_started(self, event: ServiceStarted) -> None:
         if event.restart_count:

@@ -16,6 +16,7 @@ from aiex.assistant import (
     Targets,
     build_metering,
 )
+from aiex.cluster import View
 from aiex.engine import EngineStatus
 from aiex.node.admin import Admin
 from aiex.node.life import Life
@@ -51,6 +52,7 @@ class MemoryNode:
         )
         self.engine = EngineStatus("up", "", self.clock.wall_s(), "2.14.0", is_embedded=True)
         self.local_model = LocalModelState("up", "", 7)
+        self.cluster = View(())
         self.in_flight_count = 0
         self.gate = LagGate()
         self.services = ServiceState(
@@ -68,6 +70,7 @@ class MemoryNode:
             "local_model": _Told(lambda: self.local_model) if catalogue.has_local else None,
             "api": self,
             "intake": self,
+            "cluster": _Seen(lambda: self.cluster),
         }
         self.report = NodeReport(
             Parts(
@@ -100,6 +103,15 @@ class MemoryNode:
             token=token,
             is_metrics_open=is_metrics_open,
         )
+
+
+class _Seen:
+    """A cluster as a node sees it."""
+
+    name = "aiex"
+
+    def __init__(self, view: Any) -> None:
+        self.view = view
 
 
 class _Told:

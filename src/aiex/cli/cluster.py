@@ -1,0 +1,88 @@
+"""`aiex cluster`: the members as one node sees them."""
+
+from collections.abc import Iterator
+
+import click
+
+from aiex.cli.admin_answers import SeenCluster, SeenMember
+from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.node_options import node_options
+from aiex.cli.output import Output, output_option, print_json_text, print_table
+from aiex.cli.status_text import duration_text
+from aiex.cli.terminal_text import harmless
+
+CLUSTER_PATH = "/admin/v1/cluster"
+STATES = ("joining", "up", "suspect", "draining", "down", "left")
+LABEL_WIDTH = 9
+
+
+@click.group()
+def cluster() -> None:
+    """Show the members of the cluster.
+
+    Any node can be asked; each tells what it sees itself.
+
+    \b
+    Examples:
+      aiex cluster status
+      aiex cluster nodes --node n2
+      aiex cluster nodes -o json | jq -r '.members[] | select(.state == "up") | .name'
+    """
+
+
+@cluster.command()
+@output_option
+@node_options
+def status(output: Output, admin: AdminClient) -> None:
+    """Say whether the cluster is whole, and who is in which state.
+
+    Ends with status 1 when the cluster is split, this node is not a member, or none answers.
+    """
+    document = admin.get(CLUSTER_PATH)
+    seen = decoded(document, SeenCluster)
+    if output == "json":
+        print_json_text(document)
+    else:
+        click.echo("\n".join(harmless(line) for line in _status_lines(seen)))
+    if seen.condition != "whole":
+        click.get_current_context().exit(1)
+
+
+@cluster.command()
+@output_option
+@node_options
+def nodes(output: Output, admin: AdminClient) -> None:
+    """List the members, those that are gone too until they are forgotten."""
+    document = admin.get(CLUSTER_PATH)
+    if output == "json":
+        print_json_text(document)
+        return
+    rows = [_row(member) for member in decoded(document, SeenCluster).members]
+    print_table(("NODE", "STATE", "FOR", "ZONE", "VERSION", "LOAD", "API", ""), rows)
+
+
+def _status_lines(seen: SeenCluster) -> Iterator[str]:
+    yield _line("cluster", seen.name)
+    yield _line("condition", ": ".join(one for one in (seen.condition, seen.reason) if one))
+    for state in STATES:
+        if names := [member.name for member in seen.members if member.state == state]:
+            yield _line(state, f"{len(names)} ({', '.join(names)})")
+    for outsider in seen.outsiders:
+        yield _line("kept out", f"{outsider.name}: {outsider.reason}")
+
+
+def _row(member: SeenMember) -> tuple[str, ...]:
+    return (
+        member.name + (" (asked)" if member.is_self else ""),
+        member.state,
+        duration_text(member.state_age_s),
+        member.zone or "none",
+        member.version,
+        f"{member.in_flight} of {member.in_flight_max}",
+        member.api_url or "none yet",
+        member.reason,
+    )
+
+
+def _line(label: str, text: str) -> str:
+    return f"{label:<{LABEL_WIDTH}} {text}"

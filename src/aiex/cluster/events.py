@@ -1,0 +1,76 @@
+"""What a node sees happen to the members of its cluster."""
+
+import msgspec
+
+
+class MemberUp(msgspec.Struct, frozen=True):
+    """A member takes part: for the first time, or again."""
+
+    name: str
+    incarnation: int
+
+
+class MemberSuspect(msgspec.Struct, frozen=True):
+    """A member is late and did not answer when it was asked; it may be up or gone."""
+
+    name: str
+    incarnation: int
+    reason: str
+
+
+class MemberDraining(msgspec.Struct, frozen=True):
+    """A member was told to stop and finishes what it has."""
+
+    name: str
+    incarnation: int
+
+
+class MemberDown(msgspec.Struct, frozen=True):
+    """A member is gone without a goodbye: killed, frozen or cut off."""
+
+    name: str
+    incarnation: int
+    reason: str
+
+
+class MemberLeft(msgspec.Struct, frozen=True):
+    """A member said goodbye; this incarnation of it never comes back."""
+
+    name: str
+    incarnation: int
+
+
+class OutsiderSeen(msgspec.Struct, frozen=True):
+    """A node speaks here that cannot be a member; told once for each incarnation."""
+
+    name: str
+    incarnation: int
+    reason: str
+
+
+class StayedOut(msgspec.Struct, frozen=True):
+    """This node itself cannot be a member, and why; it goes on trying."""
+
+    reason: str
+
+
+class TookPart(msgspec.Struct, frozen=True):
+    """This node is a member again after it stayed out."""
+
+    incarnation: int
+
+
+class ClusterSplit(msgspec.Struct, frozen=True):
+    """Members are missing without a goodbye, or the engine is, and which."""
+
+    reason: str
+
+
+class ClusterWhole(msgspec.Struct, frozen=True):
+    """Nobody is missing any more."""
+
+
+class MessageRefused(msgspec.Struct, frozen=True):
+    """A message of the cluster was not taken: `too large`, `malformed`, `too many members`."""
+
+    reason: str

@@ -1,0 +1,208 @@
+"""The node's voice and ear in its cluster: carries between the engine and `Membership`."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from aiex.clock import Clock
+from aiex.cluster.events import MessageRefused
+from aiex.cluster.failure_detector import PROBE_TIMEOUT_S
+from aiex.cluster.incarnation import keep_incarnation, load_incarnation, next_incarnation
+from aiex.cluster.member import View
+from aiex.cluster.membership import LOOK_EVERY_S, Asked, Condition, Membership, Own
+from aiex.cluster.messages import (
+    Foreign,
+    Goodbye,
+    Heartbeat,
+    Message,
+    MessageUnreadable,
+    Probe,
+    decoded,
+    encoded,
+)
+from aiex.cluster.subjects import members_subject, node_subject
+from aiex.engine import EngineConnection, NobodyAnswers
+from aiex.engine import Message as EngineMessage
+from aiex.errors import EngineError, EngineUnavailable
+from aiex.events import Emit
+from aiex.service import Ready
+
+# Handing a message to the connection takes microseconds, or the engine is stuck.
+SEND_TIMEOUT_S = 0.5
+GOODBYE_TIMEOUT_S = 1.0
+# Silence is normal for a node alone; this only bounds one wait.
+LISTEN_S = 60.0
+RESUBSCRIBE_S = 0.2
+NOT_LISTENING = "it is not connected yet"
+
+
+class MembershipService:
+    """Runs whether there is an engine or not; `view` is what is known now."""
+
+    name = "cluster.membership"
+
+    def __init__(
+        self,
+        own: Own,
+        cluster: str,
+        connection: EngineConnection,
+        *,
+        condition: Callable[[], Condition],
+        incarnation_file: Path,
+        forget_down_after_s: float,
+        clock: Clock,
+        random: Random,
+        emit: Emit,
+    ) -> None:
+        self._own = own
+        self._cluster = cluster
+        self._connection = connection
+        self._condition = condition
+        self._incarnation_file = incarnation_file
+        self._forget_down_after_s = forget_down_after_s
+        self._clock = clock
+        self._random = random
+        self._emit = emit
+        self._probe = encoded(Probe(own.name))
+        self._members_subject = members_subject(cluster)
+        self._membership: Membership | None = None
+        self._kept_incarnation = 0
+        self._trouble = NOT_LISTENING
+        self._news = asyncio.Event()
+
+    def view(self) -> View:
+        """The cluster as this node sees it; without members before it runs."""
+        if self._membership is None:
+            return View(())
+        return self._membership.view(self._clock.monotonic_s())
+
+    async def run(self, ready: Ready) -> None:
+        """Take part until cancelled, then say goodbye."""
+        incarnation = await asyncio.to_thread(self._next_incarnation)
+        membership = self._membership = Membership(
+            self._own,
+            incarnation,
+            self._clock.monotonic_s(),
+            forget_down_after_s=self._forget_down_after_s,
+            random=self._random,
+            emit=self._emit,
+        )
+        ready()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(membership), name="cluster listen")
+                tasks.create_task(self._look_around(membership, tasks), name="cluster look")
+        finally:
+            await self._say_goodbye(membership.goodbye())
+
+    async def _look_around(self, membership: Membership, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            self._news.clear()
+            turn = membership.turn(self._clock.monotonic_s(), self._condition(), self._trouble)
+            if turn.heartbeat is not None:
+                await self._send(self._members_subject, turn.heartbeat)
+            for probe in turn.probes:
+                tasks.create_task(self._ask(membership, probe), name=f"probe {probe.name}")
+            if membership.incarnation != self._kept_incarnation:
+                await asyncio.to_thread(self._keep_incarnation, membership.incarnation)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(membership.next_turn_in_s(self._clock.monotonic_s())):
+                    await self._news.wait()
+
+    async def _listen(self, membership: Membership) -> None:
+        """Hear what is said, over every end of the connection."""
+        own_subject = node_subject(self._cluster, self._own.name)
+        while True:
+            await self._connection.until_up()
+            try:
+                async with self._connection.subscribed(
+                    self._members_subject, own_subject, timeout_s=SEND_TIMEOUT_S
+                ) as inbox:
+                    self._turn_connected("")
+                    while True:
+                        try:
+                            message = await inbox.next(LISTEN_S)
+                        except TimeoutError:
+                            continue
+                        await self._take(membership, message)
+            except EngineError:
+                self._turn_connected(self._connection.status().reason or NOT_LISTENING)
+            await asyncio.sleep(RESUBSCRIBE_S)
+
+    async def _take(self, membership: Membership, received: EngineMessage) -> None:
+        message = self._read(received.data)
+        now_s = self._clock.monotonic_s()
+        is_public = received.subject == self._members_subject
+        match message:
+            case None:
+                return
+            case Heartbeat() if is_public:
+                membership.heard(message, now_s)
+            case Goodbye() if is_public:
+                membership.heard_goodbye(message, now_s)
+            case Foreign() if is_public:
+                membership.heard_foreign(message, now_s)
+            case Probe() if received.reply and not is_public:
+                if (answer := membership.answer(now_s)) is not None:
+                    await self._send(received.reply, answer)
+            case _:
+                self._emit(MessageRefused("out of place"))
+        if membership.next_turn_in_s(now_s) < LOOK_EVERY_S / 2:
+            self._news.set()
+
+    async def _ask(self, membership: Membership, probe: Asked) -> None:
+        subject = node_subject(self._cluster, probe.name)
+        try:
+            answer = await self._connection.request(subject, self._probe, timeout_s=PROBE_TIMEOUT_S)
+        except NobodyAnswers:
+            membership.nobody_there(probe, self._clock.monotonic_s())
+            return
+        except EngineError:
+            membership.missed(probe)
+            return
+        now_s = self._clock.monotonic_s()
+        match self._read(answer.data):
+            case Heartbeat() as heartbeat:
+                membership.answered(probe, heartbeat, now_s)
+            case Foreign() as foreign:
+                membership.heard_foreign(foreign, now_s)
+                membership.missed(probe)
+            case _:
+                membership.missed(probe)
+
+    def _read(self, data: bytes) -> Message | None:
+        try:
+            return decoded(data)
+        except MessageUnreadable as error:
+            self._emit(MessageRefused(str(error)))
+            return None
+
+    async def _send(self, subject: str, message: Heartbeat) -> None:
+        # Without a connection nothing is said; the next heartbeat comes in half a second.
+        with contextlib.suppress(EngineUnavailable):
+            await self._connection.publish(subject, encoded(message), timeout_s=SEND_TIMEOUT_S)
+
+    async def _say_goodbye(self, goodbye: Goodbye) -> None:
+        with contextlib.suppress(EngineError, TimeoutError):
+            async with asyncio.timeout(GOODBYE_TIMEOUT_S):
+                await self._connection.publish(
+                    self._members_subject, encoded(goodbye), timeout_s=SEND_TIMEOUT_S
+                )
+                # An answer means that the engine has what was said before.
+                await self._connection.probe(SEND_TIMEOUT_S)
+
+    def _turn_connected(self, trouble: str) -> None:
+        self._trouble = trouble
+        self._news.set()
+
+    def _next_incarnation(self) -> int:
+        last = load_incarnation(self._incarnation_file)
+        incarnation = next_incarnation(last, self._clock.wall_s())
+        self._keep_incarnation(incarnation)
+        return incarnation
+
+    def _keep_incarnation(self, incarnation: int) -> None:
+        keep_incarnation(self._incarnation_file, incarnation)
+        self._kept_incarnation = incarnation

@@ -1,0 +1,78 @@
+"""`aiex cluster`: who is there, for people and for programs, and when it ends with 1."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiex.testing.command_line import run_aiex
+from aiex.testing.http_server import ScriptedServer, http_answer
+
+UP = {
+    "name": "n1",
+    "state": "up",
+    "state_age_s": 61.0,
+    "version": "0.1.0",
+    "api_url": "http://a",
+    "in_flight": 3,
+    "in_flight_max": 4096,
+    "is_self": True,
+    "mood": "a field of a newer node",
+}
+DOWN = {"name": "n2", "state": "down", "reason": "silent for 2.5 s", "zone": "b"}
+SPLIT = {
+    "name": "aiex",
+    "condition": "split",
+    "reason": "n2 is missing without a goodbye",
+    "members": [UP, DOWN],
+    "outsiders": [{"name": "n9", "reason": "it speaks protocol 7"}],
+}
+WHOLE = {"name": "aiex", "condition": "whole", "reason": "", "members": [UP], "outsiders": []}
+
+
+def said(tmp_path: Path, document: Any, *arguments: str) -> Any:
+    with ScriptedServer(http_answer(json.dumps(document).encode())) as server:
+        told = run_aiex(tmp_path, "cluster", *arguments, "--admin-url", server.url)
+    assert server.asked[0].path == "/admin/v1/cluster"
+    return told
+
+
+def test_a_whole_cluster_is_told_in_three_lines(tmp_path: Path) -> None:
+    told = said(tmp_path, WHOLE, "status")
+    assert told.exit_code == 0
+    assert told.stdout.splitlines() == ["cluster   aiex", "condition whole", "up        1 (n1)"]
+
+
+def test_a_split_one_says_who_is_missing_and_ends_with_1(tmp_path: Path) -> None:
+    told = said(tmp_path, SPLIT, "status")
+    assert told.exit_code == 1
+    assert told.stdout.splitlines()[1:] == [
+        "condition split: n2 is missing without a goodbye",
+        "up        1 (n1)",
+        "down      1 (n2)",
+        "kept out  n9: it speaks protocol 7",
+    ]
+
+
+def test_nodes_are_listed_with_state_and_reason(tmp_path: Path) -> None:
+    told = said(tmp_path, SPLIT, "nodes")
+    assert told.exit_code == 0
+    heading, first, second = told.stdout.splitlines()
+    assert heading.split() == ["NODE", "STATE", "FOR", "ZONE", "VERSION", "LOAD", "API"]
+    assert first.split("   ")[0] == "n1 (asked)"
+    assert "1 min 1 s" in first
+    assert "3 of 4096" in first
+    assert second.endswith("silent for 2.5 s")
+
+
+@pytest.mark.parametrize(("command", "exit_code"), [("status", 1), ("nodes", 0)])
+def test_for_programs_nothing_is_left_out(command: str, exit_code: int, tmp_path: Path) -> None:
+    told = said(tmp_path, SPLIT, command, "-o", "json")
+    assert (told.exit_code, json.loads(told.stdout)) == (exit_code, SPLIT)
+
+
+def test_a_name_never_reaches_the_terminal_as_a_command(tmp_path: Path) -> None:
+    hostile = {**WHOLE, "members": [{**UP, "name": "\x1b[2Jn1"}]}
+    for command in ("status", "nodes"):
+        assert "\x1b" not in said(tmp_path, hostile, command).stdout
