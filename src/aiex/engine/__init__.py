@@ -4,13 +4,18 @@ from aiex.engine.bucket import Bucket, CaughtUp, Change, Deleted, Entry, Restart
 from aiex.engine.connection import EngineConnection
 from aiex.engine.engine import Engine
 from aiex.engine.events import EngineDown, EngineFroze, EngineUp
+from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.session import Inbox, Message, NobodyAnswers
 from aiex.engine.status import EngineStatus
 
 __all__ = [
+    "Alone",
     "Bucket",
+    "Carrier",
+    "CarrierAddress",
     "CaughtUp",
     "Change",
+    "Client",
     "Deleted",
     "Engine",
     "EngineConnection",
@@ -23,4 +28,5 @@ __all__ = [
     "Message",
     "NobodyAnswers",
     "Restarted",
+    "Seat",
 ]
