@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 import pytest
 
-from aiex.cluster.formation import Facts, Reading, Sit, Step, may_use_state, next_step
+from aiex.cluster.formation import Facts, Sit, Step, next_step
 from aiex.engine import Carrier
 from aiex.testing.simulated_formation import Room
 
@@ -130,26 +130,7 @@ def test_one_node_with_state_grows_to_three_and_brings_it() -> None:
         assert old.standalone is None
 
 
-def test_two_nodes_with_state_of_their_own_are_told_and_nothing_is_touched() -> None:
-    room = Room("a b c", Random(7))
-    room.machines["a"].start_with_state({-1})
-    room.machines["b"].start_with_state({-2})
-    room.machines["c"].start()
-    for _ in range(500):
-        room.step()
-    told = next_step(room.facts_after_hearing("a"))
-    assert "a and b each have state of their own" in str(told)
-    for name, row in (("a", -1), ("b", -2)):
-        standalone = room.machines[name].standalone
-        assert standalone is not None
-        assert row in standalone.rows
-
-
 # The checks must find what they are there to find.
-
-
-def uses_unread_state(facts: Facts) -> bool:
-    return may_use_state(facts) or facts.read is Reading.MISSING
 
 
 def forgets_generations(facts: Facts) -> Step:
@@ -159,16 +140,21 @@ def forgets_generations(facts: Facts) -> Step:
     return step
 
 
-@pytest.mark.parametrize(
-    "mutant", [{"may_use": uses_unread_state}, {"decide": forgets_generations}], ids=str
-)
-def test_a_node_that_uses_state_too_early_or_an_engine_of_old_is_found_out(
-    mutant: dict[str, Callable[[Facts], object]],
+def writes_over_anything(facts: Facts) -> Step:
+    """As if a change of the carriers needed no look at the servers that are there."""
+    servers = facts.servers
+    if servers is not None and facts.charter is not None:
+        facts = msgspec.structs.replace(facts, servers=dict.fromkeys(facts.charter.names, True))
+    return next_step(facts)
+
+
+@pytest.mark.parametrize("mutant", [forgets_generations, writes_over_anything])
+def test_servers_of_old_and_changes_too_early_are_found_out(
+    mutant: Callable[[Facts], Step],
 ) -> None:
     def live_all() -> None:
         for seed in SEEDS[:300]:
-            room = Room("a b c d", Random(seed), **mutant)  # type: ignore[arg-type]
-            live(room, crashes_and_leaves, seed)
+            live(Room("a b c d e", Random(seed), decide=mutant), one_is_lost_for_good, seed)
 
     with pytest.raises(AssertionError):
         live_all()

@@ -27,28 +27,22 @@ type Carriers = Annotated[tuple[CarrierAddress, ...], Meta(min_length=1, max_len
 class Charter(msgspec.Struct, frozen=True):
     """`carriers` in the order in which they took part; the first that is there acts for all.
 
-    `generation` is the epoch in which the engine that they carry was founded. What is under way:
-    `brings` names the carrier whose own state is to become the cluster's, `takes` the node that is
-    to carry all of it alone, `leaves` the carrier that goes once the others can do without it.
+    `generation` is the epoch in which these began to be servers together: those of another one have
+    other stores. What is under way: `takes` is the carrier that is to have all the state alone,
+    `leaves` the one that goes once the others can do without it.
     """
 
     cluster: str
     epoch: Number
     carriers: Carriers
     generation: Number
-    brings: str = ""
-    takes: CarrierAddress | None = None
+    takes: str = ""
     leaves: str = ""
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing is under way."""
-        return not self.brings and self.takes is None and not self.leaves
-
-    @property
-    def contacts(self) -> tuple[CarrierAddress, ...]:
-        """Where a later charter may be known."""
-        return self.carriers if self.takes is None else (*self.carriers, self.takes)
+        return not self.takes and not self.leaves
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,24 +65,18 @@ class Charter(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, carriers=carriers)
 
     def following(
-        self,
-        carriers: tuple[CarrierAddress, ...],
-        *,
-        takes: CarrierAddress | None = None,
-        leaves: str = "",
+        self, carriers: tuple[CarrierAddress, ...], *, takes: str = "", leaves: str = ""
     ) -> "Charter":
-        """The next epoch, of the same engine."""
-        return Charter(
-            self.cluster, self.epoch + 1, carriers, self.generation, takes=takes, leaves=leaves
-        )
+        """The next epoch, of the same servers and perhaps more or less of them."""
+        return Charter(self.cluster, self.epoch + 1, carriers, self.generation, takes, leaves)
 
     def without(self, name: str) -> "Charter":
         """The next epoch, with one carrier less."""
         return self.following(tuple(one for one in self.carriers if one.name != name))
 
-    def founding(self, carriers: tuple[CarrierAddress, ...], *, brings: str = "") -> "Charter":
-        """The next epoch, which begins a new engine."""
-        return Charter(self.cluster, self.epoch + 1, carriers, self.epoch + 1, brings=brings)
+    def founding(self, carriers: tuple[CarrierAddress, ...]) -> "Charter":
+        """The next epoch, in which the state goes from one to several or from several to one."""
+        return Charter(self.cluster, self.epoch + 1, carriers, self.epoch + 1)
 
 
 _decoder = msgspec.json.Decoder(Charter)

@@ -1,19 +1,19 @@
 """What a node does next so that its cluster has an engine: facts in, one step out. Pure.
 
-A node knows a charter (who carries the engine), takes the seat that it gives, and uses no state
-before it has read that charter, or a later one, from the engine in that seat. So two nodes that
-use state use the same, through every change of the carriers:
+A node knows a charter (who carries the engine), takes the seat that it gives, and looks after the
+charter once it has read it in the engine from there:
 
     no charter ──► the carriers that discovery names, or a charter that others tell
         │
         ▼
-    take the seat ──► read the charter in the engine ──► release the state, look after the charter
+    take the seat ──► read the charter in the engine ──► leave it as it is, or write the next one
                           │ none there yet
                           ▼
-        all carriers have been heard; whoever has state of its own brings it; the first writes
+                      the first carrier writes it
 
 One step, then a new look: nothing is remembered from one step to the next but what is on a disc or
-in the engine, so a crash in between is a new look too.
+in the engine, so a crash in between is a new look too. That the state is where the servers are,
+moved there and never in two places, is the engine's own care (`aiex.engine.founding`).
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,6 @@ from enum import Enum
 import msgspec
 
 from aiex.cluster.charter import COUNTS, Charter
-from aiex.cluster.formation_messages import Hello
 from aiex.engine import Carrier, CarrierAddress, Client, Seat
 
 
@@ -30,17 +29,17 @@ class Reading(Enum):
     """What the engine says of the charter when it says none."""
 
     UNREAD = "not read"  # no answer in this seat yet
-    MISSING = "missing"  # the engine answers, and has none
+    MISSING = "missing"  # the engine answers, has its state, and no charter in it
 
 
 class Facts(msgspec.Struct, frozen=True):
     """What one node knows at one moment.
 
     `name` is the node's own name as a carrier. `found` are the carriers that discovery names, empty
-    while it cannot, and `waiting_for` says why. `heard` has the last word of each other carrier in
-    the same formation. `available` are members that are up, may carry and do not. `up` are carriers
-    that are members and up, oneself included. `servers` are those in the engine's Raft group, by
-    name, with whether each is there and has all the others have; None while nobody could tell.
+    while it cannot, and `waiting_for` says why. `available` are members that are up, may carry and
+    do not. `up` are carriers that are members and up, oneself included. `servers` are those in the
+    engine's Raft group, by name, with whether each is there and has all the others have; None while
+    nobody could tell.
     """
 
     name: str
@@ -49,8 +48,6 @@ class Facts(msgspec.Struct, frozen=True):
     waiting_for: str = ""
     charter: Charter | None = None
     read: Charter | Reading = Reading.UNREAD
-    heard: Mapping[str, Hello] = {}
-    has_state: bool = False
     wanted: int = 3
     available: tuple[CarrierAddress, ...] = ()
     up: frozenset[str] = frozenset()
@@ -72,17 +69,13 @@ class Adopt(msgspec.Struct, frozen=True):
 
 
 class Sit(msgspec.Struct, frozen=True):
-    """Take this seat; the state is held back until its charter was read there."""
+    """Take this seat; what was read of the charter was read in another."""
 
     seat: Seat
 
 
-class BringState(msgspec.Struct, frozen=True):
-    """Move this node's own state into the cluster's engine."""
-
-
 class TakeHome(msgspec.Struct, frozen=True):
-    """Move the cluster's state to this node alone, keep `then` on its disc, and write it."""
+    """Bring the state to this node; its last words are `then`, kept on disc and written."""
 
     then: Charter
 
@@ -100,30 +93,14 @@ class RemoveServer(msgspec.Struct, frozen=True):
     name: str
 
 
-type Step = Wait | Adopt | Sit | BringState | TakeHome | Write | RemoveServer
-
-
-def may_use_state(facts: Facts) -> bool:
-    """Whether the state in the engine is the cluster's: its charter was read there.
-
-    While it is being taken home the old engine still has it, fenced when the time comes.
-    """
-    charter, read = facts.charter, facts.read
-    if charter is None:
-        return not isinstance(facts.seat, Client)  # alone, as before there was a cluster
-    return (
-        isinstance(read, Charter)
-        and read.epoch >= charter.epoch
-        and not read.brings
-        and _is_seated(facts.seat, charter.seat(facts.name))
-    )
+type Step = Wait | Adopt | Sit | TakeHome | Write | RemoveServer
 
 
 def may_leave(facts: Facts) -> bool:
     """Whether nothing is lost when this node goes for good."""
-    return (facts.charter is None or facts.name not in facts.charter.names) and not (
-        isinstance(facts.seat, Carrier) and facts.seat.others
-    )
+    is_carrier = facts.charter is not None and facts.name in facts.charter.names
+    serves = isinstance(facts.seat, Carrier) and bool(facts.seat.others)
+    return not is_carrier and not serves
 
 
 def next_step(facts: Facts) -> Step:
@@ -138,19 +115,24 @@ def next_step(facts: Facts) -> Step:
         if _must_stay(facts, charter):
             return Wait("its server is being taken out of the engine")
         return Sit(seat)
-    if facts.read is Reading.UNREAD:
-        return Wait(_unread(charter, seat))
-    if facts.read is Reading.MISSING:
-        return _found_charter(facts, charter)
-    assert isinstance(facts.read, Charter), "nothing else is left"
-    if facts.read.epoch < charter.epoch:
-        # The engine was restored from an older copy, or forgot; what was read once counts.
-        is_mine = _acts(facts, charter)
-        return Write(charter, facts.read) if is_mine else Wait("the engine has an older charter")
-    if charter.brings:
-        return _bring(facts, charter)
-    if charter.takes is not None:
-        return _take(facts, charter, charter.takes)
+    return _by_what_was_read(facts, charter)
+
+
+def _by_what_was_read(facts: Facts, charter: Charter) -> Step:
+    match facts.read:
+        case Reading.UNREAD:
+            return Wait(_unread(charter, facts.seat))
+        case Reading.MISSING if charter.names[0] == facts.name:
+            return Write(charter)
+        case Reading.MISSING:
+            return Wait(f"waits for {charter.names[0]} to write the first charter")
+        case Charter() as read if read.epoch < charter.epoch:
+            # The engine was restored from an older copy, or forgot; what was read once counts.
+            if _acts(facts, charter):
+                return Write(charter, read)
+            return Wait("the engine has an older charter")
+    if charter.takes:
+        return _take(facts, charter)
     return _look_after(facts, charter)
 
 
@@ -160,45 +142,11 @@ def _first_charter(facts: Facts) -> Step:
     return Adopt(Charter(facts.cluster, 1, facts.found, generation=1))
 
 
-def _found_charter(facts: Facts, charter: Charter) -> Step:
-    """The engine answers and has no charter: it is new, and its first state is decided now."""
-    if charter.brings:
-        return _bring(facts, charter)
-    if facts.name not in charter.names:
-        return Wait(f"waits for {charter.carriers[0].name} to found the cluster")
-    if len(charter.carriers) == 1:
-        return Write(charter)  # its store is the one it always had, or took home
-    missing = [one for one in charter.names if one != facts.name and one not in facts.heard]
-    if missing:
-        return Wait(f"waits for {_listed(missing)}, to found the cluster together")
-    with_state = [one for one in charter.names if one != facts.name and facts.heard[one].has_state]
-    if facts.has_state and with_state:
-        return Wait(
-            f"{_listed([facts.name, *with_state])} each have state of their own, and one cluster "
-            "has one: start all but one of them with another data directory"
-        )
-    if facts.has_state:
-        return BringState()
-    if with_state:
-        return Wait(f"waits for {_listed(with_state)} to bring the state")
-    if charter.names[0] != facts.name:
-        return Wait(f"waits for {charter.names[0]} to found the cluster")
-    return Write(charter)
-
-
-def _bring(facts: Facts, charter: Charter) -> Step:
-    if charter.brings != facts.name:
-        return Wait(f"waits for {charter.brings} to bring the state")
-    if facts.has_state:
-        return BringState()
-    over = facts.read if isinstance(facts.read, Charter) else None
-    return Write(charter.following(charter.carriers), over)
-
-
-def _take(facts: Facts, charter: Charter, home: CarrierAddress) -> Step:
-    if home.name != facts.name:
-        return Wait(f"{home.name} takes the state, to carry it alone")
-    return TakeHome(charter.founding((home,)))
+def _take(facts: Facts, charter: Charter) -> Step:
+    own = charter.carrier(facts.name)
+    if charter.takes != facts.name or own is None:
+        return Wait(f"{charter.takes} takes the state, to carry it alone")
+    return TakeHome(charter.founding((own,)))
 
 
 def _look_after(facts: Facts, charter: Charter) -> Step:
@@ -265,7 +213,7 @@ def _evened(charter: Charter, wanted: int, available: tuple[CarrierAddress, ...]
     if more is not None and count + len(available) >= more:
         carriers = charter.carriers + available[: more - count]
         if count == 1:
-            return charter.founding(carriers, brings=charter.names[0])
+            return charter.founding(carriers)
         return charter.following(carriers)
     if count > 2 and count not in COUNTS:
         return charter.without(charter.names[-1])
@@ -279,9 +227,9 @@ def handed_over(
     others = tuple(one for one in charter.carriers if one.name != name)
     if len(others) > 2 or (others and available):
         return charter.following((*charter.carriers, *available[:1]), leaves=name)
-    if others or available:
-        return charter.following(charter.carriers, takes=(*others, *available)[0])
-    return f"{name} carries the cluster's state alone; nobody is there to take it"
+    if others:
+        return charter.following(charter.carriers, takes=others[0].name)
+    return f"{name} carries the state alone; it can leave once two more nodes may carry it"
 
 
 def removed(charter: Charter, name: str, up: frozenset[str]) -> Charter | str:

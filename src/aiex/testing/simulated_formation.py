@@ -1,9 +1,9 @@
 """A machine room in memory for `aiex.cluster.formation`: nodes, their discs, the engine's stores.
 
 What the engine does is modelled by its promises: a group of servers has its content while most of
-them run, a write is compared and set, a move of state happens whole or not at all. Everything else
-is the production code's decision, one step of one node at a time, in a random order, with crashes
-anywhere in between.
+them run, a write is compared and set, state is moved whole or not at all and used in one place
+only. Everything else is the production code's decision, one step of one node at a time, in a random
+order, with crashes anywhere in between.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,6 @@ import msgspec
 from aiex.cluster.charter import Charter
 from aiex.cluster.formation import (
     Adopt,
-    BringState,
     Facts,
     Reading,
     RemoveServer,
@@ -24,22 +23,28 @@ from aiex.cluster.formation import (
     Wait,
     Write,
     may_leave,
-    may_use_state,
     next_step,
     removed,
 )
-from aiex.cluster.formation_messages import Hello
 from aiex.engine import Alone, Carrier, CarrierAddress, Client, Seat
 
 
 class Store:
-    """A charter and rows; on one disc, or kept by a group of servers."""
+    """A charter and rows; on one disc, or kept by a group of servers.
 
-    def __init__(self) -> None:
+    A group's is used only while it is founded: its state was moved in, or nobody had any.
+    """
+
+    def __init__(self, *, is_founded: bool = True) -> None:
         self.charter: Charter | None = None
         self.rows: set[int] = set()
-        self.is_fenced = False
+        self.is_founded = is_founded
+        self.is_gone = False
         self.members: set[str] = set()  # a group's; empty for a standalone store
+
+    @property
+    def is_usable(self) -> bool:
+        return self.is_founded and not self.is_gone
 
 
 class Machine:
@@ -57,7 +62,6 @@ class Machine:
         self.charter: Charter | None = None
         self.seat: Seat = Alone()
         self.read: Charter | Reading = Reading.UNREAD
-        self.heard: dict[str, Hello] = {}
         self.is_leaving = False
         self.has_left = False  # for good
 
@@ -67,7 +71,6 @@ class Machine:
         self.charter = self.kept
         self.seat = Alone() if self.standalone is not None and self.kept is None else Client(())
         self.read = Reading.UNREAD
-        self.heard = {}
         self.is_leaving = False
 
     def start_with_state(self, rows: set[int]) -> None:
@@ -86,6 +89,11 @@ class Machine:
     @property
     def group(self) -> Store | None:
         return self.groups.get(self.generation)
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether it has state from when it was alone that is not in the cluster's engine."""
+        return self.standalone is not None and bool(self.standalone.rows or self.standalone.charter)
 
     @property
     def carries_with_others(self) -> bool:
@@ -108,11 +116,9 @@ class Room:
         *,
         wanted: int = 3,
         first: str = "a b c",
-        may_use: Callable[[Facts], bool] = may_use_state,
         decide: Callable[[Facts], Step] = next_step,
     ) -> None:
         self.random = random
-        self._may_use = may_use
         self._decide = decide
         self.wanted = wanted
         self.machines = {name: Machine(name) for name in names.split()}
@@ -149,7 +155,7 @@ class Room:
         groups = [one.group for one in (machine, *connected) if one.group is not None]
         if not groups and 2 * len(fresh) > 1 + len(others):
             # It begins with all that its first servers were told of, there yet or not.
-            groups = [Store()]
+            groups = [Store(is_founded=False)]
             groups[0].members = {machine.name, *(one.name for one in others)}
         if not groups:
             return None
@@ -172,15 +178,12 @@ class Room:
         servers: dict[str, bool] | None = None
         if machine.carries_with_others and (group := self._group(machine)) is not None:
             servers = {one: self._serves(one, group) for one in sorted(group.members)}
-        state = machine.standalone
         return Facts(
             name=machine.name,
             seat=machine.seat,
             found=self.first,
             charter=charter,
             read=machine.read,
-            heard=machine.heard,
-            has_state=state is not None and not machine.carries_alone,
             wanted=self.wanted,
             available=tuple(
                 one.address
@@ -196,46 +199,46 @@ class Room:
             is_leaving=machine.is_leaving,
         )
 
-    def facts_after_hearing(self, name: str) -> Facts:
-        self._hear(self.machines[name], loss_ratio=0.0)
-        return self.facts(self.machines[name])
-
     # What happens.
 
     def step(self) -> None:
-        """One running node hears, reads, decides and does one thing."""
+        """One running node's engine, then the node itself, looks, decides and does one thing."""
         running = [one for one in self.machines.values() if one.is_running]
         if not running:
             return
         machine = self.random.choice(running)
         self.step_count += 1
-        self._hear(machine)
+        self._found(machine)
         self._read(machine)
         self._use(machine)
         self._do(machine)
 
-    def _hear(self, machine: Machine, loss_ratio: float = 0.1) -> None:
-        """The hellos of the others that share this node's charter; some are lost."""
-        charter = machine.charter
-        machine.heard = {}
-        for other in self.machines.values():
-            if other is machine or not other.is_running or charter is None:
-                continue
-            if other.charter is None or not other.carries_with_others:
-                continue
-            if not machine.carries_with_others or self.random.random() < loss_ratio:
-                continue
-            if (other.charter.epoch, other.charter.names) == (charter.epoch, charter.names):
-                state = other.standalone is not None
-                machine.heard[other.name] = Hello(
-                    "aiex", other.name, charter.epoch, charter.names, state
-                )
+    def _found(self, machine: Machine) -> None:
+        """The engine's own care, in a word: one carrier's state is moved in, or there is none."""
+        if not machine.carries_with_others or (group := self._group(machine)) is None:
+            return
+        seat = machine.seat
+        assert isinstance(seat, Carrier), "it carries"
+        holders = [
+            self.machines[one.name]
+            for one in (seat.own, *seat.others)
+            if self._serves(one.name, group) and self.machines[one.name].holds_state
+        ]
+        if group.is_founded or self.random.random() < 0.5:
+            return
+        if [machine] == holders and machine.standalone is not None:
+            group.rows = set(machine.standalone.rows)
+            group.charter = machine.standalone.charter
+            machine.standalone = None
+            group.is_founded = True
+        elif not holders and all(self._serves(one.name, group) for one in seat.others):
+            group.is_founded = True
 
     def _read(self, machine: Machine) -> None:
         store = self.store(machine)
         if machine.charter is None:
             return
-        if store is not None:
+        if store is not None and store.is_founded:
             machine.read = store.charter if store.charter is not None else Reading.MISSING
         is_waiting = store is None or self._decide(self.facts(machine)) != Wait()
         if is_waiting and self.random.random() < 0.5:
@@ -252,7 +255,7 @@ class Room:
     def _use(self, machine: Machine) -> None:
         """A row is written as soon as the node may; what is acknowledged must never be lost."""
         store = self.store(machine)
-        if store is None or store.is_fenced or not self._may_use(self.facts(machine)):
+        if store is None or not store.is_usable:
             return
         row = len(self.acknowledged) + 1
         store.rows.add(row)
@@ -264,8 +267,6 @@ class Room:
                 self._adopt(machine, charter)
             case Sit(seat):
                 self._sit(machine, seat)
-            case BringState():
-                self._bring(machine)
             case TakeHome(then):
                 self._take_home(machine, then)
             case Write(charter, over):
@@ -289,33 +290,32 @@ class Room:
         kept = machine.generation if machine.carries_with_others else 0
         machine.groups = {number: one for number, one in machine.groups.items() if number == kept}
 
-    def _bring(self, machine: Machine) -> None:
-        store = self.store(machine)
-        if store is None or machine.standalone is None:
-            return
-        assert not store.rows, "state moved into a store that has some"
-        store.rows |= machine.standalone.rows
-        machine.standalone = None
-
     def _take_home(self, machine: Machine, then: Charter) -> None:
-        store = self.store(machine)
-        if store is None:
+        group = self._group(machine)
+        if group is None or group.is_gone:
             return
-        store.is_fenced = True
         if self.random.random() < 0.3:
-            machine.crash()  # in the middle of it
+            machine.crash()  # in the middle of it: the state is given back
             return
-        machine.standalone = Store()
-        machine.standalone.rows = set(store.rows)
+        home = Store()
+        home.rows = set(group.rows)
+        group.is_gone = True
         machine.kept = then
-        if self.random.random() < 0.3:
+        if self.random.random() < 0.2:
+            # After the others were told, or before; only this one can go on, and it will.
+            group.charter = then if self.random.random() < 0.5 else group.charter
+            home.charter = group.charter
+            machine.standalone = home
             machine.crash()
             return
-        self._write(machine, then, store.charter)
+        home.charter = group.charter = then
+        machine.standalone = home
+        machine.read = then
+        self._adopt(machine, then)
 
     def _write(self, machine: Machine, charter: Charter, over: Charter | None) -> None:
         store = self.store(machine)
-        if store is None or store.charter != over:
+        if store is None or not store.is_usable or store.charter != over:
             return
         store.charter = charter
         if self.random.random() < 0.1:
@@ -349,9 +349,9 @@ class Room:
     def users(self) -> Iterator[tuple[Machine, Store]]:
         """The nodes that can use state now, with the store they would use."""
         for machine in self.machines.values():
-            if machine.is_running and self._may_use(self.facts(machine)):
+            if machine.is_running and machine.charter is not None:
                 store = self.store(machine)
-                if store is not None and not store.is_fenced:
+                if store is not None and store.is_usable:
                     yield machine, store
 
     def is_settled(self) -> bool:
@@ -360,5 +360,9 @@ class Room:
         if not all(one.is_running for one in running):
             return False
         charters = {msgspec.json.encode(one.charter) for one in running}
-        idle = all(self._decide(self.facts(one)) == Wait() for one in running)
+        idle = all(
+            step == Wait() or (isinstance(step, Wait) and one.is_leaving and one.carries_alone)
+            for one in running
+            for step in [self._decide(self.facts(one))]
+        )
         return idle and len(charters) == 1 and len(list(self.users())) == len(running)
