@@ -74,3 +74,16 @@ class MessageRefused(msgspec.Struct, frozen=True):
     """A message of the cluster was not taken: `too large`, `malformed`, `too many members`."""
 
     reason: str
+
+
+class CharterAdopted(msgspec.Struct, frozen=True):
+    """This node knows a newer charter: who carries the engine."""
+
+    epoch: int
+    carriers: tuple[str, ...]
+
+
+class SeatTaken(msgspec.Struct, frozen=True):
+    """This node takes part in the engine in another way: `alone`, `carrier` or `client`."""
+
+    seat: str
