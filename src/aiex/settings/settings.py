@@ -237,13 +237,13 @@ class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     route_port: Annotated[
         Port,
-        Meta(description="Port where engines talk to each other; with `local` 0 is a free one."),
+        Meta(description="Port where engines talk to each other; with `local` the next free one."),
     ] = 6222
     client_port: Annotated[
         Port,
         Meta(
             description="Port where other nodes use the engine, the same on all nodes; with "
-            "`local` 0 is a free one."
+            "`local` the next free one."
         ),
     ] = 4222
     tls_certificate_file: Annotated[
