@@ -1,6 +1,8 @@
 """NATS: the embedded server, the connection to it, and buckets."""
 
 from aiex.engine.bucket import Bucket, CaughtUp, Change, Deleted, Entry, Restarted
+from aiex.engine.cluster_access import ClusterAccess
+from aiex.engine.cluster_tls import ClusterTls
 from aiex.engine.connection import EngineConnection
 from aiex.engine.engine import Engine
 from aiex.engine.events import EngineDown, EngineFroze, EngineUp
@@ -16,6 +18,8 @@ __all__ = [
     "CaughtUp",
     "Change",
     "Client",
+    "ClusterAccess",
+    "ClusterTls",
     "Deleted",
     "Engine",
     "EngineConnection",
