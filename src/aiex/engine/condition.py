@@ -6,11 +6,11 @@ that nobody takes: a server that lives answers that at once.
 """
 
 import asyncio
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from aiex.engine.founding import ON_ITS_WAY, STREAM, Founding
+from aiex.engine.founding import ON_ITS_WAY, Founding, question
 from aiex.engine.session import NobodyAnswers, Session
 from aiex.errors import EngineRefused, EngineUnavailable
 
@@ -19,7 +19,7 @@ NO_JETSTREAM = "it has JetStream disabled"
 # Nobody subscribes to it, by its name.
 _NOBODY = "_INBOX.aiex.nobody"
 _UNAVAILABLE = 503
-_STREAM_MISSING = 10059
+_NOT_FOUNDED = (10059, 10037)  # there is no such stream, or no message in it
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -35,9 +35,13 @@ class _Fault(msgspec.Struct, frozen=True):
     err_code: int = 0
 
 
+class _Stored(msgspec.Struct, frozen=True):
+    data: str = ""
+
+
 class _Answer(msgspec.Struct, frozen=True):
     error: _Fault | None = None
-    config: dict[str, Any] = msgspec.field(default_factory=dict)
+    message: _Stored = _Stored()
 
 
 async def ask_condition(session: Session, timeout_s: float, *, needs_founding: bool) -> Condition:
@@ -46,11 +50,11 @@ async def ask_condition(session: Session, timeout_s: float, *, needs_founding: b
     Raises `EngineUnavailable` when it is silent, `EngineRefused` when it has no JetStream.
     """
     if not session.is_clustered:
-        return _alone(await _ask(session, "$JS.API.INFO", timeout_s))
+        return _alone(await _ask(session, "$JS.API.INFO", timeout_s=timeout_s))
     async with asyncio.TaskGroup() as tasks:
-        lives = tasks.create_task(_ask(session, _NOBODY, timeout_s))
-        asked = tasks.create_task(_ask(session, "$JS.API.INFO", timeout_s))
-        founded = tasks.create_task(_ask(session, f"$JS.API.STREAM.INFO.{STREAM}", timeout_s))
+        lives = tasks.create_task(_ask(session, _NOBODY, timeout_s=timeout_s))
+        asked = tasks.create_task(_ask(session, "$JS.API.INFO", timeout_s=timeout_s))
+        founded = tasks.create_task(_ask(session, *question(), timeout_s=timeout_s))
     if not isinstance(lives.result(), NobodyAnswers):
         raise _error(lives.result())
     return _clustered(asked.result(), founded.result(), needs_founding=needs_founding)
@@ -84,19 +88,21 @@ def _clustered(
     if isinstance(founded, EngineUnavailable):
         return Condition("no quorum", NO_QUORUM)
     if founded.error is not None:
-        if founded.error.err_code == _STREAM_MISSING:
+        if founded.error.err_code in _NOT_FOUNDED:
             return Condition("forming", ON_ITS_WAY)
         return Condition("no quorum", NO_QUORUM)
-    founding = Founding.of(founded.config)
+    founding = Founding.of_stored(founded.message.data)
     if founding.withheld:
         return Condition("forming", founding.withheld, founding)
     return Condition("up", founding=founding)
 
 
-async def _ask(session: Session, subject: str, timeout_s: float) -> _Answer | EngineUnavailable:
+async def _ask(
+    session: Session, subject: str, body: bytes = b"", *, timeout_s: float
+) -> _Answer | EngineUnavailable:
     """What was answered, or why nothing was."""
     try:
-        answer = await session.request(subject, timeout_s=timeout_s)
+        answer = await session.request(subject, body, timeout_s=timeout_s)
     except EngineUnavailable as error:
         return error
     try:

@@ -16,6 +16,7 @@ from aiex.engine.jetstream import JetStream
 from aiex.engine.seat import Alone, Carrier, Client, Seat
 from aiex.engine.server import EngineServer
 from aiex.engine.server_plan import carrier_address, replica_count
+from aiex.engine.state_keeper import StateKeeper
 from aiex.engine.status import EngineStatus
 from aiex.errors import SettingsError
 from aiex.events import Emit
@@ -56,14 +57,23 @@ class Engine:
             if settings.url
             else EngineServer(settings, data_dir, access=access, clock=clock, emit=emit)
         )
+        self._other_addresses: Sequence[EngineAddress] = ()
         external = None if self._server else _external(settings)
         self._connection = EngineConnection(
-            lambda: external or self._addresses()[0],
-            others=lambda: () if external else self._addresses()[1:],
+            lambda: external or self._first_address(),
+            others=lambda: self._other_addresses,
             is_embedded=external is None,
             must_answer_at_start=external is None,
             needs_founding=external is None,
             start_timeout_s=timeout_s,
+            clock=clock,
+            emit=emit,
+        )
+        self._keeper = StateKeeper(
+            self._connection,
+            data_dir,
+            access=access,
+            server_path=settings.server_path,
             clock=clock,
             emit=emit,
         )
@@ -86,12 +96,15 @@ class Engine:
             return
         self._seat = seat
         self._server.take_seat(seat)
+        self._keeper.take_seat(seat)
         # Alone, a node that has no engine does not start; among others it waits for them.
         self._connection.begin_anew(NEW_SEAT, must_answer_at_start=isinstance(seat, Alone))
 
     def services(self) -> list[Service]:
         """In start order: each needs those before it."""
-        return [self._connection] if self._server is None else [self._server, self._connection]
+        if self._server is None:
+            return [self._connection]
+        return [self._server, self._connection, self._keeper]
 
     def bucket(self, name: str, history: int = 1) -> Bucket:
         """The bucket of that name, keeping `history` values of each key."""
@@ -114,6 +127,8 @@ class Engine:
             return msgspec.structs.replace(status, state="down", reason=trouble)
         if self._server_is_away() and status.state == "down":
             return msgspec.structs.replace(status, reason="nats-server is being restarted")
+        if status.state == "forming" and self._keeper.trouble:
+            return msgspec.structs.replace(status, reason=self._keeper.trouble)
         return status
 
     def _server_is_away(self) -> bool:
@@ -124,11 +139,13 @@ class Engine:
     def _trouble(self) -> str:
         return self._server.trouble if self._server is not None else ""
 
-    def _addresses(self) -> Sequence[EngineAddress]:
-        """Of the servers to use, in the order to try them in.
+    def _first_address(self) -> EngineAddress:
+        """Of the server to use; `_other_addresses` are those to try after it, drawn anew."""
+        first, *self._other_addresses = self._addresses()
+        return first
 
-        A carrier uses its own server. Clients spread by chance, each time anew.
-        """
+    def _addresses(self) -> Sequence[EngineAddress]:
+        """A carrier uses its own server while that answers. Clients spread by chance."""
         assert self._server is not None, "without a URL there is a server"
         match self._seat:
             case Alone():

@@ -3,41 +3,48 @@
 Servers that have just become a cluster have no streams, and to a node that looks for its keys this
 is the same as a cluster whose keys were all deleted. So the state of a clustered engine is used
 only once it is *founded*: one carrier moved its own state in, or all carriers said that they have
-none (`state_keeper.py`). The record is a stream without messages: made once, kept by the very
-servers that keep the state, and its metadata says who did it.
+none (`state_keeper.py`). The record is an entry of a bucket, changed by compare-and-set, and kept
+by the very servers that keep the state.
 
-When the state leaves the cluster again, for a node that goes on alone, the record says that first.
+When the state leaves the cluster for a node that goes on alone, the record says so first.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import base64
 
 import msgspec
 
-STREAM = "aiex_founding"
+from aiex.engine.bucket import Entry
+
+BUCKET = "engine"
+KEY = "founding"
+STREAM = f"KV_{BUCKET}"
 
 ON_ITS_WAY = "the state is on its way into the cluster"
 
-_BY = "aiex.founded_by"
-_MOVE = "aiex.move"
-_HOME = "aiex.home"
-_HOME_MOVE = "aiex.home_move"
-
 
 class Founding(msgspec.Struct, frozen=True):
-    """`by` founded it with the move of that id; `home` is the node the state leaves for, if any."""
+    """`by` founded it; `move` is the id of the move that brought the state, empty without one.
+
+    `home` is the node the state leaves for, if any, by the move `home_move`. Until it `is_gone` the
+    others may take it back; `taken_back` is the last move that was.
+    """
 
     by: str
-    move: str
+    move: str = ""
     home: str = ""
     home_move: str = ""
+    is_gone: bool = False
+    taken_back: str = ""
 
-    @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "Founding":
-        """Read from the configuration of the stream."""
-        told = config.get("metadata") or {}
-        return cls(
-            told.get(_BY, ""), told.get(_MOVE, ""), told.get(_HOME, ""), told.get(_HOME_MOVE, "")
+    def leaving_for(self, home: str, move: str) -> "Founding":
+        return msgspec.structs.replace(self, home=home, home_move=move, is_gone=False)
+
+    def gone(self) -> "Founding":
+        return msgspec.structs.replace(self, is_gone=True)
+
+    def back(self) -> "Founding":
+        return msgspec.structs.replace(
+            self, home="", home_move="", is_gone=False, taken_back=self.home_move
         )
 
     @property
@@ -45,14 +52,20 @@ class Founding(msgspec.Struct, frozen=True):
         """Why the state is not to be used now, as a phrase; empty when it is."""
         return f"the state is on its way to the node {self.home}" if self.home else ""
 
-    def stream_config(self, cluster: str, replica_count: int) -> dict[str, Any]:
-        told = {_BY: self.by, _MOVE: self.move, _HOME: self.home, _HOME_MOVE: self.home_move}
-        return {
-            "name": STREAM,
-            "subjects": [f"aiex.{cluster}.founding"],
-            "storage": "file",
-            "num_replicas": replica_count,
-            "max_msgs": 1,
-            "deny_delete": True,
-            "metadata": {key: value for key, value in told.items() if value},
-        }
+    def encoded(self) -> bytes:
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def of(cls, entry: Entry | None) -> "Founding | None":
+        return None if entry is None else msgspec.json.decode(entry.value, type=cls)
+
+    @classmethod
+    def of_stored(cls, data: str) -> "Founding":
+        """Read from the data of a stored message, as the server gives it."""
+        return msgspec.json.decode(base64.b64decode(data), type=cls)
+
+
+def question() -> tuple[str, bytes]:
+    """The request that asks a server for the record: its subject and its body."""
+    body = {"last_by_subj": f"$KV.{BUCKET}.{KEY}"}
+    return f"$JS.API.STREAM.MSG.GET.{STREAM}", msgspec.json.encode(body)

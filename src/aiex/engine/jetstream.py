@@ -29,12 +29,36 @@ class StreamState(msgspec.Struct, frozen=True):
     last_seq: int
 
 
+class Follower(msgspec.Struct, frozen=True):
+    """A server that keeps a stream and does not lead it."""
+
+    name: str
+    current: bool = False
+
+
+class StreamServers(msgspec.Struct, frozen=True):
+    """The servers of a cluster that keep a stream."""
+
+    leader: str = ""
+    replicas: tuple[Follower, ...] = ()
+
+
 class StreamInfo(msgspec.Struct, frozen=True):
     """`created` tells one stream from a later one of the same name."""
 
     created: str
     config: dict[str, Any]
     state: StreamState
+    cluster: StreamServers = StreamServers()
+
+    @property
+    def name(self) -> str:
+        return str(self.config["name"])
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    total: int
+    streams: list[StreamInfo] | None = None
 
 
 class ConsumerInfo(msgspec.Struct, frozen=True):
@@ -118,6 +142,22 @@ class JetStream:
         """Raises `StreamMissing` too."""
         answer = await self.call(f"STREAM.INFO.{name}")
         return msgspec.json.decode(answer, type=StreamInfo)
+
+    async def streams(self) -> list[StreamInfo]:
+        """All there are."""
+        found: list[StreamInfo] = []
+        while True:
+            answer = await self.call("STREAM.LIST", {"offset": len(found)})
+            page = msgspec.json.decode(answer, type=_Listed)
+            found += page.streams or []
+            if not page.streams or len(found) >= page.total:
+                return found
+
+    async def update_stream(self, name: str, config: Mapping[str, Any]) -> None:
+        await self.call(f"STREAM.UPDATE.{name}", config)
+
+    async def delete_stream(self, name: str) -> None:
+        await self.call(f"STREAM.DELETE.{name}")
 
     async def ensure_stream(self, name: str, config: Mapping[str, Any]) -> StreamInfo:
         """The stream, made when it is missing; one that is there is taken as it is configured."""

@@ -4,7 +4,6 @@ import asyncio
 import importlib
 import logging
 import shutil
-import socket
 from pathlib import Path
 
 from aiex.clock import Clock
@@ -14,7 +13,8 @@ from aiex.engine.events import EngineFroze
 from aiex.engine.seat import Alone, Client, Seat
 from aiex.engine.server_config import EngineFiles, load_credentials
 from aiex.engine.server_log import is_disk_full, parse_line
-from aiex.engine.server_plan import HOST, ServerPlan, server_plan
+from aiex.engine.server_plan import ServerPlan, server_plan
+from aiex.engine.server_port import free_port
 from aiex.engine.server_process import ServerProcess
 from aiex.engine.server_program import find_server_program
 from aiex.engine.silence import Silence
@@ -188,11 +188,3 @@ class EngineServer:
 
 def _is_ready_already() -> None:
     """A service says that it is ready once, however often its seat changes."""
-
-
-def free_port() -> int:
-    """One nobody listens at now, on loopback."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -59,6 +59,21 @@ class EngineFiles(msgspec.Struct, frozen=True):
         return self.root / "standalone"
 
     @property
+    def private_config(self) -> Path:
+        """Of the server that has the standalone store while its content is moved."""
+        return self.root / "private.conf"
+
+    @property
+    def move(self) -> Path:
+        """What a move of the state that is under way has done so far."""
+        return self.root / "move.json"
+
+    @property
+    def arriving(self) -> Path:
+        """A standalone store that the cluster's state is copied into; whole, it becomes `store`."""
+        return self.root / "standalone.arriving"
+
+    @property
     def cluster_lock(self) -> Path:
         return self.root / "cluster.lock"
 

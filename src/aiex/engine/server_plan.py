@@ -11,8 +11,8 @@ from aiex.engine.node_permissions import node_permissions
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.server_config import Credentials, EngineFiles, server_config
 from aiex.engine.server_config_cluster import clustered_server_config
+from aiex.engine.server_port import HOST
 
-HOST = "127.0.0.1"
 # A server on its own has no others that would know it by its name.
 STANDALONE_NAME = "aiex"
 
@@ -45,14 +45,14 @@ def server_plan(
     match seat:
         case Alone():
             address = EngineAddress(HOST, own_port, own.user, own.password)
-            return standalone_plan(files, address, server_config(address, files.store, "aiex"))
+            return _standalone(files, address, server_config(address, files.store, STANDALONE_NAME))
         case Carrier(carrier, others):
             assert access is not None, "a carrier has a cluster"
             address = carrier_address(carrier, access)
             if not others:
                 permissions = node_permissions(access.cluster)
                 config = server_config(address, files.store, carrier.name, permissions=permissions)
-                return standalone_plan(files, address, config)
+                return _standalone(files, address, config)
             return ServerPlan(
                 config=clustered_server_config(seat, address, access, files.cluster_store),
                 config_file=files.config,
@@ -63,7 +63,7 @@ def server_plan(
             )
 
 
-def standalone_plan(files: EngineFiles, address: EngineAddress, config: str) -> ServerPlan:
+def _standalone(files: EngineFiles, address: EngineAddress, config: str) -> ServerPlan:
     return ServerPlan(
         config=config,
         config_file=files.config,
