@@ -76,9 +76,13 @@ class EngineConnection:
     def begin_anew(self, reason: str, *, must_answer_at_start: bool) -> None:
         """End the session there is: the addresses are others now."""
         self._must_answer_at_start = must_answer_at_start
-        if self._session is not None:
+        session, self._session = self._session, None
+        self._has_session.clear()
+        if session is not None:
             self._planned_end = reason
-            self._session.end(reason)
+            session.end(reason)
+        if self._state != "connecting":
+            self._turn_down(reason, is_planned=True)
 
     def withheld(self, *, is_last: bool = False) -> str:
         """Why the engine's state is not to be used now, as a phrase; empty when it is.

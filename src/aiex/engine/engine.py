@@ -1,6 +1,6 @@
 """The engine of one node: an embedded server and the connection to it, or only the connection."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -18,7 +18,7 @@ from aiex.engine.server import EngineServer
 from aiex.engine.server_plan import carrier_address, replica_count
 from aiex.engine.state_keeper import StateKeeper
 from aiex.engine.status import EngineStatus
-from aiex.errors import SettingsError
+from aiex.errors import EngineUnavailable, SettingsError
 from aiex.events import Emit
 from aiex.service import Service
 from aiex.settings import EngineSettings
@@ -100,6 +100,24 @@ class Engine:
         # Alone, a node that has no engine does not start; among others it waits for them.
         self._connection.begin_anew(NEW_SEAT, must_answer_at_start=isinstance(seat, Alone))
 
+    async def take_home(
+        self, last_words: Callable[[Bucket], Awaitable[None]] | None = None
+    ) -> None:
+        """Bring the state of the cluster home to this carrier, which goes on alone.
+
+        The caller then takes the seat of a carrier without others, or `Alone`. `last_words` gets
+        the bucket `cluster`, which leaves last, and may write to it what all nodes are to see; by
+        then all else is at home. Raises `EngineError` or `StartError`; the state is then still the
+        cluster's, or is given back to it within seconds.
+        """
+        bucket = self.bucket(LAST_BUCKET)
+
+        async def say() -> None:
+            if last_words is not None:
+                await last_words(bucket)
+
+        await self._keeper.take_home(f"KV_{LAST_BUCKET}", say)
+
     def services(self) -> list[Service]:
         """In start order: each needs those before it."""
         if self._server is None:
@@ -141,7 +159,12 @@ class Engine:
 
     def _first_address(self) -> EngineAddress:
         """Of the server to use; `_other_addresses` are those to try after it, drawn anew."""
-        first, *self._other_addresses = self._addresses()
+        addresses = self._addresses()
+        if not addresses:
+            raise EngineUnavailable(
+                "The engine is nowhere yet: no carrier of the cluster is known."
+            )
+        first, *self._other_addresses = addresses
         return first
 
     def _addresses(self) -> Sequence[EngineAddress]:

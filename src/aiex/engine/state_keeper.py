@@ -6,6 +6,7 @@ not matter who does it, how often, or what a crash cut off.
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.connection import EngineConnection
 from aiex.engine.events import ReplicasRaised, StateMoveBegan, StateMoved, StateMoveFailed
 from aiex.engine.founding import BUCKET, KEY, STREAM, Founding
+from aiex.engine.homecoming import Homecoming
 from aiex.engine.jetstream import JetStream
 from aiex.engine.private_store import private_store
 from aiex.engine.seat import Alone, Carrier, Seat
@@ -73,11 +75,13 @@ class StateKeeper:
         self._jetstream = JetStream(connection, replica_count=lambda: replica_count(self._seat))
         self._record: Bucket = NatsBucket(BUCKET, self._jetstream)
         self._home_heard_at_s = 0.0
-        self.brings_home = False
+        # From the beginning until the next seat: in between nobody gives the state back.
+        self._brings_home = False
         self.trouble = ""
 
     def take_seat(self, seat: Seat) -> None:
         self._seat = seat
+        self._brings_home = False
         self.trouble = ""
         self._seat_changed.set()
 
@@ -98,6 +102,34 @@ class StateKeeper:
                 await self._seat_changed.wait()
                 for duty in duties:
                     duty.cancel()
+
+    async def take_home(self, last_stream: str, last_words: Callable[[], Awaitable[None]]) -> None:
+        """Bring the cluster's state into a standalone store of this node; see `homecoming.py`.
+
+        Raises `EngineError` or `StartError`; the state is then the cluster's, as before.
+        """
+        seat = self._seat
+        assert isinstance(seat, Carrier), "only a carrier brings state home"
+        homecoming = Homecoming(
+            seat.own.name,
+            self._jetstream,
+            self._record,
+            self._files,
+            last_stream=last_stream,
+            server_path=self._server_path,
+            clock=self._clock,
+        )
+        to = f"the node {seat.own.name}"
+        began_s = self._clock.monotonic_s()
+        self._emit(StateMoveBegan(to))
+        self._brings_home = True
+        try:
+            count = await homecoming.run(last_words)
+        except (EngineError, StartError) as error:
+            self._brings_home = False
+            self._emit(StateMoveFailed(to, _as_phrase(error)))
+            raise
+        self._emit(StateMoved(to, count, self._clock.monotonic_s() - began_s))
 
     async def _answer(self, seat: Carrier) -> None:
         """Tell the other carriers what we have, over every end of the connection."""
@@ -120,7 +152,7 @@ class StateKeeper:
                 await asyncio.sleep(HURRY_S)
 
     def _claim(self, seat: Carrier) -> Claim:
-        return Claim(seat.own.name, holds_state(self._files.store), self.brings_home)
+        return Claim(seat.own.name, holds_state(self._files.store), self._brings_home)
 
     async def _keep(self, seat: Carrier) -> None:
         while True:
@@ -170,7 +202,7 @@ class StateKeeper:
         return Facts(
             own=seat.own.name,
             holds_state=holds,
-            brings_home=self.brings_home,
+            brings_home=self._brings_home,
             move=self._move().id,
             founding=founding,
             claims=claims,

@@ -1,4 +1,4 @@
-"""Engines with embedded servers of one cluster, all in the test's own loop, each with its events."""
+"""Engines with embedded servers of one cluster, all in the test's own loop."""
 
 import asyncio
 import os
@@ -73,7 +73,7 @@ class ClusterEngine:
 
 async def until(is_true: Callable[[], bool]) -> None:
     """Wait; the test's own time limit is the limit."""
-    while not is_true():
+    while not is_true():  # noqa: ASYNC110 - what is waited for tells nobody
         await asyncio.sleep(POLL_S)
 
 
