@@ -44,8 +44,10 @@ class _Answer(msgspec.Struct, frozen=True):
     message: _Stored = _Stored()
 
 
-async def ask_condition(session: Session, timeout_s: float, *, needs_founding: bool) -> Condition:
-    """The engine's condition.
+async def ask_condition(
+    session: Session, timeout_s: float, *, needs_founding: bool, jetstream_timeout_s: float
+) -> Condition:
+    """The engine's condition. In a cluster its JetStream may be given less time than its server.
 
     Raises `EngineUnavailable` when it is silent, `EngineRefused` when it has no JetStream.
     """
@@ -53,8 +55,8 @@ async def ask_condition(session: Session, timeout_s: float, *, needs_founding: b
         return _alone(await _ask(session, "$JS.API.INFO", timeout_s=timeout_s))
     async with asyncio.TaskGroup() as tasks:
         lives = tasks.create_task(_ask(session, _NOBODY, timeout_s=timeout_s))
-        asked = tasks.create_task(_ask(session, "$JS.API.INFO", timeout_s=timeout_s))
-        founded = tasks.create_task(_ask(session, *question(), timeout_s=timeout_s))
+        asked = tasks.create_task(_ask(session, "$JS.API.INFO", timeout_s=jetstream_timeout_s))
+        founded = tasks.create_task(_ask(session, *question(), timeout_s=jetstream_timeout_s))
     if not isinstance(lives.result(), NobodyAnswers):
         raise _error(lives.result())
     return _clustered(asked.result(), founded.result(), needs_founding=needs_founding)

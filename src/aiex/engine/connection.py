@@ -25,6 +25,8 @@ REFUSED_WAIT_S = 2.0
 # it is asked every second, and given up after two: noticed within three.
 PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 2.0
+# In a cluster without a quorum JetStream is silent; messages are not to wait for it.
+FIRST_LOOK_S = 0.3
 DRAIN_S = 1.0
 STOPPED = "its connection was told to stop"
 
@@ -214,15 +216,20 @@ class EngineConnection:
 
     async def _first_condition(self, session: Session, address: EngineAddress) -> Condition:
         try:
-            return await self._ask_condition(session)
+            return await self._ask_condition(session, FIRST_LOOK_S)
         except EngineRefused as error:
             raise EngineRefused(
                 f"The engine at {address.url} has JetStream disabled; enable it (nats-server -js), "
                 "or leave engine.url empty to run an embedded engine."
             ) from error
 
-    async def _ask_condition(self, session: Session) -> Condition:
-        return await ask_condition(session, PROBE_TIMEOUT_S, needs_founding=self._needs_founding)
+    async def _ask_condition(self, session: Session, jetstream_timeout_s: float) -> Condition:
+        return await ask_condition(
+            session,
+            PROBE_TIMEOUT_S,
+            needs_founding=self._needs_founding,
+            jetstream_timeout_s=jetstream_timeout_s,
+        )
 
     async def _use(self, session: Session, condition: Condition) -> None:
         """Offer the session to everybody until it ends."""
@@ -253,7 +260,7 @@ class EngineConnection:
             if session.has_ended:
                 return
             try:
-                self._note(await self._ask_condition(session))
+                self._note(await self._ask_condition(session, PROBE_TIMEOUT_S))
             except EngineRefused:
                 session.end("its JetStream does not answer")
             except EngineUnavailable:

@@ -143,11 +143,19 @@ class Engine:
         status = self._connection.status()
         if trouble := self._trouble():
             return msgspec.structs.replace(status, state="down", reason=trouble)
-        if self._server_is_away() and status.state == "down":
-            return msgspec.structs.replace(status, reason="nats-server is being restarted")
-        if status.state == "forming" and self._keeper.trouble:
-            return msgspec.structs.replace(status, reason=self._keeper.trouble)
-        return status
+        better = self._better_reason(status.state)
+        return msgspec.structs.replace(status, reason=better) if better else status
+
+    def _better_reason(self, state: str) -> str:
+        """What those who run the engine know beyond what its silence tells."""
+        match state:
+            case "down" if self._server_is_away():
+                return "nats-server is being restarted"
+            case "no quorum" if self._server is not None:
+                return self._server.refusal
+            case "forming":
+                return self._keeper.trouble
+        return ""
 
     def _server_is_away(self) -> bool:
         if self._server is None or isinstance(self._seat, Client):

@@ -18,6 +18,7 @@ from aiex.engine.server_port import free_port
 from aiex.engine.server_process import ServerProcess
 from aiex.engine.server_program import find_server_program
 from aiex.engine.silence import Silence
+from aiex.engine.strangers import Strangers
 from aiex.errors import DataDirectoryError, EngineUnavailable
 from aiex.events import Emit
 from aiex.service import Ready
@@ -56,6 +57,7 @@ class EngineServer:
         self._own_port = 0
         self._plan: ServerPlan | None = None
         self._is_disk_full = False
+        self._strangers = Strangers(clock, emit)
 
     @property
     def pid(self) -> int | None:
@@ -75,6 +77,11 @@ class EngineServer:
         if not self._is_disk_full or self._plan is None:
             return ""
         return f"the disk that holds {self._plan.store} is full; free some space"
+
+    @property
+    def refusal(self) -> str:
+        """Why the cluster's other servers refuse ours, as a phrase; empty when they do not."""
+        return self._strangers.own_refusal
 
     def take_seat(self, seat: Seat) -> None:
         """Run the server of this seat, or none; one that runs is ended first."""
@@ -183,6 +190,8 @@ class EngineServer:
         level, text = parse_line(line)
         if is_disk_full(text):
             self._is_disk_full = True
+        if self._strangers.note(text):
+            level = logging.DEBUG
         _log.log(level, "%s", text)
 
 

@@ -5,6 +5,7 @@ not matter who does it, how often, or what a crash cut off.
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -30,7 +31,7 @@ from aiex.engine.state_duty import Duty, Facts, verdict
 from aiex.engine.state_move import StateMove
 from aiex.engine.stream_fence import fenced_by, lift_fence
 from aiex.engine.stream_replicas import current_count, raise_replicas, until_replicated
-from aiex.errors import EngineError, StartError
+from aiex.errors import Conflict, EngineError, EngineUnavailable, StartError
 from aiex.events import Emit
 from aiex.private_file import write_private
 from aiex.service import Ready
@@ -40,6 +41,8 @@ TURN_EVERY_S = 1.0
 HURRY_S = 0.2
 SEND_TIMEOUT_S = 0.5
 INTO_CLUSTER = "the cluster"
+
+_log = logging.getLogger("aiex.engine.state")
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -159,10 +162,13 @@ class StateKeeper:
             await self._connection.until_up()
             try:
                 pause_s = await self._turn(seat)
-            except (EngineError, StartError, OSError) as error:
-                # No quorum yet, or somebody else was quicker: the next look shows.
-                self.trouble = _as_phrase(error)
+            except (EngineUnavailable, Conflict) as error:
+                # No quorum, or somebody else was quicker: the next look shows.
+                _log.debug("the state of the cluster is looked at again: %s", error)
                 pause_s = HURRY_S
+            except (EngineError, StartError, OSError) as error:
+                self.trouble = _as_phrase(error)
+                pause_s = TURN_EVERY_S
             await asyncio.sleep(pause_s)
 
     async def _turn(self, seat: Carrier) -> float:
