@@ -16,6 +16,7 @@ from aiex.engine.jetstream import JetStream
 from aiex.engine.seat import Alone, Carrier, Client, Seat
 from aiex.engine.server import EngineServer
 from aiex.engine.server_plan import carrier_address, replica_count
+from aiex.engine.server_removal import remove_server
 from aiex.engine.state_keeper import StateKeeper
 from aiex.engine.status import EngineStatus
 from aiex.errors import EngineUnavailable, SettingsError
@@ -117,6 +118,20 @@ class Engine:
                 await last_words(bucket)
 
         await self._keeper.take_home(f"KV_{LAST_BUCKET}", say)
+
+    async def remove_server(self, name: str, *, is_forced: bool = False) -> None:
+        """Take the server of a node that is gone, or leaves, out of the cluster for good.
+
+        Until then it counts against the quorum. Once more is no harm. Raises `EngineRefused` when
+        the server still runs and this is not forced, `EngineUnavailable` without a quorum.
+        """
+        assert self._access is not None, "a cluster has an access"
+        system = self._access.system
+        addresses = [
+            msgspec.structs.replace(address, user=system.user, password=system.password)
+            for address in self._addresses()
+        ]
+        await remove_server(addresses, name, is_forced=is_forced)
 
     def services(self) -> list[Service]:
         """In start order: each needs those before it."""

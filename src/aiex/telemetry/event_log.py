@@ -126,7 +126,7 @@ def _state_line(event: Any) -> tuple[int, str]:
             return logging.INFO, f"the engine's state is on its way to {to}"
         case StateMoved(to, count, took_s):
             streams = "1 stream" if count == 1 else f"{count} streams"
-            return logging.INFO, f"the engine's state is in {to}: {streams} in {took_s:.1f} s"
+            return logging.INFO, f"the engine's state arrived at {to}: {streams} in {took_s:.1f} s"
         case StateMoveFailed(to, reason):
             return logging.ERROR, f"the engine's state did not get to {to}: {reason}"
         case ReplicasRaised(stream, count):
