@@ -1,6 +1,10 @@
 """The nodes that know each other: who is a member, and how it is."""
 
 from aiex.cluster.cluster import Cluster
+from aiex.cluster.discovery import Discovery, Found, follow
+from aiex.cluster.discovery_dns import DnsDiscovery
+from aiex.cluster.discovery_local import LocalDiscovery
+from aiex.cluster.discovery_static import StaticDiscovery
 from aiex.cluster.events import (
     ClusterSplit,
     ClusterWhole,
@@ -14,9 +18,11 @@ from aiex.cluster.events import (
     StayedOut,
     TookPart,
 )
+from aiex.cluster.meeting import Meeting, meeting_secret
 from aiex.cluster.member import Member, MemberState, Outsider, View
 from aiex.cluster.membership import Condition, Own
 from aiex.cluster.messages import PROTOCOL, Standing
+from aiex.cluster.name_lookup import DnsLookup
 
 __all__ = [
     "PROTOCOL",
@@ -24,6 +30,12 @@ __all__ = [
     "ClusterSplit",
     "ClusterWhole",
     "Condition",
+    "Discovery",
+    "DnsDiscovery",
+    "DnsLookup",
+    "Found",
+    "LocalDiscovery",
+    "Meeting",
     "Member",
     "MemberDown",
     "MemberDraining",
@@ -36,7 +48,10 @@ __all__ = [
     "OutsiderSeen",
     "Own",
     "Standing",
+    "StaticDiscovery",
     "StayedOut",
     "TookPart",
     "View",
+    "follow",
+    "meeting_secret",
 ]

@@ -4,6 +4,8 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from aiex.engine.cluster_tls import ClusterTls
+
 DEFAULT_PORT = 4222
 SCHEMES = ("nats", "tls")
 
@@ -19,6 +21,7 @@ class EngineAddress(msgspec.Struct, frozen=True):
     user: str = ""
     password: str = ""
     scheme: str = "nats"
+    tls: ClusterTls | None = None
 
     @classmethod
     def of_url(cls, url: str, *, user: str = "", password: str = "") -> "EngineAddress":

@@ -115,12 +115,21 @@ class NatsBucket:
                 return await self._jetstream.write(subject, value, headers=headers)
             except StreamMissing:
                 await self._jetstream.ensure_stream(f"KV_{self._name}", self._config())
-                return await self._jetstream.write(subject, value, headers=headers)
+                return await self._write_again(subject, value, headers)
         except EngineUnavailable as error:
             # A server without room does not answer at all; it only says so in its log.
             if trouble := self._trouble():
                 raise EngineUnavailable(f"The engine cannot keep this: {trouble}.") from error
             raise
+
+    async def _write_again(self, subject: str, value: bytes, headers: Mapping[str, str]) -> int:
+        try:
+            return await self._jetstream.write(subject, value, headers=headers)
+        except StreamMissing as error:
+            # The stream is there, and nobody takes what is sent to it: its servers are too few.
+            raise EngineUnavailable(
+                f"The engine cannot keep this: the bucket {self._name} has no leader now."
+            ) from error
 
     def _subject(self, key: str) -> str:
         return f"$KV.{self._name}.{key}"
@@ -129,7 +138,6 @@ class NatsBucket:
         return {
             "subjects": [f"$KV.{self._name}.>"],
             "storage": "file",
-            "num_replicas": 1,
             "max_msgs_per_subject": self._history,
             "discard": "new",
             "allow_direct": True,

@@ -4,7 +4,7 @@ https://docs.nats.io/reference/reference-protocols/nats_api_reference
 """
 
 import base64
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -29,12 +29,36 @@ class StreamState(msgspec.Struct, frozen=True):
     last_seq: int
 
 
+class Follower(msgspec.Struct, frozen=True):
+    """A server that keeps a stream and does not lead it."""
+
+    name: str
+    current: bool = False
+
+
+class StreamServers(msgspec.Struct, frozen=True):
+    """The servers of a cluster that keep a stream."""
+
+    leader: str = ""
+    replicas: tuple[Follower, ...] = ()
+
+
 class StreamInfo(msgspec.Struct, frozen=True):
     """`created` tells one stream from a later one of the same name."""
 
     created: str
     config: dict[str, Any]
     state: StreamState
+    cluster: StreamServers = StreamServers()
+
+    @property
+    def name(self) -> str:
+        return str(self.config["name"])
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    total: int
+    streams: list[StreamInfo] | None = None
 
 
 class ConsumerInfo(msgspec.Struct, frozen=True):
@@ -85,8 +109,20 @@ class JetStream:
     or `EngineRefused` with what the server said.
     """
 
-    def __init__(self, connection: EngineConnection) -> None:
+    def __init__(
+        self,
+        connection: EngineConnection,
+        *,
+        withheld: Callable[[], str] = lambda: "",
+        replica_count: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """`withheld` says why the state is not to be used now, empty when it is.
+
+        `replica_count` is how often new streams are kept.
+        """
         self._connection = connection
+        self._withheld = withheld
+        self._replica_count = replica_count
 
     async def until_up(self) -> None:
         """Come back once the engine is up; without a deadline."""
@@ -96,6 +132,7 @@ class JetStream:
         self, subject: str, body: Mapping[str, Any] | None = None, *, timeout_s: float = TIMEOUT_S
     ) -> bytes:
         """The JSON answer to a request to `$JS.API.<subject>`."""
+        self._check_withheld()
         payload = b"" if body is None else msgspec.json.encode(body)
         answer = await self._connection.request(f"$JS.API.{subject}", payload, timeout_s=timeout_s)
         _raise_fault(answer)
@@ -106,6 +143,22 @@ class JetStream:
         answer = await self.call(f"STREAM.INFO.{name}")
         return msgspec.json.decode(answer, type=StreamInfo)
 
+    async def streams(self) -> list[StreamInfo]:
+        """All there are."""
+        found: list[StreamInfo] = []
+        while True:
+            answer = await self.call("STREAM.LIST", {"offset": len(found)})
+            page = msgspec.json.decode(answer, type=_Listed)
+            found += page.streams or []
+            if not page.streams or len(found) >= page.total:
+                return found
+
+    async def update_stream(self, name: str, config: Mapping[str, Any]) -> None:
+        await self.call(f"STREAM.UPDATE.{name}", config)
+
+    async def delete_stream(self, name: str) -> None:
+        await self.call(f"STREAM.DELETE.{name}")
+
     async def ensure_stream(self, name: str, config: Mapping[str, Any]) -> StreamInfo:
         """The stream, made when it is missing; one that is there is taken as it is configured."""
         try:
@@ -113,7 +166,8 @@ class JetStream:
         except StreamMissing:
             pass
         try:
-            answer = await self.call(f"STREAM.CREATE.{name}", {"name": name, **config})
+            made = {"name": name, **config, "num_replicas": self._replica_count()}
+            answer = await self.call(f"STREAM.CREATE.{name}", made)
         except EngineRefused as refusal:
             try:
                 return await self.stream(name)  # another node made it a moment ago
@@ -129,6 +183,7 @@ class JetStream:
         Raises `Conflict` when an expectation in the headers does not hold, `StreamMissing` when no
         stream takes the subject.
         """
+        self._check_withheld()
         try:
             answer = await self._connection.request(
                 subject, value, headers=headers, timeout_s=TIMEOUT_S
@@ -174,6 +229,10 @@ class JetStream:
         answer = await self._connection.request(subject, payload, timeout_s=timeout_s)
         _raise_fault(answer)
         return answer.data
+
+    def _check_withheld(self) -> None:
+        if reason := self._withheld():
+            raise EngineUnavailable(f"The engine's state cannot be used now: {reason}.")
 
 
 class _MessageMissing(EngineRefused):

@@ -12,6 +12,7 @@ import errno
 import importlib
 import logging
 import os
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -71,6 +72,7 @@ class Session:
         library = await asyncio.to_thread(importlib.import_module, "nats.aio.client")
         # What it logs as errors are, here, facts of life that `EngineDown` tells.
         logging.getLogger("nats").setLevel(logging.CRITICAL)
+        tls = None if address.tls is None else await _tls_context(address)
         client: Client = library.Client()
         failures: list[Exception] = []
         session = cls(client, "")
@@ -97,6 +99,8 @@ class Session:
                     max_outstanding_pings=2,
                     error_cb=note_failure,
                     closed_cb=note_closed,
+                    tls=tls,
+                    tls_hostname=address.host if tls is not None else None,
                 )
         except (OSError, library.errors.Error, ValueError) as error:
             await _close(client)
@@ -112,6 +116,11 @@ class Session:
         version = client.connected_server_version
         session.server_version = f"{version.major}.{version.minor}.{version.patch or 0}"
         return session
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether the server is one among others; such a one has JetStream only with a quorum."""
+        return bool(self._client._server_info.get("cluster"))
 
     @property
     def has_ended(self) -> bool:
@@ -278,6 +287,18 @@ def _message(message: "Msg") -> Message:
 
 def _unavailable(reason: str) -> EngineUnavailable:
     return EngineUnavailable(f"The engine does not answer: {reason}.")
+
+
+async def _tls_context(address: EngineAddress) -> ssl.SSLContext:
+    assert address.tls is not None, "asked only where there is TLS"
+    try:
+        return await asyncio.to_thread(address.tls.client_context)
+    except OSError as error:  # ssl.SSLError is one
+        raise EngineRefused(
+            f"The certificate files for the engine at {address.url} cannot be used: "
+            f"{error.strerror or error}; see cluster.tls_certificate_file, tls_key_file and "
+            "tls_ca_file."
+        ) from error
 
 
 def _raise_if_cancelled(task: "asyncio.Task[object] | None", cancels_before: int) -> None:

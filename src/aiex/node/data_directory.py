@@ -138,8 +138,12 @@ def data_path(setting: str, node_name: str, environment_data_home: str) -> Path:
     """Where a node's directory is: as set, else under the XDG data home, else under the home."""
     if setting:
         return Path(setting).expanduser().absolute()
-    home = Path(environment_data_home) if environment_data_home else _home() / ".local" / "share"
-    return home / "aiex" / node_name
+    return _data_home(environment_data_home) / node_name
+
+
+def meeting_path(cluster: str, environment_data_home: str) -> Path:
+    """Where this user's nodes of one cluster on this machine meet; it survives a reboot."""
+    return _data_home(environment_data_home) / "clusters" / cluster
 
 
 def runtime_path(environment_runtime_dir: str) -> Path:
@@ -147,6 +151,11 @@ def runtime_path(environment_runtime_dir: str) -> Path:
     if environment_runtime_dir:
         return Path(environment_runtime_dir) / "aiex"
     return Path("/tmp") / f"aiex-{os.getuid()}"  # noqa: S108 - its owner is checked before use
+
+
+def _data_home(environment_data_home: str) -> Path:
+    home = Path(environment_data_home) if environment_data_home else _home() / ".local" / "share"
+    return home / "aiex"
 
 
 def _home() -> Path:

@@ -54,10 +54,11 @@ def phase_check(phase: Phase) -> Check:
 def engine_check(state: str, reason: str) -> Check:
     if state == "up":
         return Check("engine", Health.OK)
+    how = "has no quorum" if state == "no quorum" else f"is {state}"
     return Check(
         "engine",
         Health.DEGRADED,
-        f"the engine is {state}{': ' if reason else ''}{reason}; chat is answered, "
+        f"the engine {how}{': ' if reason else ''}{reason}; chat is answered, "
         "keys cannot be created or revoked until it is back",
     )
 

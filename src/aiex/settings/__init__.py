@@ -3,6 +3,7 @@
 from aiex.settings.load import Loaded, default_file, load
 from aiex.settings.loopback import is_loopback
 from aiex.settings.secret import Secret
+from aiex.settings.seed import Seed, parse_seed
 from aiex.settings.settings import (
     SECONDS_MAX,
     AdminSettings,
@@ -38,11 +39,13 @@ __all__ = [
     "PriceSettings",
     "ProviderSettings",
     "Secret",
+    "Seed",
     "Settings",
     "ShownSetting",
     "TargetSettings",
     "default_file",
     "is_loopback",
     "load",
+    "parse_seed",
     "shown_settings",
 ]

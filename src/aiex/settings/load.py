@@ -26,7 +26,7 @@ OTHER_VARIABLES = frozenset(
 # What Kubernetes puts into every pod beside a Service named "aiex" (enableServiceLinks).
 _SERVICE_LINK = re.compile(r"AIEX_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
 # Settings that are themselves paths of files: their variables hold the path, not a secret's place.
-FILE_SETTINGS = frozenset({"tls_certificate_file", "tls_key_file", "ca_file"})
+FILE_SETTINGS = frozenset({"tls_certificate_file", "tls_key_file", "tls_ca_file", "ca_file"})
 
 
 class Loaded(msgspec.Struct, frozen=True):

@@ -16,12 +16,33 @@ from aiex.cluster import (
     StayedOut,
     TookPart,
 )
-from aiex.engine import EngineDown, EngineFroze, EngineUp
+from aiex.engine import (
+    EngineDown,
+    EngineFroze,
+    EngineUp,
+    RefusedAsStranger,
+    ReplicasRaised,
+    StateMoveBegan,
+    StateMoved,
+    StateMoveFailed,
+    StrangerRefused,
+)
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
 
 _log = logging.getLogger("aiex.telemetry.events")
 
+ENGINE = (
+    EngineUp,
+    EngineDown,
+    EngineFroze,
+    StateMoveBegan,
+    StateMoved,
+    StateMoveFailed,
+    ReplicasRaised,
+    StrangerRefused,
+    RefusedAsStranger,
+)
 MEMBERSHIP = (
     MemberUp,
     MemberSuspect,
@@ -35,9 +56,7 @@ MEMBERSHIP = (
     ClusterWhole,
 )
 LOGGED = (
-    EngineUp,
-    EngineDown,
-    EngineFroze,
+    *ENGINE,
     *MEMBERSHIP,
     LocalModelTurned,
     KeysChanged,
@@ -63,15 +82,9 @@ def _write(event: Any) -> None:
 
 def line(event: Any) -> tuple[int, str]:
     """How severe an event is, as `logging` counts, and its sentence."""
+    if isinstance(event, ENGINE):
+        return _engine_line(event)
     match event:
-        case EngineUp(version):
-            return logging.INFO, f"the engine is up (NATS {version})"
-        case EngineDown(reason, True):
-            return logging.INFO, f"the engine is down: {reason}"
-        case EngineDown(reason):
-            return logging.WARNING, f"the engine is down: {reason}"
-        case EngineFroze(silent_s):
-            return logging.WARNING, f"the engine froze for {silent_s:.1f} s and is started again"
         case LocalModelTurned(state, detail):
             level = logging.WARNING if state in ("down", "unavailable") else logging.INFO
             return level, f"the local model is {state}" + (f": {detail}" if detail else "")
@@ -87,6 +100,38 @@ def line(event: Any) -> tuple[int, str]:
             return _service_line(event)
         case _:
             return _member_line(event)
+
+
+def _engine_line(event: Any) -> tuple[int, str]:
+    match event:
+        case EngineUp(version):
+            return logging.INFO, f"the engine is up (NATS {version})"
+        case EngineDown(reason, True):
+            return logging.INFO, f"the engine is down: {reason}"
+        case EngineDown(reason):
+            return logging.WARNING, f"the engine is down: {reason}"
+        case EngineFroze(silent_s):
+            return logging.WARNING, f"the engine froze for {silent_s:.1f} s and is started again"
+        case StrangerRefused(reason, address):
+            return logging.WARNING, f"the engine refused {address}: {reason}"
+        case RefusedAsStranger(reason, address):
+            return logging.WARNING, f"the engine at {address} refuses this node: {reason}"
+        case _:
+            return _state_line(event)
+
+
+def _state_line(event: Any) -> tuple[int, str]:
+    match event:
+        case StateMoveBegan(to):
+            return logging.INFO, f"the engine's state is on its way to {to}"
+        case StateMoved(to, count, took_s):
+            streams = "1 stream" if count == 1 else f"{count} streams"
+            return logging.INFO, f"the engine's state arrived at {to}: {streams} in {took_s:.1f} s"
+        case StateMoveFailed(to, reason):
+            return logging.ERROR, f"the engine's state did not get to {to}: {reason}"
+        case ReplicasRaised(stream, count):
+            return logging.INFO, f"the stream {stream} is kept by {count} servers now"
+    raise AssertionError(f"{type(event).__name__} has no sentence")
 
 
 def _member_line(event: Any) -> tuple[int, str]:
