@@ -32,6 +32,9 @@ class Answers:
     async def find(self) -> Found:
         return self._left.pop(0)
 
+    def renew(self, carriers: tuple[CarrierAddress, ...], *, epoch: int) -> str:
+        return ""
+
     def close(self) -> None: ...
 
 

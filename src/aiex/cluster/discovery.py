@@ -18,13 +18,15 @@ class Found(msgspec.Struct, frozen=True):
     `carriers` are sorted by name, and the same on all nodes once the answer `is_complete`; until
     then they are those known so far. `own` is the one among them that is this node: None for a
     node that uses the others' engine. `waiting_for` is what time brings; `trouble` needs a person,
-    or a DNS server that answers again.
+    or a DNS server that answers again. `spare` is where a node that is none of the carriers would
+    carry the engine if it were asked to.
     """
 
     carriers: tuple[CarrierAddress, ...] = ()
     own: CarrierAddress | None = None
     waiting_for: str = ""
     trouble: str = ""
+    spare: CarrierAddress | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -46,6 +48,12 @@ class Discovery(Protocol):
 
     async def find(self) -> Found:
         """What is found now, within seconds. What the world does wrong is `trouble`, not raised."""
+
+    def renew(self, carriers: tuple[CarrierAddress, ...], *, epoch: int) -> str:
+        """Find these from now on, where that is this discovery's to say; why it could not, if so.
+
+        The charter of that epoch has them. What a person wrote stays as it is.
+        """
 
     def close(self) -> None:
         """Let go of what was held to be found; the node stops. May be called twice."""

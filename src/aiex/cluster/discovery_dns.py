@@ -69,6 +69,10 @@ class DnsDiscovery:
         except LookupFailed as error:
             return Found(trouble=str(error))
 
+    def renew(self, carriers: tuple[CarrierAddress, ...], *, epoch: int) -> str:
+        """The settings and DNS are a person's."""
+        return ""
+
     def close(self) -> None:
         """Nothing is held."""
 

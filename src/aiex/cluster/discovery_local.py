@@ -6,7 +6,7 @@ forgotten as soon as another one comes; from then on the list changes only as th
 """
 
 import socket
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -61,6 +61,7 @@ class LocalDiscovery:
         self._meeting = meeting
         self._is_free = is_free
         self._has_entered = False
+        self._spare: CarrierAddress | None = None
 
     async def find(self) -> Found:
         # On the loop itself: a few small files, while the node has nothing else to do yet.
@@ -75,7 +76,7 @@ class LocalDiscovery:
     def close(self) -> None:
         self._meeting.leave()
 
-    def renew(self, carriers: Iterable[CarrierAddress], *, epoch: int) -> str:
+    def renew(self, carriers: tuple[CarrierAddress, ...], *, epoch: int) -> str:
         """Keep a newer charter's carriers for nodes that come later; why it could not, if so."""
         chosen = tuple(sorted(carriers))
         try:
@@ -149,11 +150,20 @@ class LocalDiscovery:
         missing_count = 0 if known.is_full else known.wanted_count - len(known.carriers)
         nodes = "node" if missing_count == 1 else "nodes"
         waiting_for = f"{missing_count} more {nodes} of this machine to carry the engine"
+        own = _place(known, self._name)
         return Found(
             known.carriers,
-            _place(known, self._name),
+            own,
             waiting_for=waiting_for if missing_count else "",
+            spare=self._spare_address(known) if own is None else None,
         )
+
+    def _spare_address(self, known: Carriers) -> CarrierAddress | None:
+        """Chosen once, so that everybody is told the same."""
+        if self._settings.carries == "no" or not known.is_full:
+            return None
+        self._spare = self._spare or self._own(None, known.carriers)
+        return self._spare
 
     def _readable(self) -> Carriers | None:
         """What is known, if it is understood: what is broken is worth less than a charter."""

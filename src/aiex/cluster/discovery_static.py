@@ -66,6 +66,10 @@ class StaticDiscovery:
             is_of_this_machine=self._is_of_this_machine,
         )
 
+    def renew(self, carriers: tuple[CarrierAddress, ...], *, epoch: int) -> str:
+        """The settings and DNS are a person's."""
+        return ""
+
     def close(self) -> None:
         """Nothing is held."""
 

@@ -38,6 +38,10 @@ class ClusterAccess(msgspec.Struct, frozen=True):
         """Of the servers among themselves."""
         return self._derived("route")
 
+    def foundation(self, generation: int) -> str:
+        """What the servers that were founded together call themselves."""
+        return f"{self.cluster}/{generation}"
+
     def _derived(self, user: str) -> Credentials:
         label = f"aiex engine {user} of {self.cluster}"
         digest = hmac.digest(self.secret.encode(), label.encode(), hashlib.sha256)

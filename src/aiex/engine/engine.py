@@ -1,6 +1,6 @@
 """The engine of one node: an embedded server and the connection to it, or only the connection."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -13,13 +13,14 @@ from aiex.engine.bucket_nats import NatsBucket
 from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.connection import EngineConnection
 from aiex.engine.jetstream import JetStream
-from aiex.engine.seat import Alone, Carrier, Client, Seat
+from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.server import EngineServer
-from aiex.engine.server_plan import carrier_address, replica_count
-from aiex.engine.server_removal import remove_server
+from aiex.engine.server_group import count_servers, remove_server
+from aiex.engine.server_plan import carrier_address, have_one_server, replica_count
+from aiex.engine.session import Session
 from aiex.engine.state_keeper import StateKeeper
 from aiex.engine.status import EngineStatus
-from aiex.errors import EngineUnavailable, SettingsError
+from aiex.errors import EngineError, EngineUnavailable, SettingsError
 from aiex.events import Emit
 from aiex.service import Service
 from aiex.settings import EngineSettings
@@ -88,14 +89,19 @@ class Engine:
         """Take part in this way from now on.
 
         Returns at once: a server that is not of the seat ends, the one of the seat is started, and
-        the connection goes there; `status` tells how far that is. Before the services run this only
-        says how they begin.
+        the connection goes there; `status` tells how far that is. When only the other carriers are
+        others the server goes on. Before the services run this only says how they begin.
         """
         assert self._server is not None, "an external engine has no seats"
         assert self._access is not None or seat == Alone(), "other seats need a cluster's access"
         if seat == self._seat:
             return
+        is_same_server = have_one_server(self._seat, seat)
         self._seat = seat
+        if is_same_server:
+            self._server.learn(seat)
+            self._keeper.take_seat(seat)
+            return
         self._server.take_seat(seat)
         self._keeper.take_seat(seat)
         # Alone, a node that has no engine does not start; among others it waits for them.
@@ -125,13 +131,30 @@ class Engine:
         Until then it counts against the quorum. Once more is no harm. Raises `EngineRefused` when
         the server still runs and this is not forced, `EngineUnavailable` without a quorum.
         """
+        await remove_server(self._system_addresses(), name, is_forced=is_forced)
+
+    async def servers(self) -> Mapping[str, bool]:
+        """The servers of the cluster by name, and whether each is there and up to date.
+
+        Raises `EngineError` when nobody says so: there is no quorum, or a server has no others.
+        """
+        return await count_servers(self._system_addresses())
+
+    async def ask_at(
+        self, carrier: CarrierAddress, subject: str, *, timeout_s: float
+    ) -> bytes | None:
+        """What is answered to a request at that carrier's server, whatever the seat is; or None."""
         assert self._access is not None, "a cluster has an access"
-        system = self._access.system
-        addresses = [
-            msgspec.structs.replace(address, user=system.user, password=system.password)
-            for address in self._addresses()
-        ]
-        await remove_server(addresses, name, is_forced=is_forced)
+        try:
+            session = await Session.open(carrier_address(carrier, self._access), timeout_s)
+        except EngineError:
+            return None
+        try:
+            return (await session.request(subject, timeout_s=timeout_s)).data
+        except EngineError:
+            return None
+        finally:
+            await session.close()
 
     def services(self) -> list[Service]:
         """In start order: each needs those before it."""
@@ -179,6 +202,14 @@ class Engine:
 
     def _trouble(self) -> str:
         return self._server.trouble if self._server is not None else ""
+
+    def _system_addresses(self) -> list[EngineAddress]:
+        assert self._access is not None, "a cluster has an access"
+        system = self._access.system
+        return [
+            msgspec.structs.replace(address, user=system.user, password=system.password)
+            for address in self._addresses()
+        ]
 
     def _first_address(self) -> EngineAddress:
         """Of the server to use; `_other_addresses` are those to try after it, drawn anew."""

@@ -10,6 +10,7 @@ from aiex.clock import Clock
 from aiex.engine.address import EngineAddress
 from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.events import EngineFroze
+from aiex.engine.left_stores import put_left_stores_aside
 from aiex.engine.seat import Alone, Client, Seat
 from aiex.engine.server_config import EngineFiles, load_credentials
 from aiex.engine.server_log import is_disk_full, parse_line
@@ -89,6 +90,13 @@ class EngineServer:
         self._plan = None
         self._seat_changed.set()
 
+    def learn(self, seat: Seat) -> None:
+        """The seat is the same and the others are not: the server goes on and meets them too."""
+        self._seat = seat
+        if self._process is not None and not isinstance(seat, Client):
+            self._plan = self._planned(seat)
+            self._process.reload(self._plan)
+
     async def run(self, ready: Ready) -> None:
         """Start the server, say so once it answers, watch over it, end it by SIGTERM.
 
@@ -100,6 +108,8 @@ class EngineServer:
         while True:
             self._seat_changed.clear()
             seat = self._seat
+            if not isinstance(seat, Alone):
+                await asyncio.to_thread(self._put_left_stores_aside, seat)
             if isinstance(seat, Client):
                 ready()
                 await self._seat_changed.wait()
@@ -144,6 +154,14 @@ class EngineServer:
         return server_plan(
             seat, self._files, access=self._access, own=credentials, own_port=self._own_port
         )
+
+    def _put_left_stores_aside(self, seat: Seat) -> None:
+        try:
+            put_left_stores_aside(self._files, seat)
+        except OSError as error:
+            raise DataDirectoryError(
+                f"An old store in {self._files.root} cannot be put aside: {error.strerror}."
+            ) from error
 
     async def _watch_over(self, process: ServerProcess) -> None:
         """Return when the seat changed; raise when the server ended or has to be restarted."""

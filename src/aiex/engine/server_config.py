@@ -73,13 +73,12 @@ class EngineFiles(msgspec.Struct, frozen=True):
         """A standalone store that the cluster's state is copied into; whole, it becomes `store`."""
         return self.root / "standalone.arriving"
 
-    @property
-    def cluster_lock(self) -> Path:
-        return self.root / "cluster.lock"
+    def cluster_lock(self, generation: int) -> Path:
+        return self.root / f"cluster-{generation}.lock"
 
-    @property
-    def cluster_store(self) -> Path:
-        return self.root / "cluster"
+    def cluster_store(self, generation: int) -> Path:
+        """Each foundation has its own: the stores of two must never meet."""
+        return self.root / f"cluster-{generation}"
 
 
 class Credentials(msgspec.Struct, frozen=True):

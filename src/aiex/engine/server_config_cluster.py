@@ -47,6 +47,7 @@ def clustered_server_config(
 def _cluster(seat: Carrier, access: ClusterAccess) -> list[str]:
     """How it meets the other servers.
 
+    `name`: servers of another generation have other stores, and so another name.
     `connect_retries`: a server that is away for days is found when it is back. `no_advertise`:
     clients are told where the carriers are by Aiex itself, and use no address that they heard of
     from a server, which would be its own idea of where it is reached.
@@ -54,7 +55,7 @@ def _cluster(seat: Carrier, access: ClusterAccess) -> list[str]:
     route, own = access.route, seat.own
     return [
         "cluster {",
-        f"  name: {quoted(access.cluster)}",
+        f"  name: {quoted(access.foundation(seat.generation))}",
         f"  listen: {quoted(f'{bracketed(own.host)}:{own.route_port}')}",
         "  authorization {",
         f"    user: {quoted(route.user)}",

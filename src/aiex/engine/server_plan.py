@@ -33,6 +33,17 @@ def is_clustered(seat: Seat) -> bool:
     return isinstance(seat, Carrier) and bool(seat.others)
 
 
+def have_one_server(seat: Seat, other: Seat) -> bool:
+    """Whether both seats are of the same server among others, whoever these are."""
+    return (
+        isinstance(seat, Carrier)
+        and isinstance(other, Carrier)
+        and is_clustered(seat)
+        and is_clustered(other)
+        and (seat.own, seat.generation) == (other.own, other.generation)
+    )
+
+
 def server_plan(
     seat: Alone | Carrier,
     files: EngineFiles,
@@ -46,18 +57,19 @@ def server_plan(
         case Alone():
             address = EngineAddress(HOST, own_port, own.user, own.password)
             return _standalone(files, address, server_config(address, files.store, STANDALONE_NAME))
-        case Carrier(carrier, others):
+        case Carrier(carrier, others, generation):
             assert access is not None, "a carrier has a cluster"
             address = carrier_address(carrier, access)
             if not others:
                 permissions = node_permissions(access.cluster)
                 config = server_config(address, files.store, carrier.name, permissions=permissions)
                 return _standalone(files, address, config)
+            store = files.cluster_store(generation)
             return ServerPlan(
-                config=clustered_server_config(seat, address, access, files.cluster_store),
+                config=clustered_server_config(seat, address, access, store),
                 config_file=files.config,
-                store=files.cluster_store,
-                lock=files.cluster_lock,
+                store=store,
+                lock=files.cluster_lock(generation),
                 address=address,
                 is_clustered=True,
             )

@@ -109,6 +109,17 @@ class ServerProcess:
         cause = cause_of_end(self._ended.result(), self._last_lines, str(self.plan.store))
         return EngineUnavailable(f"The embedded engine (nats-server) ended: {cause}.")
 
+    def reload(self, plan: ServerPlan) -> None:
+        """Take another list of servers to meet, without a stop. Raises `DataDirectoryError`."""
+        try:
+            write_private(plan.config_file, plan.config.encode())
+        except OSError as error:
+            raise DataDirectoryError(
+                f"{plan.config_file} cannot be written: {error.strerror}."
+            ) from error
+        self.plan = plan
+        self._child.hang_up()
+
     def kill(self) -> None:
         """For a frozen one, which does not see SIGTERM."""
         self._child.kill()

@@ -59,6 +59,11 @@ def _reason(what: str, *, is_server: bool, is_own: bool) -> str:
     if names := _OTHER_NAME.search(what):
         theirs, ours = names["one"], names["other"]
         theirs, ours = (theirs, ours) if not is_own else (ours, theirs)
+        if theirs.partition("/")[0] == ours.partition("/")[0]:
+            return (
+                ""  # it was away while the cluster was founded anew, and hears of that in a moment
+            )
+        theirs, ours = theirs.partition("/")[0], ours.partition("/")[0]
         return f"that server is of the cluster {theirs!r}, this one of {ours!r}: check cluster.name"
     if is_own:
         return (

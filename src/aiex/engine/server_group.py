@@ -1,4 +1,4 @@
-"""Takes a server out of its cluster for good, by the system account, over a session of its own.
+"""The servers of a cluster, seen and removed by the system account, over a session of its own.
 
 A server that is only away counts against the quorum for ever, since it may come back. Removed, it
 counts no more; the streams it kept are then kept by the others, and the next server that joins is
@@ -23,6 +23,7 @@ _NO_MEMBER = 10044
 class _Peer(msgspec.Struct, frozen=True):
     name: str
     offline: bool = False
+    current: bool = False
     active: int = 0  # nanoseconds since it was heard
 
     @property
@@ -78,6 +79,20 @@ async def remove_server(
         await session.close()
 
 
+async def count_servers(addresses: Sequence[EngineAddress]) -> dict[str, bool]:
+    """The servers of the cluster by name, and whether each is there and up to date.
+
+    Raises `EngineUnavailable` when no leader says so in time.
+    """
+    session = await _session(addresses)
+    try:
+        group = await _meta_group(session)
+    finally:
+        await session.close()
+    followers = {peer.name: peer.is_alive and peer.current for peer in group.replicas}
+    return {**followers, group.leader: True}
+
+
 async def _session(addresses: Sequence[EngineAddress]) -> Session:
     failures: list[EngineError] = []
     for address in addresses:
@@ -90,8 +105,15 @@ async def _session(addresses: Sequence[EngineAddress]) -> Session:
 
 async def _alive(session: Session) -> set[str]:
     """The servers of the cluster that its leader hears, itself included."""
+    group = await _meta_group(session)
+    return {group.leader} | {peer.name for peer in group.replicas if peer.is_alive}
+
+
+async def _meta_group(session: Session) -> _MetaGroup:
     answer = await session.request(
         "$SYS.REQ.SERVER.PING.JSZ", b'{"leader_only": true}', timeout_s=TIMEOUT_S
     )
     group = msgspec.json.decode(answer.data, type=_Status).data.meta_cluster
-    return {group.leader} | {peer.name for peer in group.replicas if peer.is_alive}
+    if not group.leader:
+        raise EngineUnavailable("The engine's servers have no leader now.")
+    return group
