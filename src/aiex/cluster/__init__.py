@@ -1,9 +1,15 @@
-"""The nodes that know each other: who is a member, and how it is."""
+"""The nodes that know each other: who is a member, how it is, and what it answers."""
 
+from aiex.cluster.answer import Answer, Answers, Failure, Reason
+from aiex.cluster.call_desk import Caller, Handler
 from aiex.cluster.cluster import Cluster
 from aiex.cluster.events import (
+    CallFinished,
+    CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
+    GroupJoined,
+    GroupLeft,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -14,16 +20,44 @@ from aiex.cluster.events import (
     StayedOut,
     TookPart,
 )
+from aiex.cluster.group import Group
 from aiex.cluster.member import Member, MemberState, Outsider, View
 from aiex.cluster.membership import Condition, Own
 from aiex.cluster.messages import PROTOCOL, Standing
+from aiex.cluster.requests import (
+    REQUESTS,
+    Describe,
+    DescribedEngine,
+    DescribedMember,
+    Description,
+    Page,
+    Ping,
+    Pong,
+    Request,
+    RequestKind,
+)
 
 __all__ = [
     "PROTOCOL",
+    "REQUESTS",
+    "Answer",
+    "Answers",
+    "CallFinished",
+    "CallHandlerFailed",
+    "Caller",
     "Cluster",
     "ClusterSplit",
     "ClusterWhole",
     "Condition",
+    "Describe",
+    "DescribedEngine",
+    "DescribedMember",
+    "Description",
+    "Failure",
+    "Group",
+    "GroupJoined",
+    "GroupLeft",
+    "Handler",
     "Member",
     "MemberDown",
     "MemberDraining",
@@ -35,6 +69,12 @@ __all__ = [
     "Outsider",
     "OutsiderSeen",
     "Own",
+    "Page",
+    "Ping",
+    "Pong",
+    "Reason",
+    "Request",
+    "RequestKind",
     "Standing",
     "StayedOut",
     "TookPart",

@@ -4,6 +4,7 @@ from aiex.engine.bucket import Bucket, CaughtUp, Change, Deleted, Entry, Restart
 from aiex.engine.connection import EngineConnection
 from aiex.engine.engine import Engine
 from aiex.engine.events import EngineDown, EngineFroze, EngineUp
+from aiex.engine.messaging import Messaging, Received
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.session import Inbox, Message, NobodyAnswers
 from aiex.engine.status import EngineStatus
@@ -26,7 +27,9 @@ __all__ = [
     "Entry",
     "Inbox",
     "Message",
+    "Messaging",
     "NobodyAnswers",
+    "Received",
     "Restarted",
     "Seat",
 ]

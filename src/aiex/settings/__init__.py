@@ -1,5 +1,6 @@
 """What a node is told before it starts: one frozen tree, checked as a whole."""
 
+from aiex.settings.digest import settings_digest
 from aiex.settings.load import Loaded, default_file, load
 from aiex.settings.loopback import is_loopback
 from aiex.settings.secret import Secret
@@ -44,5 +45,6 @@ __all__ = [
     "default_file",
     "is_loopback",
     "load",
+    "settings_digest",
     "shown_settings",
 ]

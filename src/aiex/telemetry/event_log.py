@@ -5,6 +5,7 @@ from typing import Any
 
 from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
 from aiex.cluster import (
+    CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
     MemberDown,
@@ -22,7 +23,7 @@ from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, Ser
 
 _log = logging.getLogger("aiex.telemetry.events")
 
-MEMBERSHIP = (
+CLUSTER = (
     MemberUp,
     MemberSuspect,
     MemberDraining,
@@ -33,12 +34,13 @@ MEMBERSHIP = (
     TookPart,
     ClusterSplit,
     ClusterWhole,
+    CallHandlerFailed,
 )
 LOGGED = (
     EngineUp,
     EngineDown,
     EngineFroze,
-    *MEMBERSHIP,
+    *CLUSTER,
     LocalModelTurned,
     KeysChanged,
     LoadTurned,
@@ -117,6 +119,8 @@ def _cluster_line(event: Any) -> tuple[int, str]:
             return logging.WARNING, f"the cluster is split: {reason}"
         case ClusterWhole():
             return logging.INFO, "the cluster is whole again"
+        case CallHandlerFailed(request, caller, error):
+            return logging.ERROR, f"the request {request} of {caller} failed here: {error}"
     raise AssertionError(f"{type(event).__name__} has no sentence")
 
 
