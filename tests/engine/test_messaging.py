@@ -36,6 +36,7 @@ async def answering(
 
     async def listen() -> None:
         async with messaging.subscribed(subject, timeout_s=DEADLINE_S) as inbox:
+            await messaging.probe(DEADLINE_S)
             is_listening.set()
             while True:
                 message = await inbox.next(DEADLINE_S)

@@ -10,7 +10,7 @@ which is cancelled at the deadline, when the caller says stop, and when the call
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from random import Random
 from typing import Any
 
@@ -206,11 +206,20 @@ class CallDesk:
         elif full := self._in_flight.full(head.caller_name):
             await self._refuse(reply, Reason.REFUSED, f"{self._own.name} has enough to do: {full}")
         else:
-            task = tasks.create_task(
-                self._serve(head, kind, handler, request, reply), name=f"call {head.request}"
-            )
-            self._running[head.key] = task
-            task.add_done_callback(lambda _: self._running.pop(head.key, None))
+            self._begin(head, self._serve(head, kind, handler, request, reply), tasks)
+
+    def _begin(
+        self, head: CallHead, work: Coroutine[Any, Any, None], tasks: asyncio.TaskGroup
+    ) -> None:
+        # The place is taken now and not when the task first runs: more calls may come before.
+        self._in_flight.begin(head.caller_name)
+        task = self._running[head.key] = tasks.create_task(work, name=f"call {head.request}")
+
+        def end(_: object) -> None:
+            del self._running[head.key]
+            self._in_flight.end(head.caller_name)
+
+        task.add_done_callback(end)
 
     def _stop(self, head: StopHead) -> None:
         if task := self._running.get(head.key):
@@ -240,8 +249,7 @@ class CallDesk:
         async def encoded() -> bytes:
             return msgspec.msgpack.encode(await handler(request, caller))
 
-        with self._in_flight.place(head.caller_name):
-            came = await self._carried_out(kind, encoded(), caller)
+        came = await self._carried_out(kind, encoded(), caller)
         if isinstance(came, Failure):
             await self._refuse(reply, came.reason, came.text, caller.traceparent)
         else:

@@ -16,7 +16,7 @@ TOTAL_MAX = 1024
 
 
 class InFlight:
-    """Counts; `place` is held while a call is under way."""
+    """Counts; a place is held while a call is under way."""
 
     def __init__(self, peer_max: int = PEER_MAX, total_max: int = TOTAL_MAX) -> None:
         self._peer_max = peer_max
@@ -32,15 +32,23 @@ class InFlight:
             return f"{self._total_max} calls are under way, which is the limit"
         return ""
 
-    @contextmanager
-    def place(self, peer: str) -> Iterator[None]:
+    def begin(self, peer: str) -> None:
+        """Take a place, to be given back by `end`."""
         assert not self.full(peer), "ask first"
         self._counts[peer] += 1
         self.total += 1
+
+    def end(self, peer: str) -> None:
+        self.total -= 1
+        self._counts[peer] -= 1
+        if not self._counts[peer]:
+            del self._counts[peer]
+
+    @contextmanager
+    def place(self, peer: str) -> Iterator[None]:
+        """A place until the block ends."""
+        self.begin(peer)
         try:
             yield
         finally:
-            self.total -= 1
-            self._counts[peer] -= 1
-            if not self._counts[peer]:
-                del self._counts[peer]
+            self.end(peer)

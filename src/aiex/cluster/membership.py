@@ -370,6 +370,8 @@ class Membership:
 
     def _heard_of_own_end(self, gone: Gone, now_s: float) -> None:
         """Others say that this node is gone. What they mean is an earlier life of it."""
+        if self._twin is not None:
+            return  # they mean the twin, and two that took the same next incarnation were one
         is_over = gone.incarnation > self.incarnation or (
             gone.incarnation == self.incarnation and gone.has_left
         )

@@ -31,7 +31,10 @@ from aiex.testing.clock import FakeClock
 
 
 class MemoryNode:
-    """Set `engine`, `cluster`, `came`, `local_model`, `in_flight_count`, `gate`, `services`; ask `report`, `admin`."""
+    """Set `engine`, `cluster`, `came`, `local_model`, `in_flight_count`, `gate`, `services`.
+
+    Ask `report`, `admin`.
+    """
 
     def __init__(
         self, directory: Path, settings: Settings, bucket: MemoryBucket | None = None
