@@ -24,6 +24,7 @@ from aiex.cluster import (
 )
 from aiex.cluster.call_messages import ANSWER_BYTES_MAX, CHUNK_BYTES, REQUEST_BYTES_MAX
 from aiex.cluster.in_flight import PEER_MAX
+from aiex.cluster.membership import NO_QUORUM_TEXT
 from aiex.errors import CallRefused
 from aiex.testing.cluster_node import ClusterNode, together
 from aiex.testing.engine_memory import MemoryConnection, MemoryEngine
@@ -375,6 +376,17 @@ async def test_without_an_engine_others_are_down_and_oneself_is_not(crowd: Crowd
     crowd.connection("n1").come_back()
     await crowd.nodes["n1"].until(lambda: crowd.nodes["n1"].sees("n2") == "up")
     assert isinstance(await crowd.call("n2", Ping()), Answer)
+
+
+async def test_without_a_quorum_calls_are_answered_and_the_cluster_says_so(crowd: Crowd) -> None:
+    n1 = crowd.nodes["n1"]
+    crowd.connection("n1").state = "no quorum"
+    await n1.until(lambda: n1.cluster.view().split)
+    assert n1.cluster.view().split == NO_QUORUM_TEXT
+    assert isinstance(await crowd.call("n2", Ping()), Answer)
+    assert n1.sees("n2") == "up"
+    crowd.connection("n1").state = "up"
+    await n1.until(lambda: not n1.cluster.view().split)
 
 
 async def test_a_caller_that_froze_costs_little_and_not_for_long(crowd: Crowd) -> None:

@@ -23,8 +23,9 @@ from aiex.cluster.call_messages import (
     headers,
 )
 from aiex.cluster.subjects import node_subject
-from aiex.engine import Message, Messaging
-from aiex.testing.cluster_node import ClusterNode, together
+from aiex.engine import Message, Messaging, NobodyAnswers
+from aiex.testing.cluster_node import ClusterNode
+from aiex.testing.running import running
 
 DEADLINE_S = 10.0
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -82,8 +83,16 @@ class Stranger:
             f"{DESK}.{what}", data, reply=reply, headers=given, timeout_s=DEADLINE_S
         )
 
+    async def is_heard(self) -> bool:
+        """Whether the node listens by now; nothing says so but an answer."""
+        try:
+            await self.is_well()
+        except NobodyAnswers:
+            return False
+        return True
+
     async def is_well(self) -> None:
-        """The node answers as before, and holds nothing."""
+        """The node answers as before."""
         answer, data = await self.ask("call", head(), msgspec.msgpack.encode(Repeat(3)))
         assert answer.outcome == "ok"
         assert msgspec.msgpack.decode(data, type=Repeated).data == b"xxx"
@@ -92,8 +101,13 @@ class Stranger:
 @pytest.fixture
 async def stranger(connect: Any, tmp_path: Path) -> AsyncIterator[Stranger]:
     node = ClusterNode("n1", await connect(), tmp_path, page=PAGE, handlers={Repeat: repeat})
-    async with together([node]):
-        yield Stranger(node, await connect())
+    stranger = Stranger(node, await connect())
+    async with running(node.cluster.services()):
+        async with asyncio.timeout(DEADLINE_S):
+            while not await stranger.is_heard():
+                await asyncio.sleep(0.005)
+        node.events.clear()
+        yield stranger
 
 
 @pytest.mark.parametrize(

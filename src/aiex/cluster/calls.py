@@ -60,7 +60,7 @@ class Seen(Protocol):
 
     def state_of(self, name: str) -> MemberState | None: ...
 
-    def live_names(self) -> list[str]: ...
+    def expected_names(self) -> list[str]: ...
 
 
 class Calls:
@@ -124,9 +124,10 @@ class Calls:
     ) -> AsyncGenerator[Answer[A] | Failure]:
         """What each of `nodes` answers, or each member, this node included, as it comes.
 
-        Closed early, the calls still under way are cancelled.
+        Members that are missing without a goodbye fail at once. Closed early, the calls still under
+        way are cancelled.
         """
-        names = self._seen.live_names() if nodes is None else nodes
+        names = self._seen.expected_names() if nodes is None else nodes
         came: asyncio.Queue[asyncio.Task[Answer[A] | Failure]] = asyncio.Queue()
         tasks = [
             asyncio.create_task(

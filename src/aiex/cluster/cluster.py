@@ -113,7 +113,10 @@ class Cluster:
     def call_all[A](
         self, request: Request[A], *, deadline_s: float, traceparent: str = ""
     ) -> AsyncGenerator[Answer[A] | Failure]:
-        """What each member answers, this node included, as it comes."""
+        """What each member answers, this node included, as it comes; missing ones fail at once.
+
+        Leave it early through `contextlib.aclosing`, so that the other calls are cancelled then.
+        """
         return self._calls.call_all(request, deadline_s=deadline_s, traceparent=traceparent)
 
     async def _pong(self, _: Ping, __: Caller) -> Pong:

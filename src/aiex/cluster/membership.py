@@ -283,10 +283,10 @@ class Membership:
         """How many take part, this node included."""
         return 1 + sum(not peer.is_gone for peer in self._peers.values())
 
-    def live_names(self) -> list[str]:
-        """Who takes part, this node included."""
-        names = [name for name, peer in self._peers.items() if not peer.is_gone]
-        return sorted([self._own.name, *names])
+    def expected_names(self) -> list[str]:
+        """Who takes part, this node included, and who is missing without a goodbye."""
+        there = [name for name, peer in self._peers.items() if peer.state is not MemberState.LEFT]
+        return sorted([self._own.name, *there])
 
     def state_of(self, name: str) -> MemberState | None:
         """A member's state; None when it is unknown, or forgotten."""

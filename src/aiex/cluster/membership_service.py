@@ -90,9 +90,9 @@ class MembershipService:
         """A member's state; None when it is unknown. Cheap, unlike a view."""
         return None if self._membership is None else self._membership.state_of(name)
 
-    def live_names(self) -> list[str]:
-        """Who takes part, this node included."""
-        return [self._own.name] if self._membership is None else self._membership.live_names()
+    def expected_names(self) -> list[str]:
+        """Who takes part, this node included, and who is missing without a goodbye."""
+        return [self._own.name] if self._membership is None else self._membership.expected_names()
 
     def has_twin(self) -> bool:
         """Whether another process is the member under this node's name."""
