@@ -31,10 +31,10 @@ SPLIT = {
 WHOLE = {"name": "aiex", "condition": "whole", "reason": "", "members": [UP], "outsiders": []}
 
 
-def said(tmp_path: Path, document: Any, *arguments: str) -> Any:
+def said(tmp_path: Path, document: Any, *arguments: str, path: str = "/admin/v1/cluster") -> Any:
     with ScriptedServer(http_answer(json.dumps(document).encode())) as server:
         told = run_aiex(tmp_path, "cluster", *arguments, "--admin-url", server.url)
-    assert server.asked[0].path == "/admin/v1/cluster"
+    assert server.asked[0].path == path
     return told
 
 
@@ -53,6 +53,39 @@ def test_a_split_one_says_who_is_missing_and_ends_with_1(tmp_path: Path) -> None
         "down      1 (n2)",
         "kept out  n9: it speaks protocol 7",
     ]
+
+
+PINGS = {
+    "asked_by": "n1",
+    "pings": [
+        {"node": "n1", "round_trip_ms": 0.041, "clock_ahead_ms": 0.0},
+        {"node": "n2", "round_trip_ms": 1.5, "clock_ahead_ms": -3600000.4},
+    ],
+    "failures": [],
+}
+FAILED = {"node": "n3", "reason": "deadline", "text": "n3 gave no answer within 2 s"}
+
+
+def test_a_ping_says_how_long_it_took_and_how_wrong_a_clock_is(tmp_path: Path) -> None:
+    told = said(tmp_path, PINGS, "ping", path="/admin/v1/cluster/ping")
+    assert told.exit_code == 0
+    assert [line.split("   ")[0].strip() for line in told.stdout.splitlines()] == [
+        "NODE",
+        "n1 (asked)",
+        "n2",
+    ]
+    assert told.stdout.splitlines()[2].split() == ["n2", "1.50", "ms", "-3600000", "ms"]
+
+
+def test_a_member_that_does_not_answer_is_told_with_the_reason(tmp_path: Path) -> None:
+    told = said(tmp_path, {**PINGS, "failures": [FAILED]}, "ping", path="/admin/v1/cluster/ping")
+    assert told.exit_code == 1
+    assert told.stdout.endswith("deadline: n3 gave no answer within 2 s\n")
+
+
+def test_a_ping_for_programs_has_everything(tmp_path: Path) -> None:
+    told = said(tmp_path, PINGS, "ping", "-o", "json", path="/admin/v1/cluster/ping")
+    assert json.loads(told.stdout) == PINGS
 
 
 def test_nodes_are_listed_with_state_and_reason(tmp_path: Path) -> None:

@@ -99,6 +99,46 @@ def test_nodes_see_each_other_with_where_they_are(trio: Trio, tmp_path: Path) ->
     assert "up        3 (n1, n2, n3)" in told.stdout
 
 
+def test_each_node_answers_when_it_is_called(trio: Trio, tmp_path: Path) -> None:
+    for observer in NAMES:
+        seen = trio.nodes[observer].admin("/admin/v1/cluster/descriptions")
+        assert seen["failures"] == []
+        assert [one["node"] for one in seen["descriptions"]] == list(NAMES)
+        told = [one["description"] for one in seen["descriptions"]]
+        for one in told:
+            assert {member["state"] for member in one["members"]} == {"up"}
+            assert one["incarnation"] == trio.member(observer, one["name"])["incarnation"]
+            assert one["engine"]["state"] == "up"
+        # On one machine they differ in what is a node's own, and in nothing else.
+        assert len({str(one["settings"]) for one in told}) == 1
+        assert all(abs(one["clock_ahead_ms"]) < 1000 for one in seen["descriptions"])
+    node = trio.nodes["n2"]
+    told_text = run_aiex(tmp_path, "cluster", "ping", "--data-dir", str(node.data_dir))
+    assert (told_text.exit_code, told_text.stderr) == (0, "")
+    assert [line.split()[0] for line in told_text.stdout.splitlines()] == ["NODE", *NAMES]
+
+
+def test_calls_to_a_frozen_node_fail_and_those_to_others_do_not(trio: Trio) -> None:
+    process = trio.nodes["n2"].process
+    process.send_signal(signal.SIGSTOP)
+    try:
+        began_s = time.monotonic()
+        seen = trio.nodes["n1"].admin("/admin/v1/cluster/ping")
+        assert [one["node"] for one in seen["pings"]] == ["n1", "n3"]
+        assert [(one["node"], one["reason"]) for one in seen["failures"]] in (
+            [("n2", "deadline")],
+            [("n2", "down")],
+        )
+        assert time.monotonic() - began_s < DOWN_S + SLACK_S
+        trio.until("n1", "n2", "down", DOWN_S + SLACK_S)
+        seen = trio.nodes["n1"].admin("/admin/v1/cluster/ping")
+        assert seen["failures"] == [{"node": "n2", "reason": "down", "text": "n2 is down"}]
+    finally:
+        process.send_signal(signal.SIGCONT)
+    trio.until_formed()
+    assert len(trio.nodes["n1"].admin("/admin/v1/cluster/ping")["pings"]) == 3
+
+
 def test_a_killed_node_is_down_for_all_within_the_bound_and_back_as_another(trio: Trio) -> None:
     before = trio.member("n1", "n3")["incarnation"]
     trio.nodes["n3"].process.kill()

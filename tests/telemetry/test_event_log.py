@@ -8,6 +8,7 @@ import pytest
 
 from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
 from aiex.cluster import (
+    CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
     MemberDown,
@@ -72,6 +73,11 @@ SENTENCES: list[tuple[Any, str, str]] = [
     (TookPart(8), "info", "this node takes part in the cluster again"),
     (ClusterSplit("n2 is missing"), "warning", "the cluster is split: n2 is missing"),
     (ClusterWhole(), "info", "the cluster is whole again"),
+    (
+        CallHandlerFailed("describe", "n2", "KeyError: 'x'"),
+        "error",
+        "the request describe of n2 failed here: KeyError: 'x'",
+    ),
     (LocalModelTurned("up", ""), "info", "the local model is up"),
     (LocalModelTurned("starting", "pid 7"), "info", "the local model is starting: pid 7"),
     (LocalModelTurned("down", "killed"), "warning", "the local model is down: killed"),

@@ -20,7 +20,14 @@ from aiex.assistant import (
     TargetPassedOver,
 )
 from aiex.assistant.attempted import Outcome
-from aiex.cluster import ClusterSplit, ClusterWhole, MemberDown, MemberUp, MessageRefused
+from aiex.cluster import (
+    CallFinished,
+    ClusterSplit,
+    ClusterWhole,
+    MemberDown,
+    MemberUp,
+    MessageRefused,
+)
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
@@ -267,6 +274,17 @@ def test_changes_of_members_and_refused_messages_are_counted() -> None:
     assert watched.value("aiex_member_changes_total", state="up") == 2
     assert watched.value("aiex_member_changes_total", state="down") == 1
     assert watched.value("aiex_cluster_messages_refused_total", reason="malformed") == 1
+
+
+def test_calls_to_other_nodes_are_counted_and_timed() -> None:
+    watched = Watched().emit(
+        CallFinished("ping", "ok", 900),
+        CallFinished("ping", "ok", 2_000_000),
+        CallFinished("ping", "down", 100),
+    )
+    assert watched.value("aiex_calls_total", request="ping", outcome="ok") == 2
+    assert watched.value("aiex_calls_total", request="ping", outcome="down") == 1
+    assert watched.value("aiex_call_duration_seconds", "_count", request="ping") == 3
 
 
 def test_a_split_is_seen_until_the_cluster_is_whole() -> None:

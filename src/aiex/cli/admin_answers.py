@@ -191,3 +191,23 @@ class SeenCluster(msgspec.Struct, frozen=True):
     reason: str = ""
     members: tuple[SeenMember, ...] = ()
     outsiders: tuple[SeenOutsider, ...] = ()
+
+
+class CallFailure(msgspec.Struct, frozen=True):
+    node: str
+    reason: str = ""
+    text: str = ""
+
+
+class PingedNode(msgspec.Struct, frozen=True):
+    node: str
+    round_trip_ms: float = 0.0
+    clock_ahead_ms: float = 0.0
+
+
+class Pings(msgspec.Struct, frozen=True):
+    """`GET /admin/v1/cluster/ping`."""
+
+    asked_by: str = ""
+    pings: tuple[PingedNode, ...] = ()
+    failures: tuple[CallFailure, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from aiex.cli.admin_answers import SeenCluster, SeenMember
+from aiex.cli.admin_answers import Pings, SeenCluster, SeenMember
 from aiex.cli.admin_client import AdminClient, decoded
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
@@ -12,13 +12,14 @@ from aiex.cli.status_text import duration_text
 from aiex.cli.terminal_text import harmless
 
 CLUSTER_PATH = "/admin/v1/cluster"
+PING_PATH = "/admin/v1/cluster/ping"
 STATES = ("joining", "up", "suspect", "draining", "down", "left")
 LABEL_WIDTH = 9
 
 
 @click.group()
 def cluster() -> None:
-    """Show the members of the cluster.
+    """Show the members of the cluster, and ask them.
 
     Any node can be asked; each tells what it sees itself.
 
@@ -26,6 +27,7 @@ def cluster() -> None:
     Examples:
       aiex cluster status
       aiex cluster nodes --node n2
+      aiex cluster ping
       aiex cluster nodes -o json | jq -r '.members[] | select(.state == "up") | .name'
     """
 
@@ -59,6 +61,33 @@ def nodes(output: Output, admin: AdminClient) -> None:
         return
     rows = [_row(member) for member in decoded(document, SeenCluster).members]
     print_table(("NODE", "STATE", "FOR", "ZONE", "VERSION", "LOAD", "API", ""), rows)
+
+
+@cluster.command()
+@output_option
+@node_options
+def ping(output: Output, admin: AdminClient) -> None:
+    """Ask every member, through the node asked: how long it took, and what its clock says.
+
+    A clock's difference is known to half of the time that the answer took. Ends with status 1 when
+    a member does not answer.
+    """
+    document = admin.get(PING_PATH)
+    came = decoded(document, Pings)
+    if output == "json":
+        print_json_text(document)
+    else:
+        print_table(("NODE", "ANSWERED IN", "CLOCK", ""), list(_ping_rows(came)))
+    if came.failures:
+        click.get_current_context().exit(1)
+
+
+def _ping_rows(came: Pings) -> Iterator[tuple[str, ...]]:
+    for one in came.pings:
+        name = one.node + (" (asked)" if one.node == came.asked_by else "")
+        yield name, f"{one.round_trip_ms:.2f} ms", f"{one.clock_ahead_ms:+.0f} ms", ""
+    for failure in came.failures:
+        yield failure.node, "no answer", "", f"{failure.reason}: {failure.text}"
 
 
 def _status_lines(seen: SeenCluster) -> Iterator[str]:

@@ -1,13 +1,19 @@
-"""The nodes that know each other: who is a member, and how it is."""
+"""The nodes that know each other: who is a member, how it is, and what it answers."""
 
+from aiex.cluster.answer import Answer, Answers, Failure, Reason
+from aiex.cluster.call_desk import Caller, Handler
 from aiex.cluster.cluster import Cluster
 from aiex.cluster.discovery import Discovery, Found, follow
 from aiex.cluster.discovery_dns import DnsDiscovery
 from aiex.cluster.discovery_local import LocalDiscovery
 from aiex.cluster.discovery_static import StaticDiscovery
 from aiex.cluster.events import (
+    CallFinished,
+    CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
+    GroupJoined,
+    GroupLeft,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -18,22 +24,50 @@ from aiex.cluster.events import (
     StayedOut,
     TookPart,
 )
+from aiex.cluster.group import Group
 from aiex.cluster.meeting import Meeting, meeting_secret
 from aiex.cluster.member import Member, MemberState, Outsider, View
 from aiex.cluster.membership import Condition, Own
 from aiex.cluster.messages import PROTOCOL, Standing
 from aiex.cluster.name_lookup import DnsLookup
+from aiex.cluster.requests import (
+    REQUESTS,
+    Describe,
+    DescribedEngine,
+    DescribedMember,
+    Description,
+    Page,
+    Ping,
+    Pong,
+    Request,
+    RequestKind,
+)
 
 __all__ = [
     "PROTOCOL",
+    "REQUESTS",
+    "Answer",
+    "Answers",
+    "CallFinished",
+    "CallHandlerFailed",
+    "Caller",
     "Cluster",
     "ClusterSplit",
     "ClusterWhole",
     "Condition",
+    "Describe",
+    "DescribedEngine",
+    "DescribedMember",
+    "Description",
     "Discovery",
     "DnsDiscovery",
     "DnsLookup",
+    "Failure",
     "Found",
+    "Group",
+    "GroupJoined",
+    "GroupLeft",
+    "Handler",
     "LocalDiscovery",
     "Meeting",
     "Member",
@@ -47,6 +81,12 @@ __all__ = [
     "Outsider",
     "OutsiderSeen",
     "Own",
+    "Page",
+    "Ping",
+    "Pong",
+    "Reason",
+    "Request",
+    "RequestKind",
     "Standing",
     "StaticDiscovery",
     "StayedOut",

@@ -1,35 +1,55 @@
-"""The cluster of one node: its services, and what it knows of the members."""
+"""The cluster of one node: its services, the members it knows, and how it speaks to them."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from aiex.clock import Clock
+from aiex.cluster.answer import Answer, Failure
+from aiex.cluster.call_desk import CallDesk, Caller, Handler
+from aiex.cluster.calls import Calls
+from aiex.cluster.events import MemberDown, MemberLeft
+from aiex.cluster.group import Group
 from aiex.cluster.member import GONE, View
 from aiex.cluster.membership import Condition, Own
 from aiex.cluster.membership_service import MembershipService
-from aiex.engine import EngineConnection
+from aiex.cluster.requests import Page, Ping, Pong, Request
+from aiex.engine import Messaging
 from aiex.events import Emit
 from aiex.service import Service
 from aiex.settings import ClusterSettings
 
+_NO_HANDLERS: Mapping[type[Any], Handler] = {}
+
 
 class Cluster:
-    """Built from settings; `services` run under the node's supervision, after the engine's."""
+    """Built from settings; `services` run under the node's supervision, after the engine's.
+
+    `handlers` answer requests of other nodes, each by the type of the request; `ping` is answered
+    here. `page` has all requests there are.
+    """
 
     def __init__(
         self,
         settings: ClusterSettings,
         own: Own,
-        connection: EngineConnection,
+        connection: Messaging,
         data_dir: Path,
         *,
         condition: Callable[[], Condition],
+        handlers: Mapping[type[Any], Handler] = _NO_HANDLERS,
+        page: Page | None = None,
         clock: Clock,
         random: Random,
         emit: Emit,
     ) -> None:
         self.name = settings.name
+        self.own_name = own.name
+        self._clock = clock
+        self._random = random
+        self._emit = emit
+        page = page or Page()
         self._membership = MembershipService(
             own,
             settings.name,
@@ -39,11 +59,34 @@ class Cluster:
             forget_down_after_s=settings.forget_down_after_s,
             clock=clock,
             random=random,
+            emit=self._note,
+        )
+        self._desk = CallDesk(
+            own,
+            settings.name,
+            connection,
+            {Ping: self._pong, **handlers},
+            page=page,
+            may_answer=lambda: not self._membership.has_twin(),
+            clock=clock,
+            random=random,
+            emit=emit,
+        )
+        self._calls = Calls(
+            own.name,
+            settings.name,
+            connection,
+            self._desk,
+            self._membership,
+            page=page,
+            clock=clock,
+            random=random,
             emit=emit,
         )
 
     def services(self) -> list[Service]:
-        return [self._membership]
+        """In start order: who is announced can be called already."""
+        return [self._desk, self._membership]
 
     def view(self) -> View:
         """The members as this node sees them now."""
@@ -52,3 +95,47 @@ class Cluster:
     def live_count(self) -> int:
         """How many take part, this node included; it counts alone before it runs."""
         return sum(member.state not in GONE for member in self.view().members) or 1
+
+    def incarnation(self) -> int:
+        """Which life of this node it is; 0 before it runs."""
+        return self._membership.incarnation()
+
+    def group(self, name: str) -> Group:
+        """A named set of members; this node joins it with `join`."""
+        return Group(name, self._membership, self._calls, self._random)
+
+    async def call[A](
+        self, node: str, request: Request[A], *, deadline_s: float, traceparent: str = ""
+    ) -> Answer[A] | Failure:
+        """What one node answers; a failure is data, and comes by the deadline."""
+        return await self._calls.call(node, request, deadline_s=deadline_s, traceparent=traceparent)
+
+    def call_all[A](
+        self, request: Request[A], *, deadline_s: float, traceparent: str = ""
+    ) -> AsyncGenerator[Answer[A] | Failure]:
+        """What each member answers, this node included, as it comes; missing ones fail at once.
+
+        Leave it early through `contextlib.aclosing`, so that the other calls are cancelled then.
+        """
+        return self._calls.call_all(request, deadline_s=deadline_s, traceparent=traceparent)
+
+    async def _pong(self, _: Ping, __: Caller) -> Pong:
+        return Pong(
+            self.own_name,
+            self._membership.incarnation(),
+            self._clock.monotonic_s(),
+            self._clock.wall_s(),
+        )
+
+    def _note(self, event: Any) -> None:
+        """Calls end with whoever they are with."""
+        self._emit(event)
+        if isinstance(event, MemberDown | MemberLeft):
+            self._calls.member_gone(event.name, _gone_text(event))
+            self._desk.caller_gone(event.name, event.incarnation)
+
+
+def _gone_text(event: MemberDown | MemberLeft) -> str:
+    if isinstance(event, MemberLeft):
+        return f"{event.name} left"
+    return f"{event.name} is down: {event.reason}"

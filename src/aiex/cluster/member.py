@@ -38,6 +38,7 @@ class Member(msgspec.Struct, frozen=True):
     in_flight_max: int
     reason: str = ""
     is_self: bool = False
+    groups: tuple[str, ...] = ()
 
 
 class Outsider(msgspec.Struct, frozen=True):

@@ -9,7 +9,10 @@ def members_subject(cluster: str) -> str:
 
 
 def node_subject(cluster: str, name: str) -> str:
-    """Where one node is asked; any text can be a node's name, not any can be in a subject."""
+    """Where one node is asked, and below it called; any text can be a node's name.
+
+    Not any can be in a subject.
+    """
     return f"aiex.{cluster}.node.{quote(name, safe='').replace('.', '%2E')}"
 
 

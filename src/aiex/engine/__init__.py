@@ -16,6 +16,7 @@ from aiex.engine.events import (
     StateMoveFailed,
     StrangerRefused,
 )
+from aiex.engine.messaging import Messaging, Received
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.session import Inbox, Message, NobodyAnswers
 from aiex.engine.status import EngineStatus
@@ -40,7 +41,9 @@ __all__ = [
     "Entry",
     "Inbox",
     "Message",
+    "Messaging",
     "NobodyAnswers",
+    "Received",
     "RefusedAsStranger",
     "ReplicasRaised",
     "Restarted",

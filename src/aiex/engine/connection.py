@@ -139,10 +139,18 @@ class EngineConnection:
         return await self._current().request(subject, payload, headers=headers, timeout_s=timeout_s)
 
     async def publish(
-        self, subject: str, payload: bytes = b"", *, reply: str = "", timeout_s: float
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        reply: str = "",
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float,
     ) -> None:
         """Send without waiting for anything; raises `EngineUnavailable` when the engine is down."""
-        await self._current().publish(subject, payload, reply=reply, timeout_s=timeout_s)
+        await self._current().publish(
+            subject, payload, reply=reply, headers=headers, timeout_s=timeout_s
+        )
 
     @asynccontextmanager
     async def inbox(self, timeout_s: float) -> AsyncIterator[Inbox]:

@@ -152,12 +152,20 @@ class Session:
             return _message(answer)
 
     async def publish(
-        self, subject: str, payload: bytes = b"", *, reply: str = "", timeout_s: float
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        reply: str = "",
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float,
     ) -> None:
         """Hand a message to the connection; nothing says whether it arrived."""
-        self._check_size(payload, None)
+        self._check_size(payload, headers)
         async with self._guarded(timeout_s):
-            await self._client.publish(subject, payload, reply=reply)
+            await self._client.publish(
+                subject, payload, reply=reply, headers=dict(headers) if headers else None
+            )
 
     @asynccontextmanager
     async def inbox(self, timeout_s: float) -> AsyncIterator["Inbox"]:

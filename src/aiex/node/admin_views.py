@@ -4,6 +4,7 @@ import msgspec
 
 from aiex.assistant import KeyLimits
 from aiex.assistant.limits import Budget, Patterns, Rate
+from aiex.cluster import Description
 
 
 class NodeView(msgspec.Struct, frozen=True):
@@ -85,6 +86,7 @@ class MemberView(msgspec.Struct, frozen=True):
     in_flight: int
     in_flight_max: int
     is_self: bool
+    groups: tuple[str, ...]
 
 
 class OutsiderView(msgspec.Struct, frozen=True):
@@ -103,6 +105,41 @@ class ClusterView(msgspec.Struct, frozen=True):
     reason: str
     members: list[MemberView]
     outsiders: list[OutsiderView]
+
+
+class FailureView(msgspec.Struct, frozen=True):
+    """`reason`: down, no such request, too old, deadline, refused, error; `text` in words."""
+
+    node: str
+    reason: str
+    text: str
+
+
+class PingView(msgspec.Struct, frozen=True):
+    """`clock_ahead_ms` is known to half of the round trip."""
+
+    node: str
+    incarnation: int
+    round_trip_ms: float
+    clock_ahead_ms: float
+
+
+class PingsView(msgspec.Struct, frozen=True):
+    asked_by: str
+    pings: list[PingView]
+    failures: list[FailureView]
+
+
+class DescriptionView(msgspec.Struct, frozen=True):
+    node: str
+    round_trip_ms: float
+    clock_ahead_ms: float
+    description: Description
+
+
+class DescriptionsView(msgspec.Struct, frozen=True):
+    descriptions: list[DescriptionView]
+    failures: list[FailureView]
 
 
 class HealthView(msgspec.Struct, frozen=True):

@@ -28,7 +28,7 @@ from aiex.assistant import (
     local_model_answers,
 )
 from aiex.clock import SystemClock
-from aiex.cluster import Cluster, Condition, Own
+from aiex.cluster import Caller, Cluster, Condition, Describe, Description, Own
 from aiex.engine import Engine
 from aiex.events import EventBus
 from aiex.node.admin import Admin
@@ -88,6 +88,9 @@ def build_node(
         settings, keys.limits, engine.bucket, writer=_writer(life.name, directory), clock=clock
     )
 
+    async def describe(_: Describe, __: Caller) -> Description:
+        return report.of_cluster.description()
+
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
@@ -100,6 +103,7 @@ def build_node(
             api.in_flight_count,
             settings.api.in_flight_max,
         ),
+        handlers={Describe: describe},
         clock=clock,
         random=random,
         emit=bus.emit,

@@ -22,6 +22,7 @@ from aiex.node.admin_views import (
     StatusView,
     UrlsView,
 )
+from aiex.node.cluster_report import ClusterReport
 from aiex.node.credentials import needs_keys
 from aiex.node.health import (
     Check,
@@ -44,6 +45,7 @@ class NodeReport:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.of_cluster = ClusterReport(parts)
 
     def is_ready(self) -> bool:
         """Whether the node takes new requests now."""
@@ -149,6 +151,7 @@ class NodeReport:
             member.in_flight,
             member.in_flight_max,
             member.is_self,
+            member.groups,
         )
 
     def _local_model(self) -> LocalModelView | None:

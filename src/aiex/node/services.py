@@ -9,6 +9,7 @@ node (rest for one)
 │   ├── assistant.keys     follows the keys in the engine
 │   └── assistant.usage    writes who used what to the engine; its stop writes the rest
 ├── cluster                nor does this; its stop says goodbye, while the engine still runs
+│   ├── cluster.calls       answers other nodes; before it is announced, and until after goodbye
 │   └── cluster.membership
 ├── assistant              never gives up either
 │   └── assistant.local_model

@@ -1,5 +1,6 @@
 """What a node is told before it starts: one frozen tree, checked as a whole."""
 
+from aiex.settings.digest import settings_digest
 from aiex.settings.load import Loaded, default_file, load
 from aiex.settings.loopback import is_loopback
 from aiex.settings.secret import Secret
@@ -47,5 +48,6 @@ __all__ = [
     "is_loopback",
     "load",
     "parse_seed",
+    "settings_digest",
     "shown_settings",
 ]

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
 from aiex.cluster import (
+    CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
     MemberDown,
@@ -43,7 +44,7 @@ ENGINE = (
     StrangerRefused,
     RefusedAsStranger,
 )
-MEMBERSHIP = (
+CLUSTER = (
     MemberUp,
     MemberSuspect,
     MemberDraining,
@@ -54,10 +55,15 @@ MEMBERSHIP = (
     TookPart,
     ClusterSplit,
     ClusterWhole,
+    CallHandlerFailed,
 )
 LOGGED = (
     *ENGINE,
     *MEMBERSHIP,
+    EngineUp,
+    EngineDown,
+    EngineFroze,
+    *CLUSTER,
     LocalModelTurned,
     KeysChanged,
     LoadTurned,
@@ -162,6 +168,8 @@ def _cluster_line(event: Any) -> tuple[int, str]:
             return logging.WARNING, f"the cluster is split: {reason}"
         case ClusterWhole():
             return logging.INFO, "the cluster is whole again"
+        case CallHandlerFailed(request, caller, error):
+            return logging.ERROR, f"the request {request} of {caller} failed here: {error}"
     raise AssertionError(f"{type(event).__name__} has no sentence")
 
 

@@ -120,6 +120,18 @@ METRICS = {
             "Messages between nodes that were not taken.",
             ("reason",),
         ),
+        Metric(
+            "aiex_calls_total",
+            "counter",
+            "Calls to other nodes: ok, down, no such request, too old, deadline, refused, error.",
+            ("request", "outcome"),
+        ),
+        Metric(
+            "aiex_call_duration_seconds",
+            "histogram",
+            "From a call to another node to its answer or failure.",
+            ("request",),
+        ),
         Metric("aiex_local_model_up", "gauge", "1 while the local model answers."),
         Metric("aiex_service_failures_total", "counter", "Services that failed.", ("service",)),
         Metric("aiex_service_restarts_total", "counter", "Services started again.", ("service",)),

@@ -22,6 +22,7 @@ from aiex.assistant import (
     TargetPassedOver,
 )
 from aiex.cluster import (
+    CallFinished,
     ClusterSplit,
     ClusterWhole,
     MemberDown,
@@ -105,6 +106,8 @@ class Telemetry:
         self._restarts = counter("aiex_service_restarts_total")
         self._member_changes = counter("aiex_member_changes_total")
         self._messages_refused = counter("aiex_cluster_messages_refused_total")
+        self._calls = counter("aiex_calls_total")
+        self._call_durations = durations("aiex_call_duration_seconds")
         self._families = (
             self._requests,
             self._shed,
@@ -121,6 +124,8 @@ class Telemetry:
             self._restarts,
             self._member_changes,
             self._messages_refused,
+            self._calls,
+            self._call_durations,
         )
         self._request_count = self._error_count = 0
         self._levels = {
@@ -156,6 +161,7 @@ class Telemetry:
         for event_type, state in _MEMBER_STATES.items():
             bus.subscribe(event_type, partial(self._member_changed, state))
         bus.subscribe(MessageRefused, self._message_refused)
+        bus.subscribe(CallFinished, self._call_finished)
         bus.subscribe(
             LocalModelTurned, lambda event: self._level("aiex_local_model_up", event.state == "up")
         )
@@ -203,6 +209,10 @@ class Telemetry:
 
     def _message_refused(self, event: MessageRefused) -> None:
         self._messages_refused.cell(event.reason).value += 1
+
+    def _call_finished(self, event: CallFinished) -> None:
+        self._calls.cell(event.request, event.outcome).value += 1
+        self._call_durations.cell(event.request).observe_us(event.duration_us)
 
     def _service_started(self, event: ServiceStarted) -> None:
         if event.restart_count:
