@@ -59,10 +59,6 @@ CLUSTER = (
 )
 LOGGED = (
     *ENGINE,
-    *MEMBERSHIP,
-    EngineUp,
-    EngineDown,
-    EngineFroze,
     *CLUSTER,
     LocalModelTurned,
     KeysChanged,
