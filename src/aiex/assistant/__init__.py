@@ -32,6 +32,7 @@ from aiex.assistant.own_sockets import OwnSockets
 from aiex.assistant.paced_exchange import Pace
 from aiex.assistant.provider import Provider
 from aiex.assistant.providers import build_providers
+from aiex.assistant.refusal import keys_unknown
 from aiex.assistant.target_state import TargetState
 from aiex.assistant.targets import Targets
 from aiex.assistant.token_count import TokenCount
@@ -81,6 +82,7 @@ __all__ = [
     "build_providers",
     "default_limits",
     "instant",
+    "keys_unknown",
     "local_model_answers",
     "seconds_in",
 ]

@@ -62,6 +62,7 @@ class KeyRing:
         # What was read later may be older: a watch tells again what was just written here.
         self._revisions: dict[str, int] = {}
         self._has_held_one = False
+        self._has_read = False
         self.check = KeyCheck({}, key_of_setting)
 
     def load(self) -> None:
@@ -76,6 +77,11 @@ class KeyRing:
             _log.warning("the keys kept in %s cannot be read: %s", self._cache_file, error)
         # The file is there because there was a key once, whatever became of it.
         self._has_held_one = True
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the keys were read from the engine, or remembered from an earlier life."""
+        return self._has_read or self._has_held_one
 
     @property
     def has_ever_held_one(self) -> bool:
@@ -121,7 +127,7 @@ class KeyRing:
                 case CaughtUp(revision=revision):
                     if pending is not None:
                         self._adopt(pending | self._newer_than(revision), revision=revision)
-                    pending = None
+                    pending, self._has_read = None, True
                     if not (patience.done() or patience.cancelling()):
                         patience.cancel()
                         ready()

@@ -2,7 +2,8 @@
 
 from aiex.cluster.answer import Answer, Answers, Failure, Reason
 from aiex.cluster.call_desk import Caller, Handler
-from aiex.cluster.cluster import Cluster
+from aiex.cluster.charter import CHARTER_FILE, Charter
+from aiex.cluster.cluster import Cluster, Forming
 from aiex.cluster.discovery import Discovery, Found, follow
 from aiex.cluster.discovery_dns import DnsDiscovery
 from aiex.cluster.discovery_local import LocalDiscovery
@@ -10,6 +11,7 @@ from aiex.cluster.discovery_static import StaticDiscovery
 from aiex.cluster.events import (
     CallFinished,
     CallHandlerFailed,
+    CharterAdopted,
     ClusterSplit,
     ClusterWhole,
     GroupJoined,
@@ -21,9 +23,11 @@ from aiex.cluster.events import (
     MemberUp,
     MessageRefused,
     OutsiderSeen,
+    SeatTaken,
     StayedOut,
     TookPart,
 )
+from aiex.cluster.formation_service import FormationStatus
 from aiex.cluster.group import Group
 from aiex.cluster.meeting import Meeting, meeting_secret
 from aiex.cluster.member import Member, MemberState, Outsider, View
@@ -44,6 +48,7 @@ from aiex.cluster.requests import (
 )
 
 __all__ = [
+    "CHARTER_FILE",
     "PROTOCOL",
     "REQUESTS",
     "Answer",
@@ -51,6 +56,8 @@ __all__ = [
     "CallFinished",
     "CallHandlerFailed",
     "Caller",
+    "Charter",
+    "CharterAdopted",
     "Cluster",
     "ClusterSplit",
     "ClusterWhole",
@@ -63,6 +70,8 @@ __all__ = [
     "DnsDiscovery",
     "DnsLookup",
     "Failure",
+    "FormationStatus",
+    "Forming",
     "Found",
     "Group",
     "GroupJoined",
@@ -87,6 +96,7 @@ __all__ = [
     "Reason",
     "Request",
     "RequestKind",
+    "SeatTaken",
     "Standing",
     "StaticDiscovery",
     "StayedOut",

@@ -15,6 +15,8 @@ from aiex.cluster.messages import Number
 from aiex.engine import Carrier, CarrierAddress, Client, Seat
 from aiex.private_file import write_private
 
+# In the data directory.
+CHARTER_FILE = "charter.json"
 # JetStream's Raft wants an odd number, and more than five copies of everything help nobody.
 CARRIERS_MAX = 5
 # One may be removed before another can take its place.

@@ -3,13 +3,18 @@
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from aiex.clock import Clock
 from aiex.cluster.answer import Answer, Failure
 from aiex.cluster.call_desk import CallDesk, Caller, Handler
 from aiex.cluster.calls import Calls
+from aiex.cluster.charter import CHARTER_FILE
+from aiex.cluster.discovery import Discovery
 from aiex.cluster.events import MemberDown, MemberLeft
+from aiex.cluster.formation_service import EngineSeats, FormationService, attendance
 from aiex.cluster.group import Group
 from aiex.cluster.member import GONE, View
 from aiex.cluster.membership import Condition, Own
@@ -23,11 +28,19 @@ from aiex.settings import ClusterSettings
 _NO_HANDLERS: Mapping[type[Any], Handler] = {}
 
 
+class Forming(NamedTuple):
+    """The engine that is to be formed, how the others are found, and what ends this node."""
+
+    engine: EngineSeats
+    discovery: Discovery
+    left: Callable[[], None]
+
+
 class Cluster:
     """Built from settings; `services` run under the node's supervision, after the engine's.
 
     `handlers` answer requests of other nodes, each by the type of the request; `ping` is answered
-    here. `page` has all requests there are.
+    here. `page` has all requests there are. `forming` is what a node needs that is not on its own.
     """
 
     def __init__(
@@ -38,6 +51,7 @@ class Cluster:
         data_dir: Path,
         *,
         condition: Callable[[], Condition],
+        forming: Forming | None = None,
         handlers: Mapping[type[Any], Handler] = _NO_HANDLERS,
         page: Page | None = None,
         clock: Clock,
@@ -50,11 +64,12 @@ class Cluster:
         self._random = random
         self._emit = emit
         page = page or Page()
+        self.formation = self._formation(settings, forming, data_dir) if forming else None
         self._membership = MembershipService(
             own,
             settings.name,
             connection,
-            condition=condition,
+            condition=lambda: self._as_carrier(condition()),
             incarnation_file=data_dir / "incarnation",
             forget_down_after_s=settings.forget_down_after_s,
             clock=clock,
@@ -88,6 +103,10 @@ class Cluster:
         """In start order: who is announced can be called already."""
         return [self._desk, self._membership]
 
+    def first_services(self) -> list[Service]:
+        """Those that are there before the engine: they say what engine that is."""
+        return [] if self.formation is None else [self.formation]
+
     def view(self) -> View:
         """The members as this node sees them now."""
         return self._membership.view()
@@ -118,6 +137,27 @@ class Cluster:
         Leave it early through `contextlib.aclosing`, so that the other calls are cancelled then.
         """
         return self._calls.call_all(request, deadline_s=deadline_s, traceparent=traceparent)
+
+    def _formation(
+        self, settings: ClusterSettings, forming: Forming, data_dir: Path
+    ) -> FormationService:
+        return FormationService(
+            self.own_name,
+            settings.name,
+            forming.engine,
+            forming.discovery,
+            attendance=lambda: attendance(self.view()),
+            wanted=settings.carriers,
+            charter_file=data_dir / CHARTER_FILE,
+            left=forming.left,
+            clock=self._clock,
+            emit=self._emit,
+        )
+
+    def _as_carrier(self, condition: Condition) -> Condition:
+        if self.formation is None:
+            return condition
+        return msgspec.structs.replace(condition, carrier=self.formation.status().carrier)
 
     async def _pong(self, _: Ping, __: Caller) -> Pong:
         return Pong(

@@ -39,6 +39,7 @@ from aiex.cluster.formation import (
     next_step,
     removed,
 )
+from aiex.cluster.member import GONE, View
 from aiex.cluster.subjects import charter_subject
 from aiex.engine import (
     Bucket,
@@ -46,8 +47,8 @@ from aiex.engine import (
     CaughtUp,
     Client,
     Deleted,
-    EngineConnection,
     Entry,
+    Messaging,
     Restarted,
     Seat,
 )
@@ -84,7 +85,7 @@ class EngineSeats(Protocol):
     @property
     def seat(self) -> Seat: ...
     @property
-    def connection(self) -> EngineConnection: ...
+    def connection(self) -> Messaging: ...
     def take_seat(self, seat: Seat) -> None: ...
     def bucket(self, name: str) -> Bucket: ...
     async def take_home(self, last_words: Callable[[Bucket], Awaitable[None]]) -> None: ...
@@ -100,6 +101,15 @@ class Attendance(msgspec.Struct, frozen=True):
 
     nodes: frozenset[str]
     carriers: frozenset[str]
+
+
+def attendance(view: View) -> Attendance:
+    """Of those who take part; one that is late or drains still carries."""
+    there = [member for member in view.members if member.state not in GONE]
+    return Attendance(
+        frozenset(member.name for member in there),
+        frozenset(member.carrier for member in there if member.carrier),
+    )
 
 
 class FormationStatus(msgspec.Struct, frozen=True):

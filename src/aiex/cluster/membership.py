@@ -79,6 +79,7 @@ class Condition(msgspec.Struct, frozen=True):
     admin_url: str = ""
     in_flight: int = 0
     in_flight_max: int = 0
+    carrier: str = ""  # its name as one that carries the engine; empty when it carries none
 
 
 class Asked(NamedTuple):
@@ -272,6 +273,7 @@ class Membership:
             self._condition.admin_url,
             self._condition.in_flight,
             self._condition.in_flight_max,
+            carrier=self._condition.carrier,
             is_self=True,
             groups=self._groups,
         )
@@ -454,6 +456,7 @@ class Membership:
             condition.in_flight_max,
             tuple(self._gone(now_s)),
             self._groups,
+            condition.carrier,
         )
 
     def _gone(self, now_s: float) -> list[Gone]:

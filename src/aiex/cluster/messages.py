@@ -64,6 +64,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag_field="kind", tag="heartbeat"):
     in_flight_max: Number = 0
     gone: Annotated[tuple[Gone, ...], Meta(max_length=GONE_LEN_MAX)] = ()
     groups: Annotated[tuple[GroupName, ...], Meta(max_length=GROUPS_LEN_MAX)] = ()
+    carrier: Annotated[str, Meta(max_length=253, pattern=_PLAIN)] = ""  # as which it carries
 
 
 class Goodbye(msgspec.Struct, frozen=True, tag_field="kind", tag="goodbye"):

@@ -150,6 +150,7 @@ class Peer(msgspec.Struct, frozen=True, gc=False):
             self.facts.in_flight_max,
             self.reason,
             groups=self.groups,
+            carrier=self.facts.carrier,
         )
 
     def as_gone(self, now_s: float) -> Gone:

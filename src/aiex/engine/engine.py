@@ -85,6 +85,11 @@ class Engine:
         """How this node takes part in its engine now."""
         return self._seat
 
+    @property
+    def holds_state(self) -> bool:
+        """Whether this node has state from when it was alone; looks at the disc."""
+        return self._server is not None and self._server.holds_state
+
     def take_seat(self, seat: Seat) -> None:
         """Take part in this way from now on.
 

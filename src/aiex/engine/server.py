@@ -19,6 +19,7 @@ from aiex.engine.server_port import free_port
 from aiex.engine.server_process import ServerProcess
 from aiex.engine.server_program import find_server_program
 from aiex.engine.silence import Silence
+from aiex.engine.standalone_store import holds_state
 from aiex.engine.strangers import Strangers
 from aiex.errors import DataDirectoryError, EngineUnavailable
 from aiex.events import Emit
@@ -83,6 +84,11 @@ class EngineServer:
     def refusal(self) -> str:
         """Why the cluster's other servers refuse ours, as a phrase; empty when they do not."""
         return self._strangers.own_refusal
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether the standalone store has anything in it."""
+        return holds_state(self._files.store)
 
     def take_seat(self, seat: Seat) -> None:
         """Run the server of this seat, or none; one that runs is ended first."""

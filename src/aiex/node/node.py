@@ -28,12 +28,13 @@ from aiex.assistant import (
     local_model_answers,
 )
 from aiex.clock import SystemClock
-from aiex.cluster import Caller, Cluster, Condition, Describe, Description, Own
+from aiex.cluster import Caller, Cluster, Condition, Describe, Description, Forming, Own
 from aiex.engine import Engine
 from aiex.events import EventBus
 from aiex.node.admin import Admin
 from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
+from aiex.node.finding import build_finding, first_seat, stop_this_process
 from aiex.node.life import Life
 from aiex.node.listener import Listener
 from aiex.node.node_report import NodeReport
@@ -67,14 +68,26 @@ def node_name(settings: Settings) -> str:
 
 
 def build_node(
-    settings: Settings, directory: DataDirectory, telemetry: Telemetry, *, runtime_dir: Path
+    settings: Settings,
+    directory: DataDirectory,
+    telemetry: Telemetry,
+    *,
+    runtime_dir: Path,
+    meeting_dir: Path,
 ) -> Node:
     """All parts of a node, wired. Does no I/O beyond reading the data directory."""
     clock, random, bus = SystemClock(), Random(), EventBus()  # noqa: S311 - jitter, not secrets
     telemetry.watch(bus)
     life = Life(name=node_name(settings), version=version("aiex"), clock=clock)
 
-    engine = Engine(settings.engine, directory.path, clock=clock, emit=bus.emit)
+    found = build_finding(settings.cluster, life.name, meeting_dir)
+    engine = Engine(
+        settings.engine, directory.path, access=found.access, clock=clock, emit=bus.emit
+    )
+    forming = None
+    if found.discovery is not None:
+        engine.take_seat(first_seat(engine, directory.path))
+        forming = Forming(engine, found.discovery, left=stop_this_process)
     keys = KeyRing(
         engine.bucket("keys"),
         cache_file=directory.path / "keys.json",
@@ -104,6 +117,7 @@ def build_node(
             settings.api.in_flight_max,
         ),
         handlers={Describe: describe},
+        forming=forming,
         clock=clock,
         random=random,
         emit=bus.emit,
@@ -129,7 +143,7 @@ def build_node(
         Chat(catalogue, providers, targets, admission=metering.admission),
         catalogue,
         token_count=TokenCount(catalogue, providers, targets, admission=metering.admission),
-        key_check=lambda: keys.check if report.are_keys_needed() else None,
+        key_check=lambda: report.key_check(),
         is_ready=lambda: report.is_ready(),
         intake=intake,
         pace=Pace(OwnSockets(clock).unread_bytes, clock, settings.api.stall_timeout_s),
@@ -186,7 +200,8 @@ def build_node(
     )
 
     def may_serve() -> None:
-        check_credentials(settings.api, active_key_count=keys.active_count)
+        if forming is None:  # else the cluster has the keys
+            check_credentials(settings.api, active_key_count=keys.active_count)
         check_ca_files(catalogue.providers)
 
     api_listener = Listener(
@@ -204,6 +219,7 @@ def build_node(
     root = supervised(
         settings,
         telemetry=[loop_lag],
+        formation=cluster.first_services(),
         engine=[*engine.services(), keys, metering.bookkeeper],
         cluster=cluster.services(),
         assistant=[local_model] if local_model else [],

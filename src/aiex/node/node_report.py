@@ -3,7 +3,7 @@
 import os
 import platform
 
-from aiex.assistant import Model, instant
+from aiex.assistant import KeyCheck, Model, instant, keys_unknown
 from aiex.cluster import Member
 from aiex.node.admin_views import (
     ApiView,
@@ -29,6 +29,7 @@ from aiex.node.health import (
     Health,
     cluster_check,
     engine_check,
+    formation_check,
     load_check,
     local_model_check,
     phase_check,
@@ -55,7 +56,10 @@ class NodeReport:
         parts = self._parts
         limit = parts.settings.api.in_flight_max
         load = load_check(parts.api.in_flight_count, limit, parts.intake.gate)
-        return [phase_check(parts.life.phase), load]
+        checks = [phase_check(parts.life.phase), load]
+        if (formation := parts.cluster.formation) is not None:
+            checks.append(formation_check(formation.status(), are_keys_known=parts.keys.is_known))
+        return checks
 
     def checks(self) -> list[Check]:
         parts = self._parts
@@ -69,6 +73,16 @@ class NodeReport:
             model = parts.local_model.state()
             checks.append(local_model_check(model.state, model.detail))
         return checks
+
+    def key_check(self) -> KeyCheck | None:
+        """What a request's key is held against; None while no key is asked for.
+
+        Raises a `Refusal` while the keys of the cluster are not known here: nobody gets in before.
+        """
+        parts = self._parts
+        if parts.cluster.formation is not None and not parts.keys.is_known:
+            raise keys_unknown()
+        return parts.keys.check if self.are_keys_needed() else None
 
     def are_keys_needed(self) -> bool:
         """Whether `/v1` asks for an API key now."""

@@ -3,6 +3,8 @@
 node (rest for one)
 ├── telemetry
 │   └── telemetry.loop_lag
+├── formation              of a node that is not on its own: says what seat it has in the engine
+│   └── cluster.formation
 ├── engine (rest for one)  never gives up: what needs no state is answered meanwhile
 │   ├── engine.server      nats-server, a child process (embedded only)
 │   ├── engine.connection
@@ -42,6 +44,7 @@ def supervised(
     settings: Settings,
     *,
     telemetry: Sequence[Service],
+    formation: Sequence[Service],
     engine: Sequence[Service],
     cluster: Sequence[Service],
     assistant: Sequence[Service],
@@ -82,6 +85,11 @@ def supervised(
 
     branches = [
         branch("telemetry", telemetry, start_timeout_s=5, stop_timeout_s=2),
+        *(
+            [branch("formation", formation, start_timeout_s=5, stop_timeout_s=5)]
+            if formation
+            else []
+        ),
         branch(
             "engine",
             engine,
