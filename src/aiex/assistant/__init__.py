@@ -19,7 +19,7 @@ from aiex.assistant.events import (
 )
 from aiex.assistant.exchange import Exchange, RequestScope
 from aiex.assistant.intake import Intake
-from aiex.assistant.key_ring import KeyRing, KeyUnknown
+from aiex.assistant.key_ring import PATIENCE_S, KeyRing, KeyUnknown
 from aiex.assistant.keys import KeyCheck, KeyRecord, instant
 from aiex.assistant.ledger import Ledger, UsageRow
 from aiex.assistant.limits import KeyLimits, Limits, default_limits
@@ -38,6 +38,7 @@ from aiex.assistant.targets import Targets
 from aiex.assistant.token_count import TokenCount
 
 __all__ = [
+    "PATIENCE_S",
     "Api",
     "AttemptHedged",
     "AttemptRetried",

@@ -50,7 +50,10 @@ class KeyRing:
         clock: Clock,
         emit: Emit,
         default_limits: Limits = NO_LIMITS,
+        patience_s: float = PATIENCE_S,
     ) -> None:
+        """`patience_s` is how long the node's start waits for the engine to tell the keys."""
+        self._patience_s = patience_s
         self._bucket = bucket
         self._cache_file = cache_file
         self._key_of_setting = key_of_setting
@@ -113,7 +116,7 @@ class KeyRing:
             patience.cancel()
 
     async def _patience(self, ready: Ready) -> None:
-        await self._clock.sleep(PATIENCE_S)
+        await self._clock.sleep(self._patience_s)
         ready()
 
     async def _follow(self, patience: "asyncio.Task[None]", ready: Ready) -> None:

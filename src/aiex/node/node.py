@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from aiex.assistant import (
+    PATIENCE_S,
     Api,
     Catalogue,
     Chat,
@@ -95,6 +96,7 @@ def build_node(
         clock=clock,
         emit=bus.emit,
         default_limits=default_limits(settings.limits),
+        patience_s=0.0 if forming else PATIENCE_S,  # the cluster forms once its nodes have started
     )
     keys.load()
     metering = build_metering(

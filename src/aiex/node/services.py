@@ -85,11 +85,6 @@ def supervised(
 
     branches = [
         branch("telemetry", telemetry, start_timeout_s=5, stop_timeout_s=2),
-        *(
-            [branch("formation", formation, start_timeout_s=5, stop_timeout_s=5)]
-            if formation
-            else []
-        ),
         branch(
             "engine",
             engine,
@@ -107,6 +102,8 @@ def supervised(
             stop_timeout_s=settings.node.drain_deadline_s + CUT_OFF_S,
         ),
     ]
+    if formation:
+        branches.insert(1, branch("formation", formation, start_timeout_s=5, stop_timeout_s=5))
     return Supervisor(
         "node",
         branches,
