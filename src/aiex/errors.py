@@ -14,6 +14,7 @@ AiexError
 │   ├── EngineUnavailable
 │   ├── EngineRefused
 │   └── Conflict
+├── FenceOutdated            another node holds the lease by now
 ├── RequestRefused           the client is told, in OpenAI's error form (see `aiex.assistant`)
 └── ProviderError            a provider failed; may be tried elsewhere before the first byte
 
@@ -79,6 +80,10 @@ class EngineRefused(EngineError):
 
 class Conflict(EngineError):
     """Somebody else changed the value since it was read; read it again and decide anew."""
+
+
+class FenceOutdated(AiexError):
+    """Another node has taken the lease since; stop what it was held for."""
 
 
 class RequestRefused(AiexError):

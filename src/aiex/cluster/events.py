@@ -74,3 +74,18 @@ class MessageRefused(msgspec.Struct, frozen=True):
     """A message of the cluster was not taken: `too large`, `malformed`, `too many members`."""
 
     reason: str
+
+
+class LeaseTaken(msgspec.Struct, frozen=True):
+    """This node holds a lease from now on; `fence` is its number, larger than all before."""
+
+    lease: str
+    fence: int
+
+
+class LeaseLost(msgspec.Struct, frozen=True):
+    """This node holds a lease no longer: given away, taken by another, or for want of an engine."""
+
+    lease: str
+    fence: int
+    reason: str
