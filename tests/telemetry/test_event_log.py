@@ -6,10 +6,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
+from aiex.assistant import (
+    BreakerTurned,
+    KeysChanged,
+    LoadTurned,
+    LocalModelTurned,
+    UsageTidied,
+)
 from aiex.cluster import (
     ClusterSplit,
     ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -39,6 +47,10 @@ SENTENCES: list[tuple[Any, str, str]] = [
     (TookPart(8), "info", "this node takes part in the cluster again"),
     (ClusterSplit("n2 is missing"), "warning", "the cluster is split: n2 is missing"),
     (ClusterWhole(), "info", "the cluster is whole again"),
+    (LeaseTaken("x", 7), "info", "this node holds the lease x (fence 7)"),
+    (LeaseLost("x", 7, "n2 took it"), "info", "this node lost the lease x (fence 7): n2 took it"),
+    (UsageTidied(1), "info", "1 page of usage past their time deleted"),
+    (UsageTidied(3), "info", "3 pages of usage past their time deleted"),
     (LocalModelTurned("up", ""), "info", "the local model is up"),
     (LocalModelTurned("starting", "pid 7"), "info", "the local model is starting: pid 7"),
     (LocalModelTurned("down", "killed"), "warning", "the local model is down: killed"),

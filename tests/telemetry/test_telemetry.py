@@ -20,7 +20,15 @@ from aiex.assistant import (
     TargetPassedOver,
 )
 from aiex.assistant.attempted import Outcome
-from aiex.cluster import ClusterSplit, ClusterWhole, MemberDown, MemberUp, MessageRefused
+from aiex.cluster import (
+    ClusterSplit,
+    ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
+    MemberDown,
+    MemberUp,
+    MessageRefused,
+)
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
@@ -92,6 +100,7 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_target_in_flight",
         "aiex_target_queue_length",
         "aiex_members",
+        "aiex_lease_held",
     }
     assert set(scrape) == set(METRICS) - handed_in
 
@@ -267,6 +276,12 @@ def test_changes_of_members_and_refused_messages_are_counted() -> None:
     assert watched.value("aiex_member_changes_total", state="up") == 2
     assert watched.value("aiex_member_changes_total", state="down") == 1
     assert watched.value("aiex_cluster_messages_refused_total", reason="malformed") == 1
+
+
+def test_leases_taken_and_lost_are_counted_each() -> None:
+    watched = Watched().emit(LeaseTaken("x", 7), LeaseLost("x", 7, "y"), LeaseTaken("x", 9))
+    assert watched.value("aiex_lease_changes_total", lease="x", change="taken") == 2
+    assert watched.value("aiex_lease_changes_total", lease="x", change="lost") == 1
 
 
 def test_a_split_is_seen_until_the_cluster_is_whole() -> None:

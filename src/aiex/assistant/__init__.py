@@ -16,8 +16,10 @@ from aiex.assistant.events import (
     RequestFinished,
     RequestShed,
     TargetPassedOver,
+    UsageTidied,
 )
 from aiex.assistant.exchange import Exchange, RequestScope
+from aiex.assistant.housekeeper import Housekeeper
 from aiex.assistant.intake import Intake
 from aiex.assistant.key_ring import KeyRing, KeyUnknown
 from aiex.assistant.keys import KeyCheck, KeyRecord, instant
@@ -46,6 +48,7 @@ __all__ = [
     "Catalogue",
     "Chat",
     "Exchange",
+    "Housekeeper",
     "Intake",
     "KeyCheck",
     "KeyLimits",
@@ -77,6 +80,7 @@ __all__ = [
     "Targets",
     "TokenCount",
     "UsageRow",
+    "UsageTidied",
     "build_metering",
     "build_providers",
     "default_limits",

@@ -1,10 +1,10 @@
-"""`aiex cluster`: the members as one node sees them."""
+"""`aiex cluster`: the members and the leases as one node sees them."""
 
 from collections.abc import Iterator
 
 import click
 
-from aiex.cli.admin_answers import SeenCluster, SeenMember
+from aiex.cli.admin_answers import SeenCluster, SeenLeases, SeenMember
 from aiex.cli.admin_client import AdminClient, decoded
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
@@ -12,13 +12,14 @@ from aiex.cli.status_text import duration_text
 from aiex.cli.terminal_text import harmless
 
 CLUSTER_PATH = "/admin/v1/cluster"
+LEASES_PATH = "/admin/v1/cluster/leases"
 STATES = ("joining", "up", "suspect", "draining", "down", "left")
 LABEL_WIDTH = 9
 
 
 @click.group()
 def cluster() -> None:
-    """Show the members of the cluster.
+    """Show the members of the cluster, and who holds which lease.
 
     Any node can be asked; each tells what it sees itself.
 
@@ -26,6 +27,7 @@ def cluster() -> None:
     Examples:
       aiex cluster status
       aiex cluster nodes --node n2
+      aiex cluster leases
       aiex cluster nodes -o json | jq -r '.members[] | select(.state == "up") | .name'
     """
 
@@ -59,6 +61,25 @@ def nodes(output: Output, admin: AdminClient) -> None:
         return
     rows = [_row(member) for member in decoded(document, SeenCluster).members]
     print_table(("NODE", "STATE", "FOR", "ZONE", "VERSION", "LOAD", "API", ""), rows)
+
+
+@cluster.command()
+@output_option
+@node_options
+def leases(output: Output, admin: AdminClient) -> None:
+    """List the leases: what one node at a time does for all, and which.
+
+    The fence grows with every change of the holder.
+    """
+    document = admin.get(LEASES_PATH)
+    if output == "json":
+        print_json_text(document)
+        return
+    rows = [
+        (one.name, one.holder or "nobody", str(one.fence or "none"), one.since or "never")
+        for one in decoded(document, SeenLeases).leases
+    ]
+    print_table(("LEASE", "HOLDER", "FENCE", "SINCE"), rows)
 
 
 def _status_lines(seen: SeenCluster) -> Iterator[str]:

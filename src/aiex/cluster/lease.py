@@ -235,7 +235,7 @@ class Lease:
         holder = self._record.holder
         if holder == NOBODY or facts.is_holder_over:
             return True
-        # Its own name: an earlier life, or a take whose answer was lost. The new fence settles it.
+        # Its own: a take whose answer was lost, or one from before it stepped down.
         return self._is_own() or now_s - self._seen_at_s >= ABANDONED_S
 
     def _taken(self, facts: Facts) -> LeaseRecord:

@@ -133,6 +133,9 @@ class Admin:
     async def cluster(self, _: Request) -> Response:
         return _json(self._report.cluster())
 
+    async def leases(self, _: Request) -> Response:
+        return _json(self._report.leases())
+
     async def models(self, _: Request) -> Response:
         return _json(self._report.models())
 

@@ -13,6 +13,7 @@ from aiex.node.admin_views import (
     KeyRequest,
     KeyUpdate,
     KeyView,
+    LeaseListView,
     ModelListView,
     NewKeyView,
     ServiceView,
@@ -54,6 +55,7 @@ OPERATIONS = (
     Operation("status", "GET", "/admin/v1/status", "The node at a glance.", StatusView),
     Operation("supervision", "GET", "/admin/v1/supervision", "The tree of services.", ServiceView),
     Operation("cluster", "GET", "/admin/v1/cluster", "The members as seen here.", ClusterView),
+    Operation("leases", "GET", "/admin/v1/cluster/leases", "Who holds which lease.", LeaseListView),
     Operation("models", "GET", "/admin/v1/models", "Models and where they go.", ModelListView),
     Operation("list_keys", "GET", "/admin/v1/keys", "All API keys.", KeyListView),
     Operation(

@@ -3,10 +3,18 @@
 import logging
 from typing import Any
 
-from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
+from aiex.assistant import (
+    BreakerTurned,
+    KeysChanged,
+    LoadTurned,
+    LocalModelTurned,
+    UsageTidied,
+)
 from aiex.cluster import (
     ClusterSplit,
     ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -33,6 +41,8 @@ MEMBERSHIP = (
     TookPart,
     ClusterSplit,
     ClusterWhole,
+    LeaseTaken,
+    LeaseLost,
 )
 LOGGED = (
     EngineUp,
@@ -43,6 +53,7 @@ LOGGED = (
     KeysChanged,
     LoadTurned,
     BreakerTurned,
+    UsageTidied,
     ServiceStarted,
     ServiceFailed,
     ServiceAbandoned,
@@ -77,9 +88,8 @@ def line(event: Any) -> tuple[int, str]:
             return level, f"the local model is {state}" + (f": {detail}" if detail else "")
         case LoadTurned(state, lag_s):
             return _load_line(state, lag_s)
-        case KeysChanged(active_count, revision):
-            keys = "1 API key is" if active_count == 1 else f"{active_count} API keys are"
-            return logging.INFO, f"{keys} active (revision {revision})"
+        case KeysChanged() | UsageTidied():
+            return logging.INFO, _record_text(event)
         case BreakerTurned(target, state, reason):
             level = logging.WARNING if state == "open" else logging.INFO
             return level, f"the breaker of {target} is {state}: {reason}"
@@ -87,6 +97,16 @@ def line(event: Any) -> tuple[int, str]:
             return _service_line(event)
         case _:
             return _member_line(event)
+
+
+def _record_text(event: KeysChanged | UsageTidied) -> str:
+    match event:
+        case KeysChanged(active_count, revision):
+            keys = "1 API key is" if active_count == 1 else f"{active_count} API keys are"
+            return f"{keys} active (revision {revision})"
+        case UsageTidied(page_count):
+            pages = "1 page" if page_count == 1 else f"{page_count} pages"
+            return f"{pages} of usage past their time deleted"
 
 
 def _member_line(event: Any) -> tuple[int, str]:
@@ -117,6 +137,10 @@ def _cluster_line(event: Any) -> tuple[int, str]:
             return logging.WARNING, f"the cluster is split: {reason}"
         case ClusterWhole():
             return logging.INFO, "the cluster is whole again"
+        case LeaseTaken(lease, fence):
+            return logging.INFO, f"this node holds the lease {lease} (fence {fence})"
+        case LeaseLost(lease, fence, reason):
+            return logging.INFO, f"this node lost the lease {lease} (fence {fence}): {reason}"
     raise AssertionError(f"{type(event).__name__} has no sentence")
 
 

@@ -24,6 +24,8 @@ from aiex.assistant import (
 from aiex.cluster import (
     ClusterSplit,
     ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -105,6 +107,7 @@ class Telemetry:
         self._restarts = counter("aiex_service_restarts_total")
         self._member_changes = counter("aiex_member_changes_total")
         self._messages_refused = counter("aiex_cluster_messages_refused_total")
+        self._lease_changes = counter("aiex_lease_changes_total")
         self._families = (
             self._requests,
             self._shed,
@@ -121,6 +124,7 @@ class Telemetry:
             self._restarts,
             self._member_changes,
             self._messages_refused,
+            self._lease_changes,
         )
         self._request_count = self._error_count = 0
         self._levels = {
@@ -155,6 +159,8 @@ class Telemetry:
         bus.subscribe(ClusterWhole, lambda _: self._level("aiex_cluster_split", 0))
         for event_type, state in _MEMBER_STATES.items():
             bus.subscribe(event_type, partial(self._member_changed, state))
+        bus.subscribe(LeaseTaken, self._lease_changed)
+        bus.subscribe(LeaseLost, self._lease_changed)
         bus.subscribe(MessageRefused, self._message_refused)
         bus.subscribe(
             LocalModelTurned, lambda event: self._level("aiex_local_model_up", event.state == "up")
@@ -200,6 +206,10 @@ class Telemetry:
 
     def _member_changed(self, state: str, _: object) -> None:
         self._member_changes.cell(state).value += 1
+
+    def _lease_changed(self, event: LeaseTaken | LeaseLost) -> None:
+        change = "taken" if isinstance(event, LeaseTaken) else "lost"
+        self._lease_changes.cell(event.lease, change).value += 1
 
     def _message_refused(self, event: MessageRefused) -> None:
         self._messages_refused.cell(event.reason).value += 1

@@ -48,6 +48,10 @@ class FakeClock:
                 await self.settle()
         self._now_s = end_s
 
+    def jump(self, duration_s: float) -> None:
+        """Go on by so much and wake nobody, as for a process that was frozen."""
+        self._now_s += duration_s
+
     async def settle(self) -> None:
         """Let everything run that does not wait for time."""
         for _ in range(SETTLE_TURNS):

@@ -16,7 +16,7 @@ from aiex.assistant import (
     Targets,
     build_metering,
 )
-from aiex.cluster import View
+from aiex.cluster import LeaseStatus, View
 from aiex.engine import EngineStatus
 from aiex.node.admin import Admin
 from aiex.node.life import Life
@@ -30,7 +30,7 @@ from aiex.testing.clock import FakeClock
 
 
 class MemoryNode:
-    """Set `engine`, `local_model`, `in_flight_count`, `gate`, `services`; ask `report`, `admin`."""
+    """Set `engine`, `local_model`, `leases`, `gate`, `services`, …; ask `report`, `admin`."""
 
     def __init__(
         self, directory: Path, settings: Settings, bucket: MemoryBucket | None = None
@@ -53,6 +53,7 @@ class MemoryNode:
         self.engine = EngineStatus("up", "", self.clock.wall_s(), "2.14.0", is_embedded=True)
         self.local_model = LocalModelState("up", "", 7)
         self.cluster = View(())
+        self.leases: list[LeaseStatus] = []
         self.in_flight_count = 0
         self.gate = LagGate()
         self.services = ServiceState(
@@ -70,7 +71,7 @@ class MemoryNode:
             "local_model": _Told(lambda: self.local_model) if catalogue.has_local else None,
             "api": self,
             "intake": self,
-            "cluster": _Seen(lambda: self.cluster),
+            "cluster": _Seen(lambda: self.cluster, lambda: self.leases),
         }
         self.report = NodeReport(
             Parts(
@@ -110,8 +111,9 @@ class _Seen:
 
     name = "aiex"
 
-    def __init__(self, view: Any) -> None:
+    def __init__(self, view: Any, leases: Any) -> None:
         self.view = view
+        self.leases = leases
 
 
 class _Told:

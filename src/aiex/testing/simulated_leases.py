@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from aiex.cluster.fence import FenceGuard
 from aiex.cluster.lease import LOOK_EVERY_S, WRITE_TIMEOUT_S, Facts, Lease, Write
-from aiex.cluster.lease_record import FREE, NOBODY, Holder, LeaseRecord
+from aiex.cluster.lease_record import NOBODY, Holder, LeaseRecord
 from aiex.errors import FenceOutdated
 
 # Clocks of machines differ by far less; a node must not depend on that.
@@ -96,6 +96,15 @@ class Contender:
 
     def is_held(self, now_s: float) -> bool:
         return self.lease.is_held(self.clock_s(now_s))
+
+
+@dataclass(slots=True)
+class Letter:
+    """A write under way, or its answer."""
+
+    sender: Contender
+    write: Write
+    is_open: bool = True
 
 
 class SimulatedLeases:
@@ -254,45 +263,42 @@ class SimulatedLeases:
 
     def _send(self, contender: Contender, write: Write) -> None:
         """To the engine and back; the first thing that comes of it counts."""
-        is_open = [True]
-
-        def come_back(what: Callable[[], None]) -> None:
-            def read() -> None:
-                if is_open[0]:
-                    is_open[0] = False
-                    what()
-                    self._decide(contender)
-
-            self._arrive(contender, read)
-
-        def unanswered() -> None:
-            contender.lease.unanswered(write, contender.clock_s(self.now_s))
-
-        def arrive() -> None:
-            if not (self.is_up and contender.is_connected):
-                if self._random.random() < 0.5:  # else it hangs
-                    come_back(unanswered)
-                return
-            if self._is_lost():
-                return
-            answer = self._store(contender, write)
-            if not self._is_lost():
-                self.at(self.now_s + self._delay_s(), lambda: back(answer))
-
-        def back(revision: int) -> None:
-            if not (self.is_up and contender.is_connected):
-                return
-            clock_s = contender.clock_s
-            if revision:
-                come_back(
-                    lambda: contender.lease.written(write, revision, clock_s(self.now_s))
-                )
-            else:
-                come_back(lambda: contender.lease.refused(write, clock_s(self.now_s)))
-
-        self.at(self.now_s + self._delay_s(), arrive)
+        letter = Letter(contender, write)
+        self.at(self.now_s + self._delay_s(), lambda: self._receive(letter))
         timeout_s = WRITE_TIMEOUT_S / contender.rate
-        self.at(self.now_s + timeout_s, lambda: come_back(unanswered))
+        self.at(self.now_s + timeout_s, lambda: self._come_of(letter, None))
+
+    def _receive(self, letter: Letter) -> None:
+        if not self._reaches(letter.sender):
+            if self._random.random() < 0.5:  # else it hangs
+                self._come_of(letter, None)
+        elif not self._is_lost():
+            revision = self._store(letter.sender, letter.write)
+            if not self._is_lost():
+                self.at(self.now_s + self._delay_s(), lambda: self._answer(letter, revision))
+
+    def _answer(self, letter: Letter, revision: int) -> None:
+        if self._reaches(letter.sender):
+            self._come_of(letter, revision)
+
+    def _come_of(self, letter: Letter, revision: int | None) -> None:
+        """The sender hears that it was written, refused (0), or waits no longer (None)."""
+        sender, write = letter.sender, letter.write
+
+        def read() -> None:
+            if not letter.is_open:
+                return
+            letter.is_open = False
+            clock_s = sender.clock_s(self.now_s)
+            if revision is None:
+                sender.lease.unanswered(write, clock_s)
+            elif revision:
+                sender.lease.written(write, revision, clock_s)
+            else:
+                sender.lease.refused(write, clock_s)
+            self._decide(sender)
+
+        self._arrive(sender, read)
 
     def _store(self, contender: Contender, write: Write) -> int:
         """The new revision, or 0 for a conflict."""
@@ -318,7 +324,7 @@ class SimulatedLeases:
             self._decide(contender)
 
         def deliver() -> None:
-            if self.is_up and contender.is_connected:
+            if self._reaches(contender):
                 self._arrive(contender, read)
 
         self.at(contender.watched_at_s, deliver)
@@ -327,7 +333,7 @@ class SimulatedLeases:
         """After an interruption: the newest entry, whatever was missed before it."""
 
         def begin() -> None:
-            if not contender.is_alive or not contender.is_connected or not self.is_up:
+            if not self._reaches(contender):
                 return  # whoever comes back begins anew
             stored = self.stored[-1] if self.stored else None
             self._arrive(contender, lambda: read(stored))
@@ -359,6 +365,10 @@ class SimulatedLeases:
                 self.done.append(Done(fence, contender.own, self.now_s))
 
         self.at(self.now_s + self._random.random() * self.weather.act_delay_s_max, act)
+
+    def _reaches(self, contender: Contender) -> bool:
+        """Whether the two can hear each other."""
+        return self.is_up and contender.is_connected
 
     def _arrive(self, contender: Contender, what: Callable[[], None]) -> None:
         if contender.is_alive:
