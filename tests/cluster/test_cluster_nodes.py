@@ -45,7 +45,8 @@ class Trio:
         directory = self._directory / name
         directory.mkdir(exist_ok=True)
         engine = (f"engine.url={self._server.url}", f"engine.user={USER}", f"node.name={name}")
-        settings = [f"--set={one}" for one in (*engine, "node.drain_deadline_s=5")]
+        stop = ("node.propagation_delay_s=2", "node.drain_deadline_s=5")
+        settings = [f"--set={one}" for one in (*engine, *stop)]
         node = NodeProcess(
             directory, [*MOCK_ONLY, *settings, *arguments], {"AIEX_ENGINE__PASSWORD": PASSWORD}
         )
@@ -208,7 +209,7 @@ def test_the_lease_of_a_killed_node_is_taken_once_it_is_known_to_be_down(trio: T
     assert after["fence"] > before["fence"]
 
 
-def test_a_node_that_is_told_to_stop_hands_the_lease_over(trio: Trio) -> None:
+def test_a_node_that_is_told_to_stop_hands_the_lease_over_while_it_drains(trio: Trio) -> None:
     before = trio.until_led("n1 n2 n3")
     leaving = trio.nodes[before["holder"]]
     leaving.process.send_signal(signal.SIGTERM)
@@ -217,6 +218,7 @@ def test_a_node_that_is_told_to_stop_hands_the_lease_over(trio: Trio) -> None:
     took_s = time.monotonic() - began_s
     print(f"handed over after {took_s:.2f} s")
     assert took_s <= HANDED_OVER_S + SLACK_S
+    assert leaving.process.poll() is None, "it drains still"
     assert after["fence"] > before["fence"]
     leaving.process.wait(20)
     assert f"lost the lease {LEASE}" in leaving.output

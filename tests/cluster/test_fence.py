@@ -1,10 +1,12 @@
 """An older fence is refused where it is used: in memory, and in a bucket."""
 
 import asyncio
+import secrets
 
 import pytest
 
 from aiex.cluster import FencedEntry, FenceGuard
+from aiex.engine import Bucket, Engine
 from aiex.errors import Conflict, EngineUnavailable, FenceOutdated
 from aiex.testing.bucket_memory import MemoryBucket
 
@@ -18,8 +20,16 @@ def test_a_guard_admits_what_is_not_older_than_what_it_admitted() -> None:
     guard.admit(8)
 
 
-async def test_an_entry_has_what_the_newest_holder_wrote() -> None:
-    entry = FencedEntry(MemoryBucket(), "k")
+@pytest.fixture(params=["memory", pytest.param("nats", marks=pytest.mark.integration)])
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    if request.param == "memory":
+        return MemoryBucket()
+    engine: Engine = request.getfixturevalue("engine")
+    return engine.bucket(f"test-{secrets.token_hex(4)}")
+
+
+async def test_an_entry_has_what_the_newest_holder_wrote(bucket: Bucket) -> None:
+    entry = FencedEntry(bucket, "k")
     assert await entry.read() is None
     await entry.write(b"one\ntwo", 3)
     assert await entry.read() == b"one\ntwo"
@@ -29,10 +39,12 @@ async def test_an_entry_has_what_the_newest_holder_wrote() -> None:
     assert await entry.read() == b""
 
 
-async def test_two_holders_at_one_moment_end_with_the_newer() -> None:
-    """Every order in which the two can meet; the older may be refused, never the last."""
-    for first, second in ((3, 4), (4, 3)):
-        entry = FencedEntry(MemoryBucket(), "k")
+@pytest.mark.parametrize(("first", "second"), [(3, 4), (4, 3)])
+async def test_two_holders_at_one_moment_end_with_the_newer(
+    bucket: Bucket, first: int, second: int
+) -> None:
+    for key in ("a", "b", "c", "d", "e"):
+        entry = FencedEntry(bucket, key)
         await asyncio.gather(
             entry.write(b"%d" % first, first),
             entry.write(b"%d" % second, second),

@@ -1,18 +1,24 @@
 """Nodes with one bucket: work runs on one of them, and moves when it must."""
 
 import asyncio
+import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 
+from aiex.clock import Clock, SystemClock
 from aiex.cluster.events import LeaseLost, LeaseTaken
 from aiex.cluster.lease import FROZEN_S, HOLD_S, LOOK_EVERY_S
 from aiex.cluster.lease_record import Holder
 from aiex.cluster.lease_service import LEASES_MAX, LeaseService
+from aiex.engine import Bucket, Engine
 from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.clock import FakeClock
+
+WAIT_S = 20.0
 
 
 class Company:
@@ -31,14 +37,15 @@ class Company:
         return name in self._over
 
 
-class Desk:
-    """Nodes, the bucket they share, a clock; `at_work` has who works, by which fence."""
+class Nodes:
+    """Nodes that share a bucket; `at_work` has who works, by which fence."""
 
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.bucket = MemoryBucket()
+    def __init__(self, bucket: Bucket, clock: Clock) -> None:
+        self._bucket = bucket
+        self._clock = clock
         self.over: set[str] = set()
         self.at_work: list[tuple[str, int]] = []
+        self.somebody_began = asyncio.Event()
         self.events: list[tuple[str, Any]] = []
         self.services: dict[str, LeaseService] = {}
         self.companies: dict[str, Company] = {}
@@ -48,9 +55,9 @@ class Desk:
         company = self.companies[name] = Company(self.over)
         service = self.services[name] = LeaseService(
             name,
-            self.bucket,
+            self._bucket,
             company,
-            clock=self.clock,
+            clock=self._clock,
             emit=lambda event: self.events.append((name, event)),
         )
         return service
@@ -71,12 +78,21 @@ class Desk:
     async def _work(self, name: str, service: LeaseService) -> None:
         async def work(fence: int) -> None:
             self.at_work.append((name, fence))
+            self.somebody_began.set()
             try:
                 await asyncio.Event().wait()
             finally:
                 self.at_work.remove((name, fence))
 
         await service.lease("work").run_while_held(work)
+
+
+class Desk(Nodes):
+    """Nodes in memory."""
+
+    def __init__(self) -> None:
+        self.bucket, self.clock = MemoryBucket(), FakeClock()
+        super().__init__(self.bucket, self.clock)
 
     async def look(self) -> None:
         await self.clock.advance(2 * LOOK_EVERY_S)
@@ -238,3 +254,21 @@ async def test_leases_that_others_wrote_are_shown_up_to_a_limit(desk: Desk) -> N
 def test_what_cannot_be_a_key_is_no_name_of_a_lease(desk: Desk) -> None:
     with pytest.raises(ValueError, match="cannot be a key"):
         desk.build("n1").lease("a b")
+
+
+@pytest.mark.integration
+async def test_at_a_real_engine_a_hand_over_takes_as_long_as_the_watch(engine: Engine) -> None:
+    nodes = Nodes(engine.bucket(f"leases-{secrets.token_hex(4)}"), SystemClock())
+    async with asyncio.timeout(WAIT_S), nodes.running("n1", "n2"):
+        await nodes.somebody_began.wait()
+        for _ in range(5):
+            ((first, fence),) = nodes.at_work
+            second = "n2" if first == "n1" else "n1"
+            nodes.companies[second].is_up = True
+            nodes.companies[first].is_up = False
+            nodes.somebody_began.clear()
+            began_s = time.monotonic()
+            await nodes.somebody_began.wait()
+            print(f"handed over after {1000 * (time.monotonic() - began_s):.0f} ms")
+            assert [name for name, _ in nodes.at_work] == [second]
+            assert nodes.at_work[0][1] > fence

@@ -58,6 +58,7 @@ class LeaseService:
         self._emit = emit
         self._leases: dict[str, tuple[Lease, Leasehold]] = {}
         self._is_caught_up = False
+        self._was_called = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
 
     def lease(self, name: str) -> Leasehold:
@@ -77,6 +78,7 @@ class LeaseService:
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(self._follow(), name="leases follow")
                 self._tasks.create_task(self._look_around(), name="leases look")
+                self._tasks.create_task(self._look_when_called(), name="leases called")
         finally:
             self._tasks = None
             await self._give_all_away()
@@ -112,6 +114,13 @@ class LeaseService:
         while True:
             self._look()
             await self._clock.sleep(LOOK_EVERY_S)
+
+    async def _look_when_called(self) -> None:
+        """Somebody here became a candidate, or let go of the work."""
+        while True:
+            await self._was_called.wait()
+            self._was_called.clear()
+            self._look()
 
     def _look(self) -> None:
         for name in self._leases:
@@ -179,5 +188,8 @@ class LeaseService:
             lease = Lease(name, self._clock.monotonic_s(), emit=self._emit)
             if self._is_caught_up:
                 lease.caught_up(self._clock.monotonic_s())  # the watch would have told of it
-            known = self._leases[name] = (lease, Leasehold(lease, self._clock))
+            known = self._leases[name] = (
+                lease,
+                Leasehold(lease, self._clock, self._was_called.set),
+            )
         return known

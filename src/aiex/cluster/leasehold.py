@@ -38,10 +38,11 @@ class LeaseStatus(msgspec.Struct, frozen=True):
 
 
 class Leasehold:
-    """One lease, for its users on this node."""
+    """One lease, for its users on this node. `call` has its service look at it at once."""
 
-    def __init__(self, lease: Lease, clock: Clock) -> None:
+    def __init__(self, lease: Lease, clock: Clock, call: Callable[[], None]) -> None:
         self._lease = lease
+        self._call = call
         self._clock = clock
         self._changed = asyncio.Event()
         self._fence_told = 0
@@ -79,11 +80,13 @@ class Leasehold:
         Comes back when the work ended by itself, and raises what it raised.
         """
         self.candidate_count += 1
+        self._call()
         try:
             while not await self._run_once(work):
                 pass
         finally:
             self.candidate_count -= 1
+            self._call()
 
     def tell(self) -> None:
         """Something happened to the lease; called by the service that looks after it."""
@@ -107,6 +110,7 @@ class Leasehold:
             losing.cancel()
             await asyncio.wait({working, losing}, timeout=STOP_TIMEOUT_S)
             self.working_count -= 1
+            self._call()
         if not is_lost:
             working.result()
             return True
