@@ -88,9 +88,10 @@ async def test_there_is_an_end_to_being_overtaken() -> None:
         await FencedEntry(bucket, "k").write(b"mine", 5)
 
 
-async def test_what_somebody_wrote_by_hand_is_written_over() -> None:
+@pytest.mark.parametrize("by_hand", [b"", b"by hand", b"-1\n", b"9" * 10_000])
+async def test_what_somebody_wrote_by_hand_is_written_over(by_hand: bytes) -> None:
     bucket = MemoryBucket()
-    await bucket.put("k", b"by hand")
+    await bucket.put("k", by_hand)
     await FencedEntry(bucket, "k").write(b"mine", 1)
     assert await FencedEntry(bucket, "k").read() == b"mine"
 

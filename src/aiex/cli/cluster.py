@@ -19,7 +19,7 @@ LABEL_WIDTH = 9
 
 @click.group()
 def cluster() -> None:
-    """Show the members of the cluster, and who holds which lease.
+    """Show the members of the cluster and its leases.
 
     Any node can be asked; each tells what it sees itself.
 

@@ -10,6 +10,7 @@ from aiex.errors import Conflict, FenceOutdated
 
 # Each conflict means that another holder wrote; more than two of them at once do not exist.
 TRIES_MAX = 5
+FENCE_DIGITS_MAX = 19
 
 
 class FenceGuard:
@@ -62,4 +63,5 @@ class FencedEntry:
         if entry is None:
             return 0, 0, None
         fence, _, value = entry.value.partition(b"\n")
-        return entry.revision, int(fence) if fence.isdigit() else 0, value
+        is_fence = fence.isdigit() and len(fence) <= FENCE_DIGITS_MAX
+        return entry.revision, int(fence) if is_fence else 0, value
