@@ -197,6 +197,17 @@ async def test_a_service_that_stops_gives_away_what_it_has(desk: Desk) -> None:
         assert [name for name, _ in desk.at_work] == ["n2" if first == "n1" else "n1"]
 
 
+async def test_a_service_that_stops_without_an_engine_ends_the_work_all_the_same(
+    desk: Desk,
+) -> None:
+    async with desk.running("n1"):
+        await desk.look()
+        desk.bucket.go_down("test")
+        await stopped(desk.tasks["n1"])
+        await desk.clock.settle()
+        assert desk.at_work == []
+
+
 async def test_a_service_that_is_run_again_goes_on(desk: Desk) -> None:
     async with desk.running("n1"):
         await desk.look()

@@ -5,9 +5,9 @@ where nodes have no disk of their own, leaves its last ones behind; without this
 at every question for ever.
 
 One node is enough, so whoever holds the lease does it. A page is deleted by compare-and-set: should
-its writer come back at that moment, the page stays. A round begins and ends with a note of its time,
-written by the lease's fence: the next holder knows when it is due, and one that was replaced cannot
-begin another.
+its writer come back at that moment, the page stays. A round begins and ends with a note of its
+time, written by the lease's fence: the next holder knows when it is due, and one that was replaced
+cannot begin another.
 
 Limits: of a deleted page its key stays, some hundred bytes. Clocks that are wrong by less than the
 time a page is kept do no harm.

@@ -165,21 +165,22 @@ class LeaseService:
 
     async def _give_all_away(self) -> None:
         """So that others need not wait until this node is known to be gone."""
+        writes = {name: self._last_write(*known) for name, known in self._leases.items()}
         with suppress(EngineError, TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
-                for lease, leasehold in self._leases.values():
-                    write = self._last_write(lease)
-                    leasehold.tell()
+                for name, write in writes.items():
                     if write is not None:
                         value = encoded_record(write.record)
-                        await self._bucket.update(lease.name, value, write.expected)
+                        await self._bucket.update(name, value, write.expected)
 
-    def _last_write(self, lease: Lease) -> Write | None:
+    def _last_write(self, lease: Lease, leasehold: Leasehold) -> Write | None:
+        """What gives it away; from now on nobody here works under it."""
         now_s = self._clock.monotonic_s()
         lease.drop(now_s, STOPPED)
         own = Holder(self._own_name, self._company.own_incarnation)
         write = lease.look(now_s, Facts(own, is_candidate=False, is_holder_over=False))
         lease.drop(now_s, STOPPED)  # nobody will tell it what came of that
+        leasehold.tell()
         return write
 
     def _known(self, name: str) -> tuple[Lease, Leasehold]:

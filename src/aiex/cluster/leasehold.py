@@ -77,7 +77,8 @@ class Leasehold:
     async def run_while_held(self, work: Work) -> None:
         """Run `work(fence)` each time this node holds the lease, cancel it when it is lost.
 
-        Comes back when the work ended by itself, and raises what it raised.
+        Comes back when the work ended by itself, and raises what it raised. Work under one lease
+        in several places of one node runs in all of them.
         """
         self.candidate_count += 1
         self._call()
