@@ -36,6 +36,7 @@ BELIEVED_S_MAX = HOLD_S * (1 + DRIFT_RATIO_MAX) / (1 - DRIFT_RATIO_MAX)
 # Where every tenth write or answer is lost, the next candidate's or the next try has to do.
 LOSSY_S = 15.0
 MANY_LOST_RATIO = 0.1
+LOSSY_GAP_S_MAX = 3.0
 
 FORMED_AT_S = 4.0
 STORM_ENDS_AT_S = 24.0
@@ -47,7 +48,7 @@ FAST_SEEDS = range(100)
 ALL_SEEDS = range(2_000)
 # A mutant that survives so many storms would survive anything.
 MUTANT_SEEDS = range(100)
-SEEDS_THAT_FAILED: list[int] = [2613]
+SEEDS_THAT_FAILED: list[int] = [825, 2613, 3158]
 
 
 class Wrong(AssertionError):
@@ -172,9 +173,11 @@ class Storm:
         self._gap(self.random.choice([self.random.uniform(0.1, GAP_S_MAX), GAP_S_MAX, 12.0]))
 
     def _gap(self, for_s: float) -> None:
-        # Two gaps in a row are one that is longer; and so is one after losses in a row.
+        # Two gaps in a row are one that is longer, and so are losses in a row with a gap.
         if self._had_gap or self.leases.weather.lost_ratio >= MANY_LOST_RATIO:
             return
+        if self.leases.weather.lost_ratio:
+            for_s = min(for_s, LOSSY_GAP_S_MAX)
         self._had_gap = True
         self._tell(f"the engine is gone for {for_s:.2f} s")
         self.leases.engine_gap(for_s)
