@@ -17,6 +17,7 @@ AiexError
 ├── ClusterError
 │   ├── CallRefused          what answers a request of another node would not
 │   └── GroupRefused
+├── FenceOutdated            another node holds the lease by now
 ├── RequestRefused           the client is told, in OpenAI's error form (see `aiex.assistant`)
 └── ProviderError            a provider failed; may be tried elsewhere before the first byte
 
@@ -94,6 +95,10 @@ class CallRefused(ClusterError):
 
 class GroupRefused(ClusterError):
     """A node cannot be in that group: 32 is the limit, and a name is short and plain."""
+
+
+class FenceOutdated(AiexError):
+    """Another node has taken the lease since; stop what it was held for."""
 
 
 class RequestRefused(AiexError):

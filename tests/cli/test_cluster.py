@@ -109,3 +109,28 @@ def test_a_name_never_reaches_the_terminal_as_a_command(tmp_path: Path) -> None:
     hostile = {**WHOLE, "members": [{**UP, "name": "\x1b[2Jn1"}]}
     for command in ("status", "nodes"):
         assert "\x1b" not in said(tmp_path, hostile, command).stdout
+
+
+LEASES = {
+    "leases": [
+        {"name": "housekeeping", "holder": "n2", "fence": 7, "since": "2026-01-02T03:04:05.000Z"},
+        {"name": "spare", "holder": None, "fence": 0, "since": None},
+    ]
+}
+
+
+def test_leases_are_listed_with_their_holders(tmp_path: Path) -> None:
+    with ScriptedServer(http_answer(json.dumps(LEASES).encode())) as server:
+        told = run_aiex(tmp_path, "cluster", "leases", "--admin-url", server.url)
+    assert server.asked[0].path == "/admin/v1/cluster/leases"
+    assert [line.split() for line in told.stdout.splitlines()] == [
+        ["LEASE", "HOLDER", "FENCE", "SINCE"],
+        ["housekeeping", "n2", "7", "2026-01-02T03:04:05.000Z"],
+        ["spare", "nobody", "none", "never"],
+    ]
+
+
+def test_leases_for_programs_are_as_they_came(tmp_path: Path) -> None:
+    with ScriptedServer(http_answer(json.dumps(LEASES).encode())) as server:
+        told = run_aiex(tmp_path, "cluster", "leases", "-o", "json", "--admin-url", server.url)
+    assert json.loads(told.stdout) == LEASES

@@ -1,4 +1,4 @@
-"""Messaging for the tests of this directory: in memory, or at a real server."""
+"""Messaging and buckets for the tests of this directory: in memory, or at a real server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -52,3 +52,17 @@ async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
             return engine.connection
 
         yield at_server
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+    """An engine, up, that is at a server of its own."""
+    with NatsProcess.as_embedded(tmp_path / "nats") as server:
+        settings = EngineSettings(
+            url=server.url, user=server.address.user, password=Secret(server.address.password)
+        )
+        engine = Engine(settings, Path("/nowhere"), clock=SystemClock(), emit=lambda _: None)
+        async with running(engine.services()):
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await engine.connection.until_up()
+            yield engine

@@ -351,6 +351,20 @@ def test_a_member_is_not_put_out_by_one_it_does_not_understand(node: Node) -> No
     assert node.said[-1].standing == "up"
 
 
+def test_a_life_is_over_when_it_ended_or_another_began(node: Node) -> None:
+    own = node.membership.incarnation
+    node.membership.heard(heartbeat("n2", incarnation=5), node.now_s)
+    lives = [("n2", 4), ("n2", 5), ("n2", 6), ("n3", 1), ("own", own - 1), ("own", own)]
+    names = {"own": node.membership.goodbye().name}
+    over = [
+        (name, life) for name, life in lives if node.membership.is_over(names.get(name, name), life)
+    ]
+    assert over == [("n2", 4), ("own", own - 1)]
+    node.membership.heard_goodbye(Goodbye("n2", 5), node.now_s)
+    assert node.membership.is_over("n2", 5)
+    assert not node.membership.is_over("n2", 6)
+
+
 def test_there_is_a_limit_to_everything_that_comes_from_outside(node: Node) -> None:
     for number in range(MEMBERS_MAX + 5):
         node.hear(f"n{number + 1}", standing="joining")

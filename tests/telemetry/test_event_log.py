@@ -6,11 +6,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
+from aiex.assistant import (
+    BreakerTurned,
+    KeysChanged,
+    LoadTurned,
+    LocalModelTurned,
+    UsageTidied,
+)
 from aiex.cluster import (
     CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -78,6 +86,10 @@ SENTENCES: list[tuple[Any, str, str]] = [
         "error",
         "the request describe of n2 failed here: KeyError: 'x'",
     ),
+    (LeaseTaken("x", 7), "info", "this node holds the lease x (fence 7)"),
+    (LeaseLost("x", 7, "n2 took it"), "info", "this node lost the lease x (fence 7): n2 took it"),
+    (UsageTidied(1), "info", "1 page of usage past their time deleted"),
+    (UsageTidied(3), "info", "3 pages of usage past their time deleted"),
     (LocalModelTurned("up", ""), "info", "the local model is up"),
     (LocalModelTurned("starting", "pid 7"), "info", "the local model is starting: pid 7"),
     (LocalModelTurned("down", "killed"), "warning", "the local model is down: killed"),

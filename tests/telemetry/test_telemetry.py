@@ -24,6 +24,8 @@ from aiex.cluster import (
     CallFinished,
     ClusterSplit,
     ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberUp,
     MessageRefused,
@@ -99,6 +101,7 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_target_in_flight",
         "aiex_target_queue_length",
         "aiex_members",
+        "aiex_lease_held",
     }
     assert set(scrape) == set(METRICS) - handed_in
 
@@ -285,6 +288,12 @@ def test_calls_to_other_nodes_are_counted_and_timed() -> None:
     assert watched.value("aiex_calls_total", request="ping", outcome="ok") == 2
     assert watched.value("aiex_calls_total", request="ping", outcome="down") == 1
     assert watched.value("aiex_call_duration_seconds", "_count", request="ping") == 3
+
+
+def test_leases_taken_and_lost_are_counted_each() -> None:
+    watched = Watched().emit(LeaseTaken("x", 7), LeaseLost("x", 7, "y"), LeaseTaken("x", 9))
+    assert watched.value("aiex_lease_changes_total", lease="x", change="taken") == 2
+    assert watched.value("aiex_lease_changes_total", lease="x", change="lost") == 1
 
 
 def test_a_split_is_seen_until_the_cluster_is_whole() -> None:

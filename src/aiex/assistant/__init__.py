@@ -16,8 +16,10 @@ from aiex.assistant.events import (
     RequestFinished,
     RequestShed,
     TargetPassedOver,
+    UsageTidied,
 )
 from aiex.assistant.exchange import Exchange, RequestScope
+from aiex.assistant.housekeeper import Housekeeper
 from aiex.assistant.intake import Intake
 from aiex.assistant.key_ring import PATIENCE_S, KeyRing, KeyUnknown
 from aiex.assistant.keys import KeyCheck, KeyRecord, instant
@@ -48,6 +50,7 @@ __all__ = [
     "Catalogue",
     "Chat",
     "Exchange",
+    "Housekeeper",
     "Intake",
     "KeyCheck",
     "KeyLimits",
@@ -79,6 +82,7 @@ __all__ = [
     "Targets",
     "TokenCount",
     "UsageRow",
+    "UsageTidied",
     "build_metering",
     "build_providers",
     "default_limits",

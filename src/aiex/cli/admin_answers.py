@@ -183,6 +183,20 @@ class SeenOutsider(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class SeenLease(msgspec.Struct, frozen=True):
+    name: str
+    holder: str | None = None
+    fence: int = 0
+    since: str | None = None
+    is_held_here: bool = False
+
+
+class SeenLeases(msgspec.Struct, frozen=True):
+    """`GET /admin/v1/cluster/leases`."""
+
+    leases: tuple[SeenLease, ...] = ()
+
+
 class SeenCluster(msgspec.Struct, frozen=True):
     """`GET /admin/v1/cluster`."""
 

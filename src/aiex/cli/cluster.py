@@ -1,10 +1,10 @@
-"""`aiex cluster`: the members as one node sees them."""
+"""`aiex cluster`: the members and the leases as one node sees them."""
 
 from collections.abc import Iterator
 
 import click
 
-from aiex.cli.admin_answers import Pings, SeenCluster, SeenMember
+from aiex.cli.admin_answers import Pings, SeenCluster, SeenLeases, SeenMember
 from aiex.cli.admin_client import AdminClient, decoded
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
@@ -13,13 +13,14 @@ from aiex.cli.terminal_text import harmless
 
 CLUSTER_PATH = "/admin/v1/cluster"
 PING_PATH = "/admin/v1/cluster/ping"
+LEASES_PATH = "/admin/v1/cluster/leases"
 STATES = ("joining", "up", "suspect", "draining", "down", "left")
 LABEL_WIDTH = 9
 
 
 @click.group()
 def cluster() -> None:
-    """Show the members of the cluster, and ask them.
+    """Show the members of the cluster and its leases, and ask the members.
 
     Any node can be asked; each tells what it sees itself.
 
@@ -28,6 +29,7 @@ def cluster() -> None:
       aiex cluster status
       aiex cluster nodes --node n2
       aiex cluster ping
+      aiex cluster leases
       aiex cluster nodes -o json | jq -r '.members[] | select(.state == "up") | .name'
     """
 
@@ -88,6 +90,25 @@ def _ping_rows(came: Pings) -> Iterator[tuple[str, ...]]:
         yield name, f"{one.round_trip_ms:.2f} ms", f"{one.clock_ahead_ms:+.0f} ms", ""
     for failure in came.failures:
         yield failure.node, "no answer", "", f"{failure.reason}: {failure.text}"
+
+
+@cluster.command()
+@output_option
+@node_options
+def leases(output: Output, admin: AdminClient) -> None:
+    """List the leases: what one node at a time does for all, and which.
+
+    The fence grows with every change of the holder.
+    """
+    document = admin.get(LEASES_PATH)
+    if output == "json":
+        print_json_text(document)
+        return
+    rows = [
+        (one.name, one.holder or "nobody", str(one.fence or "none"), one.since or "never")
+        for one in decoded(document, SeenLeases).leases
+    ]
+    print_table(("LEASE", "HOLDER", "FENCE", "SINCE"), rows)
 
 
 def _status_lines(seen: SeenCluster) -> Iterator[str]:

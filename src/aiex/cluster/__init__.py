@@ -1,4 +1,4 @@
-"""The nodes that know each other: who is a member, how it is, and what it answers."""
+"""The nodes that know each other: who is a member, how they talk, and who holds which lease."""
 
 from aiex.cluster.answer import Answer, Answers, Failure, Reason
 from aiex.cluster.call_desk import Caller, Handler
@@ -16,6 +16,8 @@ from aiex.cluster.events import (
     ClusterWhole,
     GroupJoined,
     GroupLeft,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -27,8 +29,11 @@ from aiex.cluster.events import (
     StayedOut,
     TookPart,
 )
+from aiex.cluster.fence import FencedEntry, FenceGuard
 from aiex.cluster.formation_service import FormationStatus
 from aiex.cluster.group import Group
+from aiex.cluster.lease_record import Holder
+from aiex.cluster.leasehold import Leasehold, LeaseStatus
 from aiex.cluster.meeting import Meeting, meeting_secret
 from aiex.cluster.member import Member, MemberState, Outsider, View
 from aiex.cluster.membership import Condition, Own
@@ -70,6 +75,8 @@ __all__ = [
     "DnsDiscovery",
     "DnsLookup",
     "Failure",
+    "FenceGuard",
+    "FencedEntry",
     "FormationStatus",
     "Forming",
     "Found",
@@ -77,6 +84,11 @@ __all__ = [
     "GroupJoined",
     "GroupLeft",
     "Handler",
+    "Holder",
+    "LeaseLost",
+    "LeaseStatus",
+    "LeaseTaken",
+    "Leasehold",
     "LocalDiscovery",
     "Meeting",
     "Member",

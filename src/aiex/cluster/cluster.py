@@ -16,11 +16,13 @@ from aiex.cluster.discovery import Discovery
 from aiex.cluster.events import MemberDown, MemberLeft
 from aiex.cluster.formation_service import EngineSeats, FormationService, attendance
 from aiex.cluster.group import Group
+from aiex.cluster.lease_service import LeaseService
+from aiex.cluster.leasehold import Leasehold, LeaseStatus
 from aiex.cluster.member import GONE, View
 from aiex.cluster.membership import Condition, Own
 from aiex.cluster.membership_service import MembershipService
 from aiex.cluster.requests import Page, Ping, Pong, Request
-from aiex.engine import Messaging
+from aiex.engine import Bucket, Messaging
 from aiex.events import Emit
 from aiex.service import Service
 from aiex.settings import ClusterSettings
@@ -50,6 +52,7 @@ class Cluster:
         connection: Messaging,
         data_dir: Path,
         *,
+        leases: Bucket,
         condition: Callable[[], Condition],
         forming: Forming | None = None,
         handlers: Mapping[type[Any], Handler] = _NO_HANDLERS,
@@ -98,10 +101,11 @@ class Cluster:
             random=random,
             emit=emit,
         )
+        self._leases = LeaseService(own.name, leases, self._membership, clock=clock, emit=emit)
 
     def services(self) -> list[Service]:
-        """In start order: who is announced can be called already."""
-        return [self._desk, self._membership]
+        """In start order: who is announced can be called; leases are given away before goodbye."""
+        return [self._desk, self._membership, self._leases]
 
     def first_services(self) -> list[Service]:
         """Those that are there before the engine: they say what engine that is."""
@@ -137,6 +141,14 @@ class Cluster:
         Leave it early through `contextlib.aclosing`, so that the other calls are cancelled then.
         """
         return self._calls.call_all(request, deadline_s=deadline_s, traceparent=traceparent)
+
+    def lease(self, name: str) -> Leasehold:
+        """The lease of that name; raises `ValueError` for what cannot be a key of a bucket."""
+        return self._leases.lease(name)
+
+    def leases(self) -> list[LeaseStatus]:
+        """Every lease this node has heard of, by name."""
+        return self._leases.all()
 
     def _formation(
         self, settings: ClusterSettings, forming: Forming, data_dir: Path

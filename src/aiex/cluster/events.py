@@ -123,3 +123,18 @@ class CallHandlerFailed(msgspec.Struct, frozen=True):
     request: str
     caller: str
     error: str
+
+
+class LeaseTaken(msgspec.Struct, frozen=True):
+    """This node holds a lease from now on; `fence` is its number, larger than all before."""
+
+    lease: str
+    fence: int
+
+
+class LeaseLost(msgspec.Struct, frozen=True):
+    """This node holds a lease no longer: given away, taken by another, or for want of an engine."""
+
+    lease: str
+    fence: int
+    reason: str

@@ -302,6 +302,20 @@ class Membership:
         """Whether another process is the member under this node's name."""
         return self._twin is not None
 
+    @property
+    def standing(self) -> Standing:
+        """What this node is told of as; joining while it stays out."""
+        return self._standing
+
+    def is_over(self, name: str, incarnation: int) -> bool:
+        """Whether that life of a node is known to be over: down, left, or followed by another."""
+        if name == self._own.name:
+            return incarnation < self.incarnation
+        peer = self._peers.get(name)
+        if peer is None or peer.facts.incarnation < incarnation:
+            return False
+        return peer.is_gone or peer.facts.incarnation > incarnation
+
     def missing_names(self) -> list[str]:
         """The members that are gone without a goodbye, and not forgotten yet."""
         return sorted(name for name, peer in self._peers.items() if peer.state is MemberState.DOWN)

@@ -115,6 +115,15 @@ class MembershipService:
         """Who is in a group; of a node that does not run yet, nobody."""
         return [member for member in self.view().members if group in member.groups]
 
+    def takes_part(self) -> bool:
+        """Whether this node is up and was not told to stop; known before others hear of it."""
+        is_up = self._membership is not None and self._membership.standing == "up"
+        return is_up and self._condition().standing == "up"
+
+    def is_over(self, name: str, incarnation: int) -> bool:
+        """Whether that life of a node is known to be over."""
+        return self._membership is not None and self._membership.is_over(name, incarnation)
+
     async def run(self, ready: Ready) -> None:
         """Take part until cancelled, then say goodbye."""
         incarnation = await asyncio.to_thread(self._next_incarnation)

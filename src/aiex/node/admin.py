@@ -139,6 +139,9 @@ class Admin:
     async def cluster_descriptions(self, _: Request) -> Response:
         return _json(await self._report.of_cluster.descriptions())
 
+    async def leases(self, _: Request) -> Response:
+        return _json(self._report.leases())
+
     async def models(self, _: Request) -> Response:
         return _json(self._report.models())
 

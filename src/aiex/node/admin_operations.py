@@ -14,6 +14,7 @@ from aiex.node.admin_views import (
     KeyRequest,
     KeyUpdate,
     KeyView,
+    LeaseListView,
     ModelListView,
     NewKeyView,
     PingsView,
@@ -66,6 +67,7 @@ OPERATIONS = (
         "Each node in its own words: release, settings by digest, clock, engine, whom it sees.",
         DescriptionsView,
     ),
+    Operation("leases", "GET", "/admin/v1/cluster/leases", "Who holds which lease.", LeaseListView),
     Operation("models", "GET", "/admin/v1/models", "Models and where they go.", ModelListView),
     Operation("list_keys", "GET", "/admin/v1/keys", "All API keys.", KeyListView),
     Operation(

@@ -142,6 +142,24 @@ class DescriptionsView(msgspec.Struct, frozen=True):
     failures: list[FailureView]
 
 
+class LeaseView(msgspec.Struct, frozen=True):
+    """What one node of the cluster has at a time; `holder` and `since` are null when none has it.
+
+    `fence` grows with every change of the holder.
+    """
+
+    name: str
+    holder: str | None
+    incarnation: int
+    fence: int
+    since: str | None
+    is_held_here: bool
+
+
+class LeaseListView(msgspec.Struct, frozen=True):
+    leases: list[LeaseView]
+
+
 class HealthView(msgspec.Struct, frozen=True):
     status: str
     checks: list[CheckView]

@@ -15,6 +15,7 @@ from aiex.assistant import (
     Api,
     Catalogue,
     Chat,
+    Housekeeper,
     Intake,
     KeyRing,
     LoadLimits,
@@ -29,7 +30,16 @@ from aiex.assistant import (
     local_model_answers,
 )
 from aiex.clock import SystemClock
-from aiex.cluster import Caller, Cluster, Condition, Describe, Description, Forming, Own
+from aiex.cluster import (
+    Caller,
+    Cluster,
+    Condition,
+    Describe,
+    Description,
+    FencedEntry,
+    Forming,
+    Own,
+)
 from aiex.engine import Engine
 from aiex.events import EventBus
 from aiex.node.admin import Admin
@@ -111,6 +121,7 @@ def build_node(
         Own(life.name, settings.node.zone, life.version),
         engine.connection,
         directory.path,
+        leases=engine.bucket("leases"),
         condition=lambda: Condition(
             life.standing,
             life.api_url,
@@ -125,6 +136,16 @@ def build_node(
         emit=bus.emit,
     )
     telemetry.read("aiex_members", lambda: cluster.live_count())
+    telemetry.read_by_label(
+        "aiex_lease_held", lambda: {one.lease: one.is_held_here for one in cluster.leases()}
+    )
+    housekeeper = Housekeeper(
+        metering.pages,
+        cluster.lease("housekeeping"),
+        FencedEntry(engine.bucket("housekeeping"), "usage"),
+        clock=clock,
+        emit=bus.emit,
+    )
 
     catalogue = Catalogue(settings)
     local_model = None
@@ -224,7 +245,7 @@ def build_node(
         formation=cluster.first_services(),
         engine=[*engine.services(), keys, metering.bookkeeper],
         cluster=cluster.services(),
-        assistant=[local_model] if local_model else [],
+        assistant=[*([local_model] if local_model else []), housekeeper],
         http=[admin_listener, api_listener],
         clock=clock,
         random=random,

@@ -4,13 +4,15 @@ import os
 import platform
 
 from aiex.assistant import KeyCheck, Model, instant, keys_unknown
-from aiex.cluster import Member
+from aiex.cluster import LeaseStatus, Member
 from aiex.node.admin_views import (
     ApiView,
     CheckView,
     ClusterView,
     EngineView,
     KeysView,
+    LeaseListView,
+    LeaseView,
     LocalModelView,
     MemberView,
     MemoryView,
@@ -149,6 +151,10 @@ class NodeReport:
             [OutsiderView(one.name, one.incarnation, one.reason) for one in view.outsiders],
         )
 
+    def leases(self) -> LeaseListView:
+        """Who holds which lease, as this node has heard."""
+        return LeaseListView([_lease(one) for one in self._parts.cluster.leases()])
+
     def _member(self, member: Member) -> MemberView:
         return MemberView(
             member.name,
@@ -195,3 +201,15 @@ class NodeReport:
             state.strategy,
             [self._service(child) for child in state.children],
         )
+
+
+def _lease(status: LeaseStatus) -> LeaseView:
+    is_free = not status.holder.name
+    return LeaseView(
+        status.lease,
+        None if is_free else status.holder.name,
+        status.holder.incarnation,
+        status.fence,
+        None if is_free else instant(status.since_ms / 1000),
+        status.is_held_here,
+    )

@@ -11,10 +11,12 @@ node (rest for one)
 │   ├── assistant.keys     follows the keys in the engine
 │   └── assistant.usage    writes who used what to the engine; its stop writes the rest
 ├── cluster                nor does this; its stop says goodbye, while the engine still runs
-│   ├── cluster.calls       answers other nodes; before it is announced, and until after goodbye
-│   └── cluster.membership
+│   ├── cluster.calls      answers other nodes; before it is announced, and until after goodbye
+│   ├── cluster.membership
+│   └── cluster.leases     its stop gives away what is held
 ├── assistant              never gives up either
-│   └── assistant.local_model
+│   ├── assistant.local_model
+│   └── assistant.housekeeper  works on the node that holds the lease
 └── http
     ├── http.admin
     └── http.api           stops first: its stop is the drain

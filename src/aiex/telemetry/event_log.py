@@ -3,11 +3,19 @@
 import logging
 from typing import Any
 
-from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
+from aiex.assistant import (
+    BreakerTurned,
+    KeysChanged,
+    LoadTurned,
+    LocalModelTurned,
+    UsageTidied,
+)
 from aiex.cluster import (
     CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -56,6 +64,8 @@ CLUSTER = (
     ClusterSplit,
     ClusterWhole,
     CallHandlerFailed,
+    LeaseTaken,
+    LeaseLost,
 )
 LOGGED = (
     *ENGINE,
@@ -64,6 +74,7 @@ LOGGED = (
     KeysChanged,
     LoadTurned,
     BreakerTurned,
+    UsageTidied,
     ServiceStarted,
     ServiceFailed,
     ServiceAbandoned,
@@ -92,9 +103,8 @@ def line(event: Any) -> tuple[int, str]:
             return level, f"the local model is {state}" + (f": {detail}" if detail else "")
         case LoadTurned(state, lag_s):
             return _load_line(state, lag_s)
-        case KeysChanged(active_count, revision):
-            keys = "1 API key is" if active_count == 1 else f"{active_count} API keys are"
-            return logging.INFO, f"{keys} active (revision {revision})"
+        case KeysChanged() | UsageTidied():
+            return logging.INFO, _record_text(event)
         case BreakerTurned(target, state, reason):
             level = logging.WARNING if state == "open" else logging.INFO
             return level, f"the breaker of {target} is {state}: {reason}"
@@ -136,6 +146,16 @@ def _state_line(event: Any) -> tuple[int, str]:
     raise AssertionError(f"{type(event).__name__} has no sentence")
 
 
+def _record_text(event: KeysChanged | UsageTidied) -> str:
+    match event:
+        case KeysChanged(active_count, revision):
+            keys = "1 API key is" if active_count == 1 else f"{active_count} API keys are"
+            return f"{keys} active (revision {revision})"
+        case UsageTidied(page_count):
+            pages = "1 page" if page_count == 1 else f"{page_count} pages"
+            return f"{pages} of usage past their time deleted"
+
+
 def _member_line(event: Any) -> tuple[int, str]:
     match event:
         case MemberUp(name):
@@ -166,6 +186,10 @@ def _cluster_line(event: Any) -> tuple[int, str]:
             return logging.INFO, "the cluster is whole again"
         case CallHandlerFailed(request, caller, error):
             return logging.ERROR, f"the request {request} of {caller} failed here: {error}"
+        case LeaseTaken(lease, fence):
+            return logging.INFO, f"this node holds the lease {lease} (fence {fence})"
+        case LeaseLost(lease, fence, reason):
+            return logging.INFO, f"this node lost the lease {lease} (fence {fence}): {reason}"
     raise AssertionError(f"{type(event).__name__} has no sentence")
 
 

@@ -132,6 +132,13 @@ METRICS = {
             "From a call to another node to its answer or failure.",
             ("request",),
         ),
+        Metric("aiex_lease_held", "gauge", "1 while this node holds the lease.", ("lease",)),
+        Metric(
+            "aiex_lease_changes_total",
+            "counter",
+            "Leases that this node took or lost.",
+            ("lease", "change"),
+        ),
         Metric("aiex_local_model_up", "gauge", "1 while the local model answers."),
         Metric("aiex_service_failures_total", "counter", "Services that failed.", ("service",)),
         Metric("aiex_service_restarts_total", "counter", "Services started again.", ("service",)),

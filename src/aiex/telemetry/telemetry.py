@@ -25,6 +25,8 @@ from aiex.cluster import (
     CallFinished,
     ClusterSplit,
     ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -108,6 +110,7 @@ class Telemetry:
         self._messages_refused = counter("aiex_cluster_messages_refused_total")
         self._calls = counter("aiex_calls_total")
         self._call_durations = durations("aiex_call_duration_seconds")
+        self._lease_changes = counter("aiex_lease_changes_total")
         self._families = (
             self._requests,
             self._shed,
@@ -126,6 +129,7 @@ class Telemetry:
             self._messages_refused,
             self._calls,
             self._call_durations,
+            self._lease_changes,
         )
         self._request_count = self._error_count = 0
         self._levels = {
@@ -160,6 +164,8 @@ class Telemetry:
         bus.subscribe(ClusterWhole, lambda _: self._level("aiex_cluster_split", 0))
         for event_type, state in _MEMBER_STATES.items():
             bus.subscribe(event_type, partial(self._member_changed, state))
+        bus.subscribe(LeaseTaken, self._lease_changed)
+        bus.subscribe(LeaseLost, self._lease_changed)
         bus.subscribe(MessageRefused, self._message_refused)
         bus.subscribe(CallFinished, self._call_finished)
         bus.subscribe(
@@ -206,6 +212,10 @@ class Telemetry:
 
     def _member_changed(self, state: str, _: object) -> None:
         self._member_changes.cell(state).value += 1
+
+    def _lease_changed(self, event: LeaseTaken | LeaseLost) -> None:
+        change = "taken" if isinstance(event, LeaseTaken) else "lost"
+        self._lease_changes.cell(event.lease, change).value += 1
 
     def _message_refused(self, event: MessageRefused) -> None:
         self._messages_refused.cell(event.reason).value += 1

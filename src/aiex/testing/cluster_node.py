@@ -12,6 +12,7 @@ from aiex.clock import SystemClock
 from aiex.cluster import Cluster, Condition, Handler, MemberState, MessageRefused, Own, Page
 from aiex.engine import Messaging
 from aiex.settings import ClusterSettings
+from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.running import running
 
 WAIT_S = 10.0
@@ -39,6 +40,7 @@ class ClusterNode:
             Own(name, version="1.0"),
             messaging,
             data_dir,
+            leases=MemoryBucket(),
             condition=lambda: Condition("up"),
             handlers=handlers,
             page=page,

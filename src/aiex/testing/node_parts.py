@@ -17,7 +17,7 @@ from aiex.assistant import (
     Targets,
     build_metering,
 )
-from aiex.cluster import Answer, Failure, View
+from aiex.cluster import Answer, Failure, LeaseStatus, View
 from aiex.engine import EngineStatus
 from aiex.node.admin import Admin
 from aiex.node.life import Life
@@ -31,7 +31,7 @@ from aiex.testing.clock import FakeClock
 
 
 class MemoryNode:
-    """Set `engine`, `cluster`, `came`, `local_model`, `in_flight_count`, `gate`, `services`.
+    """Set `engine`, `cluster`, `came`, `leases`, `local_model`, `gate`, `services`, ….
 
     Ask `report`, `admin`.
     """
@@ -58,6 +58,7 @@ class MemoryNode:
         self.local_model = LocalModelState("up", "", 7)
         self.cluster = View(())
         self.came: list[Answer[Any] | Failure] = []
+        self.leases: list[LeaseStatus] = []
         self.in_flight_count = 0
         self.gate = LagGate()
         self.services = ServiceState(
@@ -75,7 +76,7 @@ class MemoryNode:
             "local_model": _Told(lambda: self.local_model) if catalogue.has_local else None,
             "api": self,
             "intake": self,
-            "cluster": _Seen(lambda: self.cluster, lambda: self.came),
+            "cluster": _Seen(lambda: self.cluster, lambda: self.came, lambda: self.leases),
         }
         self.report = NodeReport(
             Parts(
@@ -114,9 +115,11 @@ class _Seen:
     """A cluster as a node sees it, and what comes of asking it."""
 
     name = "aiex"
+    formation = None
 
-    def __init__(self, view: Any, came: Any) -> None:
+    def __init__(self, view: Any, came: Any, leases: Any) -> None:
         self.view = view
+        self.leases = leases
         self._came = came
 
     def incarnation(self) -> int:
