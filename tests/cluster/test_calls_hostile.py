@@ -209,7 +209,7 @@ async def test_more_is_given_at_any_offset_but_never_more_than_a_chunk(stranger:
         assert len(chunk) == size
     await stranger.say("stop", headers(StopHead("c1", "stranger", 1)))
     await stranger.is_well()
-    assert stranger.node.cluster._desk.held_bytes == 0
+    assert stranger.node.cluster.held_bytes() == 0
 
 
 async def test_large_answers_that_nobody_fetches_are_held_up_to_a_limit(
@@ -284,7 +284,7 @@ async def test_a_false_answer_is_a_failure_and_counted(
         came = await stranger.node.cluster.call("false", Repeat(3), deadline_s=DEADLINE_S)
     assert came == Failure("false", Reason.REFUSED, f"what came as an answer of false is {reason}")
     assert stranger.node.refused() == [reason]
-    assert stranger.node.cluster._calls.in_flight_count == 0
+    assert stranger.node.cluster.calls_in_flight() == 0
 
 
 async def test_an_answer_that_comes_many_times_counts_once(stranger: Stranger) -> None:
