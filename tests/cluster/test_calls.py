@@ -115,10 +115,6 @@ class Pair:
         assert came.node == "n2"
         return came
 
-    @property
-    def desk(self) -> Any:
-        return self.n2.cluster._desk
-
 
 @pytest.fixture
 async def pair(connect: Any, tmp_path: Path) -> AsyncIterator[Pair]:
@@ -225,7 +221,7 @@ async def test_a_caller_that_is_cancelled_cancels_the_handler(pair: Pair) -> Non
         await pair.answering.cancelled.wait()
     with pytest.raises(asyncio.CancelledError):
         await calling
-    assert pair.n1.cluster._calls.in_flight_count == 0
+    assert pair.n1.cluster.calls_in_flight() == 0
 
 
 async def test_a_caller_that_left_cancels_the_handler(connect: Any, tmp_path: Path) -> None:
@@ -250,7 +246,7 @@ async def test_a_large_answer_comes_whole(pair: Pair, size: int) -> None:
     came = await pair.call(Echo(b"\xa5", size))
     assert came.value.data == b"\xa5" * size
     await pair.call(Ping())  # behind the word that the answer is fetched
-    assert pair.desk.held_bytes == 0
+    assert pair.n2.cluster.held_bytes() == 0
 
 
 @pytest.mark.timeout(30)
@@ -287,7 +283,7 @@ async def test_whoever_stops_listening_to_all_cancels_the_rest(pair: Pair) -> No
         await asyncio.wait({first})
         await came.aclose()
         await pair.answering.cancelled.wait()
-    assert pair.n1.cluster._calls.in_flight_count == 0
+    assert pair.n1.cluster.calls_in_flight() == 0
 
 
 # What only an engine in memory can do on demand.
@@ -392,18 +388,17 @@ async def test_without_a_quorum_calls_are_answered_and_the_cluster_says_so(crowd
 async def test_a_caller_that_froze_costs_little_and_not_for_long(crowd: Crowd) -> None:
     """Its handler is cancelled and its answer let go as soon as it counts as down."""
     n2 = crowd.nodes["n2"]
-    desk = n2.cluster._desk
     waiting = asyncio.create_task(crowd.call("n2", Wait(), 600))
     async with asyncio.timeout(DEADLINE_S):
         await crowd.answering.begun.wait()
     fetching = asyncio.create_task(crowd.call("n2", Echo(b"x", 4 * CHUNK_BYTES), 600))
-    while desk.held_bytes == 0:
+    while n2.cluster.held_bytes() == 0:
         await asyncio.sleep(0)
     crowd.connection("n1").freeze()
     await n2.until(lambda: any(isinstance(one, MemberDown) for one in n2.events))
     async with asyncio.timeout(DEADLINE_S):
         await crowd.answering.cancelled.wait()
-    assert desk.held_bytes == 0
+    assert n2.cluster.held_bytes() == 0
     for task in (waiting, fetching):
         task.cancel()
         await asyncio.wait({task})

@@ -22,6 +22,7 @@ from aiex.cluster.call_messages import (
     head_of,
     headers,
 )
+from aiex.cluster.in_flight import PEER_MAX
 from aiex.cluster.subjects import node_subject
 from aiex.engine import Message, Messaging, NobodyAnswers
 from aiex.testing.cluster_node import ClusterNode
@@ -44,8 +45,19 @@ class Repeated(msgspec.Struct, frozen=True):
 PAGE = Page([RequestKind("ping", Ping, Pong, ""), RequestKind("repeat", Repeat, Repeated, "")])
 
 
-async def repeat(request: Repeat, _: Caller) -> Repeated:
-    return Repeated(b"x" * request.size)
+class Gate:
+    """What answers here; while it is shut, nothing is answered but counted."""
+
+    def __init__(self) -> None:
+        self.waiting_count = 0
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def repeat(self, request: Repeat, _: Caller) -> Repeated:
+        self.waiting_count += 1
+        await self.open.wait()
+        self.waiting_count -= 1
+        return Repeated(b"x" * request.size)
 
 
 def head(**fields: Any) -> dict[str, str]:
@@ -64,7 +76,8 @@ def head(**fields: Any) -> dict[str, str]:
 class Stranger:
     """Somebody who may publish at the engine, and a node `n1` that it speaks to."""
 
-    def __init__(self, node: ClusterNode, messaging: Messaging) -> None:
+    def __init__(self, node: ClusterNode, messaging: Messaging, gate: Gate) -> None:
+        self.gate = gate
         self.node = node
         self.messaging = messaging
 
@@ -100,8 +113,9 @@ class Stranger:
 
 @pytest.fixture
 async def stranger(connect: Any, tmp_path: Path) -> AsyncIterator[Stranger]:
-    node = ClusterNode("n1", await connect(), tmp_path, page=PAGE, handlers={Repeat: repeat})
-    stranger = Stranger(node, await connect())
+    gate = Gate()
+    node = ClusterNode("n1", await connect(), tmp_path, page=PAGE, handlers={Repeat: gate.repeat})
+    stranger = Stranger(node, await connect(), gate)
     async with running(node.cluster.services()):
         async with asyncio.timeout(DEADLINE_S):
             while not await stranger.is_heard():
@@ -195,7 +209,7 @@ async def test_more_is_given_at_any_offset_but_never_more_than_a_chunk(stranger:
         assert len(chunk) == size
     await stranger.say("stop", headers(StopHead("c1", "stranger", 1)))
     await stranger.is_well()
-    assert stranger.node.cluster._desk.held_bytes == 0
+    assert stranger.node.cluster.held_bytes() == 0
 
 
 async def test_large_answers_that_nobody_fetches_are_held_up_to_a_limit(
@@ -270,7 +284,7 @@ async def test_a_false_answer_is_a_failure_and_counted(
         came = await stranger.node.cluster.call("false", Repeat(3), deadline_s=DEADLINE_S)
     assert came == Failure("false", Reason.REFUSED, f"what came as an answer of false is {reason}")
     assert stranger.node.refused() == [reason]
-    assert stranger.node.cluster._calls.in_flight_count == 0
+    assert stranger.node.cluster.calls_in_flight() == 0
 
 
 async def test_an_answer_that_comes_many_times_counts_once(stranger: Stranger) -> None:
@@ -303,32 +317,22 @@ async def test_more_callers_than_a_node_has_places_for_are_refused_at_once(
     stranger: Stranger,
 ) -> None:
     """One caller has its places; a flood of its calls is refused, and others go on."""
-    begun = 0
-    is_over = asyncio.Event()
-
-    async def slow(_: Repeat, __: Caller) -> Repeated:
-        nonlocal begun
-        begun += 1
-        await is_over.wait()
-        return Repeated(b"")
-
-    desk = stranger.node.cluster._desk
-    desk._handlers["repeat"] = slow
+    stranger.gate.open.clear()
     request = msgspec.msgpack.encode(Repeat(3))
     asking = [
         asyncio.create_task(stranger.ask("call", head(call=f"c{number}"), request))
-        for number in range(140)
+        for number in range(PEER_MAX + 12)
     ]
     refused = [answer async for answer in _first(asking, 12)]
     assert all(answer.outcome == "refused" for answer, _ in refused)
     assert b"n1 has enough to do: 128 calls with stranger are under way" in refused[0][1]
-    assert begun == 128
+    assert stranger.gate.waiting_count == PEER_MAX
     other = asyncio.create_task(
         stranger.ask("call", head(call="d1", caller="other", request="ping"), b"\x80")
     )
     answer, _ = await other
     assert answer.outcome == "ok"
-    is_over.set()
+    stranger.gate.open.set()
     await asyncio.gather(*asking)
 
 

@@ -28,6 +28,7 @@ from aiex.cluster.call_messages import (
     CallHead,
     MoreHead,
     StopHead,
+    body_of,
     head_of,
     headers,
     may_answer_to,
@@ -200,7 +201,7 @@ class CallDesk:
         if kind is None or handler is None:
             await self._refuse(reply, Reason.NO_SUCH_REQUEST, self._unknown_text(head.request))
             return
-        request = _read(message.data, kind.request)
+        request = body_of(message.data, kind.request)
         if head.key in self._running:
             self._emit(MessageRefused("repeated"))
         elif full := self._in_flight.full(head.caller_name):
@@ -315,11 +316,3 @@ class CallDesk:
     def _unknown_text(self, request: str) -> str:
         release = f" (release {self._own.version})" if self._own.version else ""
         return f"{self._own.name}{release} does not know the request {request}"
-
-
-def _read(data: bytes, shape: type[Any]) -> Any:
-    """The request; raises `MessageUnreadable`."""
-    try:
-        return msgspec.msgpack.decode(data, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageUnreadable("malformed") from error

@@ -5,7 +5,7 @@ The bodies are MessagePack of the types on the page of requests (`aiex.cluster.r
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -91,12 +91,11 @@ class StopHead(CallKey, frozen=True, rename=_NAMES):
     """Nobody waits for this call any more, or for the rest of its answer."""
 
 
-class AnswerHead(msgspec.Struct, frozen=True, kw_only=True, rename=_NAMES):
+class AnswerHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_NAMES):
     """Of a large answer `size` is the whole."""
 
     outcome: Outcome
     size: Annotated[int, Meta(ge=0, le=ANSWER_BYTES_MAX)] = 0
-    version: Annotated[int, Meta(ge=1, le=1_000_000)] = CALLS
     traceparent: Annotated[str, Meta(max_length=256)] = ""
 
 
@@ -114,6 +113,14 @@ def head_of[H: msgspec.Struct](given: Mapping[str, str], shape: type[H]) -> H:
     try:
         return msgspec.convert(dict(given), shape, strict=False)
     except msgspec.ValidationError as error:
+        raise MessageUnreadable("malformed") from error
+
+
+def body_of(data: bytes | bytearray, shape: type[Any]) -> Any:
+    """The request or answer; raises `MessageUnreadable`."""
+    try:
+        return msgspec.msgpack.decode(data, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MessageUnreadable("malformed") from error
 
 

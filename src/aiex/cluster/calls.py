@@ -31,6 +31,7 @@ from aiex.cluster.call_messages import (
     CallHead,
     MoreHead,
     StopHead,
+    body_of,
     head_of,
     headers,
     lengthened,
@@ -234,20 +235,20 @@ class Calls:
             await self._say_stop(node, head)
             raise
         answer = head_of(message.headers, AnswerHead)
-        whole = message.data
+        whole: bytes | bytearray = message.data
         if answer.outcome == LARGE:
             try:
                 if text := self._no_room_text(answer.size):
                     return Failure(node, Reason.REFUSED, text)
-                whole = await self._fetched(node, head, answer.size, whole)
+                whole = await self._fetched(node, head, answer.size, message.data)
             finally:
                 await self._say_stop(node, head)
         elif answer.outcome != OK:
-            return Failure(node, _reason(answer.outcome), lengthened(whole))
+            return Failure(node, _reason(answer.outcome), lengthened(message.data))
         took_s = self._clock.monotonic_s() - began_s
-        return Answer(node, _read(whole, kind.answer), took_s, answer.traceparent)
+        return Answer(node, body_of(whole, kind.answer), took_s, answer.traceparent)
 
-    async def _fetched(self, node: str, head: CallHead, size: int, beginning: bytes) -> bytes:
+    async def _fetched(self, node: str, head: CallHead, size: int, beginning: bytes) -> bytearray:
         """A large answer, whole; raises `MessageUnreadable` when it does not fit together."""
         whole = bytearray(beginning)
         self._fetched_bytes += size
@@ -258,7 +259,7 @@ class Calls:
             self._fetched_bytes -= size
         if len(whole) != size:
             raise MessageUnreadable("malformed")
-        return bytes(whole)
+        return whole
 
     async def _next_chunk(self, node: str, head: CallHead, offset: int, size: int) -> bytes:
         more = MoreHead(head.call, head.caller, head.incarnation, offset=offset)
@@ -323,11 +324,3 @@ def _reason(outcome: str) -> Reason:
         return Reason(outcome)
     except ValueError:
         return Reason.REFUSED  # a reason of a newer node; its text says more
-
-
-def _read(data: bytes, shape: type[Any]) -> Any:
-    """The answer; raises `MessageUnreadable`."""
-    try:
-        return msgspec.msgpack.decode(data, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageUnreadable("malformed") from error

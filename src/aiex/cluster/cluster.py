@@ -123,6 +123,18 @@ class Cluster:
         """Which life of this node it is; 0 before it runs."""
         return self._membership.incarnation()
 
+    def calls_in_flight(self) -> int:
+        """How many calls of this node to others are under way."""
+        return self._calls.in_flight_count
+
+    def requests_in_hand(self) -> int:
+        """How many requests of others are carried out here now."""
+        return self._desk.running_count
+
+    def held_bytes(self) -> int:
+        """Bytes of large answers that wait here to be fetched."""
+        return self._desk.held_bytes
+
     def group(self, name: str) -> Group:
         """A named set of members; this node joins it with `join`."""
         return Group(name, self._membership, self._calls, self._random)

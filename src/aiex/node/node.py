@@ -146,6 +146,9 @@ def build_node(
         clock=clock,
         emit=bus.emit,
     )
+    telemetry.read("aiex_calls_in_flight", cluster.calls_in_flight)
+    telemetry.read("aiex_cluster_requests_in_hand", cluster.requests_in_hand)
+    telemetry.read("aiex_cluster_answer_bytes_held", cluster.held_bytes)
 
     catalogue = Catalogue(settings)
     local_model = None

@@ -139,6 +139,13 @@ METRICS = {
             "Leases that this node took or lost.",
             ("lease", "change"),
         ),
+        Metric("aiex_calls_in_flight", "gauge", "Calls to other nodes that are under way."),
+        Metric("aiex_cluster_requests_in_hand", "gauge", "Requests of other nodes in hand here."),
+        Metric(
+            "aiex_cluster_answer_bytes_held",
+            "gauge",
+            "Bytes of large answers to other nodes that wait to be fetched.",
+        ),
         Metric("aiex_local_model_up", "gauge", "1 while the local model answers."),
         Metric("aiex_service_failures_total", "counter", "Services that failed.", ("service",)),
         Metric("aiex_service_restarts_total", "counter", "Services started again.", ("service",)),
