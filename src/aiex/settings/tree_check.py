@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from aiex.settings.expectation import expectation, meant
 from aiex.settings.secret import Secret
 from aiex.settings.sources import Sources, TreePath
 
@@ -97,12 +98,13 @@ class TreeCheck:
         try:
             # A plain str: what is a str stays the object it was, and msgspec encodes no subclass.
             return msgspec.convert(str(value) if is_text else value, shape, strict=not is_text)
-        except msgspec.ValidationError as error:
+        except msgspec.ValidationError:
+            near = meant(shape, value)
+            hint = f"; did you mean '{near}'?" if near else ""
             # A header's value is a bare `str`; tables and lists may have anything in them.
             is_shown = shape is not str and not isinstance(value, dict | list)
-            return self._problem(
-                path, f"{error} (it is {str(value)!r})" if is_shown else str(error)
-            )
+            shown = f" (it is {str(value)!r})" if is_shown else ""
+            return self._problem(path, f"expected {expectation(shape)}{shown}{hint}")
 
     def _problem(self, path: TreePath, text: str) -> None:
         self._problems.append(f"{self._sources.shown(path)}: {text}")
