@@ -30,7 +30,7 @@ def test_the_file_that_was_checked_is_named(tmp_path: Path) -> None:
 
 def test_every_problem_is_told_at_once_and_ends_with_1(tmp_path: Path, wrong: Path) -> None:
     said = run_aiex(
-        tmp_path, "config", "check", "-c", str(wrong), "--port=-1", AIEX_NODE__NAM="typo"
+        tmp_path, "config", "check", "-c", str(wrong), "--set=api.port=-1", AIEX_NODE__NAM="typo"
     )
     assert said.exit_code == 1
     assert said.stdout == ""
