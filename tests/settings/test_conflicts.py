@@ -104,6 +104,20 @@ def test_two_listeners_of_one_host_need_two_ports() -> None:
     assert conflicting(api=ApiSettings(port=9), admin=elsewhere) == []
 
 
+@pytest.mark.parametrize("url", ["http://engine", "nats://a:4222,b:4222", "nats://", "//[::1"])
+def test_an_engine_has_an_address_as_the_check_of_the_settings_already_says(url: str) -> None:
+    assert conflicting(engine=EngineSettings(url=url)) == ["engine.url"]
+
+
+def test_an_address_that_is_none_is_not_repeated_since_it_may_hold_a_password() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(None, {}, {"engine.url": "https://bob:hunter2@host"})
+    assert str(refused.value) == (
+        "engine.url (--set engine.url): no address of an engine: it begins with https://; "
+        "only nats:// and tls:// can be"
+    )
+
+
 def test_an_external_engine_has_no_program() -> None:
     engine = EngineSettings(url="nats://engine", server_path="/usr/bin/nats-server")
     assert conflicting(engine=engine) == ["engine.server_path"]

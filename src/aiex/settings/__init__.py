@@ -1,5 +1,6 @@
 """What a node is told before it starts: one frozen tree, checked as a whole."""
 
+from aiex.settings.engine_url import engine_url_problem, with_scheme
 from aiex.settings.load import Loaded, default_file, load
 from aiex.settings.loopback import is_loopback
 from aiex.settings.secret import Secret
@@ -42,7 +43,9 @@ __all__ = [
     "ShownSetting",
     "TargetSettings",
     "default_file",
+    "engine_url_problem",
     "is_loopback",
     "load",
     "shown_settings",
+    "with_scheme",
 ]

@@ -1,10 +1,11 @@
-"""What is wrong between settings that are each right."""
+"""What is wrong between settings that are each right, or needs more than a type to see."""
 
 from collections.abc import Iterator
 from decimal import Decimal
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
+from aiex.settings.engine_url import engine_url_problem
 from aiex.settings.loopback import is_loopback
 from aiex.settings.settings import ProviderSettings, Settings
 from aiex.settings.sources import TreePath
@@ -18,6 +19,7 @@ def conflicts(settings: Settings) -> list[Conflict]:
         *_provider_conflicts(settings),
         *_model_conflicts(settings),
         *_listener_conflicts(settings),
+        *_engine_conflicts(settings),
         *_money_conflicts(settings),
         *_load_conflicts(settings),
     ]
@@ -93,7 +95,13 @@ def _listener_conflicts(settings: Settings) -> Iterator[Conflict]:
     same_host = settings.api.host == settings.admin.host
     if same_host and settings.api.port == settings.admin.port != 0:
         yield ("admin", "port"), "the API is on this port already"
-    if settings.engine.url and settings.engine.server_path:
+
+
+def _engine_conflicts(settings: Settings) -> Iterator[Conflict]:
+    url = settings.engine.url
+    if url and (problem := engine_url_problem(url)):
+        yield ("engine", "url"), f"no address of an engine: {problem}"
+    if url and settings.engine.server_path:
         yield ("engine", "server_path"), "an external engine (engine.url) has no program here"
 
 
