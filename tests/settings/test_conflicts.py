@@ -1,5 +1,6 @@
 """Settings that are each right and together wrong, each told with what to change."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,3 +161,52 @@ def test_shedding_grows_towards_a_later_loop() -> None:
     assert conflicting(api=ApiSettings(shed_from_lag_s=0.5, shed_all_lag_s=0.5)) == [
         "api.shed_all_lag_s"
     ]
+
+
+def test_conflicts_are_told_together_with_what_is_wrong_by_itself() -> None:
+    told = problems_of(
+        {
+            "log.level": "loud",
+            "providers": '{"a": {"kind": "openai"}, "m": {"kind": "mok"}}',
+            "models": '{"x": {"targets": [{"provider": "b"}], "fallbacks": ["y", "xx"]},'
+            ' "y": {"targets": [{"provider": "m"}], "fallback": []}}',
+            "admin.port": "8080",
+        }
+    )
+    assert [line.split(" ")[0] for line in told] == [
+        "log.level",
+        "providers.m.kind",
+        "models.y.fallback",
+        "providers.a.base_url",
+        "models.x.targets",
+        "models.x.fallbacks",
+        "admin.port",
+    ]
+    assert "'xx' is not a model; did you mean 'x'?" in told[5]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"api.port": "high", "admin.port": "8080"},
+        {"providers": "[]", "models": '{"x": {"targets": [{"provider": "b"}]}}'},
+        {"providers.b.kind": "opnai", "models": '{"x": {"targets": [{"provider": "b"}]}}'},
+        {"models": "[]", "models.x.zzz": "1"},
+        {"limits.budget_usd": "many", "limits.models": '["a*b"]'},
+    ],
+)
+def test_what_depends_on_a_wrong_setting_is_not_judged(flags: dict[str, str]) -> None:
+    assert len(problems_of(flags)) == 1
+
+
+def test_a_file_that_is_no_toml_is_not_said_to_lack_what_may_be_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "aiex.toml"
+    file.write_text("[providers.b]\nkind = ")
+    told = problems_of({"models": '{"x": {"targets": [{"provider": "b"}]}}'}, file)
+    assert len(told) == 1
+
+
+def problems_of(flags: dict[str, str], file: Path | None = None) -> list[str]:
+    with pytest.raises(SettingsError) as refused:
+        load(file, {}, flags)
+    return str(refused.value).splitlines()

@@ -1,6 +1,6 @@
 """What is wrong between settings that are each right, or needs more than a type to see."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from urllib.parse import urlsplit
@@ -13,15 +13,23 @@ from aiex.settings.sources import TreePath
 type Conflict = tuple[TreePath, str]
 
 
-def conflicts(settings: Settings) -> list[Conflict]:
-    """Each with the setting to change."""
+def conflicts(settings: Settings, wrong: Sequence[TreePath] = ()) -> list[Conflict]:
+    """Each with the setting to change.
+
+    Settings that are `wrong` by themselves are at their defaults here, or missing: what depends on
+    those cannot be judged yet.
+    """
+
+    def are_right(*sections: str) -> bool:
+        return not any(path[0] in sections for path in wrong)
+
     return [
         *_provider_conflicts(settings),
-        *_model_conflicts(settings),
-        *_listener_conflicts(settings),
-        *_engine_conflicts(settings),
-        *_money_conflicts(settings),
-        *_load_conflicts(settings),
+        *_model_conflicts(settings, wrong),
+        *(_listener_conflicts(settings) if are_right("api", "admin") else ()),
+        *(_engine_conflicts(settings) if are_right("engine") else ()),
+        *(_money_conflicts(settings) if are_right("limits", "prices") else ()),
+        *(_load_conflicts(settings) if are_right("api") else ()),
     ]
 
 
@@ -58,8 +66,12 @@ def _is_http(url: str) -> bool:
     return url.startswith(("http://", "https://"))
 
 
-def _model_conflicts(settings: Settings) -> Iterator[Conflict]:
-    names = settings.providers.keys()
+def _model_conflicts(settings: Settings, wrong: Sequence[TreePath]) -> Iterator[Conflict]:
+    if ("providers",) in wrong or ("models",) in wrong:
+        return
+    # What is there and wrong is no missing name.
+    names = {*settings.providers, *(path[1] for path in wrong if path[0] == "providers")}
+    models = {*settings.models, *(path[1] for path in wrong if path[0] == "models")}
     for name, model in settings.models.items():
         for target in model.targets:
             if target.provider not in names:
@@ -70,8 +82,10 @@ def _model_conflicts(settings: Settings) -> Iterator[Conflict]:
                     f"there is no provider '{target.provider}'{hint}",
                 )
         for fallback in model.fallbacks:
-            if fallback not in settings.models:
-                yield ("models", name, "fallbacks"), f"'{fallback}' is not a model"
+            if fallback not in models:
+                near = get_close_matches(fallback, models, n=1)
+                hint = f"; did you mean '{near[0]}'?" if near else ""
+                yield ("models", name, "fallbacks"), f"'{fallback}' is not a model{hint}"
 
 
 def _load_conflicts(settings: Settings) -> Iterator[Conflict]:
