@@ -186,6 +186,26 @@ def test_a_data_directory_that_is_a_file_is_one_sentence(tmp_path: Path) -> None
     assert "--data-dir" in sentence
 
 
+def test_files_of_the_engine_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "engine").write_text("")
+    sentence = sentence_of_failed_start(tmp_path, f"--data-dir={tmp_path / 'data'}")
+    assert "engine cannot be used: File exists." in sentence
+    assert "--data-dir" in sentence
+    assert "\n" not in sentence
+
+
+def test_keys_that_cannot_be_read_are_said_in_the_log_and_open_no_door(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "keys.json").write_text("garbage")
+    with NodeProcess(tmp_path) as node:
+        node.ready()
+        assert http_status(node.api_url + "/v1/models") == 401
+        assert node.stop() == 0
+        warnings = [line["message"] for line in node.log() if line["level"] == "warning"]
+        assert any("keys.json cannot be read" in str(message) for message in warnings)
+
+
 @pytest.mark.fault
 def test_a_full_disc_is_one_sentence(tmp_path: Path, small_disc: Callable[[int], Path]) -> None:
     disc = small_disc(20 * 1024 * 1024)

@@ -116,7 +116,8 @@ class EngineServer:
                 os.close(lock)
         except OSError as error:
             raise DataDirectoryError(
-                f"The engine's files in {self._files.root} cannot be used: {error.strerror}."
+                f"The engine's files in {self._files.root} cannot be used: {error.strerror}. Mend "
+                "that, or choose another data directory with --data-dir."
             ) from error
 
     async def _take_lock(self) -> int:
