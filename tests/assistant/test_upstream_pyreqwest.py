@@ -245,3 +245,28 @@ async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with ScriptedServer(http_answer(b"{}")) as server:
         assert (await ask(server.url, is_stream=False)).body == b"{}"
+
+
+@BOTH_WAYS
+async def test_a_call_left_before_its_headers_came_ends_at_the_provider(is_stream: bool) -> None:
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"question")
+        asked.set()
+        assert await reader.read() == b""
+        ended.set()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        # Only what bounds a silence may end it: the call's whole time is far away.
+        call = asyncio.create_task(
+            ask(url, is_stream=is_stream, first_byte_timeout_s=SHORT_S, idle_timeout_s=SHORT_S)
+        )
+        async with asyncio.timeout(LONG_S / 2):
+            await asked.wait()
+            call.cancel()
+            await asyncio.wait([call])
+            await ended.wait()
+        assert call.cancelled()

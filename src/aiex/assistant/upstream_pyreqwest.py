@@ -29,6 +29,10 @@ from aiex.settings import ProviderSettings, is_loopback
 # one that is made while it is sent, is read part by part, each within the limit for silence.
 WHOLE_BODY_DIGITS_MAX = 6
 SILENT = "The provider fell silent."
+# pyreqwest lets a request run on whose task was cancelled before its headers came (once they are
+# there the connection is closed at once). This long after the watch would have ended it, its own
+# limit ends it too: else a call that nobody waits for lasts for its whole time at the provider.
+AFTER_THE_WATCH_S = 0.5
 
 # How hyper says that it was still connecting, in the causes of each error.
 _CONNECTING = "client error (Connect)"
@@ -43,6 +47,7 @@ class PyreqwestUpstream:
         self._first_byte_s = settings.first_byte_timeout_s
         self._idle_s = settings.idle_timeout_s
         self._total_s = settings.total_timeout_s
+        self._silence_max_s = max(self._first_byte_s, self._idle_s) + AFTER_THE_WATCH_S
         self._ca_file = settings.ca_file
         self._watch = CallWatch(min(self._first_byte_s, self._idle_s, self._total_s))
         # Built on first use: a constructor does no I/O, and this one reads certificates.
@@ -142,6 +147,7 @@ class PyreqwestUpstream:
                 .deflate(False)
                 .connect_timeout(timedelta(seconds=self._connect_s))
                 .timeout(timedelta(seconds=self._total_s))
+                .read_timeout(timedelta(seconds=self._silence_max_s))
                 .build()
             )
         return self._client
