@@ -108,8 +108,16 @@ async def test_nobody_there_is_told_as_unreachable(is_stream: bool) -> None:
     with socket.socket() as bound:  # and not listening
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
-        with pytest.raises(ProviderUnreachable, match="cannot be reached"):
+        with pytest.raises(ProviderUnreachable, match=r"cannot be reached: Connection refused\.$"):
             await ask(url, is_stream=is_stream)
+
+
+async def test_a_name_that_nobody_has_is_told_as_such() -> None:
+    with pytest.raises(ProviderUnreachable) as refused:
+        await ask("http://no.such.host.invalid/v1", is_stream=False)
+    told = str(refused.value)
+    assert told.startswith("The provider cannot be reached: ")
+    assert "no.such.host" not in told  # whose client may not know where its request goes
 
 
 @BOTH_WAYS

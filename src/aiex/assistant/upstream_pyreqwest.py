@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
     ConnectError,
+    DetailedPyreqwestError,
     PyreqwestError,
     RequestTimeoutError,
 )
@@ -36,6 +37,7 @@ AFTER_THE_WATCH_S = 0.5
 
 # How hyper says that it was still connecting, in the causes of each error.
 _CONNECTING = "client error (Connect)"
+_LOOKUP = "failed to lookup address information: "
 
 
 class PyreqwestUpstream:
@@ -169,7 +171,16 @@ def _failure(error: PyreqwestError) -> ProviderError:
         )
     # Not by class: a connection that stood and then broke, or stayed silent, has these classes too.
     if _CONNECTING in str(error):
-        return ProviderUnreachable("The provider cannot be reached.")
+        return ProviderUnreachable(f"The provider cannot be reached{_cause(error)}.")
     if isinstance(error, RequestTimeoutError):
         return ProviderTimeout("The provider took too long.")
     return ProviderError(f"The connection to the provider broke ({type(error).__name__}).")
+
+
+def _cause(error: PyreqwestError) -> str:
+    """`: Connection refused`: what the system said, without where that was; empty if nothing."""
+    causes = error.details.get("causes") if isinstance(error, DetailedPyreqwestError) else None
+    last = str(causes[-1]["message"]) if causes else _CONNECTING
+    if last == _CONNECTING or "://" in last:
+        return ""
+    return ": " + last.partition(" (os error")[0].removeprefix(_LOOKUP)
