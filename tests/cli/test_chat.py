@@ -87,6 +87,12 @@ def test_an_answer_that_breaks_off_ends_with_1_after_what_came(tmp_path: Path) -
     assert said.stderr.startswith("Error: The answer broke off: ")
 
 
+def test_no_answer_leaves_nothing_behind_in_a_file_it_goes_to(tmp_path: Path) -> None:
+    with ScriptedServer(http_answer(b"{}", 500)) as server:
+        said = run_aiex(tmp_path, "chat", "x", "-m", "m", "--url", server.url)
+    assert (said.exit_code, said.stdout) == (1, "")
+
+
 def test_a_server_without_models_says_what_to_do(tmp_path: Path) -> None:
     with ScriptedServer(http_answer(b'{"data": []}')) as server:
         said = run_aiex(tmp_path, "chat", "x", "--url", server.url)

@@ -1,6 +1,7 @@
 """A listener on real sockets: a port is its own or refused, and a stop lets requests finish."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from aiex.errors import CredentialsMissing, PortBusy, StartError
-from aiex.node.listener import Listener
+from aiex.node.listener import Listener, bind
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +103,23 @@ async def test_run_again_it_comes_back_on_the_same_port() -> None:
     assert ports[0] == ports[1] != 0
 
 
+async def test_a_name_is_listened_on_at_its_address() -> None:
+    one = listener(App(), host="localhost")
+    async with running(one):
+        assert one.url == f"http://localhost:{one.port}"
+        assert (await fetch(one.port, host="localhost")).endswith(b"ok")
+
+
+def test_a_port_for_root_only_is_told_to_be_one() -> None:
+    class Refusing(socket.socket):
+        def bind(self, _: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    with Refusing() as sock, pytest.raises(StartError, match="above 1023") as refused:
+        bind(sock, ("127.0.0.1", 80), "127.0.0.1", 80)
+    assert not isinstance(refused.value, PortBusy)
+
+
 async def test_an_ipv6_address_stands_in_brackets() -> None:
     one = listener(App(), host="::1")
     async with running(one):
@@ -135,8 +153,9 @@ async def test_an_address_that_is_none_is_told(host: str) -> None:
 
 
 async def test_an_address_of_another_machine_is_told() -> None:
-    with pytest.raises(StartError, match="Cannot assign requested address"):
+    with pytest.raises(StartError, match="No network interface here has this") as refused:
         await listener(App(), host="192.0.2.1", port=0).run(pytest.fail)
+    assert not isinstance(refused.value, PortBusy)
 
 
 async def test_what_the_check_raises_keeps_the_door_shut() -> None:

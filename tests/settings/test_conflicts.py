@@ -107,6 +107,20 @@ def test_two_listeners_of_one_host_need_two_ports() -> None:
     assert conflicting(api=ApiSettings(port=9), admin=elsewhere) == []
 
 
+@pytest.mark.parametrize("url", ["http://engine", "nats://a:4222,b:4222", "nats://", "//[::1"])
+def test_an_engine_has_an_address_as_the_check_of_the_settings_already_says(url: str) -> None:
+    assert conflicting(engine=EngineSettings(url=url)) == ["engine.url"]
+
+
+def test_an_address_that_is_none_is_not_repeated_since_it_may_hold_a_password() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(None, {}, {"engine.url": "https://bob:hunter2@host"})
+    assert str(refused.value) == (
+        "engine.url (--set engine.url): no address of an engine: it begins with https://; "
+        "only nats:// and tls:// can be"
+    )
+
+
 def test_an_external_engine_has_no_program() -> None:
     engine = EngineSettings(url="nats://engine", server_path="/usr/bin/nats-server")
     assert conflicting(engine=engine) == ["engine.server_path"]
@@ -271,3 +285,52 @@ def test_seeds_come_as_json_from_the_environment_and_the_secret_from_a_file(
     }
     cluster = load(None, environment, {}).settings.cluster
     assert (len(cluster.seeds), cluster.secret) == (3, SECRET)
+
+
+def test_conflicts_are_told_together_with_what_is_wrong_by_itself() -> None:
+    told = problems_of(
+        {
+            "log.level": "loud",
+            "providers": '{"a": {"kind": "openai"}, "m": {"kind": "mok"}}',
+            "models": '{"x": {"targets": [{"provider": "b"}], "fallbacks": ["y", "xx"]},'
+            ' "y": {"targets": [{"provider": "m"}], "fallback": []}}',
+            "admin.port": "8080",
+        }
+    )
+    assert [line.split(" ")[0] for line in told] == [
+        "log.level",
+        "providers.m.kind",
+        "models.y.fallback",
+        "providers.a.base_url",
+        "models.x.targets",
+        "models.x.fallbacks",
+        "admin.port",
+    ]
+    assert "'xx' is not a model; did you mean 'x'?" in told[5]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"api.port": "high", "admin.port": "8080"},
+        {"providers": "[]", "models": '{"x": {"targets": [{"provider": "b"}]}}'},
+        {"providers.b.kind": "opnai", "models": '{"x": {"targets": [{"provider": "b"}]}}'},
+        {"models": "[]", "models.x.zzz": "1"},
+        {"limits.budget_usd": "many", "limits.models": '["a*b"]'},
+    ],
+)
+def test_what_depends_on_a_wrong_setting_is_not_judged(flags: dict[str, str]) -> None:
+    assert len(problems_of(flags)) == 1
+
+
+def test_a_file_that_is_no_toml_is_not_said_to_lack_what_may_be_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "aiex.toml"
+    file.write_text("[providers.b]\nkind = ")
+    told = problems_of({"models": '{"x": {"targets": [{"provider": "b"}]}}'}, file)
+    assert len(told) == 1
+
+
+def problems_of(flags: dict[str, str], file: Path | None = None) -> list[str]:
+    with pytest.raises(SettingsError) as refused:
+        load(file, {}, flags)
+    return str(refused.value).splitlines()

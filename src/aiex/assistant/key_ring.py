@@ -77,7 +77,12 @@ class KeyRing:
         except FileNotFoundError:
             return
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            _log.warning("the keys kept in %s cannot be read: %s", self._cache_file, error)
+            _log.warning(
+                "the keys kept in %s cannot be read (%s); until the engine tells them anew every "
+                "client is turned away",
+                self._cache_file,
+                error,
+            )
         # The file is there because there was a key once, whatever became of it.
         self._has_held_one = True
 

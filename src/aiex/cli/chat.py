@@ -126,7 +126,7 @@ async def _answer_once(api: ChatApi, session: ChatSession, prompt: str, output: 
                 lambda piece: click.echo(text.feed(piece) if text else piece, nl=False, color=True),
             )
         finally:
-            if not answer.text.endswith("\n"):
+            if answer.text and not answer.text.endswith("\n"):
                 click.echo()
 
 

@@ -123,7 +123,8 @@ def only_directory(
         return next(iter(nodes))
     if not nodes:
         raise NodeNotFound(
-            f"No node runs here. {START_HINT}, or name one elsewhere with --admin-url."
+            f"No node runs here. {START_HINT}, or name its data directory with --data-dir, "
+            "or its admin API with --admin-url."
         )
     for directory, node in nodes.items():
         if node.name == host_name:

@@ -154,7 +154,8 @@ class EngineServer:
             credentials = load_credentials(self._files.credentials)
         except OSError as error:
             raise DataDirectoryError(
-                f"The engine's files in {self._files.root} cannot be used: {error.strerror}."
+                f"The engine's files in {self._files.root} cannot be used: {error.strerror}. Mend "
+                "that, or choose another data directory with --data-dir."
             ) from error
         self._own_port = self._own_port or free_port()
         return server_plan(

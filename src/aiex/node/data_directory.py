@@ -66,7 +66,8 @@ class DataDirectory:
             token = ""
         except OSError as error:
             raise DataDirectoryError(
-                f"The admin token in {file} cannot be read: {error.strerror}."
+                f"The admin token in {file} cannot be read: {error.strerror}. Give it to this "
+                "user, or delete it; a new one is made."
             ) from error
         except UnicodeDecodeError as error:
             raise DataDirectoryError(
@@ -100,7 +101,8 @@ class DataDirectory:
             write_private(self.path / name, content)
         except OSError as error:
             raise DataDirectoryError(
-                f"{self.path / name} cannot be written: {error.strerror}."
+                f"{self.path / name} cannot be written: {error.strerror}. Mend that, or choose "
+                "another data directory with --data-dir."
             ) from error
 
     def _taken_lock(self) -> int:

@@ -80,8 +80,8 @@ def _announce(node: Node) -> None:
 
 
 async def _drain(node: Node, tree: "asyncio.Task[None]", signals: StopSignals) -> None:
+    # It is announced still: `aiex status` shows what the drain waits for.
     node.life.become(Phase.DRAINING)
-    node.directory.forget_node()
     _log.info("stopping: %d requests in flight", node.api.in_flight_count)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(node.settings.node.propagation_delay_s):

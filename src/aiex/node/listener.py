@@ -5,6 +5,7 @@ requests between them. The port is therefore first taken without it: a port in u
 """
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,21 @@ HEADER_TIMEOUT_MS = 10_000
 BACKLOG = 2048
 # After requests in flight were cut off their handlers only have to unwind.
 UNWIND_S = 2.0
+# Why an address is not ours, and what an operator does about it.
+_REFUSALS: dict[int | None, tuple[type[StartError], str]] = {
+    errno.EADDRINUSE: (
+        PortBusy,
+        "Stop what uses it, or choose another port (--port, --admin-port).",
+    ),
+    errno.EACCES: (
+        StartError,
+        "Choose a port above 1023 (--port, --admin-port), or give the node CAP_NET_BIND_SERVICE.",
+    ),
+    errno.EADDRNOTAVAIL: (
+        StartError,
+        "No network interface here has this address; correct it (--host, admin.host).",
+    ),
+}
 
 _log = logging.getLogger("aiex.node.listener")
 granian_log.setLevel(logging.ERROR)
@@ -72,11 +88,12 @@ class Listener:
         if self._tls is not None:
             self._tls.check()
         with _reserved(self._host, self._wanted_port) as reservation:
-            self.port = self._wanted_port = reservation.getsockname()[1]
-            server = self._server()
+            address, self.port = reservation.getsockname()[:2]
+            self._wanted_port = self.port
+            server = self._server(address)
             serving = asyncio.create_task(server.serve(), name=f"{self.name}.serve")
             try:
-                await _accepting(self._host, self.port)
+                await _accepting(address, self.port)
                 ready()
                 await asyncio.shield(serving)
             except asyncio.CancelledError:
@@ -85,10 +102,10 @@ class Listener:
             finally:
                 serving.cancel()
 
-    def _server(self) -> Server:
+    def _server(self, address: str) -> Server:
         return Server(
             self._target,
-            address=self._host,
+            address=address,  # granian knows no names, `localhost` included
             port=self.port,
             interface=self._interface,
             # HTTP/1.1 only: nobody's client needs more here, and HTTP/2 is a large surface.
@@ -121,27 +138,28 @@ def _reserved(host: str, port: int) -> socket.socket:
         )[0]
     except (socket.gaierror, UnicodeError) as error:  # the latter for `a..b` and long labels
         reason = error.strerror if isinstance(error, socket.gaierror) else "it is no host name"
-        raise StartError(f"The address '{host}' cannot be resolved: {reason}.") from error
+        raise StartError(
+            f"The address '{host}' cannot be resolved: {reason}. Correct it (--host, admin.host)."
+        ) from error
     if port:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            _bind(probe, address, host, port)
+            bind(probe, address, host, port)
     reservation = socket.socket(family, kind, protocol)
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    _bind(reservation, address, host, port)
+    bind(reservation, address, host, port)
     return reservation
 
 
-def _bind(sock: socket.socket, address: Any, host: str, port: int) -> None:
+def bind(sock: socket.socket, address: Any, host: str, port: int) -> None:
+    """Raises `StartError` with what to do when it may not be."""
     try:
         sock.bind(address)
     except OSError as error:
         sock.close()
-        raise PortBusy(
-            f"Cannot listen on {host}:{port}: {error.strerror}. "
-            "Stop what uses it, or choose another port (--port, --admin-port)."
-        ) from error
+        kind, advice = _REFUSALS.get(error.errno, (StartError, "Choose another (--host, --port)."))
+        raise kind(f"Cannot listen on {host}:{port}: {error.strerror}. {advice}") from error
 
 
 async def _accepting(host: str, port: int) -> None:

@@ -33,11 +33,11 @@ def run_node(
         telemetry = Telemetry(
             writer, node=name, version=version, has_access_log=settings.log.access
         )
+        log_to(writer, level=settings.log.level, node=name)  # before all that may have to say
         node = build_node(
             settings, directory, telemetry, runtime_dir=runtime_dir, meeting_dir=meeting_dir
         )
         writer.start()
-        log_to(writer, level=settings.log.level, node=name)
         too_few = shortage(
             raise_open_files(),
             connections_max=settings.api.connections_max,

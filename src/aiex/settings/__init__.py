@@ -1,6 +1,7 @@
 """What a node is told before it starts: one frozen tree, checked as a whole."""
 
 from aiex.settings.digest import settings_digest
+from aiex.settings.engine_url import engine_url_problem, with_scheme
 from aiex.settings.load import Loaded, default_file, load
 from aiex.settings.loopback import is_loopback
 from aiex.settings.secret import Secret
@@ -45,9 +46,11 @@ __all__ = [
     "ShownSetting",
     "TargetSettings",
     "default_file",
+    "engine_url_problem",
     "is_loopback",
     "load",
     "parse_seed",
     "settings_digest",
     "shown_settings",
+    "with_scheme",
 ]

@@ -1,10 +1,11 @@
-"""What is wrong between settings that are each right."""
+"""What is wrong between settings that are each right, or needs more than a type to see."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
+from aiex.settings.engine_url import engine_url_problem
 from aiex.settings.loopback import is_loopback
 from aiex.settings.seed import parse_seed
 from aiex.settings.settings import ClusterSettings, ProviderSettings, Settings
@@ -15,15 +16,24 @@ SECRET_LEN_MIN = 16
 type Conflict = tuple[TreePath, str]
 
 
-def conflicts(settings: Settings) -> list[Conflict]:
-    """Each with the setting to change."""
+def conflicts(settings: Settings, wrong: Sequence[TreePath] = ()) -> list[Conflict]:
+    """Each with the setting to change.
+
+    Settings that are `wrong` by themselves are at their defaults here, or missing: what depends on
+    those cannot be judged yet.
+    """
+
+    def are_right(*sections: str) -> bool:
+        return not any(path[0] in sections for path in wrong)
+
     return [
         *_provider_conflicts(settings),
-        *_model_conflicts(settings),
-        *_listener_conflicts(settings),
-        *_money_conflicts(settings),
-        *_load_conflicts(settings),
-        *_cluster_conflicts(settings),
+        *_model_conflicts(settings, wrong),
+        *(_listener_conflicts(settings) if are_right("api", "admin") else ()),
+        *(_engine_conflicts(settings) if are_right("engine") else ()),
+        *(_money_conflicts(settings) if are_right("limits", "prices") else ()),
+        *(_load_conflicts(settings) if are_right("api") else ()),
+        *(_cluster_conflicts(settings) if are_right("cluster", "engine") else ()),
     ]
 
 
@@ -60,8 +70,12 @@ def _is_http(url: str) -> bool:
     return url.startswith(("http://", "https://"))
 
 
-def _model_conflicts(settings: Settings) -> Iterator[Conflict]:
-    names = settings.providers.keys()
+def _model_conflicts(settings: Settings, wrong: Sequence[TreePath]) -> Iterator[Conflict]:
+    if ("providers",) in wrong or ("models",) in wrong:
+        return
+    # What is there and wrong is no missing name.
+    names = {*settings.providers, *(path[1] for path in wrong if path[0] == "providers")}
+    models = {*settings.models, *(path[1] for path in wrong if path[0] == "models")}
     for name, model in settings.models.items():
         for target in model.targets:
             if target.provider not in names:
@@ -72,8 +86,10 @@ def _model_conflicts(settings: Settings) -> Iterator[Conflict]:
                     f"there is no provider '{target.provider}'{hint}",
                 )
         for fallback in model.fallbacks:
-            if fallback not in settings.models:
-                yield ("models", name, "fallbacks"), f"'{fallback}' is not a model"
+            if fallback not in models:
+                near = get_close_matches(fallback, models, n=1)
+                hint = f"; did you mean '{near[0]}'?" if near else ""
+                yield ("models", name, "fallbacks"), f"'{fallback}' is not a model{hint}"
 
 
 def _load_conflicts(settings: Settings) -> Iterator[Conflict]:
@@ -97,7 +113,13 @@ def _listener_conflicts(settings: Settings) -> Iterator[Conflict]:
     same_host = settings.api.host == settings.admin.host
     if same_host and settings.api.port == settings.admin.port != 0:
         yield ("admin", "port"), "the API is on this port already"
-    if settings.engine.url and settings.engine.server_path:
+
+
+def _engine_conflicts(settings: Settings) -> Iterator[Conflict]:
+    url = settings.engine.url
+    if url and (problem := engine_url_problem(url)):
+        yield ("engine", "url"), f"no address of an engine: {problem}"
+    if url and settings.engine.server_path:
         yield ("engine", "server_path"), "an external engine (engine.url) has no program here"
 
 
