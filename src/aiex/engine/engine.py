@@ -15,10 +15,10 @@ from aiex.engine.connection import EngineConnection
 from aiex.engine.jetstream import JetStream
 from aiex.engine.seat import Alone, Carrier, Client, Seat
 from aiex.engine.server import EngineServer
-from aiex.engine.server_plan import carrier_address, replica_count
-from aiex.engine.server_removal import remove_server
+from aiex.engine.server_plan import carrier_address, carriers_of, replica_count, system_addresses
 from aiex.engine.state_keeper import StateKeeper
 from aiex.engine.status import EngineStatus
+from aiex.engine.system_account import system_account
 from aiex.errors import EngineUnavailable, SettingsError
 from aiex.events import Emit
 from aiex.service import Service
@@ -126,12 +126,10 @@ class Engine:
         the server still runs and this is not forced, `EngineUnavailable` without a quorum.
         """
         assert self._access is not None, "a cluster has an access"
-        system = self._access.system
-        addresses = [
-            msgspec.structs.replace(address, user=system.user, password=system.password)
-            for address in self._addresses()
-        ]
-        await remove_server(addresses, name, is_forced=is_forced)
+        async with system_account(
+            system_addresses(carriers_of(self._seat), self._access)
+        ) as system:
+            await system.remove(name, is_forced=is_forced)
 
     def services(self) -> list[Service]:
         """In start order: each needs those before it."""

@@ -79,8 +79,23 @@ def carrier_address(carrier: CarrierAddress, access: ClusterAccess) -> EngineAdd
     node = access.node
     scheme = "nats" if access.tls is None else "tls"
     return EngineAddress(
-        carrier.host, carrier.client_port, node.user, node.password, scheme, access.tls
+        carrier.host,
+        carrier.client_port,
+        node.user,
+        node.password,
+        scheme,
+        access.tls,
+        is_of_cluster=True,
     )
+
+
+def system_addresses(
+    carriers: Sequence[CarrierAddress], access: ClusterAccess
+) -> list[EngineAddress]:
+    """The same servers for the user of the system account."""
+    user, password = access.system.user, access.system.password
+    found = [carrier_address(carrier, access) for carrier in carriers]
+    return [msgspec.structs.replace(one, user=user, password=password) for one in found]
 
 
 def carriers_of(seat: Seat) -> Sequence[CarrierAddress]:

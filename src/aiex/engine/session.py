@@ -323,9 +323,13 @@ def _failure(
 ) -> EngineUnavailable | EngineRefused:
     text = str(error)
     if "authorization violation" in text.lower():
+        advice = (
+            "cluster.secret must be the same on all nodes of a cluster."
+            if address.is_of_cluster
+            else "set engine.user and engine.password (or engine.password_file)."
+        )
         return EngineRefused(
-            f"The engine at {address.url} refuses the user name or password; "
-            "set engine.user and engine.password (or engine.password_file)."
+            f"The engine at {address.url} refuses the user name or password; {advice}"
         )
     if isinstance(error, TimeoutError):
         return EngineUnavailable(f"No engine answers at {address.url} within {timeout_s:g} s.")

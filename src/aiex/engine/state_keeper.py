@@ -24,13 +24,19 @@ from aiex.engine.jetstream import JetStream
 from aiex.engine.private_store import private_store
 from aiex.engine.seat import Alone, Carrier, Seat
 from aiex.engine.server_config import EngineFiles
-from aiex.engine.server_plan import is_clustered, replica_count
+from aiex.engine.server_plan import carriers_of, is_clustered, replica_count, system_addresses
 from aiex.engine.standalone_store import holds_state, put_aside
 from aiex.engine.state_claims import LISTEN_S, Claim, ask_claims, claim_subject
 from aiex.engine.state_duty import Duty, Facts, verdict
 from aiex.engine.state_move import StateMove
 from aiex.engine.stream_fence import fenced_by, lift_fence
-from aiex.engine.stream_replicas import current_count, raise_replicas, until_replicated
+from aiex.engine.stream_replicas import (
+    current_count,
+    raise_replicas,
+    until_replicated,
+    until_stored,
+)
+from aiex.engine.system_account import system_account
 from aiex.errors import Conflict, EngineError, EngineUnavailable, StartError
 from aiex.events import Emit
 from aiex.private_file import write_private
@@ -231,14 +237,19 @@ class StateKeeper:
         before = Founding.of(entry)
         left = "" if before is None else before.home_move
         founding = Founding(seat.own.name, move.id).encoded()
-        async with private_store(
-            self._files, self._files.store, server_path=self._server_path, clock=self._clock
-        ) as store:
+        assert self._access is not None, "a carrier has a cluster"
+        async with (
+            system_account(system_addresses(carriers_of(seat), self._access)) as system,
+            private_store(
+                self._files, self._files.store, server_path=self._server_path, clock=self._clock
+            ) as store,
+        ):
             bringing = StateMove(
                 store,
                 self._jetstream,
                 move_id=move.id,
                 replica_count=replica_count(seat),
+                until_stored=lambda stream: until_stored(system, stream),
                 # The state was here before and left for this node: what it left is fenced.
                 is_left=lambda stream: bool(left) and fenced_by(stream.config) == left,
             )
