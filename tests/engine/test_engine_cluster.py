@@ -1,8 +1,10 @@
 """Engines with embedded servers become one cluster, and take other seats while they run."""
 
 import asyncio
+import contextlib
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -129,30 +131,26 @@ async def test_a_planned_stop_of_a_carrier_hands_over_what_it_leads(tmp_path: Pa
             await one.until("up")
         bucket = engines[0].engine.bucket("any")
         await bucket.put("key", b"0")
-        # One of the two leads the bucket; whichever, the writes go on.
-        gaps_s: list[float] = []
-        is_over = asyncio.Event()
+        written_at_s = [time.monotonic()]
 
         async def write() -> None:
-            last_s = time.monotonic()
-            while not is_over.is_set():
-                try:
-                    await bucket.put("key", b"1")
-                except EngineUnavailable:
-                    await asyncio.sleep(0.01)
-                    continue
-                gaps_s.append(time.monotonic() - last_s)
-                last_s = time.monotonic()
+            # A write on its way to the server that stops gets no answer: its writer waits in vain,
+            # and is not what this is about.
+            with contextlib.suppress(EngineUnavailable):
+                await bucket.put("key", b"1")
+                written_at_s.append(time.monotonic())
 
-        writing = asyncio.create_task(write())
-        for one in engines[1:]:
-            one.kill(signal.SIGTERM)
-            await until(lambda one=one: one.engine.status().state != "up")  # type: ignore[misc]
-            await one.until("up")
-        is_over.set()
-        await writing
+        async with asyncio.TaskGroup() as writes:
+            # Both, one after the other: at least one of them leads the bucket when it stops.
+            for one in engines[1:]:
+                one.kill(signal.SIGTERM)
+                for _ in range(60):
+                    writes.create_task(write())
+                    await asyncio.sleep(0.02)
+                await one.until("up")
+        gaps_s = [later - earlier for earlier, later in pairwise(sorted(written_at_s))]
         # A kill -9 of the leader stops its writes for 4 s and more.
-        assert max(gaps_s) < 3.0
+        assert max(gaps_s) < 1.0
 
 
 async def test_a_node_that_was_alone_takes_every_seat_and_comes_back(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """The state of a node moves into a new cluster, whatever crashes on the way: all of it, once."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -10,7 +8,6 @@ import pytest
 
 from aiex.engine import (
     Carrier,
-    CarrierAddress,
     Entry,
     StateMoveBegan,
     StateMoved,
@@ -50,21 +47,6 @@ async def filled(directory: Path, name: str) -> dict[str, list[Entry]]:
 
 async def contents(one: ClusterEngine) -> dict[str, list[Entry]]:
     return {bucket: await one.engine.bucket(bucket).entries() for bucket in BUCKETS}
-
-
-@asynccontextmanager
-async def others(
-    directory: Path, carriers: tuple[CarrierAddress, ...]
-) -> AsyncIterator[list[ClusterEngine]]:
-    """All carriers but the first, in their seats."""
-    async with AsyncExitStack() as stack:
-        engines = [
-            ClusterEngine(carrier.name, directory / carrier.name, access())
-            for carrier in carriers[1:]
-        ]
-        for one in engines:
-            await stack.enter_async_context(one.running(seat_of(one.name, carriers)))
-        yield engines
 
 
 async def test_a_cluster_grows_around_a_node_and_nobody_ever_sees_an_empty_bucket(
@@ -120,7 +102,7 @@ async def test_a_node_killed_while_its_state_moves_loses_and_doubles_nothing(
     written = await filled(tmp_path, "a")
     carriers = addresses("a", "b", "c")
     seat = Carrier(carriers[0], carriers[1:])
-    async with others(tmp_path, carriers) as engines:
+    async with cluster_of(tmp_path, carriers, access(), running=carriers[1:]) as engines:
         for _ in range(2):
             node = await EngineProcess.start(tmp_path / "a", seat)
             await node.until_it_says("StateMoveBegan")
@@ -161,7 +143,7 @@ async def test_a_node_with_state_that_joins_a_cluster_with_state_keeps_its_own_a
     tmp_path: Path,
 ) -> None:
     carriers = addresses("a", "b", "c")
-    async with others(tmp_path, carriers) as engines:
+    async with cluster_of(tmp_path, carriers, access(), running=carriers[1:]) as engines:
         first = ClusterEngine("a", tmp_path / "a", access())
         async with first.running(seat_of("a", carriers)):
             for one in engines:

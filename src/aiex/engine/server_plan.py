@@ -7,6 +7,7 @@ import msgspec
 
 from aiex.engine.address import EngineAddress
 from aiex.engine.cluster_access import ClusterAccess
+from aiex.engine.name_word import name_word
 from aiex.engine.node_permissions import node_permissions
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.server_config import Credentials, EngineFiles, server_config
@@ -51,7 +52,9 @@ def server_plan(
             address = carrier_address(carrier, access)
             if not others:
                 permissions = node_permissions(access.cluster)
-                config = server_config(address, files.store, carrier.name, permissions=permissions)
+                config = server_config(
+                    address, files.store, name_word(carrier.name), permissions=permissions
+                )
                 return _standalone(files, address, config)
             return ServerPlan(
                 config=clustered_server_config(seat, address, access, files.cluster_store),

@@ -310,6 +310,9 @@ def _raise_if_cancelled(task: "asyncio.Task[object] | None", cancels_before: int
 def _phrase(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it gave no answer in time"
+    if isinstance(error, ssl.SSLError):  # its errno is none of the system's
+        words = getattr(error, "verify_message", "") or error.reason or "the handshake failed"
+        return f"its certificate or ours is refused ({words.lower().replace('_', ' ')})"
     if isinstance(error, OSError) and error.strerror:
         # asyncio's own text for a refused connection is "Connect call failed ('127.0.0.1', 4222)".
         if error.errno is not None and error.errno in errno.errorcode:

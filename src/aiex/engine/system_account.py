@@ -10,6 +10,7 @@ import msgspec
 
 from aiex.engine.address import EngineAddress
 from aiex.engine.jetstream import StreamState
+from aiex.engine.name_word import name_word
 from aiex.engine.session import Session
 from aiex.errors import EngineError, EngineRefused, EngineUnavailable
 
@@ -97,12 +98,13 @@ class SystemAccount:
         lack: nats-server does that by itself. Raises `EngineRefused` when the server still runs and
         this is not forced.
         """
-        if not is_forced and name in await self._alive():
+        server = name_word(name)
+        if not is_forced and server in await self._alive():
             raise EngineRefused(
                 f"The server of the node {name} still runs; stop that node, or give it another "
                 "seat, before it is removed."
             )
-        body = msgspec.json.encode({"peer": name})
+        body = msgspec.json.encode({"peer": server})
         answer = await self._session.request("$JS.API.SERVER.REMOVE", body, timeout_s=TIMEOUT_S)
         fault = msgspec.json.decode(answer.data, type=_Removed).error
         if fault is not None and fault.err_code != _NO_MEMBER:

@@ -102,12 +102,17 @@ def seat_of(name: str, carriers: Sequence[CarrierAddress]) -> Carrier | Client:
 
 @asynccontextmanager
 async def cluster_of(
-    directory: Path, carriers: Sequence[CarrierAddress], access: ClusterAccess
+    directory: Path,
+    carriers: Sequence[CarrierAddress],
+    access: ClusterAccess,
+    *,
+    running: Sequence[CarrierAddress] | None = None,
 ) -> AsyncIterator[list[ClusterEngine]]:
-    """All carriers, running in their seats; not waited for."""
+    """Those that are running, all carriers by default, in their seats; not waited for."""
     async with AsyncExitStack() as stack:
         engines = [
-            ClusterEngine(carrier.name, directory / carrier.name, access) for carrier in carriers
+            ClusterEngine(carrier.name, directory / carrier.name, access)
+            for carrier in (carriers if running is None else running)
         ]
         for engine in engines:
             await stack.enter_async_context(engine.running(seat_of(engine.name, carriers)))
