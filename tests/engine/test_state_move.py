@@ -23,6 +23,7 @@ from aiex.testing.engine_cluster import (
     cluster_of,
     seat_of,
     until,
+    until_kept,
 )
 from aiex.testing.engine_process import EngineProcess
 
@@ -46,7 +47,7 @@ async def filled(directory: Path, name: str) -> dict[str, list[Entry]]:
 
 
 async def contents(one: ClusterEngine) -> dict[str, list[Entry]]:
-    return {bucket: await one.engine.bucket(bucket).entries() for bucket in BUCKETS}
+    return {bucket: await until_kept(one.engine.bucket(bucket).entries) for bucket in BUCKETS}
 
 
 async def test_a_cluster_grows_around_a_node_and_nobody_ever_sees_an_empty_bucket(

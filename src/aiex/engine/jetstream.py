@@ -223,6 +223,14 @@ class JetStream:
             _headers(base64.b64decode(found.hdrs)),
         )
 
+    async def has_message(self, stream: str, seq: int) -> bool:
+        """Whether the stream's leader still has the message of that sequence."""
+        try:
+            await self.call(f"STREAM.MSG.GET.{stream}", {"seq": seq})
+        except _MessageMissing:
+            return False
+        return True
+
     async def create_consumer(self, stream: str, config: Mapping[str, Any]) -> ConsumerInfo:
         body = {"stream_name": stream, "config": dict(config)}
         answer = await self.call(f"CONSUMER.CREATE.{stream}", body)

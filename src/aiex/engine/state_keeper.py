@@ -84,6 +84,7 @@ class StateKeeper:
         self._jetstream = JetStream(connection, replica_count=lambda: replica_count(self._seat))
         self._record: Bucket = NatsBucket(BUCKET, self._jetstream)
         self._home_heard_at_s = 0.0
+        self._last_failure = ""
         # From the beginning until the next seat: in between nobody gives the state back.
         self._brings_home = False
         self.trouble = ""
@@ -91,6 +92,7 @@ class StateKeeper:
     def take_seat(self, seat: Seat) -> None:
         self._seat = seat
         self._brings_home = False
+        self._last_failure = ""
         self.trouble = ""
         self._seat_changed.set()
 
@@ -223,12 +225,18 @@ class StateKeeper:
 
     async def _move_in(self, seat: Carrier, entry: Entry | None) -> None:
         began_s = self._clock.monotonic_s()
-        self._emit(StateMoveBegan(INTO_CLUSTER))
+        if not self._last_failure:
+            self._emit(StateMoveBegan(INTO_CLUSTER))
         try:
             count = await self._bring_all(seat, entry)
         except (EngineError, StartError) as error:
-            self._emit(StateMoveFailed(INTO_CLUSTER, _as_phrase(error)))
+            # Tried again at once, and told again only when the reason is another.
+            reason = _as_phrase(error)
+            if reason != self._last_failure:
+                self._emit(StateMoveFailed(INTO_CLUSTER, reason))
+            self._last_failure = reason
             raise
+        self._last_failure = ""
         self._emit(StateMoved(INTO_CLUSTER, count, self._clock.monotonic_s() - began_s))
 
     async def _bring_all(self, seat: Carrier, entry: Entry | None) -> int:

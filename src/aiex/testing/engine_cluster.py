@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from aiex.engine import (
     Seat,
 )
 from aiex.engine.server import EngineServer
+from aiex.errors import EngineUnavailable
 from aiex.settings import EngineSettings
 from aiex.testing.nats_process import HOST, free_ports
 from aiex.testing.running import running
@@ -75,6 +76,18 @@ async def until(is_true: Callable[[], bool]) -> None:
     """Wait; the test's own time limit is the limit."""
     while not is_true():  # noqa: ASYNC110 - what is waited for tells nobody
         await asyncio.sleep(POLL_S)
+
+
+async def until_kept[T](act: Callable[[], Awaitable[T]]) -> T:
+    """What the engine's state says, once it can be asked: streams choose their leaders one by one.
+
+    A write that got no answer may be done twice.
+    """
+    while True:
+        try:
+            return await act()
+        except EngineUnavailable:
+            await asyncio.sleep(POLL_S)
 
 
 def access(
