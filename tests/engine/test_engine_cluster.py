@@ -19,6 +19,7 @@ from aiex.testing.engine_cluster import (
     cluster_of,
     seat_of,
     until,
+    until_kept,
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault]
@@ -183,3 +184,20 @@ async def test_a_client_without_carriers_waits_and_says_so(tmp_path: Path) -> No
         assert "no carrier of the cluster is known" in node.engine.status().reason
         with pytest.raises(EngineUnavailable):
             await node.engine.bucket("any").get("key")
+
+
+async def test_a_carrier_that_lost_its_disk_and_lags_shows_no_empty_bucket(tmp_path: Path) -> None:
+    carriers = addresses("a", "b", "c")
+    async with cluster_of(tmp_path, carriers, access(), running=carriers[1:]) as engines:
+        before = ClusterEngine("a", tmp_path / "before", access())
+        async with before.running(seat_of("a", carriers)):
+            for one in engines:
+                await one.until("up")
+            for number in range(50):
+                await engines[0].engine.bucket("any").put(f"key-{number}", b"v" * 1000)
+        expected = await until_kept(engines[0].engine.bucket("any").entries)
+        after = ClusterEngine("a", tmp_path / "after", access())
+        async with after.running(seat_of("a", carriers)):
+            await after.until("up")
+            for _ in range(30):
+                assert await until_kept(after.engine.bucket("any").entries) == expected
