@@ -17,6 +17,7 @@ class EngineAddress(msgspec.Struct, frozen=True):
     password: str = ""
     scheme: str = "nats"
     tls: ClusterTls | None = None
+    is_of_cluster: bool = False  # what it takes to log in there is made of the cluster's secret
 
     @classmethod
     def of_url(cls, url: str, *, user: str = "", password: str = "") -> "EngineAddress":

@@ -13,13 +13,20 @@ from aiex.engine.bucket_nats import NatsBucket
 from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.connection import EngineConnection
 from aiex.engine.jetstream import JetStream
+from aiex.engine.name_word import name_word
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.server import EngineServer
-from aiex.engine.server_group import count_servers, remove_server
-from aiex.engine.server_plan import carrier_address, have_one_server, replica_count
+from aiex.engine.server_plan import (
+    carrier_address,
+    carriers_of,
+    have_one_server,
+    replica_count,
+    system_addresses,
+)
 from aiex.engine.session import Session
 from aiex.engine.state_keeper import StateKeeper
 from aiex.engine.status import EngineStatus
+from aiex.engine.system_account import system_account
 from aiex.errors import EngineError, EngineUnavailable, SettingsError
 from aiex.events import Emit
 from aiex.service import Service
@@ -136,14 +143,23 @@ class Engine:
         Until then it counts against the quorum. Once more is no harm. Raises `EngineRefused` when
         the server still runs and this is not forced, `EngineUnavailable` without a quorum.
         """
-        await remove_server(self._system_addresses(), name, is_forced=is_forced)
+        assert self._access is not None, "a cluster has an access"
+        async with system_account(
+            system_addresses(carriers_of(self._seat), self._access)
+        ) as system:
+            await system.remove(name, is_forced=is_forced)
 
     async def servers(self) -> Mapping[str, bool]:
         """The servers of the cluster by name, and whether each is there and up to date.
 
         Raises `EngineError` when nobody says so: there is no quorum, or a server has no others.
         """
-        return await count_servers(self._system_addresses())
+        assert self._access is not None, "a cluster has an access"
+        carriers = carriers_of(self._seat)
+        async with system_account(system_addresses(carriers, self._access)) as system:
+            found = await system.servers()
+        names = {name_word(one.name): one.name for one in carriers}
+        return {names.get(word, word): is_current for word, is_current in found.items()}
 
     async def ask_at(
         self, carrier: CarrierAddress, subject: str, *, timeout_s: float
@@ -207,14 +223,6 @@ class Engine:
 
     def _trouble(self) -> str:
         return self._server.trouble if self._server is not None else ""
-
-    def _system_addresses(self) -> list[EngineAddress]:
-        assert self._access is not None, "a cluster has an access"
-        system = self._access.system
-        return [
-            msgspec.structs.replace(address, user=system.user, password=system.password)
-            for address in self._addresses()
-        ]
 
     def _first_address(self) -> EngineAddress:
         """Of the server to use; `_other_addresses` are those to try after it, drawn anew."""

@@ -19,6 +19,7 @@ NANOSECONDS = 1_000_000_000
 
 _STREAM_MISSING = 10059
 _NO_MESSAGE = 10037
+_TOO_FEW_SERVERS = 10005
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _UNAVAILABLE = 503
 
@@ -166,14 +167,29 @@ class JetStream:
         except StreamMissing:
             pass
         try:
-            made = {"name": name, **config, "num_replicas": self._replica_count()}
-            answer = await self.call(f"STREAM.CREATE.{name}", made)
+            return await self._create_stream(name, config)
         except EngineRefused as refusal:
             try:
                 return await self.stream(name)  # another node made it a moment ago
             except StreamMissing:
                 raise refusal from None  # it cannot be made, and this is why
-        return msgspec.json.decode(answer, type=StreamInfo)
+
+    async def _create_stream(self, name: str, config: Mapping[str, Any]) -> StreamInfo:
+        """Kept by as many servers as it should be, or at least by two while others are away.
+
+        On one server alone nothing is made that should outlive the loss of one.
+        """
+        wanted = self._replica_count()
+        for count in sorted({wanted, min(wanted, 2)}, reverse=True):
+            made = {"name": name, **config, "num_replicas": count}
+            try:
+                answer = await self.call(f"STREAM.CREATE.{name}", made)
+            except _TooFewServers:
+                continue
+            return msgspec.json.decode(answer, type=StreamInfo)
+        raise EngineUnavailable(
+            f"The engine cannot make the stream {name}: too few of the cluster's servers are there."
+        )
 
     async def write(
         self, subject: str, value: bytes, *, headers: Mapping[str, str] | None = None
@@ -207,6 +223,14 @@ class JetStream:
             _headers(base64.b64decode(found.hdrs)),
         )
 
+    async def has_message(self, stream: str, seq: int) -> bool:
+        """Whether the stream's leader still has the message of that sequence."""
+        try:
+            await self.call(f"STREAM.MSG.GET.{stream}", {"seq": seq})
+        except _MessageMissing:
+            return False
+        return True
+
     async def create_consumer(self, stream: str, config: Mapping[str, Any]) -> ConsumerInfo:
         body = {"stream_name": stream, "config": dict(config)}
         answer = await self.call(f"CONSUMER.CREATE.{stream}", body)
@@ -235,6 +259,10 @@ class JetStream:
             raise EngineUnavailable(f"The engine's state cannot be used now: {reason}.")
 
 
+class _TooFewServers(EngineRefused):
+    """Fewer servers are there than are to keep the stream."""
+
+
 class _MessageMissing(EngineRefused):
     """The stream has no such message."""
 
@@ -247,6 +275,8 @@ def _raise_fault(answer: Message) -> None:
         raise Conflict
     if fault.err_code == _STREAM_MISSING:
         raise StreamMissing
+    if fault.err_code == _TOO_FEW_SERVERS:
+        raise _TooFewServers(f"The engine says: {fault.description}.")
     if fault.err_code == _NO_MESSAGE:
         raise _MessageMissing
     text = f"The engine says: {fault.description}."

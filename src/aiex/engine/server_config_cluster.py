@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aiex.engine.address import EngineAddress
 from aiex.engine.cluster_access import ClusterAccess
+from aiex.engine.name_word import name_word
 from aiex.engine.node_permissions import node_permissions
 from aiex.engine.seat import Carrier, CarrierAddress
 from aiex.engine.server_config import (
@@ -29,7 +30,7 @@ def clustered_server_config(
     permissions = node_permissions(access.cluster)
     return config_text(
         [
-            *listening(address, seat.own.name),
+            *listening(address, name_word(seat.own.name)),
             *_cluster(seat, access),
             "system_account: SYS",
             "accounts {",

@@ -25,6 +25,9 @@ _EXPECTED = (
     "cluster name from remote server conflicts",
     "Catchup for stream",
     "Error flushing",
+    "Stale Connection",
+    "no replacement available for stream",
+    "could not replace peer for stream",
 )
 # True, and on purpose: the password is random and the node's own, in a file of mode 0600, and
 # the server listens on loopback. A warning at every start would teach people to overlook warnings.

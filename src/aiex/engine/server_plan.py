@@ -7,6 +7,7 @@ import msgspec
 
 from aiex.engine.address import EngineAddress
 from aiex.engine.cluster_access import ClusterAccess
+from aiex.engine.name_word import name_word
 from aiex.engine.node_permissions import node_permissions
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.server_config import Credentials, EngineFiles, server_config
@@ -62,7 +63,9 @@ def server_plan(
             address = carrier_address(carrier, access)
             if not others:
                 permissions = node_permissions(access.cluster)
-                config = server_config(address, files.store, carrier.name, permissions=permissions)
+                config = server_config(
+                    address, files.store, name_word(carrier.name), permissions=permissions
+                )
                 return _standalone(files, address, config)
             store = files.cluster_store(generation)
             return ServerPlan(
@@ -91,8 +94,23 @@ def carrier_address(carrier: CarrierAddress, access: ClusterAccess) -> EngineAdd
     node = access.node
     scheme = "nats" if access.tls is None else "tls"
     return EngineAddress(
-        carrier.host, carrier.client_port, node.user, node.password, scheme, access.tls
+        carrier.host,
+        carrier.client_port,
+        node.user,
+        node.password,
+        scheme,
+        access.tls,
+        is_of_cluster=True,
     )
+
+
+def system_addresses(
+    carriers: Sequence[CarrierAddress], access: ClusterAccess
+) -> list[EngineAddress]:
+    """The same servers for the user of the system account."""
+    user, password = access.system.user, access.system.password
+    found = [carrier_address(carrier, access) for carrier in carriers]
+    return [msgspec.structs.replace(one, user=user, password=password) for one in found]
 
 
 def carriers_of(seat: Seat) -> Sequence[CarrierAddress]:

@@ -318,6 +318,9 @@ def _raise_if_cancelled(task: "asyncio.Task[object] | None", cancels_before: int
 def _phrase(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it gave no answer in time"
+    if isinstance(error, ssl.SSLError):  # its errno is none of the system's
+        words = getattr(error, "verify_message", "") or error.reason or "the handshake failed"
+        return f"its certificate or ours is refused ({words.lower().replace('_', ' ')})"
     if isinstance(error, OSError) and error.strerror:
         # asyncio's own text for a refused connection is "Connect call failed ('127.0.0.1', 4222)".
         if error.errno is not None and error.errno in errno.errorcode:
@@ -331,9 +334,13 @@ def _failure(
 ) -> EngineUnavailable | EngineRefused:
     text = str(error)
     if "authorization violation" in text.lower():
+        advice = (
+            "cluster.secret must be the same on all nodes of a cluster."
+            if address.is_of_cluster
+            else "set engine.user and engine.password (or engine.password_file)."
+        )
         return EngineRefused(
-            f"The engine at {address.url} refuses the user name or password; "
-            "set engine.user and engine.password (or engine.password_file)."
+            f"The engine at {address.url} refuses the user name or password; {advice}"
         )
     if isinstance(error, TimeoutError):
         return EngineUnavailable(f"No engine answers at {address.url} within {timeout_s:g} s.")

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from urllib.parse import quote
 
 import msgspec
 
 from aiex.engine.connection import EngineConnection
+from aiex.engine.name_word import name_word
 from aiex.engine.seat import Carrier
 from aiex.errors import EngineUnavailable
 
@@ -34,8 +34,8 @@ class Claims(msgspec.Struct, frozen=True):
 
 
 def claim_subject(cluster: str, name: str) -> str:
-    """Where a carrier is asked; any text can be its name, not any can be in a subject."""
-    return f"aiex.{cluster}.engine.{quote(name, safe='').replace('.', '%2E')}"
+    """Where a carrier is asked."""
+    return f"aiex.{cluster}.engine.{name_word(name)}"
 
 
 async def ask_claims(connection: EngineConnection, cluster: str, seat: Carrier) -> Claims:

@@ -24,13 +24,19 @@ from aiex.engine.jetstream import JetStream
 from aiex.engine.private_store import private_store
 from aiex.engine.seat import Alone, Carrier, Seat
 from aiex.engine.server_config import EngineFiles
-from aiex.engine.server_plan import is_clustered, replica_count
+from aiex.engine.server_plan import carriers_of, is_clustered, replica_count, system_addresses
 from aiex.engine.standalone_store import holds_state, put_aside
 from aiex.engine.state_claims import LISTEN_S, Claim, ask_claims, claim_subject
 from aiex.engine.state_duty import Duty, Facts, verdict
 from aiex.engine.state_move import StateMove
 from aiex.engine.stream_fence import fenced_by, lift_fence
-from aiex.engine.stream_replicas import current_count, raise_replicas, until_replicated
+from aiex.engine.stream_replicas import (
+    current_count,
+    raise_replicas,
+    until_replicated,
+    until_stored,
+)
+from aiex.engine.system_account import system_account
 from aiex.errors import Conflict, EngineError, EngineUnavailable, StartError
 from aiex.events import Emit
 from aiex.private_file import write_private
@@ -78,6 +84,7 @@ class StateKeeper:
         self._jetstream = JetStream(connection, replica_count=lambda: replica_count(self._seat))
         self._record: Bucket = NatsBucket(BUCKET, self._jetstream)
         self._home_heard_at_s = 0.0
+        self._last_failure = ""
         # From the beginning until the next seat: in between nobody gives the state back.
         self._brings_home = False
         self.trouble = ""
@@ -85,6 +92,7 @@ class StateKeeper:
     def take_seat(self, seat: Seat) -> None:
         self._seat = seat
         self._brings_home = False
+        self._last_failure = ""
         self.trouble = ""
         self._seat_changed.set()
 
@@ -217,12 +225,18 @@ class StateKeeper:
 
     async def _move_in(self, seat: Carrier, entry: Entry | None) -> None:
         began_s = self._clock.monotonic_s()
-        self._emit(StateMoveBegan(INTO_CLUSTER))
+        if not self._last_failure:
+            self._emit(StateMoveBegan(INTO_CLUSTER))
         try:
             count = await self._bring_all(seat, entry)
         except (EngineError, StartError) as error:
-            self._emit(StateMoveFailed(INTO_CLUSTER, _as_phrase(error)))
+            # Tried again at once, and told again only when the reason is another.
+            reason = _as_phrase(error)
+            if reason != self._last_failure:
+                self._emit(StateMoveFailed(INTO_CLUSTER, reason))
+            self._last_failure = reason
             raise
+        self._last_failure = ""
         self._emit(StateMoved(INTO_CLUSTER, count, self._clock.monotonic_s() - began_s))
 
     async def _bring_all(self, seat: Carrier, entry: Entry | None) -> int:
@@ -231,14 +245,19 @@ class StateKeeper:
         before = Founding.of(entry)
         left = "" if before is None else before.home_move
         founding = Founding(seat.own.name, move.id).encoded()
-        async with private_store(
-            self._files, self._files.store, server_path=self._server_path, clock=self._clock
-        ) as store:
+        assert self._access is not None, "a carrier has a cluster"
+        async with (
+            system_account(system_addresses(carriers_of(seat), self._access)) as system,
+            private_store(
+                self._files, self._files.store, server_path=self._server_path, clock=self._clock
+            ) as store,
+        ):
             bringing = StateMove(
                 store,
                 self._jetstream,
                 move_id=move.id,
                 replica_count=replica_count(seat),
+                until_stored=lambda stream: until_stored(system, stream),
                 # The state was here before and left for this node: what it left is fenced.
                 is_left=lambda stream: bool(left) and fenced_by(stream.config) == left,
             )

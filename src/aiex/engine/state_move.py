@@ -6,12 +6,11 @@ that the move did not bring is replaced only if it is empty: a node that came to
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiex.engine.jetstream import JetStream, StreamInfo, StreamMissing
 from aiex.engine.stream_fence import fence, lift_fence, open_config
-from aiex.engine.stream_replicas import until_replicated
 from aiex.engine.stream_snapshot import StreamSnapshot, restore_stream, stream_snapshot
 from aiex.errors import EngineRefused, EngineUnavailable
 
@@ -30,7 +29,9 @@ class StateMove:
     """From `here` to `there`; `move_id` is the same when a move is begun again.
 
     `is_left` says of a stream in the way that it is only what the state left behind when it once
-    went from there.
+    went from there. `until_stored` comes back when the servers there have the stream on their
+    discs: a leader counts a follower as current that has yet to fetch what was restored, and were
+    it to lead next, the stream would be empty.
     """
 
     def __init__(
@@ -40,16 +41,18 @@ class StateMove:
         *,
         move_id: str,
         replica_count: int,
+        until_stored: Callable[[StreamInfo], Awaitable[bool]],
         is_left: Callable[[StreamInfo], bool] = lambda _: False,
     ) -> None:
         self._here = here
         self._there = there
         self._move_id = move_id
         self._replica_count = replica_count
+        self._until_stored = until_stored
         self._is_left = is_left
 
-    async def bring(self, name: str) -> StreamInfo:
-        """The stream, once it is there whole. Whoever wrote to it here was told to stop.
+    async def bring(self, name: str) -> None:
+        """Bring the stream whole. Whoever wrote to it here was told to stop.
 
         Raises `StateConflict` when there is another one that is not empty.
         """
@@ -62,10 +65,10 @@ class StateMove:
             await asyncio.sleep(SETTLE_S)
             settled = await self._here.stream(name)
             arrived = await self._there.stream(name)
-            if settled.state == arrived.state:
-                return await until_replicated(self._there, name)
+            if settled.state == arrived.state and await self._until_stored(arrived):
+                return
             source = settled
-        raise EngineUnavailable(f"The stream {name} is still written to; it cannot be moved.")
+        raise EngineUnavailable(f"The stream {name} did not arrive whole; it is brought again.")
 
     async def _has_arrived(self, source: StreamInfo) -> bool:
         """Whether the stream is there whole; what stands in its way is removed."""
@@ -75,7 +78,7 @@ class StateMove:
         except StreamMissing:
             return False
         if move_of(present.config) == self._move_id:
-            if present.state == source.state:
+            if present.state == source.state and await self._until_stored(present):
                 return True
         elif not self._is_left(present):
             await self._refuse_unless_empty(name)

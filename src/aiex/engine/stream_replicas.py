@@ -3,6 +3,7 @@
 import asyncio
 
 from aiex.engine.jetstream import JetStream, StreamInfo
+from aiex.engine.system_account import SystemAccount
 
 # A follower gets a small stream within milliseconds, a large one as fast as the network is. After
 # this time a majority is enough: the rest is there when the missing server is.
@@ -38,3 +39,23 @@ async def raise_replicas(jetstream: JetStream, stream: StreamInfo, wanted: int) 
         return False
     await jetstream.update_stream(stream.name, {**stream.config, "num_replicas": wanted})
     return True
+
+
+async def until_stored(
+    system: SystemAccount, stream: StreamInfo, patience_s: float = PATIENCE_S
+) -> bool:
+    """Whether, within `patience_s`, enough servers had the stream on their discs as it is told.
+
+    Enough are all that should keep it, or in the end more than half.
+    """
+    loop = asyncio.get_running_loop()
+    patient_until_s = loop.time() + patience_s
+    wanted = replica_count_of(stream)
+    while True:
+        stored = await system.stored(stream.name, wanted)
+        count = sum(state == stream.state for state in stored)
+        if count >= wanted:
+            return True
+        if loop.time() >= patient_until_s:
+            return 2 * count > wanted
+        await asyncio.sleep(POLL_S)

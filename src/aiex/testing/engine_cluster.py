@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from aiex.engine import (
     Seat,
 )
 from aiex.engine.server import EngineServer
+from aiex.errors import EngineUnavailable
 from aiex.settings import EngineSettings
 from aiex.testing.nats_process import HOST, free_ports
 from aiex.testing.running import running
@@ -77,6 +78,18 @@ async def until(is_true: Callable[[], bool]) -> None:
         await asyncio.sleep(POLL_S)
 
 
+async def until_kept[T](act: Callable[[], Awaitable[T]]) -> T:
+    """What the engine's state says, once it can be asked: streams choose their leaders one by one.
+
+    A write that got no answer may be done twice.
+    """
+    while True:
+        try:
+            return await act()
+        except EngineUnavailable:
+            await asyncio.sleep(POLL_S)
+
+
 def access(
     *, cluster: str = CLUSTER, secret: str = SECRET, tls: ClusterTls | None = None
 ) -> ClusterAccess:
@@ -102,12 +115,17 @@ def seat_of(name: str, carriers: Sequence[CarrierAddress]) -> Carrier | Client:
 
 @asynccontextmanager
 async def cluster_of(
-    directory: Path, carriers: Sequence[CarrierAddress], access: ClusterAccess
+    directory: Path,
+    carriers: Sequence[CarrierAddress],
+    access: ClusterAccess,
+    *,
+    running: Sequence[CarrierAddress] | None = None,
 ) -> AsyncIterator[list[ClusterEngine]]:
-    """All carriers, running in their seats; not waited for."""
+    """Those that are running, all carriers by default, in their seats; not waited for."""
     async with AsyncExitStack() as stack:
         engines = [
-            ClusterEngine(carrier.name, directory / carrier.name, access) for carrier in carriers
+            ClusterEngine(carrier.name, directory / carrier.name, access)
+            for carrier in (carriers if running is None else running)
         ]
         for engine in engines:
             await stack.enter_async_context(engine.running(seat_of(engine.name, carriers)))
