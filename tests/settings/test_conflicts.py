@@ -107,6 +107,13 @@ def test_two_listeners_of_one_host_need_two_ports() -> None:
     assert conflicting(api=ApiSettings(port=9), admin=elsewhere) == []
 
 
+def test_a_shared_port_is_one_more_port() -> None:
+    assert conflicting(api=ApiSettings(port=9, shared_port=9)) == ["api.shared_port"]
+    shared = ApiSettings(port=8, shared_port=9)
+    assert conflicting(api=shared, admin=AdminSettings(port=9)) == ["admin.port"]
+    assert conflicting(api=shared) == []
+
+
 def test_an_external_engine_has_no_program() -> None:
     engine = EngineSettings(url="nats://engine", server_path="/usr/bin/nats-server")
     assert conflicting(engine=engine) == ["engine.server_path"]

@@ -32,6 +32,8 @@ class RunningNode(msgspec.Struct, frozen=True):
     admin_url: str
     version: str = ""
     started_at: str = ""
+    cluster: str = ""
+    shared_api_url: str = ""  # answered by any node of this machine that shares the port
 
 
 class NodeChoice(msgspec.Struct, frozen=True):

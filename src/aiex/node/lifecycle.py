@@ -71,7 +71,12 @@ def _announce(node: Node) -> None:
     life.api_url, life.admin_url = node.api_listener.url, node.admin_listener.url
     life.become(Phase.READY)
     node.directory.announce_node(
-        name=life.name, version=life.version, api_url=life.api_url, admin_url=life.admin_url
+        name=life.name,
+        version=life.version,
+        api_url=life.api_url,
+        admin_url=life.admin_url,
+        cluster=node.settings.cluster.name,
+        shared_api_url=node.api_listener.shared_url,
     )
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
@@ -81,6 +86,8 @@ def _announce(node: Node) -> None:
 
 async def _drain(node: Node, tree: "asyncio.Task[None]", signals: StopSignals) -> None:
     node.life.become(Phase.DRAINING)
+    # There the load balancer is the kernel: it needs no time to notice.
+    node.api_listener.leave_shared_port()
     node.directory.forget_node()
     _log.info("stopping: %d requests in flight", node.api.in_flight_count)
     with contextlib.suppress(TimeoutError):
