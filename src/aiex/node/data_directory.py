@@ -27,7 +27,7 @@ class NodeFile(msgspec.Struct, frozen=True):
     admin_url: str
     version: str
     started_at: str
-    cluster: str = ""
+    cluster: str = ""  # equal for the nodes of one cluster; empty for a node that forms none
     shared_api_url: str = ""  # answered by any node that shares the port
 
 

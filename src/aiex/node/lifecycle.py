@@ -15,6 +15,7 @@ from aiex.errors import AiexError, StartError
 from aiex.node.health import Phase
 from aiex.node.node import Node
 from aiex.node.supervisor import StartFailed
+from aiex.settings import Settings
 
 _log = logging.getLogger("aiex.node")
 
@@ -75,13 +76,21 @@ def _announce(node: Node) -> None:
         version=life.version,
         api_url=life.api_url,
         admin_url=life.admin_url,
-        cluster=node.settings.cluster.name,
+        cluster=_cluster(node.settings),
         shared_api_url=node.api_listener.shared_url,
     )
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     _log.info("ready after %.2f s: API %s, admin %s", life.uptime_s, life.api_url, life.admin_url)
+
+
+def _cluster(settings: Settings) -> str:
+    """What the nodes of one cluster have in common; empty for a node that forms none."""
+    if settings.engine.url:
+        where = settings.engine.url.rpartition("@")[2]  # what is before it may be a password
+        return f"{settings.cluster.name} at {where}"
+    return "" if settings.cluster.discovery == "none" else settings.cluster.name
 
 
 async def _drain(node: Node, tree: "asyncio.Task[None]", signals: StopSignals) -> None:
