@@ -21,6 +21,8 @@ NODE: dict[str, Any] = {
     "version": "1.0",
     "api_url": "http://127.0.0.1:8080",
     "admin_url": "http://127.0.0.1:8081",
+    "cluster": "aiex",
+    "shared_api_url": "http://127.0.0.1:8082",
 }
 
 

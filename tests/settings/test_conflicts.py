@@ -121,6 +121,13 @@ def test_an_address_that_is_none_is_not_repeated_since_it_may_hold_a_password() 
     )
 
 
+def test_a_shared_port_is_one_more_port() -> None:
+    assert conflicting(api=ApiSettings(port=9, shared_port=9)) == ["api.shared_port"]
+    shared = ApiSettings(port=8, shared_port=9)
+    assert conflicting(api=shared, admin=AdminSettings(port=9)) == ["admin.port"]
+    assert conflicting(api=shared) == []
+
+
 def test_an_external_engine_has_no_program() -> None:
     engine = EngineSettings(url="nats://engine", server_path="/usr/bin/nats-server")
     assert conflicting(engine=engine) == ["engine.server_path"]

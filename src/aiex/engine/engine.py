@@ -13,7 +13,6 @@ from aiex.engine.bucket_nats import NatsBucket
 from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.connection import EngineConnection
 from aiex.engine.jetstream import JetStream
-from aiex.engine.name_word import name_word
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.server import EngineServer
 from aiex.engine.server_plan import (
@@ -155,11 +154,10 @@ class Engine:
         Raises `EngineError` when nobody says so: there is no quorum, or a server has no others.
         """
         assert self._access is not None, "a cluster has an access"
-        carriers = carriers_of(self._seat)
-        async with system_account(system_addresses(carriers, self._access)) as system:
-            found = await system.servers()
-        names = {name_word(one.name): one.name for one in carriers}
-        return {names.get(word, word): is_current for word, is_current in found.items()}
+        async with system_account(
+            system_addresses(carriers_of(self._seat), self._access)
+        ) as system:
+            return await system.servers()
 
     async def ask_at(
         self, carrier: CarrierAddress, subject: str, *, timeout_s: float

@@ -10,7 +10,7 @@ import msgspec
 
 from aiex.engine.address import EngineAddress
 from aiex.engine.jetstream import StreamState
-from aiex.engine.name_word import name_word
+from aiex.engine.name_word import name_of, name_word
 from aiex.engine.session import Session
 from aiex.errors import EngineError, EngineRefused, EngineUnavailable
 
@@ -116,8 +116,8 @@ class SystemAccount:
     async def servers(self) -> dict[str, bool]:
         """The cluster's servers by name, and whether each is heard and up to date."""
         group = await self._meta_group()
-        followers = {peer.name: peer.is_alive and peer.current for peer in group.replicas}
-        return {**followers, group.leader: True}
+        followers = {name_of(one.name): one.is_alive and one.current for one in group.replicas}
+        return {**followers, name_of(group.leader): True}
 
     async def _alive(self) -> set[str]:
         """The servers that the cluster's leader hears, itself included."""

@@ -27,6 +27,8 @@ class NodeFile(msgspec.Struct, frozen=True):
     admin_url: str
     version: str
     started_at: str
+    cluster: str = ""  # equal for the nodes of one cluster; empty for a node that forms none
+    shared_api_url: str = ""  # answered by any node that shares the port
 
 
 class DataDirectory:
@@ -78,10 +80,21 @@ class DataDirectory:
             self._write("admin.token", token.encode() + b"\n")
         return token
 
-    def announce_node(self, *, name: str, version: str, api_url: str, admin_url: str) -> None:
+    def announce_node(
+        self,
+        *,
+        name: str,
+        version: str,
+        api_url: str,
+        admin_url: str,
+        cluster: str = "",
+        shared_api_url: str = "",
+    ) -> None:
         """Write `node.json`, by which the command line finds this node."""
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        node = NodeFile(name, os.getpid(), api_url, admin_url, version, started_at)
+        node = NodeFile(
+            name, os.getpid(), api_url, admin_url, version, started_at, cluster, shared_api_url
+        )
         self._write("node.json", msgspec.json.encode(node))
 
     def forget_node(self) -> None:

@@ -236,6 +236,7 @@ def build_node(
         interface="rsgi",
         host=settings.api.host,
         port=settings.api.port,
+        shared_port=settings.api.shared_port,
         drain_s=settings.node.drain_deadline_s,
         connections_max=settings.api.connections_max,
         cut_off=api.cut_off,

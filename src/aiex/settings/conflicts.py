@@ -110,9 +110,14 @@ def _listener_conflicts(settings: Settings) -> Iterator[Conflict]:
         if bool(listener.tls_certificate_file) != bool(listener.tls_key_file):
             missing = "tls_key_file" if listener.tls_certificate_file else "tls_certificate_file"
             yield (section, missing), "TLS needs a certificate and its key; one of them is missing"
+    shared_port = settings.api.shared_port
+    if shared_port and shared_port == settings.api.port:
+        yield ("api", "shared_port"), "api.port is the node's own; it cannot be shared too"
     same_host = settings.api.host == settings.admin.host
     if same_host and settings.api.port == settings.admin.port != 0:
         yield ("admin", "port"), "the API is on this port already"
+    if same_host and shared_port and shared_port == settings.admin.port:
+        yield ("admin", "port"), "api.shared_port is this one already"
 
 
 def _engine_conflicts(settings: Settings) -> Iterator[Conflict]:

@@ -54,6 +54,13 @@ class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, Meta(description="Address the API listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port of the API; 0 picks a free one.")] = 8080
+    shared_port: Annotated[
+        Port,
+        Meta(
+            description="One more port of the API, which several nodes of this user on this "
+            "machine have together: the kernel spreads connections over them; 0 means none."
+        ),
+    ] = 0
     auth: Annotated[
         Literal["auto", "required", "open"],
         Meta(

@@ -1,4 +1,4 @@
-"""Which ports `aiex up` takes; the rest of it is in tests/integration/test_up.py."""
+"""Which ports `aiex up` takes; the rest of it is in tests/integration."""
 
 import socket
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from aiex.cli.up import PORTS_TRIED_MAX, MovedPort, moved_ports
+from aiex.cli.up_ports import PORTS_TRIED_MAX, MovedPort, moved_ports
 from aiex.errors import PortBusy
 from aiex.settings import AdminSettings, ApiSettings, Settings
 
