@@ -45,7 +45,7 @@ def test_a_carrier_without_others_has_the_nodes_own_store_and_lets_nodes_in() ->
 def test_only_a_carrier_among_others_is_clustered_and_its_store_is_another() -> None:
     plan = plan_of(THREE)
     assert plan.is_clustered
-    assert (plan.store, plan.lock) == (FILES.cluster_store, FILES.cluster_lock)
+    assert (plan.store, plan.lock) == (FILES.cluster_store(0), FILES.cluster_lock(0))
     assert "cluster {" in plan.config
 
 
