@@ -92,6 +92,7 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_target_in_flight",
         "aiex_target_queue_length",
         "aiex_members",
+        "aiex_tasks",
     }
     assert set(scrape) == set(METRICS) - handed_in
 
