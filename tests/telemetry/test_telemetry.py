@@ -105,6 +105,7 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_calls_in_flight",
         "aiex_cluster_requests_in_hand",
         "aiex_cluster_answer_bytes_held",
+        "aiex_tasks",
     }
     assert set(scrape) == set(METRICS) - handed_in
 

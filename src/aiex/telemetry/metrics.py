@@ -154,6 +154,7 @@ METRICS = {
             "gauge",
             "The loop's worst delay in the last half minute or more.",
         ),
+        Metric("aiex_tasks", "gauge", "Tasks of the loop; at rest their number stays the same."),
         Metric("aiex_log_lines_dropped_total", "counter", "Log lines the output did not take."),
         Metric("process_resident_memory_bytes", "gauge", "Resident memory, children not counted."),
         Metric("process_cpu_seconds_total", "counter", "CPU time, children not counted."),
