@@ -113,7 +113,7 @@ async def test_without_a_quorum_messages_pass_and_state_is_refused_in_words(
             one.engine.take_seat(seat_of(one.name, carriers))
         for one in engines:
             await one.until("up")
-        entry = await c.engine.bucket("any").get("key")
+        entry = await until_kept(lambda: c.engine.bucket("any").get("key"))
         assert entry is not None
         assert entry.value == b"value"
 
