@@ -154,11 +154,11 @@ class StateKeeper:
                             question = await inbox.next(LISTEN_S)
                         except TimeoutError:
                             continue
-                        await self._connection.publish(
-                            question.reply,
-                            msgspec.json.encode(self._claim(seat)),
-                            timeout_s=SEND_TIMEOUT_S,
-                        )
+                        if question.reply:
+                            claim = msgspec.json.encode(self._claim(seat))
+                            await self._connection.publish(
+                                question.reply, claim, timeout_s=SEND_TIMEOUT_S
+                            )
             except EngineError:
                 await asyncio.sleep(HURRY_S)
 
