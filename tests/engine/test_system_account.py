@@ -47,7 +47,8 @@ async def test_a_server_that_runs_is_not_removed_and_one_that_is_gone_is_replace
             async with system_account(system_addresses(carriers, access())) as system:
                 while True:
                     stream = await jetstream.stream("KV_any")
-                    names = {stream.cluster.leader, *(f.name for f in stream.cluster.replicas)}
+                    assert stream.cluster is not None
+                    names = {stream.cluster.leader, *(one.name for one in stream.followers)}
                     stored = await system.stored("KV_any", 3)
                     if names == {"a", "b", "d"} and stored == [stream.state] * 3:
                         break

@@ -68,6 +68,7 @@ class EngineConnection:
         self._server_version = ""
         self._founding: Founding | None = None
         self._planned_end = ""
+        self._seat_count = 0
 
     def status(self) -> EngineStatus:
         """How the connection is now; costs nothing."""
@@ -78,6 +79,7 @@ class EngineConnection:
     def begin_anew(self, reason: str, *, must_answer_at_start: bool) -> None:
         """End the session there is: the addresses are others now."""
         self._must_answer_at_start = must_answer_at_start
+        self._seat_count += 1
         session, self._session = self._session, None
         self._has_session.clear()
         if session is not None:
@@ -199,6 +201,14 @@ class EngineConnection:
 
         Raises what the first one of all ended with: it is the one a node is to use.
         """
+        seat_count = self._seat_count
+        session, condition = await self._first_that_answers()
+        if seat_count != self._seat_count:
+            await session.close()
+            raise EngineUnavailable("The engine is another one now.")
+        return session, condition
+
+    async def _first_that_answers(self) -> tuple[Session, Condition]:
         try:
             return await self._session_at(self._address())
         except EngineError as error:
@@ -267,12 +277,21 @@ class EngineConnection:
                     await session.until_ended()
             if session.has_ended:
                 return
-            try:
-                self._note(await self._ask_condition(session, PROBE_TIMEOUT_S))
-            except EngineRefused:
-                session.end("its JetStream does not answer")
-            except EngineUnavailable:
-                session.end(f"it gave no answer for {PROBE_TIMEOUT_S:g} s")
+            condition = await self._look(session)
+            # An answer that came with the end of the session is nobody's any more.
+            if condition is None or session.has_ended:
+                return
+            self._note(condition)
+
+    async def _look(self, session: Session) -> Condition | None:
+        """How the engine is; None when the session was ended for want of an answer."""
+        try:
+            return await self._ask_condition(session, PROBE_TIMEOUT_S)
+        except EngineRefused:
+            session.end("its JetStream does not answer")
+        except EngineUnavailable:
+            session.end(f"it gave no answer for {PROBE_TIMEOUT_S:g} s")
+        return None
 
     def _note(self, condition: Condition) -> None:
         """What was found just now. Who once saw that the state is there may go on trying."""

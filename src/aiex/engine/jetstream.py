@@ -4,7 +4,7 @@ https://docs.nats.io/reference/reference-protocols/nats_api_reference
 """
 
 import base64
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -50,7 +50,16 @@ class StreamInfo(msgspec.Struct, frozen=True):
     created: str
     config: dict[str, Any]
     state: StreamState
-    cluster: StreamServers = StreamServers()
+    cluster: StreamServers | None = None  # None from a server on its own
+
+    @property
+    def followers(self) -> Sequence[Follower]:
+        return () if self.cluster is None else self.cluster.replicas
+
+    @property
+    def has_leader(self) -> bool:
+        """A server that knows of no leader tells what it has itself, which may be nothing."""
+        return self.cluster is None or bool(self.cluster.leader)
 
     @property
     def name(self) -> str:
@@ -142,7 +151,10 @@ class JetStream:
     async def stream(self, name: str) -> StreamInfo:
         """Raises `StreamMissing` too."""
         answer = await self.call(f"STREAM.INFO.{name}")
-        return msgspec.json.decode(answer, type=StreamInfo)
+        stream = msgspec.json.decode(answer, type=StreamInfo)
+        if not stream.has_leader:
+            raise EngineUnavailable(f"The stream {name} has no leader now.")
+        return stream
 
     async def streams(self) -> list[StreamInfo]:
         """All there are."""

@@ -154,11 +154,11 @@ class StateKeeper:
                             question = await inbox.next(LISTEN_S)
                         except TimeoutError:
                             continue
-                        await self._connection.publish(
-                            question.reply,
-                            msgspec.json.encode(self._claim(seat)),
-                            timeout_s=SEND_TIMEOUT_S,
-                        )
+                        if question.reply:
+                            claim = msgspec.json.encode(self._claim(seat))
+                            await self._connection.publish(
+                                question.reply, claim, timeout_s=SEND_TIMEOUT_S
+                            )
             except EngineError:
                 await asyncio.sleep(HURRY_S)
 
@@ -281,6 +281,8 @@ class StateKeeper:
     async def _tend(self, founding: Founding, wanted: int) -> None:
         """Streams are kept often enough, and none is fenced that was given back."""
         for stream in await self._jetstream.streams():
+            if not stream.has_leader:
+                continue
             if await lift_fence(self._jetstream, stream, by=founding.taken_back):
                 continue  # its configuration is another now
             if await raise_replicas(self._jetstream, stream, wanted):

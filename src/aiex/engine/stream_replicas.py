@@ -17,7 +17,7 @@ def replica_count_of(stream: StreamInfo) -> int:
 
 def current_count(stream: StreamInfo) -> int:
     """The servers that have everything, its leader one of them."""
-    return 1 + sum(follower.current for follower in stream.cluster.replicas)
+    return 1 + sum(follower.current for follower in stream.followers)
 
 
 async def until_replicated(jetstream: JetStream, name: str) -> StreamInfo:

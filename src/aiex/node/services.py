@@ -8,6 +8,7 @@ node (rest for one)
 ├── engine (rest for one)  never gives up: what needs no state is answered meanwhile
 │   ├── engine.server      nats-server, a child process (embedded only)
 │   ├── engine.connection
+│   ├── engine.state        moves the state into a cluster, looks after it (embedded only)
 │   ├── assistant.keys     follows the keys in the engine
 │   └── assistant.usage    writes who used what to the engine; its stop writes the rest
 ├── cluster                nor does this; its stop says goodbye, while the engine still runs
