@@ -143,3 +143,22 @@ def test_of_several_nodes_one_must_be_chosen_by_its_address(tmp_path: Path) -> N
             directory.announce_node(name=name, version="", api_url="http://x", admin_url="")
         with pytest.raises(NodeNotFound, match=r"a, b\. Choose one with --url URL"):
             api_url("", {"XDG_DATA_HOME": str(tmp_path)})
+
+
+def test_of_nodes_of_one_cluster_the_port_they_share_is_meant(tmp_path: Path) -> None:
+    with (
+        closing(DataDirectory(tmp_path / "aiex" / "a")) as a,
+        closing(DataDirectory(tmp_path / "aiex" / "b")) as b,
+    ):
+        for directory in (a, b):
+            directory.open()
+            name = directory.path.name
+            directory.announce_node(
+                name=name,
+                version="",
+                api_url=f"http://{name}",
+                admin_url="",
+                cluster="aiex",
+                shared_api_url="http://all",
+            )
+        assert api_url("", {"XDG_DATA_HOME": str(tmp_path)}) == "http://all"

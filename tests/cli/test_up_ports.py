@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from aiex.cli.up_ports import PORTS_TRIED_MAX, MovedPort, moved_ports
+from aiex.cli.up_ports import PORTS_TRIED_MAX, MovedPort, kept_port, moved_ports
 from aiex.errors import PortBusy
 from aiex.settings import AdminSettings, ApiSettings, Settings
 
@@ -77,3 +77,27 @@ def test_without_a_free_port_it_says_how_to_choose_one() -> None:
                 continue  # somebody else has it, which serves as well
         with pytest.raises(PortBusy, match=r"No port from 65500 on .* choose one with --port"):
             moved_ports(settings(65_500, 0), ())
+
+
+def test_a_port_is_kept_for_nodes_that_share_it() -> None:
+    with kept_port("127.0.0.1", 0) as port:
+        with socket.socket() as stranger, pytest.raises(OSError):
+            stranger.bind(("127.0.0.1", port))
+        for _ in range(2):
+            with socket.socket() as node:
+                node.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                node.bind(("127.0.0.1", port))
+                node.listen()
+    with kept_port("127.0.0.1", port) as again:
+        assert again == port
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_a_port_somebody_has_is_not_kept_though_they_would_share_it(is_shared: bool) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, is_shared)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(PortBusy, match="choose another port"), kept_port("127.0.0.1", port):
+            pytest.fail("it is taken")

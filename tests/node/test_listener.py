@@ -172,15 +172,36 @@ async def test_who_leaves_a_shared_port_goes_on_at_its_own_and_finishes_what_it_
         async with asyncio.timeout(DEADLINE_S):
             await app.asked.wait()
         async with running(listener(other, shared_port=free_port)):
-            leaving.leave_shared_port()
-            leaving.leave_shared_port()
-            await _until(lambda: _listening_count(free_port) == 1)
+            await leaving.leave_shared_port()
+            await leaving.leave_shared_port()
+            assert _listening_count(free_port) == 1
             for _ in range(30):
                 assert (await fetch(free_port)).endswith(b"ok")
             assert other.count == 30
             assert (await fetch(leaving.port)).endswith(b"ok")
             app.go_on.set()
             assert (await request).endswith(b"ok")
+
+
+async def test_nodes_that_come_and_go_lose_no_request_of_a_shared_port(free_port: int) -> None:
+    answers: list[bytes] = []
+    is_over = False
+
+    async def client() -> None:
+        while not is_over:
+            answers.append(await fetch(free_port))
+
+    async with running(listener(App(), shared_port=free_port)):
+        clients = [asyncio.create_task(client()) for _ in range(16)]
+        for _ in range(8):
+            async with running(listener(App(), shared_port=free_port)):
+                begun = len(answers)
+                await _until(lambda: len(answers) > begun + 50)  # noqa: B023
+        is_over = True
+        await asyncio.wait(clients)
+    for one in clients:
+        one.result()
+    assert all(answer.endswith(b"ok") for answer in answers)
 
 
 def _listening_count(port: int) -> int:

@@ -38,7 +38,9 @@ class NodeCount(click.ParamType[str]):
     name = "N"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value != "auto" and not (value.isdecimal() and 1 <= int(value) <= COUNT_MAX):
+        if value != "auto" and not (
+            value.isascii() and value.isdecimal() and 1 <= int(value) <= COUNT_MAX
+        ):
             self.fail(
                 f"{value!r} is neither 'auto' nor a number from 1 to {COUNT_MAX}.", param, ctx
             )

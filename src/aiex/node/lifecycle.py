@@ -67,6 +67,14 @@ async def live(node: Node, signals: StopSignals) -> None:
         raise _cause(error)
 
 
+def cluster_of(settings: Settings) -> str:
+    """What the nodes of one cluster have in common; empty for a node that forms none."""
+    if settings.engine.url:
+        place = settings.engine.url.partition("://")[2] or settings.engine.url
+        return f"{settings.cluster.name} at {place.rpartition('@')[2]}"  # without the credentials
+    return "" if settings.cluster.discovery == "none" else settings.cluster.name
+
+
 def _announce(node: Node) -> None:
     life = node.life
     life.api_url, life.admin_url = node.api_listener.url, node.admin_listener.url
@@ -76,7 +84,7 @@ def _announce(node: Node) -> None:
         version=life.version,
         api_url=life.api_url,
         admin_url=life.admin_url,
-        cluster=_cluster(node.settings),
+        cluster=cluster_of(node.settings),
         shared_api_url=node.api_listener.shared_url,
     )
     # What start-up made lives as long as the process: the collector need not look at it again.
@@ -85,19 +93,11 @@ def _announce(node: Node) -> None:
     _log.info("ready after %.2f s: API %s, admin %s", life.uptime_s, life.api_url, life.admin_url)
 
 
-def _cluster(settings: Settings) -> str:
-    """What the nodes of one cluster have in common; empty for a node that forms none."""
-    if settings.engine.url:
-        where = settings.engine.url.rpartition("@")[2]  # what is before it may be a password
-        return f"{settings.cluster.name} at {where}"
-    return "" if settings.cluster.discovery == "none" else settings.cluster.name
-
-
 async def _drain(node: Node, tree: "asyncio.Task[None]", signals: StopSignals) -> None:
     # It is announced still: `aiex status` shows what the drain waits for.
     node.life.become(Phase.DRAINING)
     # There the load balancer is the kernel: it needs no time to notice.
-    node.api_listener.leave_shared_port()
+    await node.api_listener.leave_shared_port()
     _log.info("stopping: %d requests in flight", node.api.in_flight_count)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(node.settings.node.propagation_delay_s):

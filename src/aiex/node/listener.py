@@ -15,13 +15,15 @@ from granian.http import HTTP1Settings
 from granian.log import logger as granian_log
 from granian.server.embed import Server
 
-from aiex.node.port import accepting, reserved
+from aiex.node.port import accepting, listening, reserved, stop_accepting
 from aiex.node.tls import TlsFiles
 from aiex.service import Ready
 
 # A client gets this long to send its headers; a slow one must not hold a connection for ever.
 HEADER_TIMEOUT_MS = 10_000
 BACKLOG = 2048
+# What a client needs to send the request for which it connected, on one machine.
+LINGER_S = 0.1
 # After requests in flight were cut off their handlers only have to unwind.
 UNWIND_S = 2.0
 
@@ -57,7 +59,7 @@ class Listener:
         self._host = host
         self._wanted_port = port
         self._shared_port = shared_port
-        self._shared: Server | None = None
+        self._shared_descriptor: int | None = None
         self._drain_s = drain_s
         self._connections_max = connections_max
         self._cut_off = cut_off
@@ -75,11 +77,15 @@ class Listener:
         """Where one of the nodes that share a port can be reached; empty if it shares none."""
         return self._url(self._shared_port) if self._shared_port else ""
 
-    def leave_shared_port(self) -> None:
-        """Take no new connection there from now on; those it has are served on."""
-        if self._shared is not None:
-            self._shared.stop()  # type: ignore[no-untyped-call]
-            self._shared = None
+    async def leave_shared_port(self) -> None:
+        """Take no new connection there from now on; those it has are served on.
+
+        Whoever connected just before has time to send a request before this returns.
+        """
+        descriptor, self._shared_descriptor = self._shared_descriptor, None
+        if descriptor is not None:
+            await stop_accepting(descriptor)
+            await asyncio.sleep(LINGER_S)
 
     async def run(self, ready: Ready) -> None:
         self._check()
@@ -92,20 +98,23 @@ class Listener:
             servers = [self._server(address, self.port)]
             if self._shared_port:
                 reservations.enter_context(reserved(self._host, self._shared_port, is_shared=True))
-                self._shared = self._server(address, self._shared_port)
-                servers.append(self._shared)
+                servers.append(self._server(address, self._shared_port))
+            before = [listening(one.bind_port) for one in servers]
             tasks = [asyncio.create_task(one.serve(), name=self.name) for one in servers]
             serving = asyncio.gather(*tasks)
             try:
-                for one in servers:
-                    await accepting(one.bind_port)
+                _, *shared = [
+                    await accepting(one.bind_port, others)
+                    for one, others in zip(servers, before, strict=True)
+                ]
+                self._shared_descriptor = next(iter(shared), None)
                 ready()
                 await asyncio.shield(serving)
             except asyncio.CancelledError:
                 await self._drain(servers, serving)
                 raise
             finally:
-                self._shared = None
+                self._shared_descriptor = None
                 for task in tasks:
                     task.cancel()
 
@@ -136,6 +145,7 @@ class Listener:
     async def _drain(
         self, servers: Sequence[Server], serving: "asyncio.Future[list[None]]"
     ) -> None:
+        await self.leave_shared_port()
         for server in servers:
             server.stop()  # type: ignore[no-untyped-call]
         _, left = await asyncio.wait([serving], timeout=self._drain_s)

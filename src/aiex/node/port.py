@@ -5,15 +5,21 @@ requests between them. A port is therefore first taken without it, unless it is 
 """
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
+import sys
 from typing import Any
 
 from aiex.errors import PortBusy, StartError
 
 ACCEPTING_TIMEOUT_S = 10.0
+# A queue that is not emptied within this belongs to a server that takes no more connections.
+QUEUE_TIMEOUT_S = 1.0
+POLL_S = 0.002
 _DESCRIPTORS = "/dev/fd"
+_TCP_INFO_BYTES = 104
 # Why an address is not ours, and what an operator does about it.
 _REFUSALS: dict[int | None, tuple[type[StartError], str]] = {
     errno.EADDRINUSE: (
@@ -72,17 +78,48 @@ def bind(sock: socket.socket, address: Any, where: str, *, is_shared: bool = Fal
         raise kind(f"Cannot {verb} {where}: {error.strerror}. {advice}") from error
 
 
-async def accepting(port: int) -> None:
-    """Return once a socket of this process listens there; granian does not say when it does.
+def listening(port: int) -> frozenset[int]:
+    """The descriptors of this process's sockets that listen there."""
+    names = os.listdir(_DESCRIPTORS)  # noqa: PTH208 - names are enough
+    return frozenset(int(name) for name in names if _listens(int(name), port))
+
+
+async def accepting(port: int, besides: frozenset[int]) -> int:
+    """The descriptor that listens there now and did not before; granian does not say when it does.
 
     A connection would not tell: on a shared port another node may take it.
     """
     async with asyncio.timeout(ACCEPTING_TIMEOUT_S):
         while True:
-            names = os.listdir(_DESCRIPTORS)  # noqa: PTH208 - names are enough
-            if any(_listens(int(name), port) for name in names):
-                return
-            await asyncio.sleep(0.002)
+            if new := listening(port) - besides:
+                return min(new)
+            await asyncio.sleep(POLL_S)
+
+
+async def stop_accepting(descriptor: int) -> None:
+    """Close granian's listening socket and nothing else, losing no connection.
+
+    On a shared port the kernel resets what waits in the queue of a socket that is closed (without
+    `net.ipv4.tcp_migrate_req`), so it is closed when the queue is empty. And granian, told to stop,
+    also closes connections that have not sent a request yet, so it is not told here: its socket is
+    replaced under its descriptor by one that nobody connects to, and it goes on with what it has.
+    The price: this knows that granian finds its socket by a descriptor, which never changes.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(QUEUE_TIMEOUT_S):
+            await _empty(descriptor)
+    with socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind("")  # an address of the kernel's choice
+        nobody.listen()
+        nobody.setblocking(False)
+        os.dup2(nobody.fileno(), descriptor, inheritable=False)
+
+
+async def _empty(descriptor: int) -> None:
+    while True:
+        if not _queue_len(descriptor):
+            return
+        await asyncio.sleep(POLL_S)
 
 
 def _listens(descriptor: int, port: int) -> bool:
@@ -100,3 +137,16 @@ def _listens(descriptor: int, port: int) -> bool:
         return False
     finally:
         sock.detach()  # only looked at; its owner closes it
+
+
+def _queue_len(descriptor: int) -> int:
+    """How many connections wait to be accepted; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0
+    sock = socket.socket(fileno=descriptor)
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    finally:
+        sock.detach()
+    # `tcpi_unacked`, which of a listening socket is the length of its queue.
+    return int.from_bytes(info[24:28], sys.byteorder)
