@@ -52,12 +52,11 @@ class NodeCount(click.ParamType[str]):
     "--nodes",
     "asked",
     type=NodeCount(),
-    default="",
     show_default="3",
     help="How many nodes, as one cluster; `auto` is one per core, at most 9.",
 )
 @settings_options
-def up(asked: str, given: GivenSettings) -> None:
+def up(asked: str | None, given: GivenSettings) -> None:
     """Start Aiex on this machine and show that it answers.
 
     Three nodes form a cluster and share the API's port. Opens nothing to the network. If a port is
@@ -71,7 +70,7 @@ def up(asked: str, given: GivenSettings) -> None:
       aiex up --port 9000
       aiex up --config aiex.toml
     """
-    asyncio.run(_up(asked, given))
+    asyncio.run(_up(asked or "", given))
 
 
 async def _up(asked: str, given: GivenSettings) -> None:
