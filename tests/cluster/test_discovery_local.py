@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -211,6 +212,60 @@ async def test_on_a_disc_gone_read_only_a_carrier_still_finds_the_others(
     assert (await node("new").find()).carriers == found.carriers
     again.close()
     subprocess.run([mount, "-o", "remount,rw", str(disc)], check=True)
+
+
+FIND = """
+import asyncio, sys
+from pathlib import Path
+from aiex.cluster import LocalDiscovery, Meeting
+from aiex.settings import ClusterSettings
+one = LocalDiscovery(ClusterSettings(discovery="local"), sys.argv[2], Meeting(Path(sys.argv[1])))
+async def main():
+    while not (found := await one.find()).is_complete:
+        assert not found.trouble, found
+        await asyncio.sleep(0.001)
+    print(*(f"{c.name} {c.route_port} {c.client_port}" for c in found.carriers), sep=", ")
+print("here", flush=True)
+sys.stdin.readline()
+asyncio.run(main())
+sys.stdout.flush()
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.integration
+def test_processes_that_come_at_once_find_the_same_carriers(directory: Path) -> None:
+    pipe = subprocess.PIPE
+    nodes = [
+        subprocess.Popen(
+            [sys.executable, "-c", FIND, str(directory), name], stdin=pipe, stdout=pipe, text=True
+        )
+        for name in "abcde"
+    ]
+    try:
+        assert [_line(node) for node in nodes] == ["here"] * 5
+        for node in nodes:
+            _go_on(node)
+        said = {_line(node) for node in nodes}
+    finally:
+        for node in nodes:
+            node.kill()
+            node.communicate()
+    (carriers,) = said
+    assert len(carriers.split(", ")) == 3
+    ports = [port for carrier in carriers.split(", ") for port in carrier.split()[1:]]
+    assert len(set(ports)) == 6
+
+
+def _line(node: "subprocess.Popen[str]") -> str:
+    assert node.stdout is not None
+    return node.stdout.readline().strip()
+
+
+def _go_on(node: "subprocess.Popen[str]") -> None:
+    assert node.stdin is not None
+    node.stdin.write("\n")
+    node.stdin.flush()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -102,7 +102,6 @@ async def _work(nodes: UpNodes, settings: Settings, began_s: float) -> None:
 
 async def _all_ready(nodes: Sequence[UpNode], began_s: float) -> None:
     """Wait for each, saying when it is; raises `NodeEnded` when one cannot start."""
-
     labels = {node: "node" if len(nodes) == 1 else node.name for node in nodes}
     width = max(6, *map(len, labels.values()))
 
@@ -149,13 +148,14 @@ def _plans(asked: str, given: GivenSettings, loaded: Loaded, ports: ExitStack) -
         return single_plan(name, data_dir, arguments)
     wanted = {"api.port": settings.api.port, "admin.port": settings.admin.port}
     port = {path: moved[path].port if path in moved else wanted[path] for path in wanted}
+    shared_port = settings.api.shared_port or port["api.port"]
     return cluster_plan(
         settings,
         count,
         name,
         data_dir,
         arguments,
-        shared_port=ports.enter_context(kept_port(settings.api.host, port["api.port"])),
+        shared_port=ports.enter_context(kept_port(settings.api.host, shared_port)),
         admin_port=port["admin.port"],
         set_paths=loaded.sources,
     )

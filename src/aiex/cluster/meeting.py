@@ -82,9 +82,16 @@ class Meeting:
             raise _refused(self.directory, error) from error
 
     def be_there(self, name: str) -> None:
-        """Hold the node's own lock until `leave`, so that others see it is alive."""
-        if self._own_lock is not None:
-            return
+        """Hold the node's own lock until `leave`, so that others see it is alive.
+
+        Not inside `alone`, which this takes itself: who looks whether a node is alive holds that
+        node's lock for a moment, and would be taken for another one of its name.
+        """
+        if self._own_lock is None:
+            with self.alone():
+                self._own_lock = self._taken(name)
+
+    def _taken(self, name: str) -> int:
         file = self._lock_file(name)
         lock = _opened(file)
         try:
@@ -97,7 +104,7 @@ class Meeting:
         except OSError as error:
             os.close(lock)
             raise _refused(file, error) from error
-        self._own_lock = lock
+        return lock
 
     def leave(self) -> None:
         """Let go of the node's own lock."""
@@ -106,7 +113,7 @@ class Meeting:
             self._own_lock = None
 
     def is_there(self, name: str) -> bool:
-        """Whether that node is alive: it holds its lock."""
+        """Whether that node is alive: it holds its lock. Only inside `alone`."""
         lock = _opened(self._lock_file(name))
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
