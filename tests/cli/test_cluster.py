@@ -92,7 +92,7 @@ def test_nodes_are_listed_with_state_and_reason(tmp_path: Path) -> None:
     told = said(tmp_path, SPLIT, "nodes")
     assert told.exit_code == 0
     heading, first, second = told.stdout.splitlines()
-    assert heading.split() == ["NODE", "STATE", "FOR", "ZONE", "VERSION", "LOAD", "API"]
+    assert heading.split() == ["NODE", "STATE", "FOR", "CARRIES", "ZONE", "VERSION", "LOAD", "API"]
     assert first.split("   ")[0] == "n1 (asked)"
     assert "1 min 1 s" in first
     assert "3 of 4096" in first

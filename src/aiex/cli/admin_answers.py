@@ -176,6 +176,7 @@ class SeenMember(msgspec.Struct, frozen=True):
     in_flight: int = 0
     in_flight_max: int = 0
     is_self: bool = False
+    carrier: str = ""
 
 
 class SeenOutsider(msgspec.Struct, frozen=True):
@@ -203,6 +204,8 @@ class SeenCluster(msgspec.Struct, frozen=True):
     name: str = ""
     condition: str = "whole"
     reason: str = ""
+    epoch: int = 0
+    carriers: tuple[str, ...] = ()
     members: tuple[SeenMember, ...] = ()
     outsiders: tuple[SeenOutsider, ...] = ()
 

@@ -62,7 +62,7 @@ def nodes(output: Output, admin: AdminClient) -> None:
         print_json_text(document)
         return
     rows = [_row(member) for member in decoded(document, SeenCluster).members]
-    print_table(("NODE", "STATE", "FOR", "ZONE", "VERSION", "LOAD", "API", ""), rows)
+    print_table(("NODE", "STATE", "FOR", "CARRIES", "ZONE", "VERSION", "LOAD", "API", ""), rows)
 
 
 @cluster.command()
@@ -117,6 +117,8 @@ def _status_lines(seen: SeenCluster) -> Iterator[str]:
     for state in STATES:
         if names := [member.name for member in seen.members if member.state == state]:
             yield _line(state, f"{len(names)} ({', '.join(names)})")
+    if seen.carriers:
+        yield _line("carriers", f"{len(seen.carriers)} ({', '.join(seen.carriers)})")
     for outsider in seen.outsiders:
         yield _line("kept out", f"{outsider.name}: {outsider.reason}")
 
@@ -126,6 +128,7 @@ def _row(member: SeenMember) -> tuple[str, ...]:
         member.name + (" (asked)" if member.is_self else ""),
         member.state,
         duration_text(member.state_age_s),
+        "yes" if member.carrier else "no",
         member.zone or "none",
         member.version,
         f"{member.in_flight} of {member.in_flight_max}",

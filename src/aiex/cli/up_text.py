@@ -92,6 +92,8 @@ def missing_text(names: Sequence[str], views: Sequence[SeenCluster | None]) -> s
         if _up_count(view) < len(names):
             reason = f" ({view.reason})" if view.reason else ""
             return f"{name} sees {_up_count(view)} of {len(names)} members up{reason}"
+        if view.condition != "whole":
+            return f"{name} is {view.condition}: {view.reason}"
     return ""
 
 

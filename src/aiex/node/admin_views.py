@@ -87,6 +87,7 @@ class MemberView(msgspec.Struct, frozen=True):
     in_flight_max: int
     is_self: bool
     groups: tuple[str, ...]
+    carrier: str  # its name among the carriers; empty when it is none
 
 
 class OutsiderView(msgspec.Struct, frozen=True):
@@ -98,11 +99,18 @@ class OutsiderView(msgspec.Struct, frozen=True):
 
 
 class ClusterView(msgspec.Struct, frozen=True):
-    """`condition`: whole, split (members or the engine missing), out (this node is no member)."""
+    """`condition`: whole, forming (no engine yet), split (members or the engine are missing), out
+    (this node is no member).
+
+    `carriers` have the engine's servers, since the charter of that `epoch`; none where nodes form
+    no cluster of their own.
+    """
 
     name: str
     condition: str
     reason: str
+    epoch: int
+    carriers: list[str]
     members: list[MemberView]
     outsiders: list[OutsiderView]
 

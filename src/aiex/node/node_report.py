@@ -143,13 +143,30 @@ class NodeReport:
         """The members as this node sees them now."""
         cluster = self._parts.cluster
         view = cluster.view()
+        forming = self._forming()
+        conditions = {"out": view.stays_out, "forming": forming, "split": view.split}
+        condition = next((name for name, reason in conditions.items() if reason), "whole")
+        formation = cluster.formation.status() if cluster.formation is not None else None
+        charter = formation.charter if formation is not None else None
         return ClusterView(
             cluster.name,
-            "out" if view.stays_out else "split" if view.split else "whole",
-            view.stays_out or view.split,
+            condition,
+            conditions.get(condition, ""),
+            charter.epoch if charter is not None else 0,
+            [one.name for one in charter.carriers] if charter is not None else [],
             [self._member(member) for member in view.members],
             [OutsiderView(one.name, one.incarnation, one.reason) for one in view.outsiders],
         )
+
+    def _forming(self) -> str:
+        """What keeps the cluster from being formed, as a phrase; empty when it is."""
+        parts = self._parts
+        if (formation := parts.cluster.formation) is None:
+            return ""
+        status, engine = formation.status(), parts.engine.status()
+        if reason := status.trouble or status.waiting_for:
+            return reason
+        return "" if parts.keys.is_known else f"the engine is {engine.state}: {engine.reason}"
 
     def leases(self) -> LeaseListView:
         """Who holds which lease, as this node has heard."""
@@ -172,6 +189,7 @@ class NodeReport:
             member.in_flight_max,
             member.is_self,
             member.groups,
+            member.carrier,
         )
 
     def _local_model(self) -> LocalModelView | None:
