@@ -6,6 +6,7 @@ import click
 
 from aiex.cli.admin_answers import Pings, SeenCluster, SeenLeases, SeenMember
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.cluster_change import join, leave, remove
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
 from aiex.cli.status_text import duration_text
@@ -32,6 +33,10 @@ def cluster() -> None:
       aiex cluster leases
       aiex cluster nodes -o json | jq -r '.members[] | select(.state == "up") | .name'
     """
+
+
+for command in (join, leave, remove):
+    cluster.add_command(command)
 
 
 @cluster.command()

@@ -30,7 +30,7 @@ from aiex.cluster.events import (
     TookPart,
 )
 from aiex.cluster.fence import FencedEntry, FenceGuard
-from aiex.cluster.formation_service import FormationStatus
+from aiex.cluster.formation_service import FormationService, FormationStatus
 from aiex.cluster.group import Group
 from aiex.cluster.lease_record import Holder
 from aiex.cluster.leasehold import Leasehold, LeaseStatus
@@ -77,6 +77,7 @@ __all__ = [
     "Failure",
     "FenceGuard",
     "FencedEntry",
+    "FormationService",
     "FormationStatus",
     "Forming",
     "Found",

@@ -34,7 +34,7 @@ class Forming(NamedTuple):
     """The engine that is to be formed, how the others are found, and what ends this node."""
 
     engine: EngineSeats
-    discovery: Discovery
+    discovery: Discovery | None  # none: on its own, until it is told to join others
     left: Callable[[], None]
 
 
@@ -42,7 +42,7 @@ class Cluster:
     """Built from settings; `services` run under the node's supervision, after the engine's.
 
     `handlers` answer requests of other nodes, each by the type of the request; `ping` is answered
-    here. `page` has all requests there are. `forming` is what a node needs that is not on its own.
+    here. `page` has all requests there are. `forming` is what it takes to get an engine together.
     """
 
     def __init__(
@@ -115,9 +115,18 @@ class Cluster:
         """The members as this node sees them now."""
         return self._membership.view()
 
+    @property
+    def is_formed_here(self) -> bool:
+        """Whether this node and others carry their engine themselves, or are about to."""
+        return self.formation is not None and self.formation.is_on
+
     def live_count(self) -> int:
         """How many take part, this node included; it counts alone before it runs."""
         return sum(member.state not in GONE for member in self.view().members) or 1
+
+    def forget(self, name: str) -> None:
+        """Tell all that a node which is down will not come back: it counts as missing no more."""
+        self._membership.forget(name)
 
     def incarnation(self) -> int:
         """Which life of this node it is; 0 before it runs."""

@@ -229,7 +229,10 @@ def handed_over(
         return charter.following((*charter.carriers, *available[:1]), leaves=name)
     if others:
         return charter.following(charter.carriers, takes=others[0].name)
-    return f"{name} carries the state alone; it can leave once two more nodes may carry it"
+    return (
+        f"{name} carries the state alone: let the other nodes leave before it, or let one more node "
+        "join, so that three carry it"
+    )
 
 
 def removed(charter: Charter, name: str, up: frozenset[str]) -> Charter | str:

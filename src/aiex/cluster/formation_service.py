@@ -43,9 +43,9 @@ from aiex.cluster.member import GONE, View
 from aiex.cluster.subjects import charter_subject
 from aiex.engine import (
     Bucket,
+    Carrier,
     CarrierAddress,
     CaughtUp,
-    Client,
     Deleted,
     Entry,
     Messaging,
@@ -67,6 +67,8 @@ SERVERS_EVERY_S = 2.0
 ASK_EVERY_S = 1.0
 ASK_TIMEOUT_S = 0.5
 LISTEN_S = 60.0
+# Who leaves goes without a goodbye when nobody is there to hear it.
+GOODBYE_PATIENCE_S = 5.0
 SEND_TIMEOUT_S = 0.5
 
 _log = logging.getLogger("aiex.cluster.formation")
@@ -133,7 +135,7 @@ class FormationService:
         node: str,
         cluster: str,
         engine: EngineSeats,
-        discovery: Discovery,
+        discovery: Discovery | None,
         *,
         attendance: Callable[[], Attendance],
         wanted: int,
@@ -142,7 +144,10 @@ class FormationService:
         clock: Clock,
         emit: Emit,
     ) -> None:
-        """`left` is called once this node may stop after it was told to leave."""
+        """Without a discovery the node is on its own until it is told to `join`.
+
+        `left` is called once this node may stop after it was told to leave.
+        """
         self._node = node
         self._cluster = cluster
         self._engine = engine
@@ -165,10 +170,17 @@ class FormationService:
         self._servers_at_s = 0.0
         self._asked_at_s = float("-inf")
         self._is_leaving = False
+        self._may_go_at_s: float | None = None
         self._waits_for = ""
         self._trouble = ""
         self._news = asyncio.Event()
         self._seated = asyncio.Event()
+        self._joined = asyncio.Event()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether this node forms a cluster with others, or is about to."""
+        return self._discovery is not None
 
     def status(self) -> FormationStatus:
         """How far the cluster is, as this node knows; costs nothing."""
@@ -177,11 +189,17 @@ class FormationService:
         return FormationStatus(
             self._charter,
             carrier,
-            self._waits_for or self._found.waiting_for,
+            (self._waits_for or self._found.waiting_for) if self.is_on else "",
             self._trouble or self._found.trouble,
             self._found,
             self._is_leaving,
         )
+
+    def join(self, discovery: Discovery, *, wanted: int) -> None:
+        """Form a cluster with those whom `discovery` finds; this node was on its own so far."""
+        assert self._discovery is None, "it is in a cluster already"
+        self._discovery, self._wanted = discovery, wanted
+        self._joined.set()
 
     def leave(self) -> None:
         """Hand over what this node carries, then call `left`."""
@@ -204,22 +222,26 @@ class FormationService:
 
     async def run(self, ready: Ready) -> None:
         """Form the cluster and look after it until cancelled."""
+        ready()
+        if self._discovery is None:
+            await self._joined.wait()
+        discovery = self._discovery
+        assert discovery is not None, "said by join"
         self._charter = load_charter(self._charter_file, self._cluster)
         self._is_kept = self._charter is not None
-        ready()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._discover(), name="formation discovery")
+                tasks.create_task(self._discover(discovery), name="formation discovery")
                 tasks.create_task(self._answer(), name="formation answers")
                 tasks.create_task(self._follow(), name="formation charter")
                 tasks.create_task(self._step_on(), name="formation steps")
         finally:
-            self._discovery.close()
+            discovery.close()
 
     # What is heard.
 
-    async def _discover(self) -> None:
-        async for found in follow(self._discovery, self._clock):
+    async def _discover(self, discovery: Discovery) -> None:
+        async for found in follow(discovery, self._clock):
             self._found = found
             self._news.set()
 
@@ -246,6 +268,7 @@ class FormationService:
 
     async def _follow(self) -> None:
         """Read the charter and the offers in each seat anew, for as long as it is the seat."""
+        await self._seated.wait()
         while True:
             self._seated.clear()
             reading = asyncio.create_task(self._read_on(), name="formation reading")
@@ -320,13 +343,20 @@ class FormationService:
         if step.reason or is_away:
             await self._ask_around(self._contacts())
         if self._is_leaving and may_leave(facts) and next_step(self._facts()) == step:
-            forget_charter(self._charter_file)
-            self._left()
+            self._go(is_away=is_away)
         if not isinstance(facts.read, Charter):
             return HURRY_S
         await self._offer(facts)
         await self._count_servers(facts)
         return HURRY_S if step.reason or self._is_leaving else LOOK_EVERY_S
+
+    def _go(self, *, is_away: bool) -> None:
+        """Nothing here is needed any more; the goodbye is heard where the others are now."""
+        now_s = self._clock.monotonic_s()
+        self._may_go_at_s = self._may_go_at_s or now_s
+        if not is_away or now_s - self._may_go_at_s > GOODBYE_PATIENCE_S:
+            forget_charter(self._charter_file)
+            self._left()
 
     async def _do(self, step: Step) -> None:
         match step:
@@ -359,7 +389,8 @@ class FormationService:
         self._charter = charter
         self._is_kept = True
         keep_charter(self._charter_file, charter)
-        self._discovery.renew(charter.carriers, epoch=charter.epoch)
+        if self._discovery is not None:
+            self._discovery.renew(charter.carriers, epoch=charter.epoch)
 
     def _sit(self, seat: Seat) -> None:
         self._read, self._revision, self._servers = Reading.UNREAD, 0, None
@@ -423,7 +454,7 @@ class FormationService:
             return
         self._servers_at_s = now_s
         self._servers = None
-        if facts.name in facts.charter.names or not isinstance(self._engine.seat, Client):
+        if isinstance(facts.seat, Carrier) and facts.seat.others:
             self._servers = await self._engine.servers()
             self._news.set()
 

@@ -202,6 +202,13 @@ class Membership:
         else:
             self._put(peer.nobody_there(probe.asked_at_s, now_s), now_s)
 
+    def forget(self, name: str, now_s: float) -> None:
+        """An operator says that a member which is down will not come back in this incarnation."""
+        peer = self._peers.get(name)
+        if peer is not None and peer.state is MemberState.DOWN:
+            self._put(peer.become(MemberState.LEFT, now_s), now_s)
+            self._pulse = self._pulse.soon(now_s, self._random)
+
     # What this node says.
 
     def join(self, group: str, now_s: float) -> None:

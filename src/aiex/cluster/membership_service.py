@@ -98,6 +98,12 @@ class MembershipService:
         """Whether another process is the member under this node's name."""
         return self._membership is not None and self._membership.has_twin
 
+    def forget(self, name: str) -> None:
+        """A member that is down left for good, for all who hear of it."""
+        if self._membership is not None:
+            self._membership.forget(name, self._clock.monotonic_s())
+            self._news.set()
+
     def join(self, group: str) -> None:
         """Be in a group, over every restart of this service; raises `GroupRefused`."""
         self._groups = with_group(self._groups, group)

@@ -96,6 +96,13 @@ class Engine:
         """Whether this node has state from when it was alone; looks at the disc."""
         return self._server is not None and self._server.holds_state
 
+    def admit(self, access: ClusterAccess) -> None:
+        """Let this node into a cluster's engine: from now on it may take any seat."""
+        assert self._server is not None, "an external engine has its own logins"
+        self._access = access
+        self._server.admit(access)
+        self._keeper.admit(access)
+
     def take_seat(self, seat: Seat) -> None:
         """Take part in this way from now on.
 

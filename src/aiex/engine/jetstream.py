@@ -29,6 +29,12 @@ class StreamState(msgspec.Struct, frozen=True):
     first_seq: int
     last_seq: int
 
+    def is_that_of(self, other: "StreamState") -> bool:
+        """Whether both are of the same content; a restored stream without any begins at 1."""
+        return (self.messages, self.last_seq) == (other.messages, other.last_seq) and (
+            not self.messages or self.first_seq == other.first_seq
+        )
+
 
 class Follower(msgspec.Struct, frozen=True):
     """A server that keeps a stream and does not lead it."""

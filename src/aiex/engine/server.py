@@ -90,6 +90,10 @@ class EngineServer:
         """Whether the standalone store has anything in it."""
         return holds_state(self._files.store)
 
+    def admit(self, access: ClusterAccess) -> None:
+        """The cluster's logins, for seats to come."""
+        self._access = access
+
     def take_seat(self, seat: Seat) -> None:
         """Run the server of this seat, or none; one that runs is ended first."""
         self._seat = seat

@@ -89,6 +89,10 @@ class StateKeeper:
         self._brings_home = False
         self.trouble = ""
 
+    def admit(self, access: ClusterAccess) -> None:
+        """The cluster's logins, for seats to come."""
+        self._access = access
+
     def take_seat(self, seat: Seat) -> None:
         self._seat = seat
         self._brings_home = False

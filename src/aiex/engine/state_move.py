@@ -65,7 +65,7 @@ class StateMove:
             await asyncio.sleep(SETTLE_S)
             settled = await self._here.stream(name)
             arrived = await self._there.stream(name)
-            if settled.state == arrived.state and await self._until_stored(arrived):
+            if settled.state.is_that_of(arrived.state) and await self._until_stored(arrived):
                 return
             source = settled
         raise EngineUnavailable(f"The stream {name} did not arrive whole; it is brought again.")
@@ -78,7 +78,7 @@ class StateMove:
         except StreamMissing:
             return False
         if move_of(present.config) == self._move_id:
-            if present.state == source.state and await self._until_stored(present):
+            if present.state.is_that_of(source.state) and await self._until_stored(present):
                 return True
         elif not self._is_left(present):
             await self._refuse_unless_empty(name)

@@ -53,7 +53,7 @@ async def until_stored(
     wanted = replica_count_of(stream)
     while True:
         stored = await system.stored(stream.name, wanted)
-        count = sum(state == stream.state for state in stored)
+        count = sum(state.is_that_of(stream.state) for state in stored)
         if count >= wanted:
             return True
         if loop.time() >= patient_until_s:

@@ -90,7 +90,7 @@ async def restore_stream(jetstream: JetStream, snapshot: StreamSnapshot) -> Stre
         answer = await _hand_over(jetstream, subject, b"")
         restored = msgspec.json.decode(answer, type=StreamInfo)
         expected = msgspec.convert(snapshot.state, StreamState)
-        if restored.state != expected:
+        if not restored.state.is_that_of(expected):
             raise EngineRefused(
                 f"The stream {snapshot.name} arrived with {restored.state}, not {expected}."
             )

@@ -25,7 +25,7 @@ from aiex.assistant import (
     UsageRow,
     seconds_in,
 )
-from aiex.errors import Conflict, EngineError
+from aiex.errors import Conflict, EngineError, SettingsError
 from aiex.node.admin_operations import OPERATIONS, openapi
 from aiex.node.admin_page import admin_page
 from aiex.node.admin_views import (
@@ -40,7 +40,9 @@ from aiex.node.admin_views import (
     UsageRowView,
     UsageView,
 )
+from aiex.node.cluster_change import ChangeRefused, ClusterChange
 from aiex.node.health import Check, Health, worst
+from aiex.node.joining import JoinRequest
 from aiex.node.node_report import NodeReport
 
 KEY_NAME_CHARS_MAX = 100
@@ -56,6 +58,7 @@ class Admin:
         report: NodeReport,
         keys: KeyRing,
         metering: Metering,
+        change: ClusterChange,
         *,
         metrics: Callable[[], bytes],
         version: str,
@@ -65,6 +68,7 @@ class Admin:
         self._report = report
         self._keys = keys
         self._metering = metering
+        self._change = change
         self._metrics = metrics
         self._version = version
         self._token = token
@@ -81,7 +85,12 @@ class Admin:
         return Starlette(
             routes=routes,
             middleware=[Middleware(_TokenCheck, is_allowed=self._is_allowed)],
-            exception_handlers={HTTPException: _http_error, EngineError: _engine_error},
+            exception_handlers={
+                HTTPException: _http_error,
+                EngineError: _engine_error,
+                ChangeRefused: _change_refused,
+                SettingsError: _change_refused,
+            },
         )
 
     def _endpoint(self, operation: str) -> Callable[[Request], Awaitable[Response]]:
@@ -141,6 +150,18 @@ class Admin:
 
     async def leases(self, _: Request) -> Response:
         return _json(self._report.leases())
+
+    async def cluster_join(self, request: Request) -> Response:
+        self._change.join(await _body(request, JoinRequest))
+        return _json(self._report.cluster(), 202)
+
+    async def cluster_leave(self, _: Request) -> Response:
+        self._change.leave()
+        return _json(self._report.cluster(), 202)
+
+    async def cluster_remove(self, request: Request) -> Response:
+        await self._change.remove(request.path_params["name"])
+        return _json(self._report.cluster())
 
     async def models(self, _: Request) -> Response:
         return _json(self._report.models())
@@ -251,6 +272,10 @@ async def _body[T: msgspec.Struct](request: Request, shape: type[T]) -> T:
         known = ", ".join(shape.__struct_fields__)
         text = f"Send a JSON object with some of {known}: {error}."
         raise HTTPException(400, text) from error
+
+
+async def _change_refused(_: Request, error: Exception) -> Response:
+    return _error(409 if isinstance(error, ChangeRefused) else 400, str(error))
 
 
 def _health(checks: list[Check]) -> Response:

@@ -3,6 +3,8 @@
 The routes, the OpenAPI document and its page are all made of this table, so none can be forgotten.
 """
 
+import re
+
 import msgspec
 
 from aiex.node.admin_views import (
@@ -22,6 +24,7 @@ from aiex.node.admin_views import (
     StatusView,
     UsageView,
 )
+from aiex.node.joining import JoinRequest
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -68,6 +71,30 @@ OPERATIONS = (
         DescriptionsView,
     ),
     Operation("leases", "GET", "/admin/v1/cluster/leases", "Who holds which lease.", LeaseListView),
+    Operation(
+        "cluster_join",
+        "POST",
+        "/admin/v1/cluster/join",
+        "Form a cluster with others, bringing this node's state.",
+        ClusterView,
+        takes=JoinRequest,
+        status=202,
+    ),
+    Operation(
+        "cluster_leave",
+        "POST",
+        "/admin/v1/cluster/leave",
+        "Hand over what this node carries, drain and stop.",
+        ClusterView,
+        status=202,
+    ),
+    Operation(
+        "cluster_remove",
+        "DELETE",
+        "/admin/v1/cluster/nodes/{name}",
+        "Forget a node that will not come back; its place as a carrier goes to another.",
+        ClusterView,
+    ),
     Operation("models", "GET", "/admin/v1/models", "Models and where they go.", ModelListView),
     Operation("list_keys", "GET", "/admin/v1/keys", "All API keys.", KeyListView),
     Operation(
@@ -137,9 +164,10 @@ def _described(operation: Operation) -> dict[str, object]:
         described["security"] = [{"token": []}]
     if operation.takes is not None:
         described["requestBody"] = {"required": True, **_content(operation.takes, "")}
-    if "{key_id}" in operation.path:
+    if names := re.findall(r"{(\w+)}", operation.path):
         described["parameters"] = [
-            {"name": "key_id", "in": "path", "required": True, "schema": {"type": "string"}}
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
         ]
     return described
 

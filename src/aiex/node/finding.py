@@ -1,7 +1,5 @@
 """How this node finds the others and gets into their engine, as the settings say."""
 
-import os
-import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,11 +50,6 @@ def first_seat(engine: Engine, data_dir: Path) -> Seat:
     """
     was_in_cluster = (data_dir / CHARTER_FILE).exists()
     return Alone() if engine.holds_state and not was_in_cluster else Client(())
-
-
-def stop_this_process() -> None:
-    """As an operator would: it drains first."""
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _tls(settings: ClusterSettings) -> ClusterTls | None:

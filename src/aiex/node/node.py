@@ -44,9 +44,11 @@ from aiex.cluster import (
 from aiex.engine import Engine
 from aiex.events import EventBus
 from aiex.node.admin import Admin
+from aiex.node.cluster_change import ClusterChange
 from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
-from aiex.node.finding import build_finding, first_seat, stop_this_process
+from aiex.node.finding import first_seat
+from aiex.node.joining import Joining
 from aiex.node.life import Life
 from aiex.node.listener import Listener
 from aiex.node.node_report import NodeReport
@@ -92,14 +94,13 @@ def build_node(
     telemetry.watch(bus)
     life = Life(name=node_name(settings), version=version("aiex"), clock=clock)
 
-    found = build_finding(settings.cluster, life.name, meeting_dir)
+    joining = Joining(settings, life.name, directory.path, meeting_dir)
+    found = joining.finding()
     engine = Engine(
         settings.engine, directory.path, access=found.access, clock=clock, emit=bus.emit
     )
-    forming = None
     if found.discovery is not None:
         engine.take_seat(first_seat(engine, directory.path))
-        forming = Forming(engine, found.discovery, left=stop_this_process)
     keys = KeyRing(
         engine.bucket("keys"),
         cache_file=directory.path / "keys.json",
@@ -107,7 +108,9 @@ def build_node(
         clock=clock,
         emit=bus.emit,
         default_limits=default_limits(settings.limits),
-        patience_s=0.0 if forming else PATIENCE_S,  # the cluster forms once its nodes have started
+        patience_s=0.0
+        if found.discovery
+        else PATIENCE_S,  # the cluster forms once its nodes have started
     )
     keys.load()
     metering = build_metering(
@@ -131,7 +134,7 @@ def build_node(
             settings.api.in_flight_max,
         ),
         handlers={Describe: describe},
-        forming=forming,
+        forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
         random=random,
         emit=bus.emit,
@@ -212,6 +215,7 @@ def build_node(
         report,
         keys,
         metering,
+        ClusterChange(cluster, engine, joining),
         metrics=telemetry.metrics,
         version=life.version,
         token=token,
@@ -228,7 +232,7 @@ def build_node(
     )
 
     def may_serve() -> None:
-        if forming is None:  # else the cluster has the keys
+        if not cluster.is_formed_here:  # else the cluster has the keys
             check_credentials(settings.api, active_key_count=keys.active_count)
         check_ca_files(catalogue.providers)
 

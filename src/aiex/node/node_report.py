@@ -59,7 +59,7 @@ class NodeReport:
         limit = parts.settings.api.in_flight_max
         load = load_check(parts.api.in_flight_count, limit, parts.intake.gate)
         checks = [phase_check(parts.life.phase), load]
-        if (formation := parts.cluster.formation) is not None:
+        if parts.cluster.is_formed_here and (formation := parts.cluster.formation) is not None:
             checks.append(formation_check(formation.status(), are_keys_known=parts.keys.is_known))
         return checks
 
@@ -82,7 +82,7 @@ class NodeReport:
         Raises a `Refusal` while the keys of the cluster are not known here: nobody gets in before.
         """
         parts = self._parts
-        if parts.cluster.formation is not None and not parts.keys.is_known:
+        if parts.cluster.is_formed_here and not parts.keys.is_known:
             raise keys_unknown()
         return parts.keys.check if self.are_keys_needed() else None
 
@@ -161,7 +161,7 @@ class NodeReport:
     def _forming(self) -> str:
         """What keeps the cluster from being formed, as a phrase; empty when it is."""
         parts = self._parts
-        if (formation := parts.cluster.formation) is None:
+        if not parts.cluster.is_formed_here or (formation := parts.cluster.formation) is None:
             return ""
         status, engine = formation.status(), parts.engine.status()
         if reason := status.trouble or status.waiting_for:

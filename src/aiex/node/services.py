@@ -3,7 +3,7 @@
 node (rest for one)
 ├── telemetry
 │   └── telemetry.loop_lag
-├── formation              of a node that is not on its own: says what seat it has in the engine
+├── formation              says what seat the node has in the engine, once it is not on its own
 │   └── cluster.formation
 ├── engine (rest for one)  never gives up: what needs no state is answered meanwhile
 │   ├── engine.server      nats-server, a child process (embedded only)

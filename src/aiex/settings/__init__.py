@@ -1,5 +1,6 @@
 """What a node is told before it starts: one frozen tree, checked as a whole."""
 
+from aiex.settings.conflicts import conflicts
 from aiex.settings.digest import settings_digest
 from aiex.settings.engine_url import engine_url_problem, with_scheme
 from aiex.settings.load import Loaded, default_file, load
@@ -45,6 +46,7 @@ __all__ = [
     "Settings",
     "ShownSetting",
     "TargetSettings",
+    "conflicts",
     "default_file",
     "engine_url_problem",
     "is_loopback",

@@ -59,6 +59,7 @@ class MemoryNode:
         self.cluster = View(())
         self.came: list[Answer[Any] | Failure] = []
         self.leases: list[LeaseStatus] = []
+        self.change: Any = None  # a `ClusterChange`, for tests that change the cluster
         self.in_flight_count = 0
         self.gate = LagGate()
         self.services = ServiceState(
@@ -106,6 +107,7 @@ class MemoryNode:
                 writer="n1",
                 clock=self.clock,
             ),
+            change=self.change,
             token=token,
             is_metrics_open=is_metrics_open,
         )
@@ -116,6 +118,7 @@ class _Seen:
 
     name = "aiex"
     formation = None
+    is_formed_here = False
 
     def __init__(self, view: Any, came: Any, leases: Any) -> None:
         self.view = view
