@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aiex.engine.standalone_store import holds_state, put_aside
+from aiex.engine.standalone_store import came_home_by, holds_state, mark_home, put_aside
 from aiex.testing.clock import FakeClock
 
 
@@ -35,3 +35,10 @@ async def test_what_is_put_aside_is_kept_each_time_under_another_name(tmp_path: 
     assert holds_state(first)
     assert holds_state(second)
     assert not (tmp_path / "standalone").exists()
+
+
+def test_what_came_home_says_so_wherever_it_is_put(tmp_path: Path) -> None:
+    store = store_with(tmp_path, b"a message")
+    assert came_home_by(store) == ""
+    mark_home(store, "move-1")
+    assert came_home_by(put_aside(store, FakeClock())) == "move-1"

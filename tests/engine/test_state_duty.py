@@ -72,7 +72,25 @@ def test_a_node_that_crashed_on_the_way_home_gives_the_state_back() -> None:
 
 def test_state_that_came_home_whole_moves_in_again_when_the_cluster_goes_on() -> None:
     gone = FOUNDED.leaving_for("a", "move-2").gone()
-    assert verdict_of(founding=gone, holds_state=True).duty is Duty.MOVE_IN
+    told = verdict_of(founding=gone, holds_state=True, came_home_by="move-2")
+    assert told.duty is Duty.MOVE_IN
+
+
+def test_that_others_keep_state_of_their_own_apart_does_not_stop_it() -> None:
+    gone = FOUNDED.leaving_for("a", "move-2").gone()
+    claims = Claims((Claim("b", True, False),), ())
+    told = verdict_of(founding=gone, holds_state=True, came_home_by="move-2", claims=claims)
+    assert told.duty is Duty.MOVE_IN
+
+
+def test_older_state_of_a_node_that_crashed_on_the_way_home_is_never_moved_in() -> None:
+    for founding in (
+        FOUNDED.leaving_for("a", "move-2"),
+        FOUNDED.leaving_for("a", "move-2").gone(),
+    ):
+        for came_home_by in ("", "move-1"):
+            told = verdict_of(founding=founding, holds_state=True, came_home_by=came_home_by)
+            assert told.duty is Duty.GIVE_BACK
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from aiex.engine.founding import KEY, STREAM, Founding
 from aiex.engine.jetstream import JetStream, StreamInfo
 from aiex.engine.private_store import private_store
 from aiex.engine.server_config import EngineFiles
-from aiex.engine.standalone_store import put_aside
+from aiex.engine.standalone_store import mark_home, put_aside
 from aiex.engine.state_move import StateMove
 from aiex.engine.stream_fence import fence
 from aiex.errors import Conflict, EngineRefused
@@ -105,6 +105,7 @@ class Homecoming:
     def _settle(self) -> None:
         if self._files.store.exists():
             put_aside(self._files.store, self._clock)
+        mark_home(self._files.arriving, self._move_id)
         self._files.arriving.rename(self._files.store)
 
 

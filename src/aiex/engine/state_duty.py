@@ -22,7 +22,10 @@ class Duty(Enum):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """`move` is the id of a move that this node once began, empty without one."""
+    """`move` is the id of a move that this node once began, empty without one.
+
+    `came_home_by` is that of the move which brought what this node's store holds.
+    """
 
     own: str
     holds_state: bool
@@ -31,6 +34,7 @@ class Facts(msgspec.Struct, frozen=True):
     founding: Founding | None
     claims: Claims
     home_silent_s: float = 0.0
+    came_home_by: str = ""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -55,21 +59,31 @@ def verdict(facts: Facts) -> Verdict:
 
 def _of_holder(facts: Facts) -> Verdict:
     founding = facts.founding
-    if founding is None or founding.home == facts.own:
-        if facts.claims.holders:
-            both = ", ".join((facts.own, *facts.claims.holders))
-            return Verdict(
-                Duty.WAIT,
-                f"the nodes {both} each have state from before the cluster, and only one can bring "
-                "its own; stop the others and move engine/standalone out of their data directories",
-            )
-        return Verdict(Duty.MOVE_IN)
+    if founding is None:
+        return _of_first_holder(facts)
+    if founding.home == facts.own:
+        # Only what came home just now is what left; else it crashed, and this is older state.
+        is_it = founding.home_move == facts.came_home_by
+        return Verdict(Duty.MOVE_IN if is_it else Duty.GIVE_BACK)
     if facts.move and founding.move == facts.move:
         return Verdict(Duty.PUT_ASIDE)
+    if founding.home:
+        return _of_leaving_state(founding, facts)
     return Verdict(
         Duty.TEND,
         f"the cluster has the state of the node {founding.by}; what this node had before is kept "
         "in engine/standalone of its data directory, and not used",
+    )
+
+
+def _of_first_holder(facts: Facts) -> Verdict:
+    if not facts.claims.holders:
+        return Verdict(Duty.MOVE_IN)
+    both = ", ".join((facts.own, *facts.claims.holders))
+    return Verdict(
+        Duty.WAIT,
+        f"the nodes {both} each have state from before the cluster, and only one can bring its "
+        "own; stop the others and move engine/standalone out of their data directories",
     )
 
 

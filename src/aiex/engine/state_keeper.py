@@ -25,7 +25,7 @@ from aiex.engine.private_store import private_store
 from aiex.engine.seat import Alone, Carrier, Seat
 from aiex.engine.server_config import EngineFiles
 from aiex.engine.server_plan import carriers_of, is_clustered, replica_count, system_addresses
-from aiex.engine.standalone_store import holds_state, put_aside
+from aiex.engine.standalone_store import came_home_by, holds_state, put_aside
 from aiex.engine.state_claims import LISTEN_S, Claim, ask_claims, claim_subject
 from aiex.engine.state_duty import Duty, Facts, verdict
 from aiex.engine.state_move import StateMove
@@ -140,7 +140,7 @@ class StateKeeper:
         self._brings_home = True
         try:
             count = await homecoming.run(last_words)
-        except (EngineError, StartError) as error:
+        except BaseException as error:
             self._brings_home = False
             self._emit(StateMoveFailed(to, _as_phrase(error)))
             raise
@@ -225,6 +225,7 @@ class StateKeeper:
             founding=founding,
             claims=claims,
             home_silent_s=now_s - self._home_heard_at_s,
+            came_home_by=came_home_by(self._files.store),
         )
 
     async def _move_in(self, seat: Carrier, entry: Entry | None) -> None:
@@ -322,6 +323,6 @@ class StateKeeper:
         return self._access.cluster
 
 
-def _as_phrase(error: Exception) -> str:
-    text = str(error).removesuffix(".")
+def _as_phrase(error: BaseException) -> str:
+    text = (str(error) or type(error).__name__).removesuffix(".")
     return text[:1].lower() + text[1:]
