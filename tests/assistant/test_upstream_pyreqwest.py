@@ -254,7 +254,9 @@ async def test_headers_that_are_no_text_are_as_good_as_none(is_stream: bool) -> 
         assert await ask(url, is_stream=is_stream) == UpstreamAnswer(429, "", "", b"{}")
 
 
-@pytest.mark.parametrize("framing", [b"Transfer-Encoding: chunked", b"Content-Length: 999999999999"])
+@pytest.mark.parametrize(
+    "framing", [b"Transfer-Encoding: chunked", b"Content-Length: 999999999999"]
+)
 async def test_a_whole_answer_without_end_is_given_up_at_a_size(framing: bytes) -> None:
     megabyte = bytes(2**20)
     part = b"100000\r\n%s\r\n" % megabyte if b"chunked" in framing else megabyte
