@@ -1,4 +1,4 @@
-"""An agent of a framework that speaks OpenAI (`pydantic-ai`): tools called in turns, through a node.
+"""An agent of a framework that speaks OpenAI (`pydantic-ai`) calls tools through a node.
 
 The provider behind the node follows a script, in OpenAI's form or in Anthropic's; the agent cannot
 tell which. It calls two tools at once, gets both results, and says what came of it.

@@ -1,4 +1,4 @@
-"""A stream that broke off is over: its client is not left waiting for more, whatever client it is."""
+"""A stream that broke off is over: no client is left waiting for more."""
 
 import json
 from collections.abc import Iterator

@@ -85,6 +85,7 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
     handed_in = {
         "aiex_requests_in_flight",
         "aiex_streams_open",
+        "aiex_tasks",
         "aiex_request_body_bytes_held",
         "aiex_shed_ratio",
         "aiex_loop_lag_seconds",

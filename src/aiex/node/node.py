@@ -3,6 +3,7 @@
 The services it makes run in the tree that `aiex.node.services` draws.
 """
 
+import asyncio
 import socket
 from dataclasses import dataclass
 from hashlib import sha256
@@ -137,6 +138,7 @@ def build_node(
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
+    telemetry.read("aiex_tasks", lambda: len(asyncio.all_tasks()))
     telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
     telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)
     for name, values in targets.gauges().items():

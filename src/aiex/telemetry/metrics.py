@@ -34,6 +34,7 @@ METRICS = {
         ),
         Metric("aiex_requests_in_flight", "gauge", "Requests being answered, open streams too."),
         Metric("aiex_streams_open", "gauge", "Streams being answered."),
+        Metric("aiex_tasks", "gauge", "Tasks of the node's loop; one that only grows is a leak."),
         Metric("aiex_request_body_bytes_held", "gauge", "Bytes of request bodies held now."),
         Metric(
             "aiex_requests_shed_total",
