@@ -40,6 +40,7 @@ def check_answer(provider: str, answer: UpstreamAnswer, *, is_key_refused: bool 
 
 
 def is_json_object(body: bytes) -> bool:
+    """Whether it is one JSON object in UTF-8, whatever it holds."""
     try:
         _OBJECT.decode(body)
         if not body.isascii():
