@@ -17,6 +17,7 @@ import msgspec
 from aiex import errors
 from aiex.assistant.routes import ROUTES
 from aiex.cli.main import SUBCOMMANDS, root
+from aiex.cluster import REQUESTS
 from aiex.node.admin_operations import OPERATIONS
 from aiex.settings import Secret, Settings
 from aiex.telemetry.metrics import METRICS
@@ -39,6 +40,7 @@ def pages() -> dict[str, str]:
         "metrics.md": _page(_metrics()),
         "events.md": _page(_events()),
         "errors.md": _page(_errors()),
+        "calls.md": _page(_calls()),
     }
 
 
@@ -207,6 +209,24 @@ def _errors() -> Iterator[str]:
             if one.__base__ is not None
         ],
     )
+
+
+def _calls() -> Iterator[str]:
+    yield "# Calls between nodes"
+    yield ""
+    yield (
+        "The requests that nodes put to each other; `docs/internals/calls.md` has how they travel. "
+        "What a node does not know it refuses in words."
+    )
+    for kind in REQUESTS:
+        yield from ("", f"## `{kind.name}`", "", kind.text, "")
+        shapes = (("request", kind.request), ("answer", kind.answer))
+        rows = [(what, f"`{shape.__name__}`", _fields(shape)) for what, shape in shapes]
+        yield from _table(("", "type", "fields"), rows)
+
+
+def _fields(shape: type[Any]) -> str:
+    return ", ".join(f"`{field}`" for field in shape.__struct_fields__) or "none"
 
 
 def _defined(module: str, is_meant: Callable[[type], bool]) -> list[type[Any]]:

@@ -3,20 +3,14 @@ asks for production (https://docs.litellm.ai/docs/proxy/prod), with one worker a
 """
 
 import contextlib
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from rig.chat import KEY, MODEL
-from rig.errors import RigError
+from rig.environments import package_environment, package_version
 from rig.gateways import Gateway, await_ready, fetch, free_port
 from rig.processes import running
 
-UV = Path(__file__).parents[2] / "scripts" / "uv"
-FRESH_S = 24 * 3600.0
-INSTALL_S = 600.0
 READY_S = 120.0
 
 CONFIG = f"""
@@ -44,48 +38,13 @@ ENVIRONMENT = {
 
 
 def litellm_environment(cache: Path) -> Path:
-    """The environment LiteLLM lives in, brought up to date once a day.
-
-    Without network an older one does; raises `RigError` when there is none at all.
-    """
-    environment = cache / "litellm"
-    stamp = environment / ".installed"
-    if stamp.exists() and time.time() - stamp.stat().st_mtime < FRESH_S:
-        return environment
-    print("Installing the newest LiteLLM into .make/bench ...", file=sys.stderr)
-    try:
-        _install(environment)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        if not stamp.exists():
-            raise RigError(
-                "LiteLLM could not be installed; is a package index reachable?"
-            ) from error
-        print("No newer LiteLLM to be had; measuring the one installed before.", file=sys.stderr)
-        return environment
-    stamp.touch()
-    return environment
-
-
-def _install(environment: Path) -> None:
-    python = environment / "bin" / "python"
-    if not python.exists():
-        _uv("venv", "--quiet", "--python", sys.executable, str(environment))
-    _uv(
-        *("pip", "install", "--quiet", "--upgrade", "--compile-bytecode"),
-        *("--python", str(python), "litellm[proxy]"),
-    )
-
-
-def _uv(*arguments: str) -> None:
-    subprocess.run((str(UV), *arguments), check=True, timeout=INSTALL_S, stdout=sys.stderr)
+    """The environment LiteLLM lives in; raises `RigError` when there is none to be had."""
+    return package_environment(cache, "litellm", "[proxy]")
 
 
 def litellm_version(environment: Path) -> str:
     """Such as `1.106.2`."""
-    program = "import importlib.metadata as m; print(m.version('litellm'))"
-    command = (str(environment / "bin" / "python"), "-c", program)
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    return answer.stdout.strip()
+    return package_version(environment, "litellm")
 
 
 @contextlib.contextmanager

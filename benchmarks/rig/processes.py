@@ -49,14 +49,19 @@ def program_path(name: str, package: str) -> str:
 
 @contextlib.contextmanager
 def running(
-    argv: Sequence[str], *, core: int, log: Path, environment: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    *,
+    core: int | None = None,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """`argv` running on `core` until the block ends, its output in `log`.
+    """`argv` running on `core`, or on any, until the block ends, its output in `log`.
 
     Nothing of the caller's environment reaches it but PATH, so that no setting of the user changes
     a figure. It does not outlive the benchmark, however that ends.
     """
-    wrapped = ("setpriv", "--pdeathsig", "TERM", "taskset", "--cpu-list", str(core), *argv)
+    pinned = () if core is None else ("taskset", "--cpu-list", str(core))
+    wrapped = ("setpriv", "--pdeathsig", "TERM", *pinned, *argv)
     with log.open("ab") as output:
         process = subprocess.Popen(
             wrapped,

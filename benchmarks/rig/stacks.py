@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import distributions, version
 from pathlib import Path
 
+from rig.environments import UV
 from rig.errors import RigError
-from rig.litellm import UV
 from rig.node import Node, node
 
 PROGRAM = Path(__file__).with_name("stack_node.py")

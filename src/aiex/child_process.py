@@ -132,6 +132,11 @@ class ChildProcess:
             self.kill()
         return await self.wait()
 
+    def hang_up(self) -> None:
+        """SIGHUP to the child alone: to many servers, read your configuration again."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGHUP)
+
     def kill(self) -> None:
         """SIGKILL to the child and all of its group, now; `wait` still tells the exit status."""
         # The group's id is the child's pid; it is not given to others while the group has members.

@@ -14,6 +14,10 @@ AiexError
 │   ├── EngineUnavailable
 │   ├── EngineRefused
 │   └── Conflict
+├── ClusterError
+│   ├── CallRefused          what answers a request of another node would not
+│   └── GroupRefused
+├── FenceOutdated            another node holds the lease by now
 ├── RequestRefused           the client is told, in OpenAI's error form (see `aiex.assistant`)
 └── ProviderError            a provider failed; may be tried elsewhere before the first byte
 
@@ -79,6 +83,22 @@ class EngineRefused(EngineError):
 
 class Conflict(EngineError):
     """Somebody else changed the value since it was read; read it again and decide anew."""
+
+
+class ClusterError(AiexError):
+    """The cluster could not do it."""
+
+
+class CallRefused(ClusterError):
+    """The request is refused by the node that was asked."""
+
+
+class GroupRefused(ClusterError):
+    """A node cannot be in that group: 32 is the limit, and a name is short and plain."""
+
+
+class FenceOutdated(AiexError):
+    """Another node has taken the lease since; stop what it was held for."""
 
 
 class RequestRefused(AiexError):

@@ -108,8 +108,16 @@ async def test_nobody_there_is_told_as_unreachable(is_stream: bool) -> None:
     with socket.socket() as bound:  # and not listening
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
-        with pytest.raises(ProviderUnreachable, match="cannot be reached"):
+        with pytest.raises(ProviderUnreachable, match=r"cannot be reached: Connection refused\.$"):
             await ask(url, is_stream=is_stream)
+
+
+async def test_a_name_that_nobody_has_is_told_as_such() -> None:
+    with pytest.raises(ProviderUnreachable) as refused:
+        await ask("http://no.such.host.invalid/v1", is_stream=False)
+    told = str(refused.value)
+    assert told.startswith("The provider cannot be reached: ")
+    assert "no.such.host" not in told  # whose client may not know where its request goes
 
 
 @BOTH_WAYS
@@ -263,3 +271,28 @@ async def test_a_whole_answer_without_end_is_given_up_at_a_size(framing: bytes) 
     head = b"HTTP/1.1 200 OK\r\n%s\r\n\r\n" % framing
     with raw_server(head, *[part] * 130) as url, pytest.raises(ProviderError, match="larger than"):
         await ask(url, is_stream=False)
+
+
+@BOTH_WAYS
+async def test_a_call_left_before_its_headers_came_ends_at_the_provider(is_stream: bool) -> None:
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"question")
+        asked.set()
+        assert await reader.read() == b""
+        ended.set()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        # Only what bounds a silence may end it: the call's whole time is far away.
+        call = asyncio.create_task(
+            ask(url, is_stream=is_stream, first_byte_timeout_s=SHORT_S, idle_timeout_s=SHORT_S)
+        )
+        async with asyncio.timeout(LONG_S / 2):
+            await asked.wait()
+            call.cancel()
+            await asyncio.wait([call])
+            await ended.wait()
+        assert call.cancelled()

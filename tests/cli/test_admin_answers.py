@@ -11,6 +11,7 @@ from aiex.cli.admin_answers import (
     KeyList,
     ModelList,
     NewKey,
+    Pings,
     Status,
     SupervisedService,
 )
@@ -18,6 +19,7 @@ from aiex.node.admin_views import (
     ApiView,
     CheckView,
     EngineView,
+    FailureView,
     KeyListView,
     KeysView,
     KeyView,
@@ -28,6 +30,8 @@ from aiex.node.admin_views import (
     ModelView,
     NewKeyView,
     NodeView,
+    PingsView,
+    PingView,
     ServiceView,
     StatusView,
     TargetView,
@@ -50,6 +54,7 @@ MODELS = ModelListView([ModelView("m", [TargetView("p", "mock", "m", 0.5)], ["f"
 LIMITS = LimitsView(60, 1000, 2, ("a", "b*"), 5_000_000)
 KEY = KeyView("1", "laptop", "then", "admin", None, LIMITS, KeyLimits(), 7)
 KEYS = KeyListView([KEY])
+PINGS = PingsView("n1", [PingView("n1", 7, 0.5, -1.0)], [FailureView("n2", "down", "gone")])
 
 
 @pytest.mark.parametrize(
@@ -57,6 +62,7 @@ KEYS = KeyListView([KEY])
     [
         (STATUS, Status),
         (msgspec.structs.replace(STATUS, local_model=None), Status),
+        (PINGS, Pings),
         (TREE, SupervisedService),
         (MODELS, ModelList),
         (KEYS, KeyList),

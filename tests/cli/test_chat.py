@@ -87,6 +87,12 @@ def test_an_answer_that_breaks_off_ends_with_1_after_what_came(tmp_path: Path) -
     assert said.stderr.startswith("Error: The answer broke off: ")
 
 
+def test_no_answer_leaves_nothing_behind_in_a_file_it_goes_to(tmp_path: Path) -> None:
+    with ScriptedServer(http_answer(b"{}", 500)) as server:
+        said = run_aiex(tmp_path, "chat", "x", "-m", "m", "--url", server.url)
+    assert (said.exit_code, said.stdout) == (1, "")
+
+
 def test_a_server_without_models_says_what_to_do(tmp_path: Path) -> None:
     with ScriptedServer(http_answer(b'{"data": []}')) as server:
         said = run_aiex(tmp_path, "chat", "x", "--url", server.url)
@@ -137,3 +143,22 @@ def test_of_several_nodes_one_must_be_chosen_by_its_address(tmp_path: Path) -> N
             directory.announce_node(name=name, version="", api_url="http://x", admin_url="")
         with pytest.raises(NodeNotFound, match=r"a, b\. Choose one with --url URL"):
             api_url("", {"XDG_DATA_HOME": str(tmp_path)})
+
+
+def test_of_nodes_of_one_cluster_the_port_they_share_is_meant(tmp_path: Path) -> None:
+    with (
+        closing(DataDirectory(tmp_path / "aiex" / "a")) as a,
+        closing(DataDirectory(tmp_path / "aiex" / "b")) as b,
+    ):
+        for directory in (a, b):
+            directory.open()
+            name = directory.path.name
+            directory.announce_node(
+                name=name,
+                version="",
+                api_url=f"http://{name}",
+                admin_url="",
+                cluster="aiex",
+                shared_api_url="http://all",
+            )
+        assert api_url("", {"XDG_DATA_HOME": str(tmp_path)}) == "http://all"

@@ -31,10 +31,10 @@ SPLIT = {
 WHOLE = {"name": "aiex", "condition": "whole", "reason": "", "members": [UP], "outsiders": []}
 
 
-def said(tmp_path: Path, document: Any, *arguments: str) -> Any:
+def said(tmp_path: Path, document: Any, *arguments: str, path: str = "/admin/v1/cluster") -> Any:
     with ScriptedServer(http_answer(json.dumps(document).encode())) as server:
         told = run_aiex(tmp_path, "cluster", *arguments, "--admin-url", server.url)
-    assert server.asked[0].path == "/admin/v1/cluster"
+    assert server.asked[0].path == path
     return told
 
 
@@ -55,11 +55,44 @@ def test_a_split_one_says_who_is_missing_and_ends_with_1(tmp_path: Path) -> None
     ]
 
 
+PINGS = {
+    "asked_by": "n1",
+    "pings": [
+        {"node": "n1", "round_trip_ms": 0.041, "clock_ahead_ms": 0.0},
+        {"node": "n2", "round_trip_ms": 1.5, "clock_ahead_ms": -3600000.4},
+    ],
+    "failures": [],
+}
+FAILED = {"node": "n3", "reason": "deadline", "text": "n3 gave no answer within 2 s"}
+
+
+def test_a_ping_says_how_long_it_took_and_how_wrong_a_clock_is(tmp_path: Path) -> None:
+    told = said(tmp_path, PINGS, "ping", path="/admin/v1/cluster/ping")
+    assert told.exit_code == 0
+    assert [line.split("   ")[0].strip() for line in told.stdout.splitlines()] == [
+        "NODE",
+        "n1 (asked)",
+        "n2",
+    ]
+    assert told.stdout.splitlines()[2].split() == ["n2", "1.50", "ms", "-3600000", "ms"]
+
+
+def test_a_member_that_does_not_answer_is_told_with_the_reason(tmp_path: Path) -> None:
+    told = said(tmp_path, {**PINGS, "failures": [FAILED]}, "ping", path="/admin/v1/cluster/ping")
+    assert told.exit_code == 1
+    assert told.stdout.endswith("deadline: n3 gave no answer within 2 s\n")
+
+
+def test_a_ping_for_programs_has_everything(tmp_path: Path) -> None:
+    told = said(tmp_path, PINGS, "ping", "-o", "json", path="/admin/v1/cluster/ping")
+    assert json.loads(told.stdout) == PINGS
+
+
 def test_nodes_are_listed_with_state_and_reason(tmp_path: Path) -> None:
     told = said(tmp_path, SPLIT, "nodes")
     assert told.exit_code == 0
     heading, first, second = told.stdout.splitlines()
-    assert heading.split() == ["NODE", "STATE", "FOR", "ZONE", "VERSION", "LOAD", "API"]
+    assert heading.split() == ["NODE", "STATE", "FOR", "CARRIES", "ZONE", "VERSION", "LOAD", "API"]
     assert first.split("   ")[0] == "n1 (asked)"
     assert "1 min 1 s" in first
     assert "3 of 4096" in first
@@ -76,3 +109,28 @@ def test_a_name_never_reaches_the_terminal_as_a_command(tmp_path: Path) -> None:
     hostile = {**WHOLE, "members": [{**UP, "name": "\x1b[2Jn1"}]}
     for command in ("status", "nodes"):
         assert "\x1b" not in said(tmp_path, hostile, command).stdout
+
+
+LEASES = {
+    "leases": [
+        {"name": "housekeeping", "holder": "n2", "fence": 7, "since": "2026-01-02T03:04:05.000Z"},
+        {"name": "spare", "holder": None, "fence": 0, "since": None},
+    ]
+}
+
+
+def test_leases_are_listed_with_their_holders(tmp_path: Path) -> None:
+    with ScriptedServer(http_answer(json.dumps(LEASES).encode())) as server:
+        told = run_aiex(tmp_path, "cluster", "leases", "--admin-url", server.url)
+    assert server.asked[0].path == "/admin/v1/cluster/leases"
+    assert [line.split() for line in told.stdout.splitlines()] == [
+        ["LEASE", "HOLDER", "FENCE", "SINCE"],
+        ["housekeeping", "n2", "7", "2026-01-02T03:04:05.000Z"],
+        ["spare", "nobody", "none", "never"],
+    ]
+
+
+def test_leases_for_programs_are_as_they_came(tmp_path: Path) -> None:
+    with ScriptedServer(http_answer(json.dumps(LEASES).encode())) as server:
+        told = run_aiex(tmp_path, "cluster", "leases", "-o", "json", "--admin-url", server.url)
+    assert json.loads(told.stdout) == LEASES

@@ -20,7 +20,7 @@ from aiex.cli.node_lookup import (
 )
 from aiex.node.data_directory import DataDirectory
 
-type Run = Callable[[str], Path]
+type Run = Callable[..., Path]
 NOBODY_SAID = NodeChoice()
 
 
@@ -34,19 +34,19 @@ def run(root: Path) -> Iterator[Run]:
     """`run("name")` is the data directory of a node that says it runs there, for this test."""
     with ExitStack() as running:
 
-        def announced(name: str) -> Path:
+        def announced(name: str, cluster: str = "") -> Path:
             directory = DataDirectory(root / name)
             directory.open()
             running.callback(directory.close)
-            announce(directory, name)
+            announce(directory, name, cluster)
             return root / name
 
         yield announced
 
 
-def announce(directory: DataDirectory, name: str) -> None:
+def announce(directory: DataDirectory, name: str, cluster: str = "") -> None:
     api, admin = f"http://127.0.0.1/{name}", f"http://127.0.0.1/{name}-admin"
-    directory.announce_node(name=name, version="1", api_url=api, admin_url=admin)
+    directory.announce_node(name=name, version="1", api_url=api, admin_url=admin, cluster=cluster)
     directory.admin_token()
 
 
@@ -83,6 +83,27 @@ def test_of_several_others_one_must_be_chosen(root: Path, run: Run) -> None:
     run("b")
     run("a")
     with pytest.raises(NodeNotFound, match=r"Several nodes run here: a, b\. Choose .* --node NAME"):
+        access(root)
+
+
+def test_of_several_that_form_one_cluster_any_will_do_and_it_is_said_which(
+    root: Path, run: Run
+) -> None:
+    for name in ("c", "b", "a"):
+        run(name, cluster="aiex")
+    found = access(root)
+    assert (found.url, found.chosen) == ("http://127.0.0.1/a-admin", "a")
+    assert found.token == token_of(root / "a")
+    assert access(root, NodeChoice(name="b")).chosen == ""
+
+
+@pytest.mark.parametrize("clusters", [("x", "y"), ("x", "")])
+def test_nodes_of_two_clusters_are_not_taken_for_one(
+    root: Path, run: Run, clusters: tuple[str, str]
+) -> None:
+    for name, cluster in zip("ab", clusters, strict=True):
+        run(name, cluster=cluster)
+    with pytest.raises(NodeNotFound, match="Several nodes run here: a, b"):
         access(root)
 
 

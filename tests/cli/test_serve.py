@@ -28,8 +28,8 @@ def test_wrong_usage_is_status_2_with_a_hint(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--port=99999"], "api.port (--set api.port)"),
-        (["--port=http"], "api.port (--set api.port)"),
+        (["--set=api.port=99999"], "api.port (--set api.port)"),
+        (["--set=api.port=http"], "api.port (--set api.port)"),
         (["--set=api.prot=1"], "did you mean 'port'?"),
         (["--config=/no/such.toml"], "/no/such.toml: cannot be read: No such file or directory"),
     ],

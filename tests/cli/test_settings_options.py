@@ -33,6 +33,16 @@ def test_a_short_flag_is_a_setting(flag: str) -> None:
     assert given.flags == {SHORT_FLAGS[flag]: "7"}
 
 
+@pytest.mark.parametrize("flag", ["--port", "--admin-port"])
+@pytest.mark.parametrize("text", ["high", "65536", "²", ""])
+def test_a_port_that_is_none_is_wrong_usage(flag: str, text: str) -> None:
+    with pytest.raises(click.UsageError) as refused:
+        given_by([flag, text])
+    assert refused.value.format_message() == (
+        f"Invalid value for '{flag}': {text!r} is no port; a port is 0 to 65535"
+    )
+
+
 def test_any_setting_can_be_set_and_a_value_may_have_equals_signs() -> None:
     given = given_by(["--set", "log.level=debug", "--set=node.name=a=b", "--set", "api.key="])
     assert given.flags == {"log.level": "debug", "node.name": "a=b", "api.key": ""}

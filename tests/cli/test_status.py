@@ -1,12 +1,14 @@
 """`aiex status`: what it shows, when it ends with 1, and how it watches."""
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from aiex.cli.admin_client import AdminUnreachable
 from aiex.cli.status import WATCH_EVERY_S, watch_node
+from aiex.node.data_directory import DataDirectory
 from aiex.testing.command_line import run_aiex
 from aiex.testing.http_server import ScriptedServer, http_answer
 
@@ -83,3 +85,19 @@ def test_watching_for_programs_is_a_document_a_line(capsys: pytest.CaptureFixtur
     first, second = map(json.loads, said.out.splitlines())
     assert (first["checks"][0]["status"], second["checks"][0]["status"]) == ("ok", "failed")
     assert said.err.strip() == "gone"
+
+
+def test_of_several_nodes_of_a_cluster_it_says_which_one_it_shows(tmp_path: Path) -> None:
+    tree = b'{"name": "node", "state": "running"}'
+    with ScriptedServer(*[http_answer(tree)] * 2) as server, ExitStack() as running:
+        for name in ("a", "b"):
+            directory = DataDirectory(tmp_path / ".local" / "share" / "aiex" / name)
+            directory.open()
+            running.callback(directory.close)
+            directory.announce_node(
+                name=name, version="", api_url="", admin_url=server.url, cluster="aiex"
+            )
+        said = run_aiex(tmp_path, "status", "--tree").stdout.splitlines()
+        named = run_aiex(tmp_path, "status", "--tree", "--node", "b").stdout.splitlines()
+    assert said[0] == "a, one of several nodes here; choose another with --node NAME"
+    assert said[2] == named[0] == "node  running for 0 s"

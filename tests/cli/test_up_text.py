@@ -7,8 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex.cli.admin_answers import ApiFacts, Check, MemoryFacts, NodeFacts, Status
-from aiex.cli.up_text import QUESTION, curl_snippet, places, python_snippet, status_line
+from aiex.cli.admin_answers import (
+    ApiFacts,
+    Check,
+    MemoryFacts,
+    NodeFacts,
+    SeenCluster,
+    SeenMember,
+    Status,
+)
+from aiex.cli.up_text import (
+    QUESTION,
+    cluster_line,
+    curl_snippet,
+    missing_text,
+    node_lines,
+    places,
+    python_snippet,
+    status_line,
+)
 
 URL = "http://127.0.0.1:8080"
 # A name from the settings: any text, quotes and dollars too.
@@ -102,3 +119,59 @@ def test_the_live_line_tells_what_is_not_well_and_stays_one_line() -> None:
 def test_the_live_line_tells_of_the_worst() -> None:
     checks = (Check("model", "degraded", "slow"), Check("disc", "failed", "full"))
     assert status_line(Status(checks=checks)).endswith(" · failed: full")
+
+
+NAMES = ("a", "b", "c")
+
+
+def status(in_flight: int, *checks: Check) -> Status:
+    return Status(
+        api=ApiFacts(in_flight=in_flight, requests_total=10, errors_total=1),
+        memory=MemoryFacts(rss_bytes=50 * 2**20),
+        checks=checks,
+    )
+
+
+def view(*states: str, reason: str = "") -> SeenCluster:
+    members = tuple(SeenMember(name, state) for name, state in zip(NAMES, states, strict=True))
+    return SeenCluster(members=members, reason=reason)
+
+
+def test_a_cluster_is_one_line_of_sums() -> None:
+    views = [view("up", "up", "up")] * 3
+    assert cluster_line(NAMES, [status(1), status(2), status(0)], views) == (
+        "3 of 3 members up · 3 in flight, 30 answered, 3 failed · 150 MiB · all well"
+    )
+
+
+def test_the_node_that_sees_least_and_the_one_that_is_worst_are_told() -> None:
+    views = [view("up", "up", "up"), view("up", "up", "down"), view("up", "up", "up")]
+    full = Check("disc", "failed", "it is full")
+    line = cluster_line(NAMES, [status(0), status(0, Check(), full), status(0)], views)
+    assert line.startswith("2 of 3 members up · ")
+    assert line.endswith(" · b failed: it is full")
+
+
+def test_a_node_that_does_not_answer_is_told_and_not_counted() -> None:
+    line = cluster_line(NAMES, [status(1), None, status(1)], [view("up", "down", "up"), None, None])
+    assert line == (
+        "2 of 3 members up · 2 in flight, 20 answered, 2 failed · 100 MiB · no answer from b"
+    )
+    assert cluster_line(NAMES, [None] * 3, [None] * 3).startswith("0 of 3 members up")
+
+
+def test_what_is_missing_for_a_cluster_is_told_by_the_first_who_misses_it() -> None:
+    whole = view("up", "up", "up")
+    assert missing_text(NAMES, [whole] * 3) == ""
+    assert missing_text(NAMES, [whole, None, whole]) == "b does not answer"
+    split = view("up", "joining", "down", reason="c is down")
+    assert missing_text(NAMES, [whole, whole, split]) == "c sees 1 of 3 members up (c is down)"
+
+
+def test_every_node_is_listed_with_its_addresses() -> None:
+    lines = node_lines({"n": ("http://h:1", "http://h:2"), "n-2": ("http://h:33", "http://h:4")})
+    assert lines == [
+        "  Node  own API         admin API",
+        "  n     http://h:1/v1   http://h:2",
+        "  n-2   http://h:33/v1  http://h:4",
+    ]

@@ -9,6 +9,8 @@ import pytest
 from aiex.cluster.events import (
     ClusterSplit,
     ClusterWhole,
+    GroupJoined,
+    GroupLeft,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -22,6 +24,7 @@ from aiex.cluster.member import MemberState
 from aiex.cluster.membership import (
     LEFT_KEPT_S,
     MEMBERS_MAX,
+    NO_QUORUM_TEXT,
     TRUST_NOBODY_AFTER_S,
     Asked,
     Condition,
@@ -36,6 +39,8 @@ FORGET_S = 3600.0
 
 class Node:
     """A node `n0`, incarnation 100, connected and settled, with its events and its time."""
+
+    has_quorum = True
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -59,7 +64,9 @@ class Node:
         """Look around as a node does; probes get no answer unless a test gives one."""
         for _ in range(round(duration_s / STEP_S)):
             self.now_s += STEP_S
-            turn = self.membership.turn(self.now_s, Condition(self.standing), self.trouble)
+            turn = self.membership.turn(
+                self.now_s, Condition(self.standing), self.trouble, has_quorum=self.has_quorum
+            )
             self.said += [turn.heartbeat] if turn.heartbeat else []
             self.asked += turn.probes
 
@@ -344,6 +351,20 @@ def test_a_member_is_not_put_out_by_one_it_does_not_understand(node: Node) -> No
     assert node.said[-1].standing == "up"
 
 
+def test_a_life_is_over_when_it_ended_or_another_began(node: Node) -> None:
+    own = node.membership.incarnation
+    node.membership.heard(heartbeat("n2", incarnation=5), node.now_s)
+    lives = [("n2", 4), ("n2", 5), ("n2", 6), ("n3", 1), ("own", own - 1), ("own", own)]
+    names = {"own": node.membership.goodbye().name}
+    over = [
+        (name, life) for name, life in lives if node.membership.is_over(names.get(name, name), life)
+    ]
+    assert over == [("n2", 4), ("own", own - 1)]
+    node.membership.heard_goodbye(Goodbye("n2", 5), node.now_s)
+    assert node.membership.is_over("n2", 5)
+    assert not node.membership.is_over("n2", 6)
+
+
 def test_there_is_a_limit_to_everything_that_comes_from_outside(node: Node) -> None:
     for number in range(MEMBERS_MAX + 5):
         node.hear(f"n{number + 1}", standing="joining")
@@ -355,3 +376,128 @@ def test_there_is_a_limit_to_everything_that_comes_from_outside(node: Node) -> N
     for number in range(500):
         node.membership.heard_foreign(Foreign(7, 6, f"x{number}", 1, "up"), node.now_s)
     assert len(node.membership.view(node.now_s).outsiders) < 100
+
+
+def test_a_cluster_whose_engine_has_no_quorum_is_split_and_goes_on_speaking() -> None:
+    node = Node()
+    node.hear("n1")
+    node.has_quorum = False
+    node.said.clear()
+    node.wait(0.6)
+    assert node.membership.split == NO_QUORUM_TEXT
+    assert node.membership.view(node.now_s).split == NO_QUORUM_TEXT
+    assert node.events[-1] == ClusterSplit(NO_QUORUM_TEXT)
+    assert node.said, "messages need no quorum"
+    node.has_quorum = True
+    node.wait(0.2)
+    assert node.events[-1] == ClusterWhole()
+
+
+def test_members_and_quorum_may_be_missing_at_once() -> None:
+    node = Node()
+    node.hear("n1")
+    node.wait(1.0)
+    node.nobody_there()
+    node.has_quorum = False
+    node.wait(0.2)
+    assert node.membership.split == f"n1 is missing without a goodbye; {NO_QUORUM_TEXT}"
+    node.has_quorum = True
+    node.wait(0.2)
+    assert node.membership.split == "n1 is missing without a goodbye"
+
+
+def test_a_node_that_hears_nobody_says_so_first() -> None:
+    node = Node()
+    node.hear("n1")
+    node.trouble = "the connection was lost"
+    node.wait(1.0)
+    assert "hears nobody" in node.membership.split
+    assert NO_QUORUM_TEXT not in node.membership.split
+
+
+def groups_of(node: Node, name: str) -> tuple[str, ...]:
+    return next(one.groups for one in node.membership.view(node.now_s).members if one.name == name)
+
+
+def test_the_groups_of_a_member_are_those_of_its_newest_heartbeat() -> None:
+    node = Node()
+    node.hear("n1", seq=1, groups=("a", "b"))
+    node.hear("n1", seq=3, groups=("b", "c"))
+    node.hear("n1", seq=2, groups=("x",))
+    assert groups_of(node, "n1") == ("b", "c")
+    assert [one for one in node.events if isinstance(one, GroupJoined | GroupLeft)] == [
+        GroupJoined("a", "n1", 1),
+        GroupJoined("b", "n1", 1),
+        GroupLeft("a", "n1", 1),
+        GroupJoined("c", "n1", 1),
+    ]
+
+
+def test_a_member_that_is_gone_is_in_no_group_and_back_in_them_when_it_is_back() -> None:
+    node = Node()
+    node.hear("n1", groups=("a",))
+    node.wait(1.0)
+    node.nobody_there()
+    assert groups_of(node, "n1") == ()
+    assert node.events[-2:] == [
+        GroupLeft("a", "n1", 1),
+        MemberDown("n1", 1, "the engine says that nobody listens there"),
+    ]
+    node.hear("n1", incarnation=2, groups=("a",))
+    assert groups_of(node, "n1") == ("a",)
+    assert GroupJoined("a", "n1", 2) in node.events
+
+
+def test_a_member_that_is_suspect_is_still_in_its_groups() -> None:
+    node = Node()
+    node.hear("n1", groups=("a",))
+    node.trouble = "the connection was lost"
+    node.wait(1.0)
+    assert groups_of(node, "n1") == ("a",)
+
+
+def test_joining_is_told_at_once_and_in_every_heartbeat_after() -> None:
+    node = Node()
+    node.said.clear()
+    node.membership.join("a", node.now_s)
+    assert node.events[-1] == GroupJoined("a", "n0", 100)
+    assert node.membership.next_turn_in_s(node.now_s) <= 0.12
+    node.wait(1.5)
+    assert len(node.said) >= 2
+    assert {one.groups for one in node.said} == {("a",)}
+    node.membership.leave("a", node.now_s)
+    node.wait(0.2)
+    assert node.said[-1].groups == ()
+    assert groups_of(node, "n0") == ()
+
+
+def test_a_node_that_lives_on_in_another_incarnation_is_in_its_groups_in_that_one() -> None:
+    node = Node()
+    node.membership.join("a", node.now_s)
+    node.hear("n1", gone=(Gone("n0", 200, False, 0),))
+    assert node.membership.incarnation == 201
+    assert node.events[-2:] == [GroupLeft("a", "n0", 100), GroupJoined("a", "n0", 201)]
+
+
+def test_who_takes_part_is_told_cheaply() -> None:
+    node = Node()
+    node.hear("n2")
+    node.hear("n1")
+    node.membership.heard_goodbye(Goodbye("n2", 1), node.now_s)
+    assert node.membership.expected_names() == ["n0", "n1"]
+    assert node.membership.state_of("n0") is MemberState.UP
+    assert node.membership.state_of("n2") is MemberState.LEFT
+    assert node.membership.state_of("n9") is None
+    node.wait(1.0)
+    node.nobody_there()
+    assert node.membership.state_of("n1") is MemberState.DOWN
+    assert node.membership.expected_names() == ["n0", "n1"], "it is missing"
+
+
+def test_a_node_that_stays_out_for_its_twin_takes_no_other_incarnation() -> None:
+    """What others say of the name's end is for the twin: both would take the same next one."""
+    node = Node()
+    node.hear("n0", incarnation=300)
+    assert node.membership.has_twin
+    node.hear("n1", gone=(Gone("n0", 400, False, 0),))
+    assert node.membership.incarnation == 100

@@ -22,6 +22,7 @@ from aiex.cluster.messages import (
 from aiex.cluster.subjects import members_subject, node_subject
 from aiex.engine import Engine, NobodyAnswers
 from aiex.settings import ClusterSettings, EngineSettings, Secret
+from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.nats_process import NatsProcess
 from aiex.testing.running import running
 
@@ -56,6 +57,7 @@ class Node:
             Own(name, "z", "1.0"),
             self.engine.connection,
             directory,
+            leases=MemoryBucket(),
             condition=lambda: Condition("up", "http://a", "http://b", 1, 9),
             clock=clock,
             random=Random(1),
@@ -192,6 +194,7 @@ async def test_a_node_without_engine_runs_alone(tmp_path: Path) -> None:
         Own("n1"),
         engine.connection,
         tmp_path,
+        leases=MemoryBucket(),
         condition=lambda: Condition("up"),
         clock=clock,
         random=Random(1),

@@ -3,7 +3,8 @@
 A storm kills, freezes, cuts off, partitions, restarts and replaces nodes for nine seconds, in a
 network that loses, delays, repeats and reorders messages, with clocks that drift and jump. Checked
 all the time: no ghost, no flapping, no way back to an older life of a node. Checked after the last
-fault: within a bound every node sees the same members, those that are there, and it stays so.
+fault: within a bound every node sees the same members, those that are there, and it stays so; and
+the same groups, though nodes joined and left them all the time.
 
 A seed that ever failed is in `SEEDS_THAT_FAILED`.
 """
@@ -13,8 +14,9 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from aiex.cluster.events import MemberDown, MemberSuspect, MemberUp
+from aiex.cluster.events import GroupJoined, GroupLeft, MemberDown, MemberSuspect, MemberUp
 from aiex.cluster.member import MemberState
 from aiex.cluster.membership import Condition, Membership, Turn
 from aiex.cluster.messages import Heartbeat
@@ -35,8 +37,9 @@ FAST_SEEDS = range(120)
 ALL_SEEDS = range(1_200)
 # A mutant that survives so many storms would survive anything.
 MUTANT_SEEDS = range(60)
-SEEDS_THAT_FAILED: list[int] = []
+SEEDS_THAT_FAILED = [358]
 
+GROUPS = ("keys", "models", "telemetry")
 PRESENT = (MemberState.JOINING, MemberState.UP, MemberState.DRAINING)
 
 
@@ -54,6 +57,9 @@ class Storm:
         self.network = SimulatedNetwork(self.random, emit=self._judge, membership=membership)
         self.is_over = False
         self._latest: dict[tuple[Process, str], int] = {}
+        self._groups: dict[Process, set[str]] = {}
+        # By observer, group, and the life of a node: as its events tell it.
+        self._told: set[tuple[Process, str, str, int]] = set()
 
     def run(self) -> None:
         """Raises `Wrong` with the story."""
@@ -66,6 +72,8 @@ class Storm:
         for _ in range(self.random.randint(1, 6)):
             at_s = self.random.uniform(FORMED_AT_S, STORM_ENDS_AT_S - 3.0)
             network.at(at_s, self.random.choice(FAULTS).__get__(self))
+        for _ in range(self.random.randint(0, 12)):
+            network.at(self.random.uniform(FORMED_AT_S, STORM_ENDS_AT_S), self.regroup_one)
         self._run_until(STORM_ENDS_AT_S)
         network.weather = Weather()
         self._tell(f"the storm ends ({network.weather})")
@@ -106,8 +114,33 @@ class Storm:
 
     def _start(self, name: str) -> None:
         if not any(one.name == name for one in self.network.alive()):
-            process = self.network.start(name)
+            process = self._run(name)
             self._tell(f"{name} starts as {process.membership.incarnation}")
+
+    def _run(self, name: str) -> Process:
+        """A run of a node, in some groups from its start."""
+        process = self.network.start(name)
+        self._groups[process] = set()
+        for group in self.random.sample(GROUPS, self.random.randint(0, len(GROUPS))):
+            self._join(process, group)
+        return process
+
+    def regroup_one(self) -> None:
+        """Somebody joins a group, or leaves it; a process that is frozen does neither."""
+        process, group = self._one(), self.random.choice(GROUPS)
+        if process.is_frozen:
+            return
+        if group in self._groups[process]:
+            self._tell(f"{process.name} leaves {group}")
+            process.membership.leave(group, process.clock_s(self.network.now_s))
+            self._groups[process].discard(group)
+        else:
+            self._join(process, group)
+
+    def _join(self, process: Process, group: str) -> None:
+        self._tell(f"{process.name} joins {group}")
+        process.membership.join(group, process.clock_s(self.network.now_s))
+        self._groups[process].add(group)
 
     def kill_one(self) -> None:
         if len(self.network.alive()) > 2:
@@ -148,7 +181,7 @@ class Storm:
         self.network.at(
             self.network.now_s + duration_s * self.random.random(),
             lambda: self._tell(
-                f"{process.name} anew: {self.network.start(process.name).membership.incarnation}"
+                f"{process.name} anew: {self._run(process.name).membership.incarnation}"
             ),
         )
 
@@ -181,6 +214,8 @@ class Storm:
     # Checks.
 
     def _judge(self, now_s: float, observer: Process, event: Any) -> None:
+        if isinstance(event, GroupJoined | GroupLeft):
+            self._judge_group(observer, event)
         if isinstance(event, MemberDown | MemberSuspect | MemberUp):
             self._tell(f"{observer.name} says {event}")
             if self.is_over:
@@ -198,6 +233,33 @@ class Storm:
                 )
                 if is_it and self.network.undisturbed_s(observer, process) > HEALTHY_S:
                     self._fail(f"flapping: {observer.name} called {event.name} down, who was well")
+
+    def _judge_group(self, observer: Process, event: GroupJoined | GroupLeft) -> None:
+        """Events alternate, and nobody is in a group before it joined or after it left."""
+        key = (observer, event.group, event.name, event.incarnation)
+        is_join = isinstance(event, GroupJoined)
+        if is_join == (key in self._told):
+            self._fail(f"{observer.name} is told the same twice: {event}")
+        if self.is_over:
+            self._fail(f"it was settled, and {observer.name} is told {event}")
+        self._told ^= {key}
+
+    def _check_groups(self) -> None:
+        alive = self.network.alive()
+        for group in GROUPS:
+            there = {one.name for one in alive if group in self._groups[one]}
+            for observer in alive:
+                members = self.network.view(observer).members
+                seen = {one.name for one in members if group in one.groups}
+                if seen != there:
+                    self._fail(f"groups: {observer.name} sees {seen} in {group}, it is {there}")
+                told = {
+                    name
+                    for observer_told, group_told, name, _ in self._told
+                    if (observer_told, group_told) == (observer, group)
+                }
+                if told - {observer.name} != there - {observer.name}:
+                    self._fail(f"{observer.name} was told of {told} in {group}, it is {there}")
 
     def _check_ghosts(self) -> None:
         now_s = self.network.now_s
@@ -231,6 +293,7 @@ class Storm:
             missing[observer.name] = observer.membership.missing_names()
         if len({tuple(names) for names in missing.values()}) > 1:
             self._fail(f"they do not miss the same: {missing}")
+        self._check_groups()
 
     def _tell(self, line: str) -> None:
         self.story.append(f"{self.network.now_s:8.3f}  {line}")
@@ -256,7 +319,9 @@ FAULTS: list[Callable[[Storm], None]] = [
 class Hasty(Membership):
     """Takes a late heartbeat for death, and asks nobody."""
 
-    def turn(self, now_s: float, condition: Condition, trouble: str = "") -> Turn:
+    def turn(
+        self, now_s: float, condition: Condition, trouble: str = "", *, has_quorum: bool = True
+    ) -> Turn:
         turn = super().turn(now_s, condition, trouble)
         for probe in turn.probes:
             self.nobody_there(probe, now_s)
@@ -266,7 +331,9 @@ class Hasty(Membership):
 class Trusting(Membership):
     """Never asks anybody, and waits for news."""
 
-    def turn(self, now_s: float, condition: Condition, trouble: str = "") -> Turn:
+    def turn(
+        self, now_s: float, condition: Condition, trouble: str = "", *, has_quorum: bool = True
+    ) -> Turn:
         return super().turn(now_s, condition, trouble)._replace(probes=[])
 
 
@@ -278,6 +345,17 @@ class Forgetful(Membership):
         if known is not None and known.facts.incarnation > heartbeat.incarnation:
             del self._peers[heartbeat.name]
         super()._heard(heartbeat, now_s, is_answer=is_answer)
+
+
+class Terse(Membership):
+    """Tells its groups only once after they changed."""
+
+    _told: tuple[str, ...] = ()
+
+    def _heartbeat(self, now_s: float) -> Heartbeat:
+        heartbeat = super()._heartbeat(now_s)
+        before, self._told = self._told, heartbeat.groups
+        return heartbeat if before != self._told else replace(heartbeat, groups=())
 
 
 def storms(seeds: Iterable[int], membership: type[Membership] = Membership) -> None:
@@ -297,7 +375,13 @@ def test_a_thousand_storms_and_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mutant", "what"), [(Hasty, "flapping"), (Trusting, "ghost"), (Forgetful, "old news")]
+    ("mutant", "what"),
+    [
+        (Hasty, "flapping"),
+        (Trusting, "ghost"),
+        (Forgetful, "old news"),
+        (Terse, "groups"),
+    ],
 )
 def test_a_mutant_does_not_survive_the_storms(mutant: type[Membership], what: str) -> None:
     with pytest.raises(Wrong, match=what):

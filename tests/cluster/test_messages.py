@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiex.cluster.groups import GROUPS_LEN_MAX
 from aiex.cluster.messages import (
     GONE_LEN_MAX,
     INCARNATION_MAX,
@@ -56,7 +57,10 @@ def test_what_a_newer_release_adds_is_ignored() -> None:
 
 def test_the_largest_heartbeat_is_one() -> None:
     gone = tuple(Gone("n" * 128, INCARNATION_MAX, True, 10**9) for _ in range(GONE_LEN_MAX))
-    largest = msgspec.structs.replace(HEARTBEAT, name="n" * 128, api_url="u" * 512, gone=gone)
+    groups = ("g" * 64,) * GROUPS_LEN_MAX
+    largest = msgspec.structs.replace(
+        HEARTBEAT, name="n" * 128, api_url="u" * 512, gone=gone, groups=groups
+    )
     assert decoded(encoded(largest)) == largest
 
 
@@ -79,6 +83,8 @@ def test_the_largest_heartbeat_is_one() -> None:
         {"in_flight": float("nan")},
         {"gone": [msgspec.to_builtins(HEARTBEAT.gone[0])] * (GONE_LEN_MAX + 1)},
         {"gone": [{"name": "n2"}]},
+        {"groups": ["a"] * (GROUPS_LEN_MAX + 1)},
+        {"groups": ["A b"]},
         {"kind": "order"},
         {"protocol": 0},
     ],

@@ -94,6 +94,29 @@ def test_while_load_balancers_notice_the_node_is_unready_and_still_serves(tmp_pa
         assert node.process.wait(20) == 0
 
 
+def test_while_it_drains_the_command_line_finds_the_node(tmp_path: Path) -> None:
+    with NodeProcess(tmp_path, with_provider(ENDLESS)) as node:
+        node.ready()
+        stream = OpenStream(node)
+        wait_until(lambda: stream.body, 5, "the first token")
+        node.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "stopping" in node.output, 5, "the drain to begin")
+        shown = subprocess.run(
+            [sys.executable, "-m", "aiex", "status", "--data-dir", str(node.data_dir)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert shown.returncode == 1  # it takes nothing new
+        assert "draining" in shown.stdout
+        assert "1 in flight" in shown.stdout
+        node.process.send_signal(signal.SIGTERM)
+        assert node.process.wait(10) == 0
+        assert not (node.data_dir / "node.json").exists()
+        stream.join()
+
+
 def test_the_drain_deadline_cuts_off_what_does_not_end(tmp_path: Path) -> None:
     with NodeProcess(
         tmp_path, [*with_provider(ENDLESS), "--set=node.drain_deadline_s=0.5"]
@@ -184,6 +207,26 @@ def test_a_data_directory_that_is_a_file_is_one_sentence(tmp_path: Path) -> None
     sentence = sentence_of_failed_start(tmp_path, f"--data-dir={tmp_path / 'file'}")
     assert "cannot be used: File exists" in sentence
     assert "--data-dir" in sentence
+
+
+def test_files_of_the_engine_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "engine").write_text("")
+    sentence = sentence_of_failed_start(tmp_path, f"--data-dir={tmp_path / 'data'}")
+    assert "engine cannot be used: File exists." in sentence
+    assert "--data-dir" in sentence
+    assert "\n" not in sentence
+
+
+def test_keys_that_cannot_be_read_are_said_in_the_log_and_open_no_door(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "keys.json").write_text("garbage")
+    with NodeProcess(tmp_path) as node:
+        node.ready()
+        assert http_status(node.api_url + "/v1/models") == 401
+        assert node.stop() == 0
+        warnings = [line["message"] for line in node.log() if line["level"] == "warning"]
+        assert any("keys.json cannot be read" in str(message) for message in warnings)
 
 
 @pytest.mark.fault

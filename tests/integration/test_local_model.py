@@ -1,5 +1,6 @@
 """The real small model, through a real node."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -106,6 +108,71 @@ def test_the_key_of_the_child_is_on_no_command_line(node: NodeProcess, directory
     command = Path(f"/proc/{address['pid']}/cmdline").read_bytes()
     assert address["api_key"].encode() not in command
     assert http_status(address["base_url"] + "/models/x") == 401
+
+
+def test_a_client_that_leaves_makes_room_for_the_next(node: NodeProcess) -> None:
+    with client_of(node) as client:
+        stories = [
+            client.chat.completions.create(
+                model="smollm2",
+                messages=[{"role": "user", "content": "Tell a very long story."}],
+                max_tokens=3000,
+                stream=True,
+            )
+            for _ in range(2)  # as many as the child answers at once
+        ]
+        for story in stories:
+            next(iter(story))
+        assert node.admin("/admin/v1/status")["api"]["in_flight"] == 2
+        for story in stories:
+            story.close()
+        # Both stories to their end would take minutes.
+        assert "cold" in ask(client, "What is the opposite of hot?", tokens_max=8)
+    wait_until(lambda: node.admin("/admin/v1/status")["api"]["in_flight"] == 0, 5, "their end")
+
+
+def test_what_the_model_cannot_take_is_a_bad_request(node: NodeProcess) -> None:
+    with client_of(node) as client:
+        with pytest.raises(openai.BadRequestError, match="context size"):
+            ask(client, "word " * 9000)
+        with pytest.raises(openai.BadRequestError, match="temperature"):
+            client.chat.completions.create(
+                model="smollm2",
+                messages=[{"role": "user", "content": "hi"}],
+                temperature="hot",  # type: ignore[call-overload]
+            )
+
+
+def test_the_model_knows_no_tools_and_answers_in_words(node: NodeProcess) -> None:
+    with client_of(node) as client:
+        answer = client.chat.completions.create(
+            model="smollm2",
+            messages=[{"role": "user", "content": "What is the opposite of hot?"}],
+            tools=[{"type": "function", "function": {"name": "opposite", "parameters": {}}}],
+            temperature=0,
+            max_tokens=8,
+        )
+    assert answer.choices[0].message.tool_calls is None
+    assert "cold" in (answer.choices[0].message.content or "")
+
+
+async def test_the_async_client_is_answered_whole_and_streamed(node: NodeProcess) -> None:
+    question: Any = {
+        "model": "smollm2",
+        "messages": [{"role": "user", "content": "What is the opposite of hot?"}],
+        "temperature": 0,
+        "max_tokens": 8,
+    }
+    async with openai.AsyncOpenAI(
+        base_url=f"{node.api_url}/v1", api_key="-", max_retries=0, timeout=60
+    ) as client:
+        whole, stream = await asyncio.gather(
+            client.chat.completions.create(**question),
+            client.chat.completions.create(**question, stream=True),
+        )
+        pieces = [one.choices[0].delta.content or "" async for one in stream if one.choices]
+    assert "cold" in "".join(pieces)
+    assert whole.choices[0].message.content == "".join(pieces)
 
 
 @pytest.mark.fault

@@ -1,4 +1,4 @@
-"""`aiex up` as a newcomer meets it: what it prints works, and Ctrl-C leaves nothing behind."""
+"""`aiex up` with one node: what it prints works, and Ctrl-C leaves nothing behind."""
 
 import os
 import shlex
@@ -6,110 +6,29 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Self
 
 import pytest
 
-from aiex.testing.node_process import (
-    MOCK_ONLY,
-    START_TIMEOUT_S,
-    STOP_TIMEOUT_S,
-    children_of,
-    http_status,
-    is_running,
-    wait_until,
-)
+from aiex.testing.node_process import MOCK_ONLY, children_of, http_status, wait_until
+from aiex.testing.up_process import FREE_PORTS, LAST_LINE, UpProcess, assert_gone
 
 pytestmark = pytest.mark.integration
 
-FREE_PORTS = ("--port=0", "--admin-port=0")
-LAST_LINE = "Ctrl-C stops it."
-
-
-def home_environment(directory: Path, **variables: str) -> dict[str, str]:
-    """A user's environment with nothing of Aiex in it, and a home of its own."""
-    clean = {name: text for name, text in os.environ.items() if not name.startswith("AIEX_")}
-    places = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
-    return {**clean, **{place: str(directory / place.lower()) for place in places}, **variables}
-
-
-class Up:
-    """`aiex up` in a session of its own, as a terminal's; use it in a `with` block."""
-
-    def __init__(self, directory: Path, *arguments: str, **variables: str) -> None:
-        self.environment = home_environment(directory, **variables)
-        self.output_file = directory / f"output-{time.monotonic_ns()}"
-        with self.output_file.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "aiex", "up", *arguments],
-                env=self.environment,
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait(STOP_TIMEOUT_S)
-
-    @property
-    def output(self) -> str:
-        return self.output_file.read_text()
-
-    def ready(self) -> list[int]:
-        """Wait until it said all; the processes that it started."""
-        wait_until(
-            lambda: LAST_LINE in self.output or self.process.poll() is not None,
-            START_TIMEOUT_S,
-            lambda: f"not up: {self.output}",
-        )
-        assert LAST_LINE in self.output, self.output
-        children = children_of(self.process.pid)
-        assert len(children) >= 2, "the node and its engine"
-        return children
-
-    def url(self, label: str) -> str:
-        """An address it printed."""
-        return next(line.split()[1] for line in self.output.splitlines() if label in line.split())
-
-    def snippet(self, heading: str) -> str:
-        """What it printed to be pasted."""
-        block = self.output.partition(heading + "\n")[2].partition("\n\n")[0]
-        return "\n".join(line.removeprefix("  ") for line in block.splitlines())
-
-    def interrupt(self) -> None:
-        """Ctrl-C: the terminal signals the whole foreground group."""
-        os.killpg(self.process.pid, signal.SIGINT)
-
-    def end(self) -> int:
-        """The exit status once it ended."""
-        return self.process.wait(STOP_TIMEOUT_S)
-
-
-def assert_gone(processes: list[int]) -> None:
-    wait_until(lambda: not any(map(is_running, processes)), 5, f"the end of {processes}")
-
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
+def up(tmp_path: Path) -> Iterator[Callable[..., UpProcess]]:
     """`up(argument…, variable=…)` is one that runs until the test ends."""
     with ExitStack() as running:
         yield lambda *arguments, **variables: running.enter_context(
-            Up(tmp_path, *MOCK_ONLY, *arguments, **variables)
+            UpProcess(tmp_path, "--nodes=1", *MOCK_ONLY, *arguments, **variables)
         )
 
 
 def test_what_it_prints_to_paste_works(
-    up: Callable[..., Up], need: Callable[[str, str], str]
+    up: Callable[..., UpProcess], need: Callable[[str, str], str]
 ) -> None:
     need("curl", "curl")
     it = up(*FREE_PORTS)
@@ -126,7 +45,7 @@ def test_what_it_prints_to_paste_works(
         assert pasted.stdout.strip()
 
 
-def test_with_an_api_key_what_it_prints_asks_for_it(up: Callable[..., Up]) -> None:
+def test_with_an_api_key_what_it_prints_asks_for_it(up: Callable[..., UpProcess]) -> None:
     it = up(*FREE_PORTS, AIEX_API__KEY="sk-secret", AIEX_API__AUTH="required")
     it.ready()
     words = shlex.split(it.snippet("Try it:"))
@@ -136,9 +55,10 @@ def test_with_an_api_key_what_it_prints_asks_for_it(up: Callable[..., Up]) -> No
     assert http_status(it.url("API") + "/models", key="sk-secret") == 200
 
 
-def test_ctrl_c_ends_everything_with_0(up: Callable[..., Up], tmp_path: Path) -> None:
+def test_ctrl_c_ends_everything_with_0(up: Callable[..., UpProcess], tmp_path: Path) -> None:
     it = up(*FREE_PORTS)
     children = it.ready()
+    assert len(children) >= 2, "the node and its engine"
     it.interrupt()
     assert it.end() == 0
     assert it.output.endswith("Stopping … stopped.\n")
@@ -146,7 +66,7 @@ def test_ctrl_c_ends_everything_with_0(up: Callable[..., Up], tmp_path: Path) ->
     assert not list(tmp_path.rglob("node.json"))
 
 
-def test_sigterm_ends_everything_with_0(up: Callable[..., Up]) -> None:
+def test_sigterm_ends_everything_with_0(up: Callable[..., UpProcess]) -> None:
     it = up(*FREE_PORTS)
     children = it.ready()
     it.process.terminate()
@@ -154,7 +74,7 @@ def test_sigterm_ends_everything_with_0(up: Callable[..., Up]) -> None:
     assert_gone(children)
 
 
-def test_ctrl_c_while_it_starts_leaves_nothing_behind(up: Callable[..., Up]) -> None:
+def test_ctrl_c_while_it_starts_leaves_nothing_behind(up: Callable[..., UpProcess]) -> None:
     it = up(*FREE_PORTS)
     wait_until(lambda: children_of(it.process.pid), 20, "the node")
     children = children_of(it.process.pid)
@@ -164,7 +84,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing_behind(up: Callable[..., Up]) -> 
     assert_gone(children)
 
 
-def test_a_second_ctrl_c_does_not_wait(up: Callable[..., Up]) -> None:
+def test_a_second_ctrl_c_does_not_wait(up: Callable[..., UpProcess]) -> None:
     it = up(*FREE_PORTS, "--set=node.propagation_delay_s=600")
     children = it.ready()
     it.interrupt()
@@ -174,7 +94,7 @@ def test_a_second_ctrl_c_does_not_wait(up: Callable[..., Up]) -> None:
     assert_gone(children)
 
 
-def test_kill_9_leaves_no_node_behind_and_the_next_one_starts(up: Callable[..., Up]) -> None:
+def test_kill_9_leaves_no_node_behind_and_the_next_one_starts(up: Callable[..., UpProcess]) -> None:
     it = up(*FREE_PORTS)
     children = it.ready()
     it.process.kill()
@@ -183,7 +103,7 @@ def test_kill_9_leaves_no_node_behind_and_the_next_one_starts(up: Callable[..., 
     up(*FREE_PORTS).ready()
 
 
-def test_a_node_that_dies_ends_it_with_a_sentence(up: Callable[..., Up]) -> None:
+def test_a_node_that_dies_ends_it_with_a_sentence(up: Callable[..., UpProcess]) -> None:
     it = up(*FREE_PORTS)
     node, *_ = it.ready()
     os.kill(node, signal.SIGKILL)
@@ -192,7 +112,7 @@ def test_a_node_that_dies_ends_it_with_a_sentence(up: Callable[..., Up]) -> None
     assert "Traceback" not in it.output
 
 
-def test_a_node_that_cannot_start_says_why_in_one_sentence(up: Callable[..., Up]) -> None:
+def test_a_node_that_cannot_start_says_why_in_one_sentence(up: Callable[..., UpProcess]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         it = up(f"--port={port}", "--admin-port=0")
@@ -202,7 +122,7 @@ def test_a_node_that_cannot_start_says_why_in_one_sentence(up: Callable[..., Up]
     assert "Traceback" not in it.output
 
 
-def test_a_second_one_says_that_it_is_up_already(up: Callable[..., Up]) -> None:
+def test_a_second_one_says_that_it_is_up_already(up: Callable[..., UpProcess]) -> None:
     first = up(*FREE_PORTS)
     first.ready()
     second = up(*FREE_PORTS)
@@ -214,7 +134,7 @@ def test_a_second_one_says_that_it_is_up_already(up: Callable[..., Up]) -> None:
     assert another.url("API") != first.url("API")
 
 
-def test_a_taken_default_port_is_replaced_and_said(up: Callable[..., Up]) -> None:
+def test_a_taken_default_port_is_replaced_and_said(up: Callable[..., UpProcess]) -> None:
     # Whoever else has it on this machine serves as well.
     with ExitStack() as taken:
         with suppress(OSError):
@@ -226,7 +146,7 @@ def test_a_taken_default_port_is_replaced_and_said(up: Callable[..., Up]) -> Non
         assert http_status(it.url("API") + "/models") == 200
 
 
-def test_its_data_is_private(up: Callable[..., Up], tmp_path: Path) -> None:
+def test_its_data_is_private(up: Callable[..., UpProcess], tmp_path: Path) -> None:
     it = up(*FREE_PORTS)
     it.ready()
     (data_dir,) = (tmp_path / "xdg_data_home" / "aiex").iterdir()
@@ -235,7 +155,7 @@ def test_its_data_is_private(up: Callable[..., Up], tmp_path: Path) -> None:
 
 @pytest.mark.local_model
 def test_a_newcomer_sees_the_small_model_answer(tmp_path: Path) -> None:
-    with Up(tmp_path, *FREE_PORTS) as it:
+    with UpProcess(tmp_path, "--nodes=1", *FREE_PORTS) as it:
         wait_until(lambda: LAST_LINE in it.output, 120, lambda: it.output)
         question, answer = it.output.partition("  You     ")[2].splitlines()[:2]
         assert question == "What is the opposite of hot?"

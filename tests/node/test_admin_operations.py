@@ -102,7 +102,8 @@ async def test_an_answer_is_what_the_document_says(operation: Operation, tmp_pat
 
 async def test_the_document_is_served(tmp_path: Path) -> None:
     answer = await ask(MemoryNode(tmp_path, Settings()).admin("t").app(), "GET", "/openapi.json")
-    assert answer.json() == {**DOCUMENT, "info": {**DOCUMENT["info"], "version": "1.0"}}
+    expected = {**DOCUMENT, "info": {**DOCUMENT["info"], "version": "1.0"}}
+    assert answer.json() == msgspec.json.decode(msgspec.json.encode(expected))
 
 
 class Page(HTMLParser):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from aiex.errors import DataDirectoryError
-from aiex.node import data_path, runtime_path
+from aiex.node import data_path, meeting_path, runtime_path
 from aiex.node.data_directory import DataDirectory
 
 NODE: dict[str, Any] = {
@@ -21,6 +21,8 @@ NODE: dict[str, Any] = {
     "version": "1.0",
     "api_url": "http://127.0.0.1:8080",
     "admin_url": "http://127.0.0.1:8081",
+    "cluster": "aiex",
+    "shared_api_url": "http://127.0.0.1:8082",
 }
 
 
@@ -254,6 +256,14 @@ def test_the_directory_is_as_set_else_under_the_data_home_by_name(
     assert data_path("data", "n1", "") == tmp_path / "data"
     assert data_path("", "n1", "/xdg") == Path("/xdg/aiex/n1")
     assert data_path("", "n1", "") == tmp_path / ".local/share/aiex/n1"
+
+
+def test_nodes_of_one_machine_meet_below_the_data_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert meeting_path("team", "/xdg") == Path("/xdg/aiex/clusters/team")
+    assert meeting_path("aiex", "") == tmp_path / ".local/share/aiex/clusters/aiex"
 
 
 def test_nodes_of_a_user_meet_in_the_runtime_directory() -> None:

@@ -1,15 +1,22 @@
 """A listener on real sockets: a port is its own or refused, and a stop lets requests finish."""
 
 import asyncio
+import errno
+import os
+import random
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aiex.errors import CredentialsMissing, PortBusy, StartError
 from aiex.node.listener import Listener
+from aiex.node.port import bind
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +109,132 @@ async def test_run_again_it_comes_back_on_the_same_port() -> None:
     assert ports[0] == ports[1] != 0
 
 
+async def test_a_name_is_listened_on_at_its_address() -> None:
+    one = listener(App(), host="localhost")
+    async with running(one):
+        assert one.url == f"http://localhost:{one.port}"
+        assert (await fetch(one.port, host="localhost")).endswith(b"ok")
+
+
+def test_a_port_for_root_only_is_told_to_be_one() -> None:
+    class Refusing(socket.socket):
+        def bind(self, _: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    with Refusing() as sock, pytest.raises(StartError, match="above 1023") as refused:
+        bind(sock, ("127.0.0.1", 80), "127.0.0.1:80")
+    assert not isinstance(refused.value, PortBusy)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Free now; below those that outgoing connections get, so that it stays so."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+    pytest.fail("no port is free")
+
+
+class Counting(App):
+    """Counts the requests that it answers."""
+
+    count = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.count += 1
+        await super().__call__(scope, receive, send)
+
+
+async def test_a_shared_port_is_answered_by_all_who_share_it(free_port: int) -> None:
+    apps = Counting(), Counting()
+    first, second = (listener(app, shared_port=free_port) for app in apps)
+    async with running(first), running(second):
+        assert first.shared_url == second.shared_url == f"http://127.0.0.1:{free_port}"
+        assert first.port != second.port
+        for _ in range(60):
+            assert (await fetch(free_port)).endswith(b"ok")
+        counts = [app.count for app in apps]
+        assert sum(counts) == 60
+        assert min(counts) > 5, counts
+        assert (await fetch(first.port)).endswith(b"ok")
+        assert apps[0].count == counts[0] + 1
+    assert not is_open(free_port)
+
+
+async def test_who_leaves_a_shared_port_goes_on_at_its_own_and_finishes_what_it_has(
+    free_port: int,
+) -> None:
+    app, other = App(), Counting()
+    leaving = listener(app, shared_port=free_port)
+    async with running(leaving):
+        request = asyncio.create_task(fetch(free_port, "/slow"))
+        async with asyncio.timeout(DEADLINE_S):
+            await app.asked.wait()
+        async with running(listener(other, shared_port=free_port)):
+            await leaving.leave_shared_port()
+            await leaving.leave_shared_port()
+            assert _listening_count(free_port) == 1
+            for _ in range(30):
+                assert (await fetch(free_port)).endswith(b"ok")
+            assert other.count == 30
+            assert (await fetch(leaving.port)).endswith(b"ok")
+            app.go_on.set()
+            assert (await request).endswith(b"ok")
+
+
+async def test_nodes_that_come_and_go_lose_no_request_of_a_shared_port(free_port: int) -> None:
+    answers: list[bytes] = []
+    is_over = False
+
+    async def client() -> None:
+        while not is_over:
+            answers.append(await fetch(free_port))
+
+    async with running(listener(App(), shared_port=free_port)):
+        clients = [asyncio.create_task(client()) for _ in range(16)]
+        for _ in range(8):
+            async with running(listener(App(), shared_port=free_port)):
+                begun = len(answers)
+                await _until(lambda: len(answers) > begun + 50)  # noqa: B023
+        is_over = True
+        await asyncio.wait(clients)
+    for one in clients:
+        one.result()
+    assert all(answer.endswith(b"ok") for answer in answers)
+
+
+def _listening_count(port: int) -> int:
+    listening = f":{port:04X} 00000000:0000 0A"
+    return Path("/proc/net/tcp").read_text().count(listening)
+
+
+async def test_a_shared_port_of_somebody_who_does_not_share_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortBusy, match=f"Cannot share 127.0.0.1:{port}: Address already"):
+            await listener(App(), shared_port=port).run(pytest.fail)
+
+
+@pytest.mark.platform_specific
+@pytest.mark.skipif(os.geteuid() != 0, reason="being another user needs root")
+async def test_a_shared_port_of_another_user_is_refused(free_port: int) -> None:
+    script = (
+        "import os, socket, sys; os.setuid(12345); s = socket.socket();"
+        "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1);"
+        f"s.bind(('127.0.0.1', {free_port})); s.listen(); print(flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-I", "-S", "-c", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(PortBusy, match="is another user's"):
+            await listener(App(), shared_port=free_port).run(pytest.fail)
+        other.stdin.close()
+
+
 async def test_an_ipv6_address_stands_in_brackets() -> None:
     one = listener(App(), host="::1")
     async with running(one):
@@ -135,8 +268,9 @@ async def test_an_address_that_is_none_is_told(host: str) -> None:
 
 
 async def test_an_address_of_another_machine_is_told() -> None:
-    with pytest.raises(StartError, match="Cannot assign requested address"):
+    with pytest.raises(StartError, match="No network interface here has this") as refused:
         await listener(App(), host="192.0.2.1", port=0).run(pytest.fail)
+    assert not isinstance(refused.value, PortBusy)
 
 
 async def test_what_the_check_raises_keeps_the_door_shut() -> None:

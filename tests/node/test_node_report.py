@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from aiex.assistant import LocalModelState
-from aiex.cluster import Member, MemberState, Outsider, View
+from aiex.cluster import Holder, LeaseStatus, Member, MemberState, Outsider, View
 from aiex.node.health import Health, Phase, worst
 from aiex.node.supervision import ServiceState
 from aiex.settings import (
@@ -204,6 +204,17 @@ async def test_the_cluster_is_told_as_this_node_sees_it(node: MemoryNode) -> Non
     assert (told.members[0].state, told.members[0].state_age_s) == ("up", 2.5)
     assert told.members[0].since == "2023-11-14T22:13:17.500+00:00"
     assert [one.name for one in told.outsiders] == ["n9"]
+
+
+async def test_leases_are_told_with_and_without_a_holder(node: MemoryNode) -> None:
+    node.leases = [
+        LeaseStatus("a", Holder("n2", 5), 9, 1_700_000_000_000, is_held_here=False),
+        LeaseStatus("b", Holder("", 0), 0, 0, is_held_here=False),
+    ]
+    held, free = node.report.leases().leases
+    assert (held.name, held.holder, held.fence) == ("a", "n2", 9)
+    assert held.since == "2023-11-14T22:13:20.000+00:00"
+    assert (free.name, free.holder, free.since) == ("b", None, None)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Settings that are each right and together wrong, each told with what to change."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +9,13 @@ from aiex.errors import SettingsError
 from aiex.settings import (
     AdminSettings,
     ApiSettings,
+    ClusterSettings,
     EngineSettings,
     LimitsSettings,
     ModelSettings,
     PriceSettings,
     ProviderSettings,
+    Secret,
     Settings,
     TargetSettings,
     load,
@@ -104,6 +107,27 @@ def test_two_listeners_of_one_host_need_two_ports() -> None:
     assert conflicting(api=ApiSettings(port=9), admin=elsewhere) == []
 
 
+@pytest.mark.parametrize("url", ["http://engine", "nats://a:4222,b:4222", "nats://", "//[::1"])
+def test_an_engine_has_an_address_as_the_check_of_the_settings_already_says(url: str) -> None:
+    assert conflicting(engine=EngineSettings(url=url)) == ["engine.url"]
+
+
+def test_an_address_that_is_none_is_not_repeated_since_it_may_hold_a_password() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(None, {}, {"engine.url": "https://bob:hunter2@host"})
+    assert str(refused.value) == (
+        "engine.url (--set engine.url): no address of an engine: it begins with https://; "
+        "only nats:// and tls:// can be"
+    )
+
+
+def test_a_shared_port_is_one_more_port() -> None:
+    assert conflicting(api=ApiSettings(port=9, shared_port=9)) == ["api.shared_port"]
+    shared = ApiSettings(port=8, shared_port=9)
+    assert conflicting(api=shared, admin=AdminSettings(port=9)) == ["admin.port"]
+    assert conflicting(api=shared) == []
+
+
 def test_an_external_engine_has_no_program() -> None:
     engine = EngineSettings(url="nats://engine", server_path="/usr/bin/nats-server")
     assert conflicting(engine=engine) == ["engine.server_path"]
@@ -146,3 +170,174 @@ def test_shedding_grows_towards_a_later_loop() -> None:
     assert conflicting(api=ApiSettings(shed_from_lag_s=0.5, shed_all_lag_s=0.5)) == [
         "api.shed_all_lag_s"
     ]
+
+
+SECRET = Secret("sixteen letters!")
+SEEDS = ("10.0.0.1", "10.0.0.2:7000", "node-3.example")
+
+
+def cluster_conflicts(**fields: Any) -> list[str]:
+    """The settings of the section to change."""
+    paths = conflicting(cluster=ClusterSettings(**fields))
+    assert all(path.startswith("cluster.") for path in paths)
+    return [path.removeprefix("cluster.") for path in paths]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"discovery": "local"},
+        {"discovery": "local", "route_port": 0, "client_port": 0, "carries": "no"},
+        {"discovery": "static", "seeds": SEEDS, "secret": SECRET, "host": "10.0.0.1"},
+        {"discovery": "static", "seeds": SEEDS[:1], "secret": SECRET},
+        {"discovery": "dns", "dns_name": "aiex.default.svc", "secret": SECRET, "host": "::"},
+        {"discovery": "dns", "dns_name": "_route._tcp.aiex.", "secret": SECRET, "carries": "yes"},
+    ],
+)
+def test_each_discovery_has_what_it_needs(fields: dict[str, Any]) -> None:
+    assert cluster_conflicts(**fields) == []
+
+
+@pytest.mark.parametrize("count", [0, 2, 4, 6])
+def test_the_seeds_are_one_three_or_five(count: int) -> None:
+    seeds = tuple(f"10.0.0.{number}" for number in range(count))
+    assert cluster_conflicts(discovery="static", seeds=seeds, secret=SECRET) == ["seeds"]
+
+
+def test_a_seed_is_a_host_of_its_own() -> None:
+    def refused(*seeds: str) -> list[str]:
+        settings = ClusterSettings(discovery="static", seeds=seeds, secret=SECRET)
+        return [text for _, text in conflicts(Settings(cluster=settings))]
+
+    assert refused("a:b") == ["'a:b' is not host or host:port"]
+    assert refused("a", "A:7", "b") == ["'a' is there twice; a seed is a host of its own"]
+
+
+def test_a_place_to_look_is_for_the_discovery_that_looks_there() -> None:
+    assert cluster_conflicts(discovery="local", seeds=SEEDS) == ["seeds"]
+    assert cluster_conflicts(dns_name="aiex") == ["dns_name"]
+    assert cluster_conflicts(discovery="dns", secret=SECRET) == ["dns_name"]
+
+
+def test_nodes_that_meet_over_the_network_have_a_secret() -> None:
+    assert cluster_conflicts(discovery="static", seeds=SEEDS) == ["secret"]
+    assert cluster_conflicts(discovery="dns", dns_name="aiex") == ["secret"]
+    assert cluster_conflicts(discovery="local") == []
+
+
+def test_a_secret_is_not_short() -> None:
+    assert cluster_conflicts(secret=Secret("fifteen letters")) == ["secret"]
+
+
+@pytest.mark.parametrize("discovery", ["none", "local"])
+def test_nodes_of_one_machine_stay_on_loopback(discovery: str) -> None:
+    assert cluster_conflicts(discovery=discovery, host="10.0.0.1") == ["host"]
+
+
+def test_who_carries_is_asked_where_there_is_a_choice() -> None:
+    assert cluster_conflicts(carries="yes") == ["carries"]
+    seeds = {"discovery": "static", "seeds": SEEDS, "secret": SECRET}
+    assert cluster_conflicts(**seeds, carries="no") == ["carries"]
+
+
+def test_nodes_at_an_external_engine_meet_there() -> None:
+    engine = EngineSettings(url="nats://engine")
+    local = ClusterSettings(discovery="local")
+    assert conflicting(engine=engine, cluster=local) == ["cluster.discovery"]
+    assert conflicting(engine=engine) == []
+
+
+def test_ports_that_others_have_to_know_are_not_found_free() -> None:
+    dns = {"discovery": "dns", "dns_name": "aiex", "secret": SECRET}
+    assert cluster_conflicts(**dns, route_port=0, client_port=0) == ["route_port", "client_port"]
+
+
+def test_the_engines_two_ports_are_not_one_and_no_listeners() -> None:
+    assert cluster_conflicts(discovery="local", route_port=7, client_port=7) == ["client_port"]
+    assert cluster_conflicts(discovery="local", route_port=8080) == ["route_port"]
+    dns = {"discovery": "dns", "dns_name": "aiex", "secret": SECRET}
+    assert cluster_conflicts(**dns, host="0.0.0.0", client_port=8081) == ["client_port"]
+    assert cluster_conflicts(**dns, host="10.0.0.1", client_port=8081) == []
+
+
+@pytest.mark.parametrize("given", [{"tls_ca_file"}, {"tls_certificate_file", "tls_key_file"}])
+def test_tls_between_nodes_needs_all_three_files(given: set[str]) -> None:
+    files = {"tls_certificate_file", "tls_key_file", "tls_ca_file"}
+    missing = cluster_conflicts(discovery="local", **dict.fromkeys(given, "file"))
+    assert set(missing) == files - given
+    assert cluster_conflicts(discovery="local", **dict.fromkeys(files, "file")) == []
+
+
+def test_how_many_carry_is_one_three_or_five() -> None:
+    for text in ("0", "2", "4", "7"):
+        with pytest.raises(SettingsError, match=r"cluster\.carriers"):
+            load(None, {"AIEX_CLUSTER__CARRIERS": text}, {})
+    assert load(None, {"AIEX_CLUSTER__CARRIERS": "5"}, {}).settings.cluster.carriers == 5
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "aiex..svc", ".aiex", "http://aiex"])
+def test_a_dns_name_is_one(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"cluster\.dns_name"):
+        load(None, {"AIEX_CLUSTER__DNS_NAME": name, "AIEX_CLUSTER__DISCOVERY": "dns"}, {})
+
+
+def test_seeds_come_as_json_from_the_environment_and_the_secret_from_a_file(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "secret").write_text("sixteen letters!\n")
+    environment = {
+        "AIEX_CLUSTER__DISCOVERY": "static",
+        "AIEX_CLUSTER__SEEDS": '["10.0.0.1", "10.0.0.2", "10.0.0.3"]',
+        "AIEX_CLUSTER__SECRET_FILE": str(tmp_path / "secret"),
+    }
+    cluster = load(None, environment, {}).settings.cluster
+    assert (len(cluster.seeds), cluster.secret) == (3, SECRET)
+
+
+def test_conflicts_are_told_together_with_what_is_wrong_by_itself() -> None:
+    told = problems_of(
+        {
+            "log.level": "loud",
+            "providers": '{"a": {"kind": "openai"}, "m": {"kind": "mok"}}',
+            "models": '{"x": {"targets": [{"provider": "b"}], "fallbacks": ["y", "xx"]},'
+            ' "y": {"targets": [{"provider": "m"}], "fallback": []}}',
+            "admin.port": "8080",
+        }
+    )
+    assert [line.split(" ")[0] for line in told] == [
+        "log.level",
+        "providers.m.kind",
+        "models.y.fallback",
+        "providers.a.base_url",
+        "models.x.targets",
+        "models.x.fallbacks",
+        "admin.port",
+    ]
+    assert "'xx' is not a model; did you mean 'x'?" in told[5]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"api.port": "high", "admin.port": "8080"},
+        {"providers": "[]", "models": '{"x": {"targets": [{"provider": "b"}]}}'},
+        {"providers.b.kind": "opnai", "models": '{"x": {"targets": [{"provider": "b"}]}}'},
+        {"models": "[]", "models.x.zzz": "1"},
+        {"limits.budget_usd": "many", "limits.models": '["a*b"]'},
+    ],
+)
+def test_what_depends_on_a_wrong_setting_is_not_judged(flags: dict[str, str]) -> None:
+    assert len(problems_of(flags)) == 1
+
+
+def test_a_file_that_is_no_toml_is_not_said_to_lack_what_may_be_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "aiex.toml"
+    file.write_text("[providers.b]\nkind = ")
+    told = problems_of({"models": '{"x": {"targets": [{"provider": "b"}]}}'}, file)
+    assert len(told) == 1
+
+
+def problems_of(flags: dict[str, str], file: Path | None = None) -> list[str]:
+    with pytest.raises(SettingsError) as refused:
+        load(file, {}, flags)
+    return str(refused.value).splitlines()

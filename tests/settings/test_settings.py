@@ -13,7 +13,7 @@ UNITS = ("_s", "_ms", "_bytes_max", "_tokens", "_ratio", "_max", "_per_s", "_per
 MONEY = ("_usd", "_usd_per_million")
 # Plural nouns count; these others are no amounts, or their unit is themselves.
 COUNTS = ("threads", "parallel", "concurrency")
-NOT_AMOUNTS = ("port", "seed", "weight")
+NOT_AMOUNTS = ("port", "shared_port", "route_port", "client_port", "seed", "weight")
 
 
 def fields(shape: Any = Settings, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -46,11 +46,11 @@ def test_every_problem_of_every_source_is_told_at_once(file: Path) -> None:
     )
     assert sorted(told) == [
         "AIEX_API__KEY_FILE: the file /no/such cannot be read: No such file or directory",
-        "admin.port (--set admin.port): Expected `int` <= 65535 (it is '70000')",
+        "admin.port (--set admin.port): expected a whole number from 0 to 65,535 (it is '70000')",
         f"api.prot ({file}): unknown; did you mean 'port'?",
         "engine.passwort (AIEX_ENGINE__PASSWORT): unknown; did you mean 'password'?",
-        "local.threads (AIEX_LOCAL__THREADS): Expected `int`, got `str` (it is 'many')",
-        f"log.level ({file}): Invalid enum value 'loud' (it is 'loud')",
+        "local.threads (AIEX_LOCAL__THREADS): expected a whole number of at least 0 (it is 'many')",
+        f"log.level ({file}): expected debug, error, info or warning (it is 'loud')",
     ]
 
 
@@ -95,7 +95,7 @@ def test_a_key_like_no_other_is_answered_with_all_there_are() -> None:
 def test_what_is_wrong_inside_a_json_table_has_the_variable_as_its_source() -> None:
     (told,) = problems(PROVIDERS='{"m": {"kind": "mock", "faults": {"cut_ratio": 2}}}')
     assert told == (
-        "providers.m.faults.cut_ratio (AIEX_PROVIDERS): Expected `float` <= 1.0 (it is '2')"
+        "providers.m.faults.cut_ratio (AIEX_PROVIDERS): expected a number from 0 to 1 (it is '2')"
     )
 
 
@@ -123,7 +123,19 @@ def test_a_value_out_of_bounds_is_named_with_what_it_is(
 ) -> None:
     (told,) = problems(file, MOCK, {setting: text})
     assert told.startswith(f"{setting} (--set {setting}): ")
-    assert told.endswith(f"(it is {text!r})")
+    assert f"(it is {text!r})" in told
+
+
+@pytest.mark.parametrize(
+    ("setting", "text", "meant"),
+    [("log.level", "debgu", "debug"), ("providers.m.kind", "antropic", "anthropic")],
+)
+def test_a_choice_is_told_with_all_there_are_and_the_nearest(
+    file: Path, setting: str, text: str, meant: str
+) -> None:
+    (told,) = problems(file, MOCK, {setting: text})
+    assert f"{meant}" in told.partition("expected ")[2].partition(" (it is")[0]
+    assert told.endswith(f"(it is {text!r}); did you mean '{meant}'?")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +143,7 @@ def test_a_value_out_of_bounds_is_named_with_what_it_is(
 )
 def test_a_wait_without_end_is_refused_since_no_timer_takes_it(file: Path, setting: str) -> None:
     (told,) = problems(file, f"{setting} = inf\n{MOCK}")
-    assert told.startswith(f"{setting} ({file}): Expected `float` <= ")
+    assert told.startswith(f"{setting} ({file}): expected a number from 0 to ")
 
 
 @pytest.mark.parametrize("weight", ["0", "-1", "inf", "nan"])
@@ -149,7 +161,7 @@ def test_what_a_section_must_have_is_named(file: Path) -> None:
 
 def test_a_model_needs_a_target(file: Path) -> None:
     (told,) = problems(file, f"{MOCK}[models.x]\ntargets = []")
-    assert told == f"models.x.targets ({file}): Expected `array` of length >= 1"
+    assert told == f"models.x.targets ({file}): expected a list of at least 1"
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
+from aiex.assistant import (
+    BreakerTurned,
+    KeysChanged,
+    LoadTurned,
+    LocalModelTurned,
+    UsageTidied,
+)
 from aiex.cluster import (
+    CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -19,7 +28,17 @@ from aiex.cluster import (
     StayedOut,
     TookPart,
 )
-from aiex.engine import EngineDown, EngineFroze, EngineUp
+from aiex.engine import (
+    EngineDown,
+    EngineFroze,
+    EngineUp,
+    RefusedAsStranger,
+    ReplicasRaised,
+    StateMoveBegan,
+    StateMoved,
+    StateMoveFailed,
+    StrangerRefused,
+)
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
 from aiex.telemetry.event_log import LOGGED, line, log_events
@@ -29,6 +48,29 @@ SENTENCES: list[tuple[Any, str, str]] = [
     (EngineDown("no answer"), "warning", "the engine is down: no answer"),
     (EngineDown("stopped", is_planned=True), "info", "the engine is down: stopped"),
     (EngineFroze(10.04), "warning", "the engine froze for 10.0 s and is started again"),
+    (StateMoveBegan("the cluster"), "info", "the engine's state is on its way to the cluster"),
+    (
+        StateMoved("the cluster", 1, 0.54),
+        "info",
+        "the engine's state arrived at the cluster: 1 stream in 0.5 s",
+    ),
+    (
+        StateMoved("the node a", 3, 2.0),
+        "info",
+        "the engine's state arrived at the node a: 3 streams in 2.0 s",
+    ),
+    (
+        StateMoveFailed("the cluster", "why"),
+        "error",
+        "the engine's state did not get to the cluster: why",
+    ),
+    (ReplicasRaised("KV_keys", 3), "info", "the stream KV_keys is kept by 3 servers now"),
+    (StrangerRefused("why", "10.0.0.9"), "warning", "the engine refused 10.0.0.9: why"),
+    (
+        RefusedAsStranger("why", "10.0.0.9:6222"),
+        "warning",
+        "the engine at 10.0.0.9:6222 refuses this node: why",
+    ),
     (MemberUp("n2", 7), "info", "the member n2 is up"),
     (MemberSuspect("n2", 7, "late"), "warning", "the member n2 is suspect: late"),
     (MemberDraining("n2", 7), "info", "the member n2 drains"),
@@ -39,6 +81,15 @@ SENTENCES: list[tuple[Any, str, str]] = [
     (TookPart(8), "info", "this node takes part in the cluster again"),
     (ClusterSplit("n2 is missing"), "warning", "the cluster is split: n2 is missing"),
     (ClusterWhole(), "info", "the cluster is whole again"),
+    (
+        CallHandlerFailed("describe", "n2", "KeyError: 'x'"),
+        "error",
+        "the request describe of n2 failed here: KeyError: 'x'",
+    ),
+    (LeaseTaken("x", 7), "info", "this node holds the lease x (fence 7)"),
+    (LeaseLost("x", 7, "n2 took it"), "info", "this node lost the lease x (fence 7): n2 took it"),
+    (UsageTidied(1), "info", "1 page of usage past their time deleted"),
+    (UsageTidied(3), "info", "3 pages of usage past their time deleted"),
     (LocalModelTurned("up", ""), "info", "the local model is up"),
     (LocalModelTurned("starting", "pid 7"), "info", "the local model is starting: pid 7"),
     (LocalModelTurned("down", "killed"), "warning", "the local model is down: killed"),

@@ -20,7 +20,16 @@ from aiex.assistant import (
     TargetPassedOver,
 )
 from aiex.assistant.attempted import Outcome
-from aiex.cluster import ClusterSplit, ClusterWhole, MemberDown, MemberUp, MessageRefused
+from aiex.cluster import (
+    CallFinished,
+    ClusterSplit,
+    ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
+    MemberDown,
+    MemberUp,
+    MessageRefused,
+)
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
@@ -85,7 +94,6 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
     handed_in = {
         "aiex_requests_in_flight",
         "aiex_streams_open",
-        "aiex_tasks",
         "aiex_request_body_bytes_held",
         "aiex_shed_ratio",
         "aiex_loop_lag_seconds",
@@ -93,6 +101,11 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_target_in_flight",
         "aiex_target_queue_length",
         "aiex_members",
+        "aiex_lease_held",
+        "aiex_calls_in_flight",
+        "aiex_cluster_requests_in_hand",
+        "aiex_cluster_answer_bytes_held",
+        "aiex_tasks",
     }
     assert set(scrape) == set(METRICS) - handed_in
 
@@ -268,6 +281,23 @@ def test_changes_of_members_and_refused_messages_are_counted() -> None:
     assert watched.value("aiex_member_changes_total", state="up") == 2
     assert watched.value("aiex_member_changes_total", state="down") == 1
     assert watched.value("aiex_cluster_messages_refused_total", reason="malformed") == 1
+
+
+def test_calls_to_other_nodes_are_counted_and_timed() -> None:
+    watched = Watched().emit(
+        CallFinished("ping", "ok", 900),
+        CallFinished("ping", "ok", 2_000_000),
+        CallFinished("ping", "down", 100),
+    )
+    assert watched.value("aiex_calls_total", request="ping", outcome="ok") == 2
+    assert watched.value("aiex_calls_total", request="ping", outcome="down") == 1
+    assert watched.value("aiex_call_duration_seconds", "_count", request="ping") == 3
+
+
+def test_leases_taken_and_lost_are_counted_each() -> None:
+    watched = Watched().emit(LeaseTaken("x", 7), LeaseLost("x", 7, "y"), LeaseTaken("x", 9))
+    assert watched.value("aiex_lease_changes_total", lease="x", change="taken") == 2
+    assert watched.value("aiex_lease_changes_total", lease="x", change="lost") == 1
 
 
 def test_a_split_is_seen_until_the_cluster_is_whole() -> None:

@@ -16,10 +16,12 @@ from aiex.assistant.events import (
     RequestFinished,
     RequestShed,
     TargetPassedOver,
+    UsageTidied,
 )
 from aiex.assistant.exchange import Exchange, RequestScope
+from aiex.assistant.housekeeper import Housekeeper
 from aiex.assistant.intake import Intake
-from aiex.assistant.key_ring import KeyRing, KeyUnknown
+from aiex.assistant.key_ring import PATIENCE_S, KeyRing, KeyUnknown
 from aiex.assistant.keys import KeyCheck, KeyRecord, instant
 from aiex.assistant.ledger import Ledger, UsageRow
 from aiex.assistant.limits import KeyLimits, Limits, default_limits
@@ -32,11 +34,13 @@ from aiex.assistant.own_sockets import OwnSockets
 from aiex.assistant.paced_exchange import Pace
 from aiex.assistant.provider import Provider
 from aiex.assistant.providers import build_providers
+from aiex.assistant.refusal import keys_unknown
 from aiex.assistant.target_state import TargetState
 from aiex.assistant.targets import Targets
 from aiex.assistant.token_count import TokenCount
 
 __all__ = [
+    "PATIENCE_S",
     "Api",
     "AttemptHedged",
     "AttemptRetried",
@@ -46,6 +50,7 @@ __all__ = [
     "Catalogue",
     "Chat",
     "Exchange",
+    "Housekeeper",
     "Intake",
     "KeyCheck",
     "KeyLimits",
@@ -77,10 +82,12 @@ __all__ = [
     "Targets",
     "TokenCount",
     "UsageRow",
+    "UsageTidied",
     "build_metering",
     "build_providers",
     "default_limits",
     "instant",
+    "keys_unknown",
     "local_model_answers",
     "seconds_in",
 ]

@@ -102,6 +102,12 @@ class TargetPassedOver(msgspec.Struct, frozen=True):
     reason: str
 
 
+class UsageTidied(msgspec.Struct, frozen=True):
+    """Pages of usage past their time were deleted, by this node for all."""
+
+    page_count: int
+
+
 class QueueLeft(msgspec.Struct, frozen=True):
     """A request came to the end of its wait for a place at a target."""
 

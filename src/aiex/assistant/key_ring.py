@@ -50,7 +50,10 @@ class KeyRing:
         clock: Clock,
         emit: Emit,
         default_limits: Limits = NO_LIMITS,
+        patience_s: float = PATIENCE_S,
     ) -> None:
+        """`patience_s` is how long the node's start waits for the engine to tell the keys."""
+        self._patience_s = patience_s
         self._bucket = bucket
         self._cache_file = cache_file
         self._key_of_setting = key_of_setting
@@ -62,6 +65,7 @@ class KeyRing:
         # What was read later may be older: a watch tells again what was just written here.
         self._revisions: dict[str, int] = {}
         self._has_held_one = False
+        self._has_read = False
         self.check = KeyCheck({}, key_of_setting)
 
     def load(self) -> None:
@@ -73,9 +77,19 @@ class KeyRing:
         except FileNotFoundError:
             return
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            _log.warning("the keys kept in %s cannot be read: %s", self._cache_file, error)
+            _log.warning(
+                "the keys kept in %s cannot be read (%s); until the engine tells them anew every "
+                "client is turned away",
+                self._cache_file,
+                error,
+            )
         # The file is there because there was a key once, whatever became of it.
         self._has_held_one = True
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the keys were read from the engine, or remembered from an earlier life."""
+        return self._has_read or self._has_held_one
 
     @property
     def has_ever_held_one(self) -> bool:
@@ -107,7 +121,7 @@ class KeyRing:
             patience.cancel()
 
     async def _patience(self, ready: Ready) -> None:
-        await self._clock.sleep(PATIENCE_S)
+        await self._clock.sleep(self._patience_s)
         ready()
 
     async def _follow(self, patience: "asyncio.Task[None]", ready: Ready) -> None:
@@ -121,7 +135,7 @@ class KeyRing:
                 case CaughtUp(revision=revision):
                     if pending is not None:
                         self._adopt(pending | self._newer_than(revision), revision=revision)
-                    pending = None
+                    pending, self._has_read = None, True
                     if not (patience.done() or patience.cancelling()):
                         patience.cancel()
                         ready()

@@ -1,7 +1,7 @@
 """Limits, prices and usage of one node, put together."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -17,11 +17,15 @@ from aiex.settings import Settings
 
 
 class Metering(msgspec.Struct, frozen=True):
-    """`admission` is asked by requests, `bookkeeper` is a service, `ledger` is between them."""
+    """`admission` is asked by requests, `bookkeeper` is a service, `ledger` is between them.
+
+    `pages` are the buckets of usage, which all nodes share.
+    """
 
     admission: Admission
     bookkeeper: Bookkeeper
     ledger: Ledger
+    pages: Mapping[Span, Bucket]
 
 
 def build_metering(
@@ -38,4 +42,4 @@ def build_metering(
     admission = Admission(limits_of, accounts, Prices(settings.prices), ledger, wall_s=clock.wall_s)
     buckets = {span: bucket(span.value) for span in Span}
     bookkeeper = Bookkeeper(ledger, buckets, writer=writer, clock=clock)
-    return Metering(admission, bookkeeper, ledger)
+    return Metering(admission, bookkeeper, ledger, buckets)

@@ -52,6 +52,16 @@ class Refusal(RequestRefused):
         return b"data: " + self.body() + b"\n\n"
 
 
+def keys_unknown() -> Refusal:
+    return Refusal(
+        503,
+        "not_ready",
+        "This node does not know its cluster's API keys yet; try again in a moment.",
+        kind="server_error",
+        retry_after_s=1,
+    )
+
+
 def key_missing() -> Refusal:
     return Refusal(
         401,

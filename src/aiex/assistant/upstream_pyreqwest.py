@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
     ConnectError,
+    DetailedPyreqwestError,
     PyreqwestError,
     RequestTimeoutError,
 )
@@ -34,9 +35,14 @@ from aiex.settings import ProviderSettings, is_loopback
 # one that is made while it is sent, is read part by part, each within the limit for silence.
 WHOLE_BODY_DIGITS_MAX = 6
 SILENT = "The provider fell silent."
+# pyreqwest lets a request run on whose task was cancelled before its headers came (once they are
+# there the connection is closed at once). This long after the watch would have ended it, its own
+# limit ends it too: else a call that nobody waits for lasts for its whole time at the provider.
+AFTER_THE_WATCH_S = 0.5
 
 # How hyper says that it was still connecting, in the causes of each error.
 _CONNECTING = "client error (Connect)"
+_LOOKUP = "failed to lookup address information: "
 
 
 class PyreqwestUpstream:
@@ -48,6 +54,7 @@ class PyreqwestUpstream:
         self._first_byte_s = settings.first_byte_timeout_s
         self._idle_s = settings.idle_timeout_s
         self._total_s = settings.total_timeout_s
+        self._silence_max_s = max(self._first_byte_s, self._idle_s) + AFTER_THE_WATCH_S
         self._ca_file = settings.ca_file
         self._watch = CallWatch(min(self._first_byte_s, self._idle_s, self._total_s))
         # Built on first use: a constructor does no I/O, and this one reads certificates.
@@ -145,6 +152,7 @@ class PyreqwestUpstream:
                 .deflate(False)
                 .connect_timeout(timedelta(seconds=self._connect_s))
                 .timeout(timedelta(seconds=self._total_s))
+                .read_timeout(timedelta(seconds=self._silence_max_s))
                 .build()
             )
         return self._client
@@ -174,7 +182,16 @@ def _failure(error: PyreqwestError) -> ProviderError:
         )
     # Not by class: a connection that stood and then broke, or stayed silent, has these classes too.
     if _CONNECTING in str(error):
-        return ProviderUnreachable("The provider cannot be reached.")
+        return ProviderUnreachable(f"The provider cannot be reached{_cause(error)}.")
     if isinstance(error, RequestTimeoutError):
         return ProviderTimeout("The provider took too long.")
     return ProviderError(f"The connection to the provider broke ({type(error).__name__}).")
+
+
+def _cause(error: PyreqwestError) -> str:
+    """`: Connection refused`: what the system said, without where that was; empty if nothing."""
+    causes = error.details.get("causes") if isinstance(error, DetailedPyreqwestError) else None
+    last = str(causes[-1]["message"]) if causes else _CONNECTING
+    if last == _CONNECTING or "://" in last:
+        return ""
+    return ": " + last.partition(" (os error")[0].removeprefix(_LOOKUP)

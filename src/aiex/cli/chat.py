@@ -84,7 +84,8 @@ def api_url(url: str, environment: Mapping[str, str]) -> str:
     nodes = running_nodes(data_home(environment))
     if not nodes:
         return DEFAULT_URL
-    return nodes[only_directory(nodes, socket.gethostname(), flag="--url URL")].api_url
+    node = nodes[only_directory(nodes, socket.gethostname(), flag="--url URL")]
+    return node.shared_api_url or node.api_url
 
 
 def _whole_prompt(prompt: str) -> str:
@@ -126,7 +127,7 @@ async def _answer_once(api: ChatApi, session: ChatSession, prompt: str, output: 
                 lambda piece: click.echo(text.feed(piece) if text else piece, nl=False, color=True),
             )
         finally:
-            if not answer.text.endswith("\n"):
+            if answer.text and not answer.text.endswith("\n"):
                 click.echo()
 
 

@@ -1,10 +1,10 @@
-"""`aiex cluster`: the members as one node sees them."""
+"""`aiex cluster`: the members and the leases as one node sees them."""
 
 from collections.abc import Iterator
 
 import click
 
-from aiex.cli.admin_answers import SeenCluster, SeenMember
+from aiex.cli.admin_answers import Pings, SeenCluster, SeenLeases, SeenMember
 from aiex.cli.admin_client import AdminClient, decoded
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
@@ -12,13 +12,15 @@ from aiex.cli.status_text import duration_text
 from aiex.cli.terminal_text import harmless
 
 CLUSTER_PATH = "/admin/v1/cluster"
+PING_PATH = "/admin/v1/cluster/ping"
+LEASES_PATH = "/admin/v1/cluster/leases"
 STATES = ("joining", "up", "suspect", "draining", "down", "left")
 LABEL_WIDTH = 9
 
 
 @click.group()
 def cluster() -> None:
-    """Show the members of the cluster.
+    """Show the members of the cluster and its leases, and ask the members.
 
     Any node can be asked; each tells what it sees itself.
 
@@ -26,6 +28,8 @@ def cluster() -> None:
     Examples:
       aiex cluster status
       aiex cluster nodes --node n2
+      aiex cluster ping
+      aiex cluster leases
       aiex cluster nodes -o json | jq -r '.members[] | select(.state == "up") | .name'
     """
 
@@ -58,7 +62,53 @@ def nodes(output: Output, admin: AdminClient) -> None:
         print_json_text(document)
         return
     rows = [_row(member) for member in decoded(document, SeenCluster).members]
-    print_table(("NODE", "STATE", "FOR", "ZONE", "VERSION", "LOAD", "API", ""), rows)
+    print_table(("NODE", "STATE", "FOR", "CARRIES", "ZONE", "VERSION", "LOAD", "API", ""), rows)
+
+
+@cluster.command()
+@output_option
+@node_options
+def ping(output: Output, admin: AdminClient) -> None:
+    """Ask every member, through the node asked: how long it took, and what its clock says.
+
+    A clock's difference is known to half of the time that the answer took. Ends with status 1 when
+    a member does not answer.
+    """
+    document = admin.get(PING_PATH)
+    came = decoded(document, Pings)
+    if output == "json":
+        print_json_text(document)
+    else:
+        print_table(("NODE", "ANSWERED IN", "CLOCK", ""), list(_ping_rows(came)))
+    if came.failures:
+        click.get_current_context().exit(1)
+
+
+def _ping_rows(came: Pings) -> Iterator[tuple[str, ...]]:
+    for one in came.pings:
+        name = one.node + (" (asked)" if one.node == came.asked_by else "")
+        yield name, f"{one.round_trip_ms:.2f} ms", f"{one.clock_ahead_ms:+.0f} ms", ""
+    for failure in came.failures:
+        yield failure.node, "no answer", "", f"{failure.reason}: {failure.text}"
+
+
+@cluster.command()
+@output_option
+@node_options
+def leases(output: Output, admin: AdminClient) -> None:
+    """List the leases: what one node at a time does for all, and which.
+
+    The fence grows with every change of the holder.
+    """
+    document = admin.get(LEASES_PATH)
+    if output == "json":
+        print_json_text(document)
+        return
+    rows = [
+        (one.name, one.holder or "nobody", str(one.fence or "none"), one.since or "never")
+        for one in decoded(document, SeenLeases).leases
+    ]
+    print_table(("LEASE", "HOLDER", "FENCE", "SINCE"), rows)
 
 
 def _status_lines(seen: SeenCluster) -> Iterator[str]:
@@ -67,6 +117,8 @@ def _status_lines(seen: SeenCluster) -> Iterator[str]:
     for state in STATES:
         if names := [member.name for member in seen.members if member.state == state]:
             yield _line(state, f"{len(names)} ({', '.join(names)})")
+    if seen.carriers:
+        yield _line("carriers", f"{len(seen.carriers)} ({', '.join(seen.carriers)})")
     for outsider in seen.outsiders:
         yield _line("kept out", f"{outsider.name}: {outsider.reason}")
 
@@ -76,6 +128,7 @@ def _row(member: SeenMember) -> tuple[str, ...]:
         member.name + (" (asked)" if member.is_self else ""),
         member.state,
         duration_text(member.state_age_s),
+        "yes" if member.carrier else "no",
         member.zone or "none",
         member.version,
         f"{member.in_flight} of {member.in_flight_max}",

@@ -31,7 +31,7 @@ SUBCOMMANDS = {
     "up": Subcommand("aiex.cli.up", "Start Aiex on this machine and show that it answers."),
     "chat": Subcommand("aiex.cli.chat", "Talk to a model, or send it one prompt."),
     "status": Subcommand("aiex.cli.status", "Show how a running node is."),
-    "cluster": Subcommand("aiex.cli.cluster", "Show the members of the cluster."),
+    "cluster": Subcommand("aiex.cli.cluster", "Show the members of the cluster and its leases."),
     "models": Subcommand("aiex.cli.models", "List the models and where their requests go."),
     "keys": Subcommand("aiex.cli.keys", "Make, limit, list and revoke API keys."),
     "usage": Subcommand("aiex.cli.usage", "Show which key used which model how much."),

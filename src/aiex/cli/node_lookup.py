@@ -1,5 +1,7 @@
 """Which node a command talks to: the one named, else the environment's, else the only one here.
 
+Of several that form one cluster any will do: the one named after the host, else the first by name.
+
 A node that runs keeps `node.json` and `admin.token` in its data directory; both can be read by its
 owner only, so another user's nodes are not found.
 """
@@ -32,6 +34,8 @@ class RunningNode(msgspec.Struct, frozen=True):
     admin_url: str
     version: str = ""
     started_at: str = ""
+    cluster: str = ""  # equal for the nodes of one cluster; empty for one that forms none
+    shared_api_url: str = ""  # answered by any node of this machine that shares the port
 
 
 class NodeChoice(msgspec.Struct, frozen=True):
@@ -43,12 +47,16 @@ class NodeChoice(msgspec.Struct, frozen=True):
 
 
 class AdminAccess(msgspec.Struct, frozen=True):
-    """Where a node's admin API is, and the token for it with the place it came from."""
+    """Where a node's admin API is, and the token for it with the place it came from.
+
+    `chosen` is the node's name where it was one of several that would have done.
+    """
 
     url: str
     token: str = ""
     token_source: str = ""
     api_url: str = ""
+    chosen: str = ""
 
 
 def data_home(environment: Mapping[str, str]) -> Path:
@@ -102,9 +110,11 @@ def admin_access(
         url = environment.get("AIEX_ADMIN_URL", "")
     if url:
         return _access_by_url(url.rstrip("/"), choice, environment)
-    directory = _directory(choice, environment, root)
+    directory, chosen = _directory(choice, environment, root), ""
     if directory is None:
-        directory = only_directory(running_nodes(root), host_name)
+        nodes = running_nodes(root)
+        directory = only_directory(nodes, host_name)
+        chosen = nodes[directory].name if len(nodes) > 1 else ""
     node = read_node(directory)
     if node is None:
         raise NodeNotFound(
@@ -112,22 +122,29 @@ def admin_access(
             "--admin-url."
         )
     token, source = _token(environment, directory)
-    return AdminAccess(node.admin_url, token, source, node.api_url)
+    return AdminAccess(node.admin_url, token, source, node.api_url, chosen)
 
 
 def only_directory(
     nodes: Mapping[Path, RunningNode], host_name: str, *, flag: str = "--node NAME"
 ) -> Path:
-    """The data directory of the one node there is, or of the one named after the host."""
+    """The data directory of the one node that is meant; raises `NodeNotFound` if that is not clear.
+
+    It is the only one, the one named after the host, or any of one cluster.
+    """
     if len(nodes) == 1:
         return next(iter(nodes))
     if not nodes:
         raise NodeNotFound(
-            f"No node runs here. {START_HINT}, or name one elsewhere with --admin-url."
+            f"No node runs here. {START_HINT}, or name its data directory with --data-dir, "
+            "or its admin API with --admin-url."
         )
     for directory, node in nodes.items():
         if node.name == host_name:
             return directory
+    clusters = {node.cluster for node in nodes.values()}
+    if len(clusters) == 1 and clusters != {""}:
+        return min(nodes, key=lambda directory: nodes[directory].name)
     names = ", ".join(sorted(node.name for node in nodes.values()))
     raise NodeNotFound(f"Several nodes run here: {names}. Choose one with {flag}.")
 

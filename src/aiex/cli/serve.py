@@ -27,10 +27,15 @@ def serve(given: GivenSettings) -> None:
     settings = given.load().settings
     set_allocators(os.environ)
     # Imported here: reading the settings is enough to find most mistakes.
-    from aiex.node import data_path, node_name, run_node, runtime_path
+    from aiex.node import data_path, meeting_path, node_name, run_node, runtime_path
 
-    data_dir = data_path(
-        settings.node.data_dir, node_name(settings), os.environ.get("XDG_DATA_HOME", "")
-    )
+    data_home = os.environ.get("XDG_DATA_HOME", "")
+    data_dir = data_path(settings.node.data_dir, node_name(settings), data_home)
     runtime_dir = runtime_path(os.environ.get("XDG_RUNTIME_DIR", ""))
-    run_node(settings, data_dir=data_dir, runtime_dir=runtime_dir, version=version("aiex"))
+    run_node(
+        settings,
+        data_dir=data_dir,
+        runtime_dir=runtime_dir,
+        meeting_dir=meeting_path(settings.cluster.name, data_home),
+        version=version("aiex"),
+    )

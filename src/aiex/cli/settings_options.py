@@ -19,6 +19,17 @@ SHORT_FLAGS = {
 }
 
 
+class Port(click.ParamType[str]):
+    """A flag's own value is usage, and status 2; what --set says is judged with all settings."""
+
+    name = "port"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not (value.isascii() and value.isdecimal() and int(value) <= 65535):
+            self.fail(f"{value!r} is no port; a port is 0 to 65535", param, ctx)
+        return value
+
+
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds --config, --set and the short flags; the command gets `given`, what was said."""
 
@@ -40,8 +51,10 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--name", metavar="NAME", help="The node's name; the host's if not given.")
     @click.option("--data-dir", metavar="DIR", help="Where the node keeps its state.")
     @click.option("--host", metavar="ADDRESS", help="Where the API listens.")
-    @click.option("--port", metavar="PORT", help="The API's port; 0 picks a free one.")
-    @click.option("--admin-port", metavar="PORT", help="The admin port; 0 picks a free one.")
+    @click.option("--port", metavar="PORT", type=Port(), help="The API's port; 0 picks a free one.")
+    @click.option(
+        "--admin-port", metavar="PORT", type=Port(), help="The admin port; 0 picks a free one."
+    )
     @functools.wraps(command)
     def with_settings(
         *args: object,

@@ -11,6 +11,7 @@ from aiex.cli.admin_client import AdminClient, decoded
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text
 from aiex.cli.status_text import status_lines, tree_lines
+from aiex.cli.terminal_text import harmless
 from aiex.errors import AiexError
 
 WATCH_EVERY_S = 2.0
@@ -38,6 +39,8 @@ def status(tree: bool, watch: bool, output: Output, admin: AdminClient) -> None:
     """
     path = "/admin/v1/supervision" if tree else "/admin/v1/status"
     lines: Lines = _tree_lines if tree else _status_lines
+    if admin.access.chosen:
+        lines = _with_name(admin.access.chosen, lines)
     if watch:
         watch_node(lambda: admin.get(path), lines, output, pause=time.sleep)
         return
@@ -81,6 +84,15 @@ def _show_text(lines: list[str], *, is_screen: bool, to_stderr: bool = False) ->
         click.echo(_HOME + painted + _ERASE_BELOW, nl=False)
     else:
         click.echo("\n".join([*lines, ""]), err=to_stderr)
+
+
+def _with_name(name: str, lines: Lines) -> Lines:
+    """The same below a line that says which of several nodes it is about."""
+    return lambda document: [
+        harmless(f"{name}, one of several nodes here; choose another with --node NAME"),
+        "",
+        *lines(document),
+    ]
 
 
 def _status_lines(document: bytes) -> list[str]:

@@ -1,258 +1,182 @@
 """`aiex up`: Aiex on this machine, for people: started, shown to answer, stopped by Ctrl-C."""
 
 import asyncio
-import contextlib
 import os
-import shutil
-import signal
-import socket
-import sys
 import time
-from collections.abc import Collection, Coroutine, Iterator
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import click
 
-from aiex.cli.admin_answers import ModelList, Status
-from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.admin_client import AdminClient
 from aiex.cli.certificate_authority import ca_file_of
-from aiex.cli.chat_answer import Answer, receive
-from aiex.cli.chat_session import ChatSession
-from aiex.cli.chat_stream import ChatApi
-from aiex.cli.node_child import NodeChild
-from aiex.cli.node_lookup import AdminAccess, RunningNode, read_node
+from aiex.cli.node_lookup import AdminAccess, read_node
 from aiex.cli.settings_options import GivenSettings, settings_options
-from aiex.cli.terminal_text import harmless
-from aiex.cli.up_text import QUESTION, curl_snippet, places, python_snippet, status_line
-from aiex.errors import AiexError, PortBusy
-from aiex.settings import AdminSettings, ApiSettings, Settings
+from aiex.cli.stop_signals import stop_signals, until
+from aiex.cli.up_node import UpNode
+from aiex.cli.up_nodes import UpNodes
+from aiex.cli.up_plan import COUNT_MAX, NodePlan, cluster_plan, node_count, single_plan
+from aiex.cli.up_ports import kept_port, moved_ports
+from aiex.cli.up_progress import live_line, say, show
+from aiex.clock import SystemClock
+from aiex.errors import AiexError
+from aiex.settings import Loaded, Settings
 
-PORTS_TRIED_MAX = 50
-MODEL_TIMEOUT_S = 90.0
-POLL_S = 0.1
-STATUS_EVERY_S = 1.0
 STOP_MARGIN_S = 20.0
-ANSWER_TOKENS_MAX = 40
-# Without models in the settings, those of the providers are asked for by both names.
-UNNAMED_MODEL = "PROVIDER/MODEL"
+# A node that does not answer holds the live line up for as long.
+ADMIN_TIMEOUT_S = 5.0
 
 
 class AlreadyUp(AiexError):
     """Aiex runs here already."""
 
 
-class MovedPort(NamedTuple):
-    """A listener's setting, the port it has and cannot use, and the one it gets instead."""
+class NodeCount(click.ParamType[str]):
+    """A number, or `auto`."""
 
-    setting: str
-    taken: int
-    port: int
+    name = "N"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value != "auto" and not (
+            value.isascii() and value.isdecimal() and 1 <= int(value) <= COUNT_MAX
+        ):
+            self.fail(
+                f"{value!r} is neither 'auto' nor a number from 1 to {COUNT_MAX}.", param, ctx
+            )
+        return value
 
 
 @click.command()
+@click.option(
+    "--nodes",
+    "asked",
+    type=NodeCount(),
+    show_default="3",
+    help="How many nodes, as one cluster; `auto` is one per core, at most 9.",
+)
 @settings_options
-def up(given: GivenSettings) -> None:
+def up(asked: str | None, given: GivenSettings) -> None:
     """Start Aiex on this machine and show that it answers.
 
-    Opens nothing to the network. If a port is taken, the next free one is used. Ctrl-C stops it
-    once what is in flight has finished; a second Ctrl-C at once.
+    Three nodes form a cluster and share the API's port. Opens nothing to the network. If a port is
+    taken, the next free one is used. A node that dies is started again. Ctrl-C stops all once what
+    is in flight has finished; a second Ctrl-C at once.
 
     \b
     Examples:
       aiex up
+      aiex up --nodes 1
       aiex up --port 9000
       aiex up --config aiex.toml
     """
-    asyncio.run(_up(given))
+    asyncio.run(_up(asked or "", given))
 
 
-async def _up(given: GivenSettings) -> None:
-    settings = given.load().settings
-    data_dir = _data_dir(settings)
-    if (running := read_node(data_dir)) is not None:
-        raise AlreadyUp(
-            f"Aiex runs here already: {running.api_url} (pid {running.pid}, data in {data_dir}). "
-            "`aiex status` shows it; start another one with --name NAME."
+async def _up(asked: str, given: GivenSettings) -> None:
+    loaded = given.load()
+    settings, clock = loaded.settings, SystemClock()
+    with ExitStack() as ports:
+        plans = _plans(asked, given, loaded, ports)
+        nodes = UpNodes(
+            [UpNode(plan, say, clock=clock) for plan in plans], lambda node: _admin(node, settings)
         )
-    began_s = time.monotonic()
-    click.echo(f"Starting Aiex, data in {data_dir}")
-    arguments = [*given.arguments(), f"--set=node.data_dir={data_dir}"]
-    for moved in moved_ports(settings, given.flags):
-        click.echo(f"  port {moved.taken} is taken, {moved.setting} is {moved.port}")
-        arguments.append(f"--set={moved.setting}={moved.port}")
-    node = await NodeChild.start(arguments, data_dir)
-    with _stop_signals(node) as stop:
-        try:
-            await _until(stop, _show(node, settings, data_dir, began_s))
-        finally:
-            is_stopping = not node.ended.done()
-            if is_stopping:
-                click.echo("\nStopping …", nl=False)
-            await node.stop(
-                settings.node.propagation_delay_s + settings.node.drain_deadline_s + STOP_MARGIN_S
-            )
-            click.echo(" stopped." if is_stopping else "")
-
-
-async def _show(node: NodeChild, settings: Settings, data_dir: Path, began_s: float) -> None:
-    """Progress, then where to go, then one live line until the node ends."""
-    running = await node.ready()
-    click.echo(f"  node   ready after {time.monotonic() - began_s:.1f} s")
-    admin = _admin(running, settings, data_dir)
-    models = decoded(await asyncio.to_thread(admin.get, "/admin/v1/models"), ModelList)
-    status = await _status(admin)
-    needs_key = status.api.auth != "open"
-    key = settings.api.key.reveal() if settings.api.key else os.environ.get("AIEX_API_KEY", "")
-    default = models.models[0] if models.models else None
-    if default is None:
-        click.echo(f"  models none are configured; ask for {UNNAMED_MODEL}, or add [models.NAME]")
-    elif any(target.kind == "local" for target in default.targets):
-        await _local_model_up(admin, began_s)
-        if key or not needs_key:
-            await _ask(running.api_url, key, default.id)
-    click.echo()
-    model = UNNAMED_MODEL if default is None else default.id
-    _show_places(running, node, model, needs_key=needs_key)
-    await _live_line(admin, node)
-
-
-async def _local_model_up(admin: AdminClient, began_s: float) -> None:
-    """Wait for the model; say so, or why there is none."""
-    deadline_s = time.monotonic() + MODEL_TIMEOUT_S
-    model = (await _status(admin)).local_model
-    while model and model.state in ("starting", "down") and time.monotonic() < deadline_s:
-        await asyncio.sleep(POLL_S)
-        model = (await _status(admin)).local_model
-    if model and model.state == "up":
-        click.echo(f"  model  ready after {time.monotonic() - began_s:.1f} s")
-    elif model:
-        click.echo(f"  model  {model.state}: {model.detail}")
-
-
-async def _ask(api_url: str, key: str, model: str) -> None:
-    """One question, so that a newcomer sees it answer; a failure is shown and is no end."""
-    click.echo(f"\n  You     {QUESTION}\n  {model:<7} ", nl=False)
-    session = ChatSession(model, temperature=0.0, max_tokens=ANSWER_TOKENS_MAX)
-    answer = Answer(model)
-    try:
-        async with ChatApi(api_url, key, ca_file=ca_file_of("")) as api:
-            await receive(api, session.request(QUESTION), answer, lambda _: None)
-    except AiexError as error:
-        click.echo(f"(no answer: {error})")
-        return
-    sentence = answer.text.strip().split("\n")[0].partition(". ")[0].rstrip(".") + "."
-    click.echo(f"{harmless(sentence)}  ({answer.duration_s:.1f} s)")
-
-
-def _show_places(running: RunningNode, node: NodeChild, model: str, *, needs_key: bool) -> None:
-    blocks = [
-        places(running.api_url, running.admin_url, str(node.log_file)),
-        ["Try it:", *curl_snippet(running.api_url, model, needs_key=needs_key)],
-        ["or in Python:", *python_snippet(running.api_url, model, needs_key=needs_key)],
-        ["or here in another terminal: aiex chat, aiex status, aiex keys create NAME"],
-        ["Ctrl-C stops it."],
-    ]
-    click.echo("\n\n".join("\n".join(block) for block in blocks))
-
-
-async def _live_line(admin: AdminClient, node: NodeChild) -> None:
-    """One line repainted every second on a terminal; raises `AiexError` when the node ends."""
-    is_terminal = sys.stdout.isatty()
-    while not node.ended.done():
-        if is_terminal:
+        began_s = time.monotonic()
+        with stop_signals(nodes.kill) as stop:
             try:
-                line = status_line(await _status(admin))
-            except AiexError as error:
-                line = harmless(str(error))
-            width = shutil.get_terminal_size().columns - 1
-            click.echo(f"\r\x1b[K{line[:width]}", nl=False)
-        await asyncio.wait({node.ended}, timeout=STATUS_EVERY_S)
-    raise AiexError(node.end_text())
+                await nodes.start()
+                await until(stop, _work(nodes, settings, began_s))
+            finally:
+                await _stop(nodes, settings)
 
 
-async def _status(admin: AdminClient) -> Status:
-    return decoded(await asyncio.to_thread(admin.get, "/admin/v1/status"), Status)
+async def _work(nodes: UpNodes, settings: Settings, began_s: float) -> None:
+    """Progress, then where to go, then one live line until the end."""
+    await _all_ready(nodes.nodes, began_s)
+    admin = _admin(nodes.first, settings)
+    key = settings.api.key.reveal() if settings.api.key else os.environ.get("AIEX_API_KEY", "")
+    async with nodes.kept() as ends:
+        await show(nodes, admin, key, began_s)
+        await live_line(nodes, admin, ends)
 
 
-def _admin(running: RunningNode, settings: Settings, data_dir: Path) -> AdminClient:
-    if settings.admin.token is not None:
-        token = settings.admin.token.reveal()
-    else:
-        token = (data_dir / "admin.token").read_text().strip()
-    access = AdminAccess(running.admin_url, token, "the settings", running.api_url)
-    return AdminClient(access, ca_file=ca_file_of(""))
+async def _all_ready(nodes: Sequence[UpNode], began_s: float) -> None:
+    """Wait for each, saying when it is; raises `NodeEnded` when one cannot start."""
+    labels = {node: "node" if len(nodes) == 1 else node.name for node in nodes}
+    width = max(6, *map(len, labels.values()))
+
+    async def ready(node: UpNode) -> None:
+        await node.ready()
+        say(f"{labels[node]:<{width}} ready after {time.monotonic() - began_s:.1f} s")
+
+    waiting = [asyncio.create_task(ready(node)) for node in nodes]
+    try:
+        await asyncio.gather(*waiting)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def _data_dir(settings: Settings) -> Path:
+async def _stop(nodes: UpNodes, settings: Settings) -> None:
+    ended = len(nodes.nodes) == 1 and nodes.first.has_ended
+    if not ended:
+        click.echo("\nStopping …", nl=False)
+    grace_s = settings.node.propagation_delay_s + settings.node.drain_deadline_s + STOP_MARGIN_S
+    await nodes.stop(grace_s)
+    click.echo("" if ended else " stopped.")
+
+
+def _plans(asked: str, given: GivenSettings, loaded: Loaded, ports: ExitStack) -> list[NodePlan]:
+    """What to start, with ports that are free; raises `AlreadyUp` when some of it runs."""
     # Imported here: the node's part brings the HTTP server, which this process does not need else.
     from aiex.node import data_path, node_name
 
-    home = os.environ.get("XDG_DATA_HOME", "")
-    return data_path(settings.node.data_dir, node_name(settings), home)
+    settings = loaded.settings
+    count = node_count(asked, os.cpu_count() or 1, settings)
+    name = node_name(settings)
+    data_dir = data_path(settings.node.data_dir, name, os.environ.get("XDG_DATA_HOME", ""))
+    _check_not_up(data_dir)
+    what = "Aiex" if count == 1 else f"{count} nodes"
+    click.echo(f"Starting {what}, data in {data_dir if count == 1 else data_dir.parent}")
+    moved = {one.setting: one for one in moved_ports(settings, given.flags)}
+    for one in moved.values():
+        say(f"port {one.taken} is taken, {one.setting} is {one.port}")
+    arguments = given.arguments()
+    if count == 1:
+        arguments += [f"--set={one.setting}={one.port}" for one in moved.values()]
+        return single_plan(name, data_dir, arguments)
+    wanted = {"api.port": settings.api.port, "admin.port": settings.admin.port}
+    port = {path: moved[path].port if path in moved else wanted[path] for path in wanted}
+    shared_port = settings.api.shared_port or port["api.port"]
+    return cluster_plan(
+        settings,
+        count,
+        name,
+        data_dir,
+        arguments,
+        shared_port=ports.enter_context(kept_port(settings.api.host, shared_port)),
+        admin_port=port["admin.port"],
+        set_paths=loaded.sources,
+    )
 
 
-def moved_ports(settings: Settings, fixed: Collection[str]) -> list[MovedPort]:
-    """Free ports for the listeners whose own one is taken; raises `PortBusy` if there are none.
-
-    Those named in `fixed` stay where they are, taken or not: somebody chose them.
-    """
-    listeners: dict[str, ApiSettings | AdminSettings] = {
-        "api.port": settings.api,
-        "admin.port": settings.admin,
-    }
-    used = {listener.port for path, listener in listeners.items() if path in fixed}
-    moved: list[MovedPort] = []
-    for path, listener in listeners.items():
-        if path in fixed or listener.port == 0:
-            continue
-        port = _free_port(listener.host, listener.port, used)
-        used.add(port)
-        if port != listener.port:
-            moved.append(MovedPort(path, listener.port, port))
-    return moved
+def _check_not_up(data_dir: Path) -> None:
+    running = read_node(data_dir)
+    if running is not None:
+        raise AlreadyUp(
+            f"Aiex runs here already: {running.shared_api_url or running.api_url} (pid "
+            f"{running.pid}, data in {data_dir}). `aiex status` shows it; start another one with "
+            "--name NAME."
+        )
 
 
-def _free_port(host: str, first: int, used: Collection[int]) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in range(first, min(first + PORTS_TRIED_MAX, 65536)):
-        with socket.socket(family) as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            if port not in used:
-                return port
-    raise PortBusy(f"No port from {first} on is free on {host}; choose one with --port.")
-
-
-@contextlib.contextmanager
-def _stop_signals(node: NodeChild) -> Iterator[asyncio.Event]:
-    """Set by the first Ctrl-C or SIGTERM inside this block; the second one kills the node."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def received() -> None:
-        if stop.is_set():
-            node.kill()
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, received)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Do `work` until it ends or `stop` is set; raises what it raises."""
-    working = asyncio.create_task(work)
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()
-    finally:
-        working.cancel()
-        stopped.cancel()
-        await asyncio.wait({working, stopped})
+def _admin(node: UpNode, settings: Settings) -> AdminClient:
+    running = node.running
+    assert running is not None, "only a node that runs is asked"
+    if settings.admin.token is not None:
+        token = settings.admin.token.reveal()
+    else:
+        token = (node.plan.data_dir / "admin.token").read_text().strip()
+    access = AdminAccess(running.admin_url, token, "the settings", running.api_url)
+    return AdminClient(access, timeout_s=ADMIN_TIMEOUT_S, ca_file=ca_file_of(""))

@@ -71,6 +71,70 @@ class ClusterWhole(msgspec.Struct, frozen=True):
 
 
 class MessageRefused(msgspec.Struct, frozen=True):
-    """A message of the cluster was not taken: `too large`, `malformed`, `too many members`."""
+    """A message of the cluster was not taken, and why in two words.
 
+    `too large`, `malformed`, `out of place`, `too many members`; of calls also `forged address`,
+    `repeated`, `incomplete`.
+    """
+
+    reason: str
+
+
+class CharterAdopted(msgspec.Struct, frozen=True):
+    """This node knows a newer charter: who carries the engine."""
+
+    epoch: int
+    carriers: tuple[str, ...]
+
+
+class SeatTaken(msgspec.Struct, frozen=True):
+    """This node takes part in the engine in another way: `alone`, `carrier` or `client`."""
+
+    seat: str
+
+
+class GroupJoined(msgspec.Struct, frozen=True):
+    """A member, this node perhaps, is in a group from now on."""
+
+    group: str
+    name: str
+    incarnation: int
+
+
+class GroupLeft(msgspec.Struct, frozen=True):
+    """A member is in a group no more: it said so, or it is gone."""
+
+    group: str
+    name: str
+    incarnation: int
+
+
+class CallFinished(msgspec.Struct, frozen=True):
+    """A call of this node came to its end; `outcome` is `ok`, or why there is no answer."""
+
+    request: str
+    outcome: str
+    duration_us: int
+
+
+class CallHandlerFailed(msgspec.Struct, frozen=True):
+    """What answers a request here failed."""
+
+    request: str
+    caller: str
+    error: str
+
+
+class LeaseTaken(msgspec.Struct, frozen=True):
+    """This node holds a lease from now on; `fence` is its number, larger than all before."""
+
+    lease: str
+    fence: int
+
+
+class LeaseLost(msgspec.Struct, frozen=True):
+    """This node holds a lease no longer: given away, taken by another, or for want of an engine."""
+
+    lease: str
+    fence: int
     reason: str

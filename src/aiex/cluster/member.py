@@ -22,7 +22,8 @@ class Member(msgspec.Struct, frozen=True):
     """What one node knows of another, or of itself.
 
     `incarnation` grows with every start of a node, so that two runs under one name are told apart.
-    `since_s` says for how many seconds it has been in this state, as this node sees it.
+    `since_s` says for how many seconds it has been in this state, as this node sees it. `carrier`
+    is its name as one that carries the engine, empty when it carries none.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Member(msgspec.Struct, frozen=True):
     in_flight_max: int
     reason: str = ""
     is_self: bool = False
+    groups: tuple[str, ...] = ()
+    carrier: str = ""
 
 
 class Outsider(msgspec.Struct, frozen=True):

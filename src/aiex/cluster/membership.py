@@ -13,6 +13,8 @@ import msgspec
 from aiex.cluster.events import (
     ClusterSplit,
     ClusterWhole,
+    GroupJoined,
+    GroupLeft,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -24,6 +26,7 @@ from aiex.cluster.events import (
     TookPart,
 )
 from aiex.cluster.failure_detector import PROBE_EVERY_S
+from aiex.cluster.groups import group_changes, with_group, without_group
 from aiex.cluster.listening import STEP_S_MAX, Listening
 from aiex.cluster.member import Member, MemberState, View
 from aiex.cluster.messages import (
@@ -57,6 +60,7 @@ DEAF_AFTER_S = 0.6
 # A goodbye may be lost, so others repeat it for so long; all remember it for longer.
 LEFT_TOLD_S = 60.0
 LEFT_KEPT_S = 600.0
+NO_QUORUM_TEXT = "the engine has no quorum: state can be read but not written"
 
 
 class Own(msgspec.Struct, frozen=True):
@@ -75,6 +79,7 @@ class Condition(msgspec.Struct, frozen=True):
     admin_url: str = ""
     in_flight: int = 0
     in_flight_max: int = 0
+    carrier: str = ""  # its name as one that carries the engine; empty when it carries none
 
 
 class Asked(NamedTuple):
@@ -121,6 +126,7 @@ class Membership:
         self._peers: dict[str, Peer] = {}
         # Members that speak in an incarnation which others know to be over: they must be told.
         self._to_tell: dict[str, float] = {}
+        self._groups: tuple[str, ...] = ()
         self._outsiders = Outsiders()
         self._twin: Twin | None = None
         # Whoever steps back for a twin speaks once more: the twin's log shall tell of it too.
@@ -129,6 +135,8 @@ class Membership:
         self._tidy_at_s = now_s
         self.stays_out = ""
         self.split = ""
+        self._missing = ""
+        self._has_quorum = True
 
     # News.
 
@@ -196,9 +204,24 @@ class Membership:
 
     # What this node says.
 
-    def turn(self, now_s: float, condition: Condition, trouble: str = "") -> Turn:
-        """Look around: what is to be sent now. `trouble` says why the engine cannot be used."""
+    def join(self, group: str, now_s: float) -> None:
+        """Be in a group from now on; raises `GroupRefused`."""
+        self._regroup(with_group(self._groups, group), now_s)
+
+    def leave(self, group: str, now_s: float) -> None:
+        """Be in a group no more."""
+        self._regroup(without_group(self._groups, group), now_s)
+
+    def turn(
+        self, now_s: float, condition: Condition, trouble: str = "", *, has_quorum: bool = True
+    ) -> Turn:
+        """Look around: what is to be sent now.
+
+        `trouble` says why the engine cannot be used; without a quorum it still carries messages.
+        """
         self._listen(now_s, trouble)
+        if has_quorum != self._has_quorum:
+            self._has_quorum, self._is_tidy = has_quorum, False
         self._condition = condition
         self._settle_own(now_s)
         listened_s = self._listened_s(now_s)
@@ -250,7 +273,9 @@ class Membership:
             self._condition.admin_url,
             self._condition.in_flight,
             self._condition.in_flight_max,
+            carrier=self._condition.carrier,
             is_self=True,
+            groups=self._groups,
         )
         peers = (peer.as_member(now_s) for peer in self._peers.values())
         members = sorted([own, *peers], key=lambda member: member.name)
@@ -259,6 +284,37 @@ class Membership:
     def live_count(self) -> int:
         """How many take part, this node included."""
         return 1 + sum(not peer.is_gone for peer in self._peers.values())
+
+    def expected_names(self) -> list[str]:
+        """Who takes part, this node included, and who is missing without a goodbye."""
+        there = [name for name, peer in self._peers.items() if peer.state is not MemberState.LEFT]
+        return sorted([self._own.name, *there])
+
+    def state_of(self, name: str) -> MemberState | None:
+        """A member's state; None when it is unknown, or forgotten."""
+        if name == self._own.name:
+            return MemberState(self._standing)
+        peer = self._peers.get(name)
+        return None if peer is None else peer.state
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether another process is the member under this node's name."""
+        return self._twin is not None
+
+    @property
+    def standing(self) -> Standing:
+        """What this node is told of as; joining while it stays out."""
+        return self._standing
+
+    def is_over(self, name: str, incarnation: int) -> bool:
+        """Whether that life of a node is known to be over: down, left, or followed by another."""
+        if name == self._own.name:
+            return incarnation < self.incarnation
+        peer = self._peers.get(name)
+        if peer is None or peer.facts.incarnation < incarnation:
+            return False
+        return peer.is_gone or peer.facts.incarnation > incarnation
 
     def missing_names(self) -> list[str]:
         """The members that are gone without a goodbye, and not forgotten yet."""
@@ -295,6 +351,8 @@ class Membership:
         name = peer.facts.name
         before = self._peers.get(name)
         self._peers[name] = peer
+        for change in _group_changes(before, peer):
+            self._emit(change)
         if before is not None and before.state is peer.state:
             if before.facts.incarnation == peer.facts.incarnation:
                 return
@@ -328,18 +386,20 @@ class Membership:
 
     def _heard_of_own_end(self, gone: Gone, now_s: float) -> None:
         """Others say that this node is gone. What they mean is an earlier life of it."""
+        if self._twin is not None:
+            return  # they mean the twin, and two that took the same next incarnation were one
         is_over = gone.incarnation > self.incarnation or (
             gone.incarnation == self.incarnation and gone.has_left
         )
         if is_over and gone.incarnation < INCARNATION_MAX:
-            self.incarnation = gone.incarnation + 1
+            self._live_on_as(gone.incarnation + 1)
             self._pulse = self._pulse.soon(now_s, self._random)
 
     def _settle_own(self, now_s: float) -> None:
         """Whether this node may take part, and as what."""
         listened_s = self._listened_s(now_s)
         if self._twin is not None and self._twin.is_gone(listened_s):
-            self.incarnation = min(self._twin.incarnation + 1, INCARNATION_MAX)
+            self._live_on_as(min(self._twin.incarnation + 1, INCARNATION_MAX))
             self._twin = None
         self._outsiders.tidy(listened_s)
         before = self.stays_out
@@ -364,6 +424,22 @@ class Membership:
         if standing != self._standing:
             self._standing, self._standing_since_s = standing, now_s
             self._pulse = msgspec.structs.replace(self._pulse, due_at_s=now_s)
+
+    def _live_on_as(self, incarnation: int) -> None:
+        """The incarnation in which this node began is over for the others."""
+        before = (self._own.name, self.incarnation)
+        self.incarnation = incarnation
+        after = (self._own.name, incarnation)
+        for change in group_changes(before, self._groups, after, self._groups):
+            self._emit(change)
+
+    def _regroup(self, groups: tuple[str, ...], now_s: float) -> None:
+        life = (self._own.name, self.incarnation)
+        for change in group_changes(life, self._groups, life, groups):
+            self._emit(change)
+        if groups != self._groups:
+            self._groups = groups
+            self._pulse = self._pulse.soon(now_s, self._random)
 
     def _is_silent(self) -> bool:
         if not self._listening.is_connected:
@@ -393,6 +469,8 @@ class Membership:
             condition.in_flight,
             condition.in_flight_max,
             tuple(self._gone(now_s)),
+            self._groups,
+            condition.carrier,
         )
 
     def _gone(self, now_s: float) -> list[Gone]:
@@ -443,6 +521,7 @@ class Membership:
             self._is_tidy = False
         if not self._is_tidy:
             self._is_tidy = True
+            self._missing = self._missing_text(now_s)
             before, self.split = self.split, self._split_text(now_s)
             if self.split and self.split != before:
                 self._emit(ClusterSplit(self.split))
@@ -456,6 +535,10 @@ class Membership:
                 yield name
 
     def _split_text(self, now_s: float) -> str:
+        no_quorum = "" if self._has_quorum else NO_QUORUM_TEXT
+        return "; ".join(one for one in (self._missing_text(now_s), no_quorum) if one)
+
+    def _missing_text(self, now_s: float) -> str:
         if self._is_deaf(now_s) and self.live_count() > 1:
             return f"this node cannot use the engine ({self._trouble}) and hears nobody"
         if missing := self.missing_names():
@@ -463,8 +546,19 @@ class Membership:
             verb = "is" if len(missing) == 1 else "are"
             return f"{shown} {verb} missing without a goodbye"
         if any(peer.state is MemberState.SUSPECT for peer in self._peers.values()):
-            return self.split  # not whole again before everybody was heard
+            return self._missing  # not whole again before everybody was heard
         return ""
+
+
+def _group_changes(before: Peer | None, peer: Peer) -> Iterator[GroupJoined | GroupLeft]:
+    known = before or peer
+    life_before = (known.facts.name, known.facts.incarnation)
+    groups_before = before.groups if before is not None else ()
+    if not groups_before and not peer.groups:
+        return iter(())
+    return group_changes(
+        life_before, groups_before, (peer.facts.name, peer.facts.incarnation), peer.groups
+    )
 
 
 def _changes(before: Peer | None, peer: Peer) -> Iterator[object]:

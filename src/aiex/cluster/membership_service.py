@@ -9,8 +9,9 @@ from random import Random
 from aiex.clock import Clock
 from aiex.cluster.events import MessageRefused
 from aiex.cluster.failure_detector import PROBE_TIMEOUT_S
+from aiex.cluster.groups import with_group, without_group
 from aiex.cluster.incarnation import keep_incarnation, load_incarnation, next_incarnation
-from aiex.cluster.member import View
+from aiex.cluster.member import Member, MemberState, View
 from aiex.cluster.membership import LOOK_EVERY_S, Asked, Condition, Membership, Own
 from aiex.cluster.messages import (
     Foreign,
@@ -23,8 +24,8 @@ from aiex.cluster.messages import (
     encoded,
 )
 from aiex.cluster.subjects import members_subject, node_subject
-from aiex.engine import EngineConnection, NobodyAnswers
 from aiex.engine import Message as EngineMessage
+from aiex.engine import Messaging, NobodyAnswers
 from aiex.errors import EngineError, EngineUnavailable
 from aiex.events import Emit
 from aiex.service import Ready
@@ -36,6 +37,8 @@ GOODBYE_TIMEOUT_S = 1.0
 LISTEN_S = 60.0
 RESUBSCRIBE_S = 0.2
 NOT_LISTENING = "it is not connected yet"
+# The engine's state in which messages still travel and nothing can be written.
+NO_QUORUM: str = "no quorum"
 
 
 class MembershipService:
@@ -47,7 +50,7 @@ class MembershipService:
         self,
         own: Own,
         cluster: str,
-        connection: EngineConnection,
+        connection: Messaging,
         *,
         condition: Callable[[], Condition],
         incarnation_file: Path,
@@ -68,6 +71,7 @@ class MembershipService:
         self._probe = encoded(Probe(own.name))
         self._members_subject = members_subject(cluster)
         self._membership: Membership | None = None
+        self._groups: tuple[str, ...] = ()
         self._kept_incarnation = 0
         self._trouble = NOT_LISTENING
         self._news = asyncio.Event()
@@ -77,6 +81,48 @@ class MembershipService:
         if self._membership is None:
             return View(())
         return self._membership.view(self._clock.monotonic_s())
+
+    def incarnation(self) -> int:
+        """Which life of the node this is; 0 before it runs."""
+        return 0 if self._membership is None else self._membership.incarnation
+
+    def state_of(self, name: str) -> MemberState | None:
+        """A member's state; None when it is unknown. Cheap, unlike a view."""
+        return None if self._membership is None else self._membership.state_of(name)
+
+    def expected_names(self) -> list[str]:
+        """Who takes part, this node included, and who is missing without a goodbye."""
+        return [self._own.name] if self._membership is None else self._membership.expected_names()
+
+    def has_twin(self) -> bool:
+        """Whether another process is the member under this node's name."""
+        return self._membership is not None and self._membership.has_twin
+
+    def join(self, group: str) -> None:
+        """Be in a group, over every restart of this service; raises `GroupRefused`."""
+        self._groups = with_group(self._groups, group)
+        if self._membership is not None:
+            self._membership.join(group, self._clock.monotonic_s())
+            self._news.set()
+
+    def leave(self, group: str) -> None:
+        self._groups = without_group(self._groups, group)
+        if self._membership is not None:
+            self._membership.leave(group, self._clock.monotonic_s())
+            self._news.set()
+
+    def members_of(self, group: str) -> list[Member]:
+        """Who is in a group; of a node that does not run yet, nobody."""
+        return [member for member in self.view().members if group in member.groups]
+
+    def takes_part(self) -> bool:
+        """Whether this node is up and was not told to stop; known before others hear of it."""
+        is_up = self._membership is not None and self._membership.standing == "up"
+        return is_up and self._condition().standing == "up"
+
+    def is_over(self, name: str, incarnation: int) -> bool:
+        """Whether that life of a node is known to be over."""
+        return self._membership is not None and self._membership.is_over(name, incarnation)
 
     async def run(self, ready: Ready) -> None:
         """Take part until cancelled, then say goodbye."""
@@ -89,6 +135,8 @@ class MembershipService:
             random=self._random,
             emit=self._emit,
         )
+        for group in self._groups:
+            membership.join(group, self._clock.monotonic_s())
         ready()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -100,7 +148,12 @@ class MembershipService:
     async def _look_around(self, membership: Membership, tasks: asyncio.TaskGroup) -> None:
         while True:
             self._news.clear()
-            turn = membership.turn(self._clock.monotonic_s(), self._condition(), self._trouble)
+            turn = membership.turn(
+                self._clock.monotonic_s(),
+                self._condition(),
+                self._trouble,
+                has_quorum=self._connection.status().state != NO_QUORUM,
+            )
             if turn.heartbeat is not None:
                 await self._send(self._members_subject, turn.heartbeat)
             for probe in turn.probes:

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from aiex.cluster.groups import GROUP_PATTERN, GROUPS_LEN_MAX
+
 # What this node speaks, and the oldest it still understands. A release may be one ahead of what it
 # replaces, so the range spans two once there is a second.
 PROTOCOL = 1
@@ -28,6 +30,7 @@ type Url = Annotated[str, Meta(max_length=512, pattern=_PLAIN)]
 type Word = Annotated[str, Meta(max_length=64, pattern=_PLAIN)]
 type Number = Annotated[int, Meta(ge=0, le=INCARNATION_MAX)]
 type Version = Annotated[int, Meta(ge=1, le=1_000_000)]
+type GroupName = Annotated[str, Meta(pattern=GROUP_PATTERN)]
 
 type Standing = Literal["joining", "up", "draining"]
 
@@ -60,6 +63,8 @@ class Heartbeat(msgspec.Struct, frozen=True, tag_field="kind", tag="heartbeat"):
     in_flight: Number = 0
     in_flight_max: Number = 0
     gone: Annotated[tuple[Gone, ...], Meta(max_length=GONE_LEN_MAX)] = ()
+    groups: Annotated[tuple[GroupName, ...], Meta(max_length=GROUPS_LEN_MAX)] = ()
+    carrier: Annotated[str, Meta(max_length=253, pattern=_PLAIN)] = ""  # as which it carries
 
 
 class Goodbye(msgspec.Struct, frozen=True, tag_field="kind", tag="goodbye"):

@@ -63,6 +63,11 @@ class Peer(msgspec.Struct, frozen=True, gc=False):
     def is_gone(self) -> bool:
         return self.state in GONE
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Those it is in; who is gone is in none."""
+        return () if self.is_gone else self.facts.groups
+
     def become(self, state: MemberState, now_s: float, reason: str = "") -> "Peer":
         """In another state from now on; the same one when it is in it already."""
         if state is self.state:
@@ -144,6 +149,8 @@ class Peer(msgspec.Struct, frozen=True, gc=False):
             self.facts.in_flight,
             self.facts.in_flight_max,
             self.reason,
+            groups=self.groups,
+            carrier=self.facts.carrier,
         )
 
     def as_gone(self, now_s: float) -> Gone:

@@ -4,13 +4,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-DEFAULT_PORT = 4222
-SCHEMES = ("nats", "tls")
+from aiex.engine.cluster_tls import ClusterTls
+from aiex.settings import engine_url_problem, with_scheme
 
-_ONE_SERVER = (
-    "it must name one server, as in nats://host:4222; write @, :, / and # in a password as %40, "
-    "%3A, %2F and %23, or set engine.password"
-)
+DEFAULT_PORT = 4222
 
 
 class EngineAddress(msgspec.Struct, frozen=True):
@@ -19,6 +16,8 @@ class EngineAddress(msgspec.Struct, frozen=True):
     user: str = ""
     password: str = ""
     scheme: str = "nats"
+    tls: ClusterTls | None = None
+    is_of_cluster: bool = False  # what it takes to log in there is made of the cluster's secret
 
     @classmethod
     def of_url(cls, url: str, *, user: str = "", password: str = "") -> "EngineAddress":
@@ -26,20 +25,13 @@ class EngineAddress(msgspec.Struct, frozen=True):
 
         Raises `ValueError` with what is wrong, without the URL, which may hold a password.
         """
-        try:
-            parts = urlsplit(url if "://" in url else f"nats://{url}")
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            raise ValueError(_ONE_SERVER) from None  # its own message repeats a part of the URL
-        if parts.scheme not in SCHEMES:
-            raise ValueError(f"it begins with {parts.scheme}://; only nats:// and tls:// can be")
-        if parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError(_ONE_SERVER)
-        if not host:
-            raise ValueError("it names no host, as in nats://host:4222")
+        if problem := engine_url_problem(url):
+            raise ValueError(problem)
+        parts = urlsplit(with_scheme(url))
+        assert parts.hostname is not None, "it was checked"
         return cls(
-            host,
-            port or DEFAULT_PORT,
+            parts.hostname,
+            parts.port or DEFAULT_PORT,
             user or unquote(parts.username or ""),
             password or unquote(parts.password or ""),
             parts.scheme,

@@ -11,12 +11,13 @@ from typing import Any
 
 from aiex.engine.bucket import CaughtUp, Change, Deleted, Entry, Restarted, check_key, is_key
 from aiex.engine.bucket_watch import OPERATION, BucketWatch, is_deletion
-from aiex.engine.jetstream import NANOSECONDS, JetStream, StoredMessage, StreamMissing
+from aiex.engine.jetstream import NANOSECONDS, TIMEOUT_S, JetStream, StoredMessage, StreamMissing
 from aiex.errors import Conflict, EngineUnavailable
 
 ENTRIES_TIMEOUT_S = 10.0
 # Within this time the server recognises a write that is sent again (`Nats-Msg-Id`).
 DEDUPLICATION_S = 120
+LEADER_POLL_S = 0.05
 
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _DELETE = {OPERATION: "DEL"}
@@ -115,12 +116,27 @@ class NatsBucket:
                 return await self._jetstream.write(subject, value, headers=headers)
             except StreamMissing:
                 await self._jetstream.ensure_stream(f"KV_{self._name}", self._config())
-                return await self._jetstream.write(subject, value, headers=headers)
+                return await self._write_again(subject, value, headers)
         except EngineUnavailable as error:
             # A server without room does not answer at all; it only says so in its log.
             if trouble := self._trouble():
                 raise EngineUnavailable(f"The engine cannot keep this: {trouble}.") from error
             raise
+
+    async def _write_again(self, subject: str, value: bytes, headers: Mapping[str, str]) -> int:
+        """Write to a stream that is there; another server may hear of it a moment later."""
+        loop = asyncio.get_running_loop()
+        give_up_at_s = loop.time() + TIMEOUT_S
+        while True:
+            try:
+                return await self._jetstream.write(subject, value, headers=headers)
+            except StreamMissing as error:
+                # Nobody takes what is sent to it: its servers are too few, or choose a leader.
+                if loop.time() >= give_up_at_s:
+                    raise EngineUnavailable(
+                        f"The engine cannot keep this: the bucket {self._name} has no leader now."
+                    ) from error
+            await asyncio.sleep(LEADER_POLL_S)
 
     def _subject(self, key: str) -> str:
         return f"$KV.{self._name}.{key}"
@@ -129,7 +145,6 @@ class NatsBucket:
         return {
             "subjects": [f"$KV.{self._name}.>"],
             "storage": "file",
-            "num_replicas": 1,
             "max_msgs_per_subject": self._history,
             "discard": "new",
             "allow_direct": True,

@@ -105,7 +105,7 @@ class BucketWatch:
     ) -> AsyncGenerator[Change]:
         delivered = 0
         if not self._is_caught_up and not consumer.num_pending:
-            yield self._catch_up(head)
+            yield await self._catch_up(head)
         while True:
             message = await inbox.next(SILENCE_S)
             if message.status:
@@ -119,7 +119,7 @@ class BucketWatch:
             yield self._change(message)
             # Under a constant stream of writes something is always pending, but the head moves on.
             if not self._is_caught_up and (not delivery.pending or self._revision >= head):
-                yield self._catch_up(head)
+                yield await self._catch_up(head)
 
     async def _heed(self, message: Message, delivered: int) -> None:
         """Answer flow control and compare the heartbeat's numbers with ours."""
@@ -140,7 +140,14 @@ class BucketWatch:
             return Deleted(key, self._revision)
         return Entry(key, message.data, self._revision)
 
-    def _catch_up(self, head: int) -> CaughtUp:
+    async def _catch_up(self, head: int) -> CaughtUp:
+        """Raises `WatchInterrupted` when what reads for us has less than the stream.
+
+        In a cluster a consumer may be at a server that was away and lags behind: it says that
+        nothing is pending while all it lacks is. The newest message is always somebody's value.
+        """
+        if self._revision < head and await self._jetstream.has_message(self._stream, head):
+            raise WatchInterrupted(f"the server that reads has not got as far as {head}")
         self._is_caught_up = True
         return CaughtUp(max(head, self._revision))
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aiex.clock import Clock
 from aiex.engine.address import EngineAddress
+from aiex.engine.condition import Condition, ask_condition
 from aiex.engine.events import EngineDown, EngineUp
+from aiex.engine.founding import ON_ITS_WAY, Founding
 from aiex.engine.server_version import OLDEST, OLDEST_TEXT, version_in
-from aiex.engine.session import Inbox, Message, NobodyAnswers, Session
+from aiex.engine.session import Inbox, Message, Session
 from aiex.engine.status import EngineState, EngineStatus
 from aiex.errors import EngineError, EngineRefused, EngineUnavailable
 from aiex.events import Emit
@@ -23,6 +25,8 @@ REFUSED_WAIT_S = 2.0
 # it is asked every second, and given up after two: noticed within three.
 PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 2.0
+# In a cluster without a quorum JetStream is silent; messages are not to wait for it.
+FIRST_LOOK_S = 0.3
 DRAIN_S = 1.0
 STOPPED = "its connection was told to stop"
 
@@ -41,8 +45,16 @@ class EngineConnection:
         start_timeout_s: float,
         clock: Clock,
         emit: Emit,
+        others: Callable[[], Sequence[EngineAddress]] = tuple,
+        needs_founding: bool = False,
     ) -> None:
+        """`others` are tried in turn where the server at `address` does not answer.
+
+        `needs_founding`: the state of a clustered engine is withheld until it is founded.
+        """
         self._address = address
+        self._others = others
+        self._needs_founding = needs_founding
         self._is_embedded = is_embedded
         self._must_answer_at_start = must_answer_at_start
         self._start_timeout_s = start_timeout_s
@@ -54,12 +66,38 @@ class EngineConnection:
         self._reason = ""
         self._since_s = clock.wall_s()
         self._server_version = ""
+        self._founding: Founding | None = None
+        self._planned_end = ""
+        self._seat_count = 0
 
     def status(self) -> EngineStatus:
         """How the connection is now; costs nothing."""
         return EngineStatus(
             self._state, self._reason, self._since_s, self._server_version, self._is_embedded
         )
+
+    def begin_anew(self, reason: str, *, must_answer_at_start: bool) -> None:
+        """End the session there is: the addresses are others now."""
+        self._must_answer_at_start = must_answer_at_start
+        self._seat_count += 1
+        session, self._session = self._session, None
+        self._has_session.clear()
+        if session is not None:
+            self._planned_end = reason
+            session.end(reason)
+        if self._state != "connecting":
+            self._turn_down(reason, is_planned=True)
+
+    def withheld(self, *, is_last: bool = False) -> str:
+        """Why the engine's state is not to be used now, as a phrase; empty when it is.
+
+        What leaves the cluster last is there until the very end: `is_last`.
+        """
+        if self._session is None or not self._session.is_clustered or not self._needs_founding:
+            return ""
+        if self._founding is None:
+            return self._reason or ON_ITS_WAY
+        return "" if is_last else self._founding.withheld
 
     async def run(self, ready: Ready) -> None:
         """Keep a session to the engine until cancelled.
@@ -69,18 +107,18 @@ class EngineConnection:
         """
         try:
             if self._must_answer_at_start:
-                session = await self._first_session()
+                found = await self._first_session()
                 ready()
             else:
                 ready()
-                session = await self._next_session()
+                found = await self._next_session()
             while True:
-                await self._use(session)
-                session = await self._next_session()
+                await self._use(*found)
+                found = await self._next_session()
         finally:
             # Whoever is down already keeps the better reason.
             if self._state != "down":
-                self._turn_down(STOPPED)
+                self._turn_down(STOPPED, is_planned=True)
 
     async def probe(self, timeout_s: float) -> float | None:
         """Seconds the engine took to answer; None when it did not within `timeout_s`."""
@@ -103,10 +141,18 @@ class EngineConnection:
         return await self._current().request(subject, payload, headers=headers, timeout_s=timeout_s)
 
     async def publish(
-        self, subject: str, payload: bytes = b"", *, reply: str = "", timeout_s: float
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        reply: str = "",
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float,
     ) -> None:
         """Send without waiting for anything; raises `EngineUnavailable` when the engine is down."""
-        await self._current().publish(subject, payload, reply=reply, timeout_s=timeout_s)
+        await self._current().publish(
+            subject, payload, reply=reply, headers=headers, timeout_s=timeout_s
+        )
 
     @asynccontextmanager
     async def inbox(self, timeout_s: float) -> AsyncIterator[Inbox]:
@@ -130,7 +176,7 @@ class EngineConnection:
             raise EngineUnavailable(f"The engine is {self._state}: {reason}.")
         return self._session
 
-    async def _first_session(self) -> Session:
+    async def _first_session(self) -> tuple[Session, Condition]:
         give_up_at_s = self._clock.monotonic_s() + self._start_timeout_s
         while True:
             try:
@@ -141,7 +187,7 @@ class EngineConnection:
                     raise
             await asyncio.sleep(RECONNECT_WAIT_S)
 
-    async def _next_session(self) -> Session:
+    async def _next_session(self) -> tuple[Session, Condition]:
         while True:
             try:
                 return await self._checked_session()
@@ -150,9 +196,29 @@ class EngineConnection:
                 is_refused = isinstance(error, EngineRefused)
             await asyncio.sleep(REFUSED_WAIT_S if is_refused else RECONNECT_WAIT_S)
 
-    async def _checked_session(self) -> Session:
-        """A session with a server that is new enough and has JetStream."""
-        address = self._address()
+    async def _checked_session(self) -> tuple[Session, Condition]:
+        """A session with the first server that answers, and how the engine is there.
+
+        Raises what the first one of all ended with: it is the one a node is to use.
+        """
+        seat_count = self._seat_count
+        session, condition = await self._first_that_answers()
+        if seat_count != self._seat_count:
+            await session.close()
+            raise EngineUnavailable("The engine is another one now.")
+        return session, condition
+
+    async def _first_that_answers(self) -> tuple[Session, Condition]:
+        try:
+            return await self._session_at(self._address())
+        except EngineError as error:
+            for address in self._others():
+                with contextlib.suppress(EngineError):
+                    return await self._session_at(address)
+            raise error
+
+    async def _session_at(self, address: EngineAddress) -> tuple[Session, Condition]:
+        """Raises `EngineRefused` when the server is too old or has no JetStream."""
         session = await Session.open(address, CONNECT_TIMEOUT_S)
         try:
             version = version_in(session.server_version)
@@ -161,69 +227,95 @@ class EngineConnection:
                     f"The engine at {address.url} is NATS {session.server_version}; Aiex needs "
                     f"{OLDEST_TEXT} or newer."
                 )
-            await _check_jetstream(session, address)
+            return session, await self._first_condition(session, address)
         except BaseException:
             await session.close()
             raise
-        return session
 
-    async def _use(self, session: Session) -> None:
+    async def _first_condition(self, session: Session, address: EngineAddress) -> Condition:
+        try:
+            return await self._ask_condition(session, FIRST_LOOK_S)
+        except EngineRefused as error:
+            raise EngineRefused(
+                f"The engine at {address.url} has JetStream disabled; enable it (nats-server -js), "
+                "or leave engine.url empty to run an embedded engine."
+            ) from error
+
+    async def _ask_condition(self, session: Session, jetstream_timeout_s: float) -> Condition:
+        return await ask_condition(
+            session,
+            PROBE_TIMEOUT_S,
+            needs_founding=self._needs_founding,
+            jetstream_timeout_s=jetstream_timeout_s,
+        )
+
+    async def _use(self, session: Session, condition: Condition) -> None:
         """Offer the session to everybody until it ends."""
         self._server_version = session.server_version
+        self._founding = None
+        self._planned_end = ""
         self._session = session
+        self._note(condition)
         self._has_session.set()
-        self._turn("up", "")
-        self._emit(EngineUp(session.server_version))
         drain_s = DRAIN_S
         try:
-            await _until_silent(session)
+            await self._until_silent(session)
             drain_s = 0.0
         finally:
             self._session = None
             self._has_session.clear()
-            self._turn_down(session.end_reason or STOPPED)
+            reason = session.end_reason or STOPPED
+            is_planned = reason in (STOPPED, self._planned_end)
+            self._turn_down(reason, is_planned=is_planned)
             await session.close(drain_s)
 
-    def _turn_down(self, reason: str) -> None:
-        was_down = self._state == "down"
+    async def _until_silent(self, session: Session) -> None:
+        """Ask every second; come back when the session ended, or ended it for want of an answer."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_EVERY_S):
+                    await session.until_ended()
+            if session.has_ended:
+                return
+            condition = await self._look(session)
+            # An answer that came with the end of the session is nobody's any more.
+            if condition is None or session.has_ended:
+                return
+            self._note(condition)
+
+    async def _look(self, session: Session) -> Condition | None:
+        """How the engine is; None when the session was ended for want of an answer."""
+        try:
+            return await self._ask_condition(session, PROBE_TIMEOUT_S)
+        except EngineRefused:
+            session.end("its JetStream does not answer")
+        except EngineUnavailable:
+            session.end(f"it gave no answer for {PROBE_TIMEOUT_S:g} s")
+        return None
+
+    def _note(self, condition: Condition) -> None:
+        """What was found just now. Who once saw that the state is there may go on trying."""
+        if condition.state != "no quorum":
+            self._founding = condition.founding
+        was = self._state
+        self._turn(condition.state, condition.reason)
+        if condition.state == was:
+            return
+        if condition.state == "up":
+            self._emit(EngineUp(self._server_version))
+        elif was in ("connecting", "up"):
+            self._emit(EngineDown(condition.reason))
+
+    def _turn_down(self, reason: str, *, is_planned: bool = False) -> None:
+        was = self._state
         self._turn("down", reason)
-        if not was_down:
-            self._emit(EngineDown(reason, is_planned=reason == STOPPED))
+        if was in ("connecting", "up"):
+            self._emit(EngineDown(reason, is_planned=is_planned))
 
     def _turn(self, state: EngineState, reason: str) -> None:
         if state != self._state:
             self._since_s = self._clock.wall_s()
         self._state, self._reason = state, reason
-
-
-async def _until_silent(session: Session) -> None:
-    """Ask the session every second; come back when it ended, or ended it for want of an answer."""
-    while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PROBE_EVERY_S):
-                await session.until_ended()
-        if session.has_ended:
-            return
-        try:
-            await session.request("$JS.API.INFO", timeout_s=PROBE_TIMEOUT_S)
-        except NobodyAnswers:
-            session.end("its JetStream does not answer")
-        except EngineUnavailable:
-            session.end(f"it gave no answer for {PROBE_TIMEOUT_S:g} s")
-
-
-async def _check_jetstream(session: Session, address: EngineAddress) -> None:
-    try:
-        answer = await session.request("$JS.API.INFO", timeout_s=CONNECT_TIMEOUT_S)
-    except NobodyAnswers:
-        is_enabled = False
-    else:
-        is_enabled = b'"error"' not in answer.data
-    if not is_enabled:
-        raise EngineRefused(
-            f"The engine at {address.url} has JetStream disabled; enable it (nats-server -js), "
-            "or leave engine.url empty to run an embedded engine."
-        )
 
 
 def _as_phrase(error: EngineError) -> str:

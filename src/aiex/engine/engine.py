@@ -1,6 +1,8 @@
 """The engine of one node: an embedded server and the connection to it, or only the connection."""
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from random import Random
 
 import msgspec
 
@@ -8,11 +10,23 @@ from aiex.clock import Clock
 from aiex.engine.address import EngineAddress
 from aiex.engine.bucket import Bucket
 from aiex.engine.bucket_nats import NatsBucket
+from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.connection import EngineConnection
 from aiex.engine.jetstream import JetStream
+from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.server import EngineServer
+from aiex.engine.server_plan import (
+    carrier_address,
+    carriers_of,
+    have_one_server,
+    replica_count,
+    system_addresses,
+)
+from aiex.engine.session import Session
+from aiex.engine.state_keeper import StateKeeper
 from aiex.engine.status import EngineStatus
-from aiex.errors import SettingsError
+from aiex.engine.system_account import system_account
+from aiex.errors import EngineError, EngineUnavailable, SettingsError
 from aiex.events import Emit
 from aiex.service import Service
 from aiex.settings import EngineSettings
@@ -20,38 +34,161 @@ from aiex.settings import EngineSettings
 # The supervisor gives each service `start_timeout_s`; ending a little earlier by ourselves says
 # why, and not only that it took too long.
 _OWN_SHARE = 0.9
+NEW_SEAT = "it takes another seat"
+# What leaves the cluster last: those who bring the state home write to it until the very end.
+LAST_BUCKET = "cluster"
 
 
 class Engine:
     """Built from settings; `services` run under the node's supervision, in order."""
 
     def __init__(
-        self, settings: EngineSettings, data_dir: Path, *, clock: Clock, emit: Emit
+        self,
+        settings: EngineSettings,
+        data_dir: Path,
+        *,
+        access: ClusterAccess | None = None,
+        clock: Clock,
+        emit: Emit,
     ) -> None:
-        """Raises `SettingsError` when `settings.url` is no address."""
+        """Raises `SettingsError` when `settings.url` is no address.
+
+        `access` is needed for every seat but `Alone`, which is the first.
+        """
         timeout_s = settings.start_timeout_s * _OWN_SHARE
         settings = msgspec.structs.replace(settings, start_timeout_s=timeout_s)
+        self._access = access
+        self._seat: Seat = Alone()
+        self._random = Random()  # noqa: S311 - spreads clients, keeps no secret
         self._server = (
-            None if settings.url else EngineServer(settings, data_dir, clock=clock, emit=emit)
+            None
+            if settings.url
+            else EngineServer(settings, data_dir, access=access, clock=clock, emit=emit)
         )
+        self._other_addresses: Sequence[EngineAddress] = ()
         external = None if self._server else _external(settings)
         self._connection = EngineConnection(
-            lambda: external or self._embedded_address(),
+            lambda: external or self._first_address(),
+            others=lambda: self._other_addresses,
             is_embedded=external is None,
             must_answer_at_start=external is None,
+            needs_founding=external is None,
             start_timeout_s=timeout_s,
             clock=clock,
             emit=emit,
         )
-        self._jetstream = JetStream(self._connection)
+        self._keeper = StateKeeper(
+            self._connection,
+            data_dir,
+            access=access,
+            server_path=settings.server_path,
+            clock=clock,
+            emit=emit,
+        )
+
+    @property
+    def seat(self) -> Seat:
+        """How this node takes part in its engine now."""
+        return self._seat
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether this node has state from when it was alone; looks at the disc."""
+        return self._server is not None and self._server.holds_state
+
+    def take_seat(self, seat: Seat) -> None:
+        """Take part in this way from now on.
+
+        Returns at once: a server that is not of the seat ends, the one of the seat is started, and
+        the connection goes there; `status` tells how far that is. When only the other carriers are
+        others the server goes on. Before the services run this only says how they begin.
+        """
+        assert self._server is not None, "an external engine has no seats"
+        assert self._access is not None or seat == Alone(), "other seats need a cluster's access"
+        if seat == self._seat:
+            return
+        is_same_server = have_one_server(self._seat, seat)
+        self._seat = seat
+        if is_same_server:
+            self._server.learn(seat)
+            self._keeper.take_seat(seat)
+            return
+        self._server.take_seat(seat)
+        self._keeper.take_seat(seat)
+        # Alone, a node that has no engine does not start; among others it waits for them.
+        self._connection.begin_anew(NEW_SEAT, must_answer_at_start=isinstance(seat, Alone))
+
+    async def take_home(
+        self, last_words: Callable[[Bucket], Awaitable[None]] | None = None
+    ) -> None:
+        """Bring the state of the cluster home to this carrier, which goes on alone.
+
+        The caller then takes the seat of a carrier without others, or `Alone`. `last_words` gets
+        the bucket `cluster`, which leaves last, and may write to it what all nodes are to see; by
+        then all else is at home. Raises `EngineError` or `StartError`; the state is then still the
+        cluster's, or is given back to it within seconds.
+        """
+        bucket = self.bucket(LAST_BUCKET)
+
+        async def say() -> None:
+            if last_words is not None:
+                await last_words(bucket)
+
+        await self._keeper.take_home(f"KV_{LAST_BUCKET}", say)
+
+    async def remove_server(self, name: str, *, is_forced: bool = False) -> None:
+        """Take the server of a node that is gone, or leaves, out of the cluster for good.
+
+        Until then it counts against the quorum. Once more is no harm. Raises `EngineRefused` when
+        the server still runs and this is not forced, `EngineUnavailable` without a quorum.
+        """
+        assert self._access is not None, "a cluster has an access"
+        async with system_account(
+            system_addresses(carriers_of(self._seat), self._access)
+        ) as system:
+            await system.remove(name, is_forced=is_forced)
+
+    async def servers(self) -> Mapping[str, bool]:
+        """The servers of the cluster by name, and whether each is there and up to date.
+
+        Raises `EngineError` when nobody says so: there is no quorum, or a server has no others.
+        """
+        assert self._access is not None, "a cluster has an access"
+        async with system_account(
+            system_addresses(carriers_of(self._seat), self._access)
+        ) as system:
+            return await system.servers()
+
+    async def ask_at(
+        self, carrier: CarrierAddress, subject: str, *, timeout_s: float
+    ) -> bytes | None:
+        """What is answered to a request at that carrier's server, whatever the seat is; or None."""
+        assert self._access is not None, "a cluster has an access"
+        try:
+            session = await Session.open(carrier_address(carrier, self._access), timeout_s)
+        except EngineError:
+            return None
+        try:
+            return (await session.request(subject, timeout_s=timeout_s)).data
+        except EngineError:
+            return None
+        finally:
+            await session.close()
 
     def services(self) -> list[Service]:
         """In start order: each needs those before it."""
-        return [self._connection] if self._server is None else [self._server, self._connection]
+        if self._server is None:
+            return [self._connection]
+        return [self._server, self._connection, self._keeper]
 
     def bucket(self, name: str, history: int = 1) -> Bucket:
         """The bucket of that name, keeping `history` values of each key."""
-        return NatsBucket(name, self._jetstream, history=history, trouble=self._trouble)
+        jetstream = JetStream(
+            self._connection,
+            withheld=lambda: self._connection.withheld(is_last=name == LAST_BUCKET),
+            replica_count=lambda: replica_count(self._seat),
+        )
+        return NatsBucket(name, jetstream, history=history, trouble=self._trouble)
 
     @property
     def connection(self) -> EngineConnection:
@@ -63,16 +200,50 @@ class Engine:
         status = self._connection.status()
         if trouble := self._trouble():
             return msgspec.structs.replace(status, state="down", reason=trouble)
-        if self._server is not None and self._server.pid is None and status.state == "down":
-            return msgspec.structs.replace(status, reason="nats-server is being restarted")
-        return status
+        better = self._better_reason(status.state)
+        return msgspec.structs.replace(status, reason=better) if better else status
+
+    def _better_reason(self, state: str) -> str:
+        """What those who run the engine know beyond what its silence tells."""
+        match state:
+            case "down" if self._server_is_away():
+                return "nats-server is being restarted"
+            case "no quorum" if self._server is not None:
+                return self._server.refusal
+            case "forming":
+                return self._keeper.trouble
+        return ""
+
+    def _server_is_away(self) -> bool:
+        if self._server is None or isinstance(self._seat, Client):
+            return False
+        return self._server.pid is None
 
     def _trouble(self) -> str:
         return self._server.trouble if self._server is not None else ""
 
-    def _embedded_address(self) -> EngineAddress:
+    def _first_address(self) -> EngineAddress:
+        """Of the server to use; `_other_addresses` are those to try after it, drawn anew."""
+        addresses = self._addresses()
+        if not addresses:
+            raise EngineUnavailable(
+                "The engine is nowhere yet: no carrier of the cluster is known."
+            )
+        first, *self._other_addresses = addresses
+        return first
+
+    def _addresses(self) -> Sequence[EngineAddress]:
+        """A carrier uses its own server while that answers. Clients spread by chance."""
         assert self._server is not None, "without a URL there is a server"
-        return self._server.address
+        match self._seat:
+            case Alone():
+                return [self._server.address]
+            case Carrier(own, others):
+                carriers = [own, *self._random.sample(others, len(others))]
+            case Client(others):
+                carriers = self._random.sample(others, len(others))
+        assert self._access is not None, "said by take_seat"
+        return [carrier_address(carrier, self._access) for carrier in carriers]
 
 
 def _external(settings: EngineSettings) -> EngineAddress:

@@ -4,7 +4,7 @@ https://docs.nats.io/reference/reference-protocols/nats_api_reference
 """
 
 import base64
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ NANOSECONDS = 1_000_000_000
 
 _STREAM_MISSING = 10059
 _NO_MESSAGE = 10037
+_TOO_FEW_SERVERS = 10005
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _UNAVAILABLE = 503
 
@@ -29,12 +30,45 @@ class StreamState(msgspec.Struct, frozen=True):
     last_seq: int
 
 
+class Follower(msgspec.Struct, frozen=True):
+    """A server that keeps a stream and does not lead it."""
+
+    name: str
+    current: bool = False
+
+
+class StreamServers(msgspec.Struct, frozen=True):
+    """The servers of a cluster that keep a stream."""
+
+    leader: str = ""
+    replicas: tuple[Follower, ...] = ()
+
+
 class StreamInfo(msgspec.Struct, frozen=True):
     """`created` tells one stream from a later one of the same name."""
 
     created: str
     config: dict[str, Any]
     state: StreamState
+    cluster: StreamServers | None = None  # None from a server on its own
+
+    @property
+    def followers(self) -> Sequence[Follower]:
+        return () if self.cluster is None else self.cluster.replicas
+
+    @property
+    def has_leader(self) -> bool:
+        """A server that knows of no leader tells what it has itself, which may be nothing."""
+        return self.cluster is None or bool(self.cluster.leader)
+
+    @property
+    def name(self) -> str:
+        return str(self.config["name"])
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    total: int
+    streams: list[StreamInfo] | None = None
 
 
 class ConsumerInfo(msgspec.Struct, frozen=True):
@@ -85,8 +119,20 @@ class JetStream:
     or `EngineRefused` with what the server said.
     """
 
-    def __init__(self, connection: EngineConnection) -> None:
+    def __init__(
+        self,
+        connection: EngineConnection,
+        *,
+        withheld: Callable[[], str] = lambda: "",
+        replica_count: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """`withheld` says why the state is not to be used now, empty when it is.
+
+        `replica_count` is how often new streams are kept.
+        """
         self._connection = connection
+        self._withheld = withheld
+        self._replica_count = replica_count
 
     async def until_up(self) -> None:
         """Come back once the engine is up; without a deadline."""
@@ -96,6 +142,7 @@ class JetStream:
         self, subject: str, body: Mapping[str, Any] | None = None, *, timeout_s: float = TIMEOUT_S
     ) -> bytes:
         """The JSON answer to a request to `$JS.API.<subject>`."""
+        self._check_withheld()
         payload = b"" if body is None else msgspec.json.encode(body)
         answer = await self._connection.request(f"$JS.API.{subject}", payload, timeout_s=timeout_s)
         _raise_fault(answer)
@@ -104,7 +151,26 @@ class JetStream:
     async def stream(self, name: str) -> StreamInfo:
         """Raises `StreamMissing` too."""
         answer = await self.call(f"STREAM.INFO.{name}")
-        return msgspec.json.decode(answer, type=StreamInfo)
+        stream = msgspec.json.decode(answer, type=StreamInfo)
+        if not stream.has_leader:
+            raise EngineUnavailable(f"The stream {name} has no leader now.")
+        return stream
+
+    async def streams(self) -> list[StreamInfo]:
+        """All there are."""
+        found: list[StreamInfo] = []
+        while True:
+            answer = await self.call("STREAM.LIST", {"offset": len(found)})
+            page = msgspec.json.decode(answer, type=_Listed)
+            found += page.streams or []
+            if not page.streams or len(found) >= page.total:
+                return found
+
+    async def update_stream(self, name: str, config: Mapping[str, Any]) -> None:
+        await self.call(f"STREAM.UPDATE.{name}", config)
+
+    async def delete_stream(self, name: str) -> None:
+        await self.call(f"STREAM.DELETE.{name}")
 
     async def ensure_stream(self, name: str, config: Mapping[str, Any]) -> StreamInfo:
         """The stream, made when it is missing; one that is there is taken as it is configured."""
@@ -113,13 +179,29 @@ class JetStream:
         except StreamMissing:
             pass
         try:
-            answer = await self.call(f"STREAM.CREATE.{name}", {"name": name, **config})
+            return await self._create_stream(name, config)
         except EngineRefused as refusal:
             try:
                 return await self.stream(name)  # another node made it a moment ago
             except StreamMissing:
                 raise refusal from None  # it cannot be made, and this is why
-        return msgspec.json.decode(answer, type=StreamInfo)
+
+    async def _create_stream(self, name: str, config: Mapping[str, Any]) -> StreamInfo:
+        """Kept by as many servers as it should be, or at least by two while others are away.
+
+        On one server alone nothing is made that should outlive the loss of one.
+        """
+        wanted = self._replica_count()
+        for count in sorted({wanted, min(wanted, 2)}, reverse=True):
+            made = {"name": name, **config, "num_replicas": count}
+            try:
+                answer = await self.call(f"STREAM.CREATE.{name}", made)
+            except _TooFewServers:
+                continue
+            return msgspec.json.decode(answer, type=StreamInfo)
+        raise EngineUnavailable(
+            f"The engine cannot make the stream {name}: too few of the cluster's servers are there."
+        )
 
     async def write(
         self, subject: str, value: bytes, *, headers: Mapping[str, str] | None = None
@@ -129,6 +211,7 @@ class JetStream:
         Raises `Conflict` when an expectation in the headers does not hold, `StreamMissing` when no
         stream takes the subject.
         """
+        self._check_withheld()
         try:
             answer = await self._connection.request(
                 subject, value, headers=headers, timeout_s=TIMEOUT_S
@@ -151,6 +234,14 @@ class JetStream:
             base64.b64decode(found.data),
             _headers(base64.b64decode(found.hdrs)),
         )
+
+    async def has_message(self, stream: str, seq: int) -> bool:
+        """Whether the stream's leader still has the message of that sequence."""
+        try:
+            await self.call(f"STREAM.MSG.GET.{stream}", {"seq": seq})
+        except _MessageMissing:
+            return False
+        return True
 
     async def create_consumer(self, stream: str, config: Mapping[str, Any]) -> ConsumerInfo:
         body = {"stream_name": stream, "config": dict(config)}
@@ -175,6 +266,14 @@ class JetStream:
         _raise_fault(answer)
         return answer.data
 
+    def _check_withheld(self) -> None:
+        if reason := self._withheld():
+            raise EngineUnavailable(f"The engine's state cannot be used now: {reason}.")
+
+
+class _TooFewServers(EngineRefused):
+    """Fewer servers are there than are to keep the stream."""
+
 
 class _MessageMissing(EngineRefused):
     """The stream has no such message."""
@@ -188,6 +287,8 @@ def _raise_fault(answer: Message) -> None:
         raise Conflict
     if fault.err_code == _STREAM_MISSING:
         raise StreamMissing
+    if fault.err_code == _TOO_FEW_SERVERS:
+        raise _TooFewServers(f"The engine says: {fault.description}.")
     if fault.err_code == _NO_MESSAGE:
         raise _MessageMissing
     text = f"The engine says: {fault.description}."

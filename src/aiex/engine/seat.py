@@ -21,10 +21,15 @@ class Alone(msgspec.Struct, frozen=True):
 
 
 class Carrier(msgspec.Struct, frozen=True):
-    """A node that carries one of the 1, 3 or 5 servers of its cluster."""
+    """A node that carries one of the 1, 3 or 5 servers of its cluster.
+
+    `generation` tells the servers that were founded together from those of an earlier or later
+    foundation under the same names: they have other stores, and do not let each other in.
+    """
 
     own: CarrierAddress
     others: tuple[CarrierAddress, ...]
+    generation: int = 0
 
 
 class Client(msgspec.Struct, frozen=True):

@@ -1,42 +1,35 @@
-"""The embedded engine: nats-server as a child process, its files below the data directory."""
+"""The embedded engine: nats-server as a child process, as the node's seat wants it, or none."""
 
 import asyncio
-import fcntl
 import importlib
 import logging
-import os
 import shutil
-import socket
-from collections import deque
 from pathlib import Path
 
-from aiex.child_process import ChildProcess
 from aiex.clock import Clock
 from aiex.engine.address import EngineAddress
+from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.events import EngineFroze
-from aiex.engine.server_config import EngineFiles, load_credentials, server_config
-from aiex.engine.server_log import cause_of_end, is_disk_full, parse_line
-from aiex.engine.server_probe import answers
+from aiex.engine.left_stores import put_left_stores_aside
+from aiex.engine.seat import Alone, Client, Seat
+from aiex.engine.server_config import EngineFiles, load_credentials
+from aiex.engine.server_log import is_disk_full, parse_line
+from aiex.engine.server_plan import ServerPlan, server_plan
+from aiex.engine.server_port import free_port
+from aiex.engine.server_process import ServerProcess
 from aiex.engine.server_program import find_server_program
 from aiex.engine.silence import Silence
+from aiex.engine.standalone_store import holds_state
+from aiex.engine.strangers import Strangers
 from aiex.errors import DataDirectoryError, EngineUnavailable
 from aiex.events import Emit
-from aiex.private_file import write_private
 from aiex.service import Ready
 from aiex.settings import EngineSettings
 
-HOST = "127.0.0.1"
-LAST_LINES = 50
-# JetStream closes its files within milliseconds; the rest is for slow discs.
-STOP_GRACE_S = 8.0
-START_POLL_S = 0.02
-START_PROBE_S = 1.0
 PROBE_EVERY_S_MAX = 1.0
 PROBES_UNTIL_FROZEN = 5
 # Enough for the server to write again for a while; below that it would only stop once more.
 ROOM_BYTES_MIN = 16 * 1024 * 1024
-# The old server of a node that was killed ends within milliseconds of its node.
-LOCK_WAIT_S = 3.0
 
 _log = logging.getLogger("aiex.engine.server")
 
@@ -47,137 +40,164 @@ class EngineServer:
     name = "engine.server"
 
     def __init__(
-        self, settings: EngineSettings, data_dir: Path, *, clock: Clock, emit: Emit
+        self,
+        settings: EngineSettings,
+        data_dir: Path,
+        *,
+        access: ClusterAccess | None = None,
+        clock: Clock,
+        emit: Emit,
     ) -> None:
         self._settings = settings
         self._files = EngineFiles.below(data_dir)
+        self._access = access
         self._clock = clock
         self._emit = emit
-        self._child: ChildProcess | None = None
-        self._address: EngineAddress | None = None
-        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._seat: Seat = Alone()
+        self._seat_changed = asyncio.Event()
+        self._process: ServerProcess | None = None
+        self._own_port = 0
+        self._plan: ServerPlan | None = None
         self._is_disk_full = False
+        self._strangers = Strangers(clock, emit)
 
     @property
     def pid(self) -> int | None:
         """Of nats-server; None while none runs."""
-        return self._child.pid if self._child is not None else None
+        return self._process.pid if self._process is not None else None
 
     @property
     def address(self) -> EngineAddress:
         """Where the server is; raises `EngineUnavailable` before its first start."""
-        if self._address is None:
+        if self._plan is None:
             raise EngineUnavailable("The embedded engine was not started yet.")
-        return self._address
+        return self._plan.address
 
     @property
     def trouble(self) -> str:
         """What keeps a running server from its work, as a phrase; empty when nothing does."""
-        if not self._is_disk_full:
+        if not self._is_disk_full or self._plan is None:
             return ""
-        return f"the disk that holds {self._files.store} is full; free some space"
+        return f"the disk that holds {self._plan.store} is full; free some space"
+
+    @property
+    def refusal(self) -> str:
+        """Why the cluster's other servers refuse ours, as a phrase; empty when they do not."""
+        return self._strangers.own_refusal
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether the standalone store has anything in it."""
+        return holds_state(self._files.store)
+
+    def take_seat(self, seat: Seat) -> None:
+        """Run the server of this seat, or none; one that runs is ended first."""
+        self._seat = seat
+        self._plan = None
+        self._seat_changed.set()
+
+    def learn(self, seat: Seat) -> None:
+        """The seat is the same and the others are not: the server goes on and meets them too."""
+        self._seat = seat
+        if self._process is not None and not isinstance(seat, Client):
+            self._plan = self._planned(seat)
+            self._process.reload(self._plan)
 
     async def run(self, ready: Ready) -> None:
-        """Start the server, say so once JetStream answers, watch over it, end it by SIGTERM.
+        """Start the server, say so once it answers, watch over it, end it by SIGTERM.
 
-        Raises `EngineRefused` without a usable program, `DataDirectoryError` when its files cannot
-        be written, and `EngineUnavailable` with the cause when it does not start, ends, freezes or
-        needs a restart to write again.
+        When the seat changes the next server is started, without a restart of this service: what a
+        node was told to do is no failure. Raises `EngineRefused` without a usable program,
+        `DataDirectoryError` when its files cannot be written, and `EngineUnavailable` with the
+        cause when it does not start, ends, freezes or needs a restart to write again.
         """
+        while True:
+            self._seat_changed.clear()
+            seat = self._seat
+            if not isinstance(seat, Alone):
+                await asyncio.to_thread(self._put_left_stores_aside, seat)
+            if isinstance(seat, Client):
+                ready()
+                await self._seat_changed.wait()
+            else:
+                await self._serve(self._planned(seat), ready)
+            ready = _is_ready_already
+
+    async def _serve(self, plan: ServerPlan, ready: Ready) -> None:
+        """Until the seat changes."""
+        self._plan = plan
+        self._is_disk_full = False
         program = await find_server_program(self._settings.server_path)
-        child = self._child = await self._spawn(program.path)
-        ended = asyncio.create_task(child.wait(), name="engine.server end")
+        process = self._process = await ServerProcess.start(
+            program.path, plan, clock=self._clock, on_line=self._note_line
+        )
         try:
             # The client library takes 0.2 s to import: in a thread, while the server starts.
             loop = asyncio.get_running_loop()
             preload = loop.run_in_executor(None, importlib.import_module, "nats.aio.client")
-            await self._until_it_answers(ended)
+            await process.until_it_answers(self._settings.start_timeout_s)
             await preload
             ready()
-            await self._watch_over(ended)
+            await self._watch_over(process)
         finally:
+            if process.is_port_taken:
+                self._own_port = 0  # the next start chooses another
             try:
-                await child.stop(STOP_GRACE_S)
+                await process.stop()
             finally:
-                self._child = None
-                ended.cancel()
+                self._process = None
 
-    async def _spawn(self, program: Path) -> ChildProcess:
-        self._last_lines.clear()
-        self._is_disk_full = False
+    def _planned(self, seat: Seat) -> ServerPlan:
+        assert not isinstance(seat, Client), "a client has no server"
         try:
             self._files.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = await self._take_lock()
-            try:
-                self._write_config()
-                command = [str(program), "-c", str(self._files.config)]
-                return await ChildProcess.spawn(command, on_line=self._note_line, pass_fds=(lock,))
-            finally:
-                os.close(lock)
+            credentials = load_credentials(self._files.credentials)
         except OSError as error:
             raise DataDirectoryError(
-                f"The engine's files in {self._files.root} cannot be used: {error.strerror}."
+                f"The engine's files in {self._files.root} cannot be used: {error.strerror}. Mend "
+                "that, or choose another data directory with --data-dir."
+            ) from error
+        self._own_port = self._own_port or free_port()
+        return server_plan(
+            seat, self._files, access=self._access, own=credentials, own_port=self._own_port
+        )
+
+    def _put_left_stores_aside(self, seat: Seat) -> None:
+        try:
+            put_left_stores_aside(self._files, seat)
+        except OSError as error:
+            raise DataDirectoryError(
+                f"An old store in {self._files.root} cannot be put aside: {error.strerror}."
             ) from error
 
-    async def _take_lock(self) -> int:
-        """A locked descriptor. The server inherits it, so the store stays locked while it lives,
-        even when its node is gone (which macOS allows): two servers would ruin one store.
-        """
-        lock = os.open(self._files.lock, os.O_RDWR | os.O_CREAT, 0o600)
-        give_up_at_s = self._clock.monotonic_s() + LOCK_WAIT_S
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if self._clock.monotonic_s() < give_up_at_s:
-                    await asyncio.sleep(START_POLL_S)
-                    continue
-                os.close(lock)
-                raise DataDirectoryError(
-                    f"Another nats-server still uses {self._files.store}; "
-                    "stop it, or choose another data directory with --data-dir."
-                ) from None
-            return lock
-
-    def _write_config(self) -> None:
-        credentials = load_credentials(self._files.credentials)
-        port = self._address.port if self._address is not None else _free_port()
-        self._address = EngineAddress(HOST, port, credentials.user, credentials.password)
-        text = server_config(self._address, self._files.store, server_name="aiex")
-        write_private(self._files.config, text.encode())
-
-    async def _until_it_answers(self, ended: "asyncio.Task[int]") -> None:
-        timeout_s = self._settings.start_timeout_s
-        give_up_at_s = self._clock.monotonic_s() + timeout_s
-        while not await answers(self.address, START_PROBE_S):
-            await asyncio.wait({ended}, timeout=START_POLL_S)
-            if ended.done():
-                raise self._end(ended.result())
-            if self._clock.monotonic_s() >= give_up_at_s:
-                last = self._last_lines[-1] if self._last_lines else "nothing"
-                raise EngineUnavailable(
-                    f"The embedded engine did not answer within {timeout_s:g} s; "
-                    f"the last it said: {last}"
-                )
-
-    async def _watch_over(self, ended: "asyncio.Task[int]") -> None:
-        """Never returns; raises when the server ended or has to be restarted."""
+    async def _watch_over(self, process: ServerProcess) -> None:
+        """Return when the seat changed; raise when the server ended or has to be restarted."""
         frozen_after_s = self._settings.frozen_after_s
         every_s = min(PROBE_EVERY_S_MAX, max(0.1, frozen_after_s / PROBES_UNTIL_FROZEN))
         silence = Silence(self._clock.monotonic_s())
-        while not (await asyncio.wait({ended}, timeout=every_s))[0]:
-            is_alive = await answers(self.address, timeout_s=every_s)
+        while not await self._is_over(process, every_s):
+            is_alive = await process.answers(timeout_s=every_s)
             now_s = self._clock.monotonic_s()
             silence = Silence(now_s) if is_alive else silence.missed()
             if silence.is_frozen(now_s, frozen_after_s):
-                raise self._freeze(now_s - silence.heard_at_s)
+                raise self._freeze(process, now_s - silence.heard_at_s)
             self._check_room()
-        raise self._end(ended.result())
+        if not self._seat_changed.is_set():
+            raise process.end()
 
-    def _freeze(self, silent_s: float) -> EngineUnavailable:
-        assert self._child is not None, "only a running server is watched"
-        # A frozen process does not see SIGTERM.
-        self._child.kill()
+    async def _is_over(self, process: ServerProcess, within_s: float) -> bool:
+        """Whether, within that time, the server ended or the seat changed."""
+        changed = asyncio.create_task(self._seat_changed.wait(), name="engine.server seat")
+        try:
+            done, _ = await asyncio.wait(
+                {changed, process.ended}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            changed.cancel()
+        return bool(done)
+
+    def _freeze(self, process: ServerProcess, silent_s: float) -> EngineUnavailable:
+        process.kill()
         self._emit(EngineFroze(silent_s))
         return EngineUnavailable(
             f"The embedded engine gave no answer for {silent_s:.0f} s; it was killed."
@@ -191,22 +211,14 @@ class EngineServer:
                 "The disk was full and has room again; the engine restarts to write again."
             )
 
-    def _end(self, exit_status: int) -> EngineUnavailable:
-        if any("address already in use" in line for line in self._last_lines):
-            self._address = None  # the next start chooses another port
-        cause = cause_of_end(exit_status, self._last_lines, str(self._files.store))
-        return EngineUnavailable(f"The embedded engine (nats-server) ended: {cause}.")
-
     def _note_line(self, line: str) -> None:
-        self._last_lines.append(line)
         level, text = parse_line(line)
         if is_disk_full(text):
             self._is_disk_full = True
+        if self._strangers.note(text):
+            level = logging.DEBUG
         _log.log(level, "%s", text)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _is_ready_already() -> None:
+    """A service says that it is ready once, however often its seat changes."""

@@ -15,6 +15,20 @@ _LEVELS = {
     "DBG": logging.DEBUG,
     "TRC": logging.DEBUG,
 }
+# A carrier that is not there, or a cluster that is just being formed: the engine's own events say
+# so, in words and once.
+_EXPECTED = (
+    "Error trying to connect to route",
+    "Waiting for routing to be established",
+    "JetStream has not established contact with a meta leader",
+    "Metalayer blocking snapshot",
+    "cluster name from remote server conflicts",
+    "Catchup for stream",
+    "Error flushing",
+    "Stale Connection",
+    "no replacement available for stream",
+    "could not replace peer for stream",
+)
 # True, and on purpose: the password is random and the node's own, in a file of mode 0600, and
 # the server listens on loopback. A warning at every start would teach people to overlook warnings.
 _ON_PURPOSE = frozenset({"Plaintext passwords detected, use nkeys or bcrypt"})
@@ -35,7 +49,7 @@ def parse_line(line: str) -> tuple[int, str]:
     found = _LINE.match(line)
     if found is None:
         return logging.WARNING, line
-    if found["text"] in _ON_PURPOSE:
+    if found["text"] in _ON_PURPOSE or any(mark in found["text"] for mark in _EXPECTED):
         return logging.DEBUG, found["text"]
     return _LEVELS.get(found["level"], logging.WARNING), found["text"]
 

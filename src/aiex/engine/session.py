@@ -12,6 +12,7 @@ import errno
 import importlib
 import logging
 import os
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -71,6 +72,7 @@ class Session:
         library = await asyncio.to_thread(importlib.import_module, "nats.aio.client")
         # What it logs as errors are, here, facts of life that `EngineDown` tells.
         logging.getLogger("nats").setLevel(logging.CRITICAL)
+        tls = None if address.tls is None else await _tls_context(address)
         client: Client = library.Client()
         failures: list[Exception] = []
         session = cls(client, "")
@@ -97,6 +99,8 @@ class Session:
                     max_outstanding_pings=2,
                     error_cb=note_failure,
                     closed_cb=note_closed,
+                    tls=tls,
+                    tls_hostname=address.host if tls is not None else None,
                 )
         except (OSError, library.errors.Error, ValueError) as error:
             await _close(client)
@@ -112,6 +116,11 @@ class Session:
         version = client.connected_server_version
         session.server_version = f"{version.major}.{version.minor}.{version.patch or 0}"
         return session
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether the server is one among others; such a one has JetStream only with a quorum."""
+        return bool(self._client._server_info.get("cluster"))
 
     @property
     def has_ended(self) -> bool:
@@ -143,12 +152,20 @@ class Session:
             return _message(answer)
 
     async def publish(
-        self, subject: str, payload: bytes = b"", *, reply: str = "", timeout_s: float
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        reply: str = "",
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float,
     ) -> None:
         """Hand a message to the connection; nothing says whether it arrived."""
-        self._check_size(payload, None)
+        self._check_size(payload, headers)
         async with self._guarded(timeout_s):
-            await self._client.publish(subject, payload, reply=reply)
+            await self._client.publish(
+                subject, payload, reply=reply, headers=dict(headers) if headers else None
+            )
 
     @asynccontextmanager
     async def inbox(self, timeout_s: float) -> AsyncIterator["Inbox"]:
@@ -280,6 +297,18 @@ def _unavailable(reason: str) -> EngineUnavailable:
     return EngineUnavailable(f"The engine does not answer: {reason}.")
 
 
+async def _tls_context(address: EngineAddress) -> ssl.SSLContext:
+    assert address.tls is not None, "asked only where there is TLS"
+    try:
+        return await asyncio.to_thread(address.tls.client_context)
+    except OSError as error:  # ssl.SSLError is one
+        raise EngineRefused(
+            f"The certificate files for the engine at {address.url} cannot be used: "
+            f"{error.strerror or error}; see cluster.tls_certificate_file, tls_key_file and "
+            "tls_ca_file."
+        ) from error
+
+
 def _raise_if_cancelled(task: "asyncio.Task[object] | None", cancels_before: int) -> None:
     # The client swallows a cancellation that meets it while it flushes; the caller must not.
     if task is not None and task.cancelling() > cancels_before:
@@ -289,6 +318,9 @@ def _raise_if_cancelled(task: "asyncio.Task[object] | None", cancels_before: int
 def _phrase(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it gave no answer in time"
+    if isinstance(error, ssl.SSLError):  # its errno is none of the system's
+        words = getattr(error, "verify_message", "") or error.reason or "the handshake failed"
+        return f"its certificate or ours is refused ({words.lower().replace('_', ' ')})"
     if isinstance(error, OSError) and error.strerror:
         # asyncio's own text for a refused connection is "Connect call failed ('127.0.0.1', 4222)".
         if error.errno is not None and error.errno in errno.errorcode:
@@ -302,9 +334,13 @@ def _failure(
 ) -> EngineUnavailable | EngineRefused:
     text = str(error)
     if "authorization violation" in text.lower():
+        advice = (
+            "cluster.secret must be the same on all nodes of a cluster."
+            if address.is_of_cluster
+            else "set engine.user and engine.password (or engine.password_file)."
+        )
         return EngineRefused(
-            f"The engine at {address.url} refuses the user name or password; "
-            "set engine.user and engine.password (or engine.password_file)."
+            f"The engine at {address.url} refuses the user name or password; {advice}"
         )
     if isinstance(error, TimeoutError):
         return EngineUnavailable(f"No engine answers at {address.url} within {timeout_s:g} s.")

@@ -4,7 +4,9 @@ from typing import Literal
 
 import msgspec
 
-type EngineState = Literal["connecting", "up", "down"]
+# `forming`: messages pass, and the cluster's state is not there yet, or on its way.
+# `no quorum`: messages pass, and too few of the cluster's servers are there to keep state.
+type EngineState = Literal["connecting", "up", "forming", "no quorum", "down"]
 
 
 class EngineStatus(msgspec.Struct, frozen=True):

@@ -135,6 +135,15 @@ class Admin:
     async def cluster(self, _: Request) -> Response:
         return _json(self._report.cluster())
 
+    async def cluster_ping(self, _: Request) -> Response:
+        return _json(await self._report.of_cluster.pings())
+
+    async def cluster_descriptions(self, _: Request) -> Response:
+        return _json(await self._report.of_cluster.descriptions())
+
+    async def leases(self, _: Request) -> Response:
+        return _json(self._report.leases())
+
     async def models(self, _: Request) -> Response:
         return _json(self._report.models())
 

@@ -7,14 +7,17 @@ import msgspec
 
 from aiex.node.admin_views import (
     ClusterView,
+    DescriptionsView,
     ErrorBody,
     HealthView,
     KeyListView,
     KeyRequest,
     KeyUpdate,
     KeyView,
+    LeaseListView,
     ModelListView,
     NewKeyView,
+    PingsView,
     ServiceView,
     StatusView,
     UsageView,
@@ -54,6 +57,17 @@ OPERATIONS = (
     Operation("status", "GET", "/admin/v1/status", "The node at a glance.", StatusView),
     Operation("supervision", "GET", "/admin/v1/supervision", "The tree of services.", ServiceView),
     Operation("cluster", "GET", "/admin/v1/cluster", "The members as seen here.", ClusterView),
+    Operation(
+        "cluster_ping", "GET", "/admin/v1/cluster/ping", "How far each member is away.", PingsView
+    ),
+    Operation(
+        "cluster_descriptions",
+        "GET",
+        "/admin/v1/cluster/descriptions",
+        "Each node in its own words: release, settings by digest, clock, engine, whom it sees.",
+        DescriptionsView,
+    ),
+    Operation("leases", "GET", "/admin/v1/cluster/leases", "Who holds which lease.", LeaseListView),
     Operation("models", "GET", "/admin/v1/models", "Models and where they go.", ModelListView),
     Operation("list_keys", "GET", "/admin/v1/keys", "All API keys.", KeyListView),
     Operation(

@@ -4,6 +4,7 @@ import msgspec
 
 from aiex.assistant import KeyLimits
 from aiex.assistant.limits import Budget, Patterns, Rate
+from aiex.cluster import Description
 
 
 class NodeView(msgspec.Struct, frozen=True):
@@ -85,6 +86,8 @@ class MemberView(msgspec.Struct, frozen=True):
     in_flight: int
     in_flight_max: int
     is_self: bool
+    groups: tuple[str, ...]
+    carrier: str  # its name among the carriers; empty when it is none
 
 
 class OutsiderView(msgspec.Struct, frozen=True):
@@ -96,13 +99,73 @@ class OutsiderView(msgspec.Struct, frozen=True):
 
 
 class ClusterView(msgspec.Struct, frozen=True):
-    """`condition`: whole, split (members or the engine missing), out (this node is no member)."""
+    """`condition`: whole, forming (no engine yet), split (members or the engine are missing), out
+    (this node is no member).
+
+    `carriers` have the engine's servers, since the charter of that `epoch`; none where nodes form
+    no cluster of their own.
+    """
 
     name: str
     condition: str
     reason: str
+    epoch: int
+    carriers: list[str]
     members: list[MemberView]
     outsiders: list[OutsiderView]
+
+
+class FailureView(msgspec.Struct, frozen=True):
+    """`reason`: down, no such request, too old, deadline, refused, error; `text` in words."""
+
+    node: str
+    reason: str
+    text: str
+
+
+class PingView(msgspec.Struct, frozen=True):
+    """`clock_ahead_ms` is known to half of the round trip."""
+
+    node: str
+    incarnation: int
+    round_trip_ms: float
+    clock_ahead_ms: float
+
+
+class PingsView(msgspec.Struct, frozen=True):
+    asked_by: str
+    pings: list[PingView]
+    failures: list[FailureView]
+
+
+class DescriptionView(msgspec.Struct, frozen=True):
+    node: str
+    round_trip_ms: float
+    clock_ahead_ms: float
+    description: Description
+
+
+class DescriptionsView(msgspec.Struct, frozen=True):
+    descriptions: list[DescriptionView]
+    failures: list[FailureView]
+
+
+class LeaseView(msgspec.Struct, frozen=True):
+    """What one node of the cluster has at a time; `holder` and `since` are null when none has it.
+
+    `fence` grows with every change of the holder.
+    """
+
+    name: str
+    holder: str | None
+    incarnation: int
+    fence: int
+    since: str | None
+    is_held_here: bool
+
+
+class LeaseListView(msgspec.Struct, frozen=True):
+    leases: list[LeaseView]
 
 
 class HealthView(msgspec.Struct, frozen=True):

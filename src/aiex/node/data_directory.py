@@ -27,6 +27,8 @@ class NodeFile(msgspec.Struct, frozen=True):
     admin_url: str
     version: str
     started_at: str
+    cluster: str = ""  # equal for the nodes of one cluster; empty for a node that forms none
+    shared_api_url: str = ""  # answered by any node that shares the port
 
 
 class DataDirectory:
@@ -66,7 +68,8 @@ class DataDirectory:
             token = ""
         except OSError as error:
             raise DataDirectoryError(
-                f"The admin token in {file} cannot be read: {error.strerror}."
+                f"The admin token in {file} cannot be read: {error.strerror}. Give it to this "
+                "user, or delete it; a new one is made."
             ) from error
         except UnicodeDecodeError as error:
             raise DataDirectoryError(
@@ -77,10 +80,21 @@ class DataDirectory:
             self._write("admin.token", token.encode() + b"\n")
         return token
 
-    def announce_node(self, *, name: str, version: str, api_url: str, admin_url: str) -> None:
+    def announce_node(
+        self,
+        *,
+        name: str,
+        version: str,
+        api_url: str,
+        admin_url: str,
+        cluster: str = "",
+        shared_api_url: str = "",
+    ) -> None:
         """Write `node.json`, by which the command line finds this node."""
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        node = NodeFile(name, os.getpid(), api_url, admin_url, version, started_at)
+        node = NodeFile(
+            name, os.getpid(), api_url, admin_url, version, started_at, cluster, shared_api_url
+        )
         self._write("node.json", msgspec.json.encode(node))
 
     def forget_node(self) -> None:
@@ -100,7 +114,8 @@ class DataDirectory:
             write_private(self.path / name, content)
         except OSError as error:
             raise DataDirectoryError(
-                f"{self.path / name} cannot be written: {error.strerror}."
+                f"{self.path / name} cannot be written: {error.strerror}. Mend that, or choose "
+                "another data directory with --data-dir."
             ) from error
 
     def _taken_lock(self) -> int:
@@ -138,8 +153,12 @@ def data_path(setting: str, node_name: str, environment_data_home: str) -> Path:
     """Where a node's directory is: as set, else under the XDG data home, else under the home."""
     if setting:
         return Path(setting).expanduser().absolute()
-    home = Path(environment_data_home) if environment_data_home else _home() / ".local" / "share"
-    return home / "aiex" / node_name
+    return _data_home(environment_data_home) / node_name
+
+
+def meeting_path(cluster: str, environment_data_home: str) -> Path:
+    """Where this user's nodes of one cluster on this machine meet; it survives a reboot."""
+    return _data_home(environment_data_home) / "clusters" / cluster
 
 
 def runtime_path(environment_runtime_dir: str) -> Path:
@@ -147,6 +166,11 @@ def runtime_path(environment_runtime_dir: str) -> Path:
     if environment_runtime_dir:
         return Path(environment_runtime_dir) / "aiex"
     return Path("/tmp") / f"aiex-{os.getuid()}"  # noqa: S108 - its owner is checked before use
+
+
+def _data_home(environment_data_home: str) -> Path:
+    home = Path(environment_data_home) if environment_data_home else _home() / ".local" / "share"
+    return home / "aiex"
 
 
 def _home() -> Path:

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from aiex.assistant import LagGate
+from aiex.cluster import FormationStatus
 
 OPEN = LagGate()
 
@@ -54,12 +55,24 @@ def phase_check(phase: Phase) -> Check:
 def engine_check(state: str, reason: str) -> Check:
     if state == "up":
         return Check("engine", Health.OK)
+    how = "has no quorum" if state == "no quorum" else f"is {state}"
     return Check(
         "engine",
         Health.DEGRADED,
-        f"the engine is {state}{': ' if reason else ''}{reason}; chat is answered, "
+        f"the engine {how}{': ' if reason else ''}{reason}; chat is answered, "
         "keys cannot be created or revoked until it is back",
     )
+
+
+def formation_check(status: FormationStatus, *, are_keys_known: bool) -> Check:
+    """Whether the node has its seat in the engine, without which it has no keys to begin with."""
+    reason = status.trouble or status.waiting_for
+    if not are_keys_known:
+        why = f": {reason}" if reason else ""
+        return Check("formation", Health.FAILED, f"the cluster's keys are not known here yet{why}")
+    if reason:
+        return Check("formation", Health.DEGRADED, f"the cluster is not formed: {reason}")
+    return Check("formation", Health.OK)
 
 
 def cluster_check(stays_out: str, split: str) -> Check:

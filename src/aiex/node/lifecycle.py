@@ -15,6 +15,7 @@ from aiex.errors import AiexError, StartError
 from aiex.node.health import Phase
 from aiex.node.node import Node
 from aiex.node.supervisor import StartFailed
+from aiex.settings import Settings
 
 _log = logging.getLogger("aiex.node")
 
@@ -66,12 +67,25 @@ async def live(node: Node, signals: StopSignals) -> None:
         raise _cause(error)
 
 
+def cluster_of(settings: Settings) -> str:
+    """What the nodes of one cluster have in common; empty for a node that forms none."""
+    if settings.engine.url:
+        place = settings.engine.url.partition("://")[2] or settings.engine.url
+        return f"{settings.cluster.name} at {place.rpartition('@')[2]}"  # without the credentials
+    return "" if settings.cluster.discovery == "none" else settings.cluster.name
+
+
 def _announce(node: Node) -> None:
     life = node.life
     life.api_url, life.admin_url = node.api_listener.url, node.admin_listener.url
     life.become(Phase.READY)
     node.directory.announce_node(
-        name=life.name, version=life.version, api_url=life.api_url, admin_url=life.admin_url
+        name=life.name,
+        version=life.version,
+        api_url=life.api_url,
+        admin_url=life.admin_url,
+        cluster=cluster_of(node.settings),
+        shared_api_url=node.api_listener.shared_url,
     )
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
@@ -80,8 +94,10 @@ def _announce(node: Node) -> None:
 
 
 async def _drain(node: Node, tree: "asyncio.Task[None]", signals: StopSignals) -> None:
+    # It is announced still: `aiex status` shows what the drain waits for.
     node.life.become(Phase.DRAINING)
-    node.directory.forget_node()
+    # There the load balancer is the kernel: it needs no time to notice.
+    await node.api_listener.leave_shared_port()
     _log.info("stopping: %d requests in flight", node.api.in_flight_count)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(node.settings.node.propagation_delay_s):

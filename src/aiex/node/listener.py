@@ -1,13 +1,13 @@
 """A listener: granian's server inside the node's own loop, as a service that drains.
 
-Granian shares its port with SO_REUSEPORT, so two nodes on one port would silently split the
-requests between them. The port is therefore first taken without it: a port in use is an error.
+It has a port of its own, and may have one more that several nodes of this machine share: there the
+kernel gives each new connection to one of them.
 """
 
 import asyncio
 import logging
-import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, Literal
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
@@ -15,13 +15,15 @@ from granian.http import HTTP1Settings
 from granian.log import logger as granian_log
 from granian.server.embed import Server
 
-from aiex.errors import PortBusy, StartError
+from aiex.node.port import accepting, listening, reserved, stop_accepting
 from aiex.node.tls import TlsFiles
 from aiex.service import Ready
 
 # A client gets this long to send its headers; a slow one must not hold a connection for ever.
 HEADER_TIMEOUT_MS = 10_000
 BACKLOG = 2048
+# What a client needs to send the request for which it connected, on one machine.
+LINGER_S = 0.1
 # After requests in flight were cut off their handlers only have to unwind.
 UNWIND_S = 2.0
 
@@ -32,7 +34,8 @@ granian_log.setLevel(logging.ERROR)
 class Listener:
     """Serves `target` on a port. Cancelled, it stops accepting, drains, then cuts off the rest.
 
-    `check` runs before anything listens; what it raises keeps the door shut.
+    `shared_port` is one that other nodes of this user may have too, 0 for none. `check` runs before
+    anything listens; what it raises keeps the door shut.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Listener:
         host: str,
         port: int,
         drain_s: float,
+        shared_port: int = 0,
         connections_max: int = BACKLOG,
         cut_off: Callable[[], int] = lambda: 0,
         check: Callable[[], None] = lambda: None,
@@ -54,6 +58,8 @@ class Listener:
         self._interface = Interfaces.RSGI if interface == "rsgi" else Interfaces.ASGINL
         self._host = host
         self._wanted_port = port
+        self._shared_port = shared_port
+        self._shared_descriptor: int | None = None
         self._drain_s = drain_s
         self._connections_max = connections_max
         self._cut_off = cut_off
@@ -64,32 +70,63 @@ class Listener:
     @property
     def url(self) -> str:
         """Where it can be reached; known once it ran."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
+        return self._url(self.port)
+
+    @property
+    def shared_url(self) -> str:
+        """Where one of the nodes that share a port can be reached; empty if it shares none."""
+        return self._url(self._shared_port) if self._shared_port else ""
+
+    async def leave_shared_port(self) -> None:
+        """Take no new connection there from now on; those it has are served on.
+
+        Whoever connected just before has time to send a request before this returns.
+        """
+        descriptor, self._shared_descriptor = self._shared_descriptor, None
+        if descriptor is not None:
+            await stop_accepting(descriptor)
+            await asyncio.sleep(LINGER_S)
 
     async def run(self, ready: Ready) -> None:
         self._check()
         if self._tls is not None:
             self._tls.check()
-        with _reserved(self._host, self._wanted_port) as reservation:
-            self.port = self._wanted_port = reservation.getsockname()[1]
-            server = self._server()
-            serving = asyncio.create_task(server.serve(), name=f"{self.name}.serve")
+        with ExitStack() as reservations:
+            own = reservations.enter_context(reserved(self._host, self._wanted_port))
+            address, self.port = own.getsockname()[:2]
+            self._wanted_port = self.port
+            servers = [self._server(address, self.port)]
+            if self._shared_port:
+                reservations.enter_context(reserved(self._host, self._shared_port, is_shared=True))
+                servers.append(self._server(address, self._shared_port))
+            before = [listening(one.bind_port) for one in servers]
+            tasks = [asyncio.create_task(one.serve(), name=self.name) for one in servers]
+            serving = asyncio.gather(*tasks)
             try:
-                await _accepting(self._host, self.port)
+                _, *shared = [
+                    await accepting(one.bind_port, others)
+                    for one, others in zip(servers, before, strict=True)
+                ]
+                self._shared_descriptor = next(iter(shared), None)
                 ready()
                 await asyncio.shield(serving)
             except asyncio.CancelledError:
-                await self._drain(server, serving)
+                await self._drain(servers, serving)
                 raise
             finally:
-                serving.cancel()
+                self._shared_descriptor = None
+                for task in tasks:
+                    task.cancel()
 
-    def _server(self) -> Server:
+    def _url(self, port: int) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'https' if self._tls else 'http'}://{host}:{port}"
+
+    def _server(self, address: str, port: int) -> Server:
         return Server(
             self._target,
-            address=self._host,
-            port=self.port,
+            address=address,  # granian knows no names, `localhost` included
+            port=port,
             interface=self._interface,
             # HTTP/1.1 only: nobody's client needs more here, and HTTP/2 is a large surface.
             http=HTTPModes.http1,
@@ -105,54 +142,13 @@ class Listener:
             ssl_protocol_min=SSLProtocols.tls12,
         )
 
-    async def _drain(self, server: Server, serving: "asyncio.Task[None]") -> None:
-        server.stop()  # type: ignore[no-untyped-call]
+    async def _drain(
+        self, servers: Sequence[Server], serving: "asyncio.Future[list[None]]"
+    ) -> None:
+        await self.leave_shared_port()
+        for server in servers:
+            server.stop()  # type: ignore[no-untyped-call]
         _, left = await asyncio.wait([serving], timeout=self._drain_s)
         if left and (count := self._cut_off()):
             _log.warning("%s: cut off %d requests after %.0f s", self.name, count, self._drain_s)
             await asyncio.wait([serving], timeout=UNWIND_S)
-
-
-def _reserved(host: str, port: int) -> socket.socket:
-    """A bound socket that keeps the port ours until the server listens on it too."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (socket.gaierror, UnicodeError) as error:  # the latter for `a..b` and long labels
-        reason = error.strerror if isinstance(error, socket.gaierror) else "it is no host name"
-        raise StartError(f"The address '{host}' cannot be resolved: {reason}.") from error
-    if port:
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            _bind(probe, address, host, port)
-    reservation = socket.socket(family, kind, protocol)
-    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    _bind(reservation, address, host, port)
-    return reservation
-
-
-def _bind(sock: socket.socket, address: Any, host: str, port: int) -> None:
-    try:
-        sock.bind(address)
-    except OSError as error:
-        sock.close()
-        raise PortBusy(
-            f"Cannot listen on {host}:{port}: {error.strerror}. "
-            "Stop what uses it, or choose another port (--port, --admin-port)."
-        ) from error
-
-
-async def _accepting(host: str, port: int) -> None:
-    """Return once a connection is taken; granian does not say when it listens."""
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(target, port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.002)
-                continue
-            writer.close()
-            return

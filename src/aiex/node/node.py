@@ -12,9 +12,11 @@ from pathlib import Path
 from random import Random
 
 from aiex.assistant import (
+    PATIENCE_S,
     Api,
     Catalogue,
     Chat,
+    Housekeeper,
     Intake,
     KeyRing,
     LoadLimits,
@@ -29,12 +31,22 @@ from aiex.assistant import (
     local_model_answers,
 )
 from aiex.clock import SystemClock
-from aiex.cluster import Cluster, Condition, Own
+from aiex.cluster import (
+    Caller,
+    Cluster,
+    Condition,
+    Describe,
+    Description,
+    FencedEntry,
+    Forming,
+    Own,
+)
 from aiex.engine import Engine
 from aiex.events import EventBus
 from aiex.node.admin import Admin
 from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
+from aiex.node.finding import build_finding, first_seat, stop_this_process
 from aiex.node.life import Life
 from aiex.node.listener import Listener
 from aiex.node.node_report import NodeReport
@@ -68,14 +80,26 @@ def node_name(settings: Settings) -> str:
 
 
 def build_node(
-    settings: Settings, directory: DataDirectory, telemetry: Telemetry, *, runtime_dir: Path
+    settings: Settings,
+    directory: DataDirectory,
+    telemetry: Telemetry,
+    *,
+    runtime_dir: Path,
+    meeting_dir: Path,
 ) -> Node:
     """All parts of a node, wired. Does no I/O beyond reading the data directory."""
     clock, random, bus = SystemClock(), Random(), EventBus()  # noqa: S311 - jitter, not secrets
     telemetry.watch(bus)
     life = Life(name=node_name(settings), version=version("aiex"), clock=clock)
 
-    engine = Engine(settings.engine, directory.path, clock=clock, emit=bus.emit)
+    found = build_finding(settings.cluster, life.name, meeting_dir)
+    engine = Engine(
+        settings.engine, directory.path, access=found.access, clock=clock, emit=bus.emit
+    )
+    forming = None
+    if found.discovery is not None:
+        engine.take_seat(first_seat(engine, directory.path))
+        forming = Forming(engine, found.discovery, left=stop_this_process)
     keys = KeyRing(
         engine.bucket("keys"),
         cache_file=directory.path / "keys.json",
@@ -83,17 +107,22 @@ def build_node(
         clock=clock,
         emit=bus.emit,
         default_limits=default_limits(settings.limits),
+        patience_s=0.0 if forming else PATIENCE_S,  # the cluster forms once its nodes have started
     )
     keys.load()
     metering = build_metering(
         settings, keys.limits, engine.bucket, writer=_writer(life.name, directory), clock=clock
     )
 
+    async def describe(_: Describe, __: Caller) -> Description:
+        return report.of_cluster.description()
+
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
         engine.connection,
         directory.path,
+        leases=engine.bucket("leases"),
         condition=lambda: Condition(
             life.standing,
             life.api_url,
@@ -101,11 +130,26 @@ def build_node(
             api.in_flight_count,
             settings.api.in_flight_max,
         ),
+        handlers={Describe: describe},
+        forming=forming,
         clock=clock,
         random=random,
         emit=bus.emit,
     )
     telemetry.read("aiex_members", lambda: cluster.live_count())
+    telemetry.read_by_label(
+        "aiex_lease_held", lambda: {one.lease: one.is_held_here for one in cluster.leases()}
+    )
+    housekeeper = Housekeeper(
+        metering.pages,
+        cluster.lease("housekeeping"),
+        FencedEntry(engine.bucket("housekeeping"), "usage"),
+        clock=clock,
+        emit=bus.emit,
+    )
+    telemetry.read("aiex_calls_in_flight", cluster.calls_in_flight)
+    telemetry.read("aiex_cluster_requests_in_hand", cluster.requests_in_hand)
+    telemetry.read("aiex_cluster_answer_bytes_held", cluster.held_bytes)
 
     catalogue = Catalogue(settings)
     local_model = None
@@ -126,7 +170,7 @@ def build_node(
         Chat(catalogue, providers, targets, admission=metering.admission),
         catalogue,
         token_count=TokenCount(catalogue, providers, targets, admission=metering.admission),
-        key_check=lambda: keys.check if report.are_keys_needed() else None,
+        key_check=lambda: report.key_check(),
         is_ready=lambda: report.is_ready(),
         intake=intake,
         pace=Pace(OwnSockets(clock).unread_bytes, clock, settings.api.stall_timeout_s),
@@ -138,13 +182,13 @@ def build_node(
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
-    telemetry.read("aiex_tasks", lambda: len(asyncio.all_tasks()))
     telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
     telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)
     for name, values in targets.gauges().items():
         telemetry.read_by_label(name, values)
     loop_lag = LoopLag(clock, intake.loop_was_late)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
+    telemetry.read("aiex_tasks", lambda: len(asyncio.all_tasks()))
 
     report = NodeReport(
         Parts(
@@ -184,7 +228,8 @@ def build_node(
     )
 
     def may_serve() -> None:
-        check_credentials(settings.api, active_key_count=keys.active_count)
+        if forming is None:  # else the cluster has the keys
+            check_credentials(settings.api, active_key_count=keys.active_count)
         check_ca_files(catalogue.providers)
 
     api_listener = Listener(
@@ -193,6 +238,7 @@ def build_node(
         interface="rsgi",
         host=settings.api.host,
         port=settings.api.port,
+        shared_port=settings.api.shared_port,
         drain_s=settings.node.drain_deadline_s,
         connections_max=settings.api.connections_max,
         cut_off=api.cut_off,
@@ -202,9 +248,10 @@ def build_node(
     root = supervised(
         settings,
         telemetry=[loop_lag],
+        formation=cluster.first_services(),
         engine=[*engine.services(), keys, metering.bookkeeper],
         cluster=cluster.services(),
-        assistant=[local_model] if local_model else [],
+        assistant=[*([local_model] if local_model else []), housekeeper],
         http=[admin_listener, api_listener],
         clock=clock,
         random=random,

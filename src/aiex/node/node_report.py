@@ -3,14 +3,16 @@
 import os
 import platform
 
-from aiex.assistant import Model, instant
-from aiex.cluster import Member
+from aiex.assistant import KeyCheck, Model, instant, keys_unknown
+from aiex.cluster import LeaseStatus, Member
 from aiex.node.admin_views import (
     ApiView,
     CheckView,
     ClusterView,
     EngineView,
     KeysView,
+    LeaseListView,
+    LeaseView,
     LocalModelView,
     MemberView,
     MemoryView,
@@ -22,12 +24,14 @@ from aiex.node.admin_views import (
     StatusView,
     UrlsView,
 )
+from aiex.node.cluster_report import ClusterReport
 from aiex.node.credentials import needs_keys
 from aiex.node.health import (
     Check,
     Health,
     cluster_check,
     engine_check,
+    formation_check,
     load_check,
     local_model_check,
     phase_check,
@@ -44,6 +48,7 @@ class NodeReport:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.of_cluster = ClusterReport(parts)
 
     def is_ready(self) -> bool:
         """Whether the node takes new requests now."""
@@ -53,7 +58,10 @@ class NodeReport:
         parts = self._parts
         limit = parts.settings.api.in_flight_max
         load = load_check(parts.api.in_flight_count, limit, parts.intake.gate)
-        return [phase_check(parts.life.phase), load]
+        checks = [phase_check(parts.life.phase), load]
+        if (formation := parts.cluster.formation) is not None:
+            checks.append(formation_check(formation.status(), are_keys_known=parts.keys.is_known))
+        return checks
 
     def checks(self) -> list[Check]:
         parts = self._parts
@@ -67,6 +75,16 @@ class NodeReport:
             model = parts.local_model.state()
             checks.append(local_model_check(model.state, model.detail))
         return checks
+
+    def key_check(self) -> KeyCheck | None:
+        """What a request's key is held against; None while no key is asked for.
+
+        Raises a `Refusal` while the keys of the cluster are not known here: nobody gets in before.
+        """
+        parts = self._parts
+        if parts.cluster.formation is not None and not parts.keys.is_known:
+            raise keys_unknown()
+        return parts.keys.check if self.are_keys_needed() else None
 
     def are_keys_needed(self) -> bool:
         """Whether `/v1` asks for an API key now."""
@@ -125,13 +143,34 @@ class NodeReport:
         """The members as this node sees them now."""
         cluster = self._parts.cluster
         view = cluster.view()
+        forming = self._forming()
+        conditions = {"out": view.stays_out, "forming": forming, "split": view.split}
+        condition = next((name for name, reason in conditions.items() if reason), "whole")
+        formation = cluster.formation.status() if cluster.formation is not None else None
+        charter = formation.charter if formation is not None else None
         return ClusterView(
             cluster.name,
-            "out" if view.stays_out else "split" if view.split else "whole",
-            view.stays_out or view.split,
+            condition,
+            conditions.get(condition, ""),
+            charter.epoch if charter is not None else 0,
+            [one.name for one in charter.carriers] if charter is not None else [],
             [self._member(member) for member in view.members],
             [OutsiderView(one.name, one.incarnation, one.reason) for one in view.outsiders],
         )
+
+    def _forming(self) -> str:
+        """What keeps the cluster from being formed, as a phrase; empty when it is."""
+        parts = self._parts
+        if (formation := parts.cluster.formation) is None:
+            return ""
+        status, engine = formation.status(), parts.engine.status()
+        if reason := status.trouble or status.waiting_for:
+            return reason
+        return "" if parts.keys.is_known else f"the engine is {engine.state}: {engine.reason}"
+
+    def leases(self) -> LeaseListView:
+        """Who holds which lease, as this node has heard."""
+        return LeaseListView([_lease(one) for one in self._parts.cluster.leases()])
 
     def _member(self, member: Member) -> MemberView:
         return MemberView(
@@ -149,6 +188,8 @@ class NodeReport:
             member.in_flight,
             member.in_flight_max,
             member.is_self,
+            member.groups,
+            member.carrier,
         )
 
     def _local_model(self) -> LocalModelView | None:
@@ -178,3 +219,15 @@ class NodeReport:
             state.strategy,
             [self._service(child) for child in state.children],
         )
+
+
+def _lease(status: LeaseStatus) -> LeaseView:
+    is_free = not status.holder.name
+    return LeaseView(
+        status.lease,
+        None if is_free else status.holder.name,
+        status.holder.incarnation,
+        status.fence,
+        None if is_free else instant(status.since_ms / 1000),
+        status.is_held_here,
+    )

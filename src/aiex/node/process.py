@@ -16,7 +16,9 @@ from aiex.telemetry import LogWriter, Telemetry, log_encoder, log_to, standard_o
 _log = logging.getLogger("aiex.node")
 
 
-def run_node(settings: Settings, *, data_dir: Path, runtime_dir: Path, version: str) -> None:
+def run_node(
+    settings: Settings, *, data_dir: Path, runtime_dir: Path, meeting_dir: Path, version: str
+) -> None:
     """Run one node until a signal stops it and it has drained.
 
     Raises `StartError` when it cannot start, another `AiexError` when it cannot go on; each says
@@ -31,9 +33,11 @@ def run_node(settings: Settings, *, data_dir: Path, runtime_dir: Path, version: 
         telemetry = Telemetry(
             writer, node=name, version=version, has_access_log=settings.log.access
         )
-        node = build_node(settings, directory, telemetry, runtime_dir=runtime_dir)
+        log_to(writer, level=settings.log.level, node=name)  # before all that may have to say
+        node = build_node(
+            settings, directory, telemetry, runtime_dir=runtime_dir, meeting_dir=meeting_dir
+        )
         writer.start()
-        log_to(writer, level=settings.log.level, node=name)
         too_few = shortage(
             raise_open_files(),
             connections_max=settings.api.connections_max,

@@ -3,15 +3,21 @@
 node (rest for one)
 ├── telemetry
 │   └── telemetry.loop_lag
+├── formation              of a node that is not on its own: says what seat it has in the engine
+│   └── cluster.formation
 ├── engine (rest for one)  never gives up: what needs no state is answered meanwhile
 │   ├── engine.server      nats-server, a child process (embedded only)
 │   ├── engine.connection
+│   ├── engine.state        moves the state into a cluster, looks after it (embedded only)
 │   ├── assistant.keys     follows the keys in the engine
 │   └── assistant.usage    writes who used what to the engine; its stop writes the rest
 ├── cluster                nor does this; its stop says goodbye, while the engine still runs
-│   └── cluster.membership
+│   ├── cluster.calls      answers other nodes; before it is announced, and until after goodbye
+│   ├── cluster.membership
+│   └── cluster.leases     its stop gives away what is held
 ├── assistant              never gives up either
-│   └── assistant.local_model
+│   ├── assistant.local_model
+│   └── assistant.housekeeper  works on the node that holds the lease
 └── http
     ├── http.admin
     └── http.api           stops first: its stop is the drain
@@ -41,6 +47,7 @@ def supervised(
     settings: Settings,
     *,
     telemetry: Sequence[Service],
+    formation: Sequence[Service],
     engine: Sequence[Service],
     cluster: Sequence[Service],
     assistant: Sequence[Service],
@@ -98,6 +105,8 @@ def supervised(
             stop_timeout_s=settings.node.drain_deadline_s + CUT_OFF_S,
         ),
     ]
+    if formation:
+        branches.insert(1, branch("formation", formation, start_timeout_s=5, stop_timeout_s=5))
     return Supervisor(
         "node",
         branches,

@@ -1,8 +1,11 @@
 """What a node is told before it starts: one frozen tree, checked as a whole."""
 
+from aiex.settings.digest import settings_digest
+from aiex.settings.engine_url import engine_url_problem, with_scheme
 from aiex.settings.load import Loaded, default_file, load
 from aiex.settings.loopback import is_loopback
 from aiex.settings.secret import Secret
+from aiex.settings.seed import Seed, parse_seed
 from aiex.settings.settings import (
     SECONDS_MAX,
     AdminSettings,
@@ -38,11 +41,16 @@ __all__ = [
     "PriceSettings",
     "ProviderSettings",
     "Secret",
+    "Seed",
     "Settings",
     "ShownSetting",
     "TargetSettings",
     "default_file",
+    "engine_url_problem",
     "is_loopback",
     "load",
+    "parse_seed",
+    "settings_digest",
     "shown_settings",
+    "with_scheme",
 ]

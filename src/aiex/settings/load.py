@@ -26,7 +26,7 @@ OTHER_VARIABLES = frozenset(
 # What Kubernetes puts into every pod beside a Service named "aiex" (enableServiceLinks).
 _SERVICE_LINK = re.compile(r"AIEX_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
 # Settings that are themselves paths of files: their variables hold the path, not a secret's place.
-FILE_SETTINGS = frozenset({"tls_certificate_file", "tls_key_file", "ca_file"})
+FILE_SETTINGS = frozenset({"tls_certificate_file", "tls_key_file", "tls_ca_file", "ca_file"})
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -39,8 +39,9 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     problems: list[str] = []
     tree: Tree = {}
     sources = Sources()
-    if file is not None:
-        for path, value in _leaves(_toml(file, problems)):
+    in_file = _toml(file, problems) if file is not None else {}
+    if in_file is not None:
+        for path, value in _leaves(in_file):
             _put(tree, path, value)
             sources.put(path, str(file))
     for path, text, source in [*_variables(environment, problems), *_flags(flags)]:
@@ -48,9 +49,10 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
         _put(tree, spelled, Text(text))
         sources.put(spelled, source)
     check = TreeCheck(sources, problems)
-    settings = check.section(Settings, tree, ())
-    if not problems:
-        problems += [f"{sources.shown(path)}: {text}" for path, text in conflicts(settings)]
+    settings = check.settings(tree)
+    if in_file is not None:  # else most of what belongs together is missing
+        found = conflicts(settings, check.wrong)
+        problems += [f"{sources.shown(path)}: {text}" for path, text in found]
     if problems:
         raise SettingsError("\n".join(problems))
     return Loaded(settings, sources.dotted())
@@ -67,14 +69,14 @@ def default_file(environment: Mapping[str, str]) -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def _toml(file: Path, problems: list[str]) -> Tree:
+def _toml(file: Path, problems: list[str]) -> Tree | None:
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         problems.append(f"{file}: cannot be read: {error.strerror}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{file}: not valid TOML: {error}")
-    return {}
+    return None
 
 
 def _leaves(tree: Tree, path: TreePath = ()) -> Iterator[tuple[TreePath, Any]]:

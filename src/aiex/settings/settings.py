@@ -54,6 +54,13 @@ class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, Meta(description="Address the API listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port of the API; 0 picks a free one.")] = 8080
+    shared_port: Annotated[
+        Port,
+        Meta(
+            description="One more port of the API, which several nodes of this user on this "
+            "machine have together: the kernel spreads connections over them; 0 means none."
+        ),
+    ] = 0
     auth: Annotated[
         Literal["auto", "required", "open"],
         Meta(
@@ -187,6 +194,78 @@ class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "one cluster.",
         ),
     ] = "aiex"
+    secret: Annotated[
+        Secret | None,
+        Meta(
+            description="What nodes prove themselves to each other with, at least 16 characters, "
+            "the same on all of them; with `local` discovery one is made and kept."
+        ),
+    ] = None
+    discovery: Annotated[
+        Literal["none", "local", "static", "dns"],
+        Meta(
+            description="How nodes find each other. `none`: this one is on its own; `local`: those "
+            "of this user on this machine; `static`: the seeds; `dns`: what a DNS name gives."
+        ),
+    ] = "none"
+    seeds: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="`static`: the 1, 3 or 5 nodes that carry the engine, as `host` or "
+            "`host:route_port`, the same list on all nodes."
+        ),
+    ] = ()
+    dns_name: Annotated[
+        str,
+        Meta(
+            max_length=253,
+            pattern=r"^([A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?)?$",
+            description="`dns`: a name with one address a node, as of a headless service; with "
+            "`_port._tcp.` before it its SRV records are asked for.",
+        ),
+    ] = ""
+    carriers: Annotated[
+        Literal[1, 3, 5],
+        Meta(
+            description="`local`, `dns`: how many nodes carry the engine; one survives no failure, "
+            "three survive one, five two."
+        ),
+    ] = 3
+    carries: Annotated[
+        Literal["auto", "yes", "no"],
+        Meta(
+            description="`local`, `dns`: whether this node may be one of them. `auto`: with "
+            "`local` whoever comes first, with `dns` those whose host's name ends in -0, -1, … "
+            "below `carriers`."
+        ),
+    ] = "auto"
+    host: Annotated[str, Meta(description="Address the engine listens on for the other nodes.")] = (
+        "127.0.0.1"
+    )
+    route_port: Annotated[
+        Port,
+        Meta(description="Port where engines talk to each other; with `local` the next free one."),
+    ] = 6222
+    client_port: Annotated[
+        Port,
+        Meta(
+            description="Port where other nodes use the engine, the same on all nodes; with "
+            "`local` the next free one."
+        ),
+    ] = 4222
+    tls_certificate_file: Annotated[
+        str,
+        Meta(
+            description="PEM file of the node's certificate for its engine; with it, its key and "
+            "`tls_ca_file` nodes talk in TLS and only to those that have one too."
+        ),
+    ] = ""
+    tls_key_file: Annotated[
+        str, Meta(description="PEM file of the certificate's private key, not encrypted.")
+    ] = ""
+    tls_ca_file: Annotated[
+        str, Meta(description="PEM file of the authority that signed the nodes' certificates.")
+    ] = ""
     forget_down_after_s: Annotated[
         Seconds,
         Meta(

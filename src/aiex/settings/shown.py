@@ -8,6 +8,7 @@ import msgspec
 
 from aiex.settings.load import Loaded
 from aiex.settings.secret import Secret
+from aiex.settings.settings import Settings
 
 MASK = "***"
 # A URL may carry `user:password@`.
@@ -26,8 +27,13 @@ def shown_settings(loaded: Loaded) -> list[ShownSetting]:
     """Every setting, in the order of the tree."""
     return [
         ShownSetting(path, value, _source(loaded.sources, path))
-        for path, value in _leaves(loaded.settings, "")
+        for path, value in setting_rows(loaded.settings)
     ]
+
+
+def setting_rows(settings: Settings) -> Iterator[tuple[str, Any]]:
+    """Every setting and its value, secrets masked, in the order of the tree."""
+    return _leaves(settings, "")
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:

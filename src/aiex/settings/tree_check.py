@@ -7,7 +7,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from aiex.settings.expectation import expectation, meant
 from aiex.settings.secret import Secret
+from aiex.settings.settings import Settings
 from aiex.settings.sources import Sources, TreePath
 
 type Tree = dict[str, Any]
@@ -32,25 +34,25 @@ def opened(value: Any) -> Any:
 class TreeCheck:
     """Each method gives the value as `shape`, or None with what is wrong added to the problems.
 
-    A message shows the value it is about, unless that could be or hold a secret.
+    A message shows the value it is about, unless that could be or hold a secret. `wrong` has the
+    path of each problem.
     """
 
     def __init__(self, sources: Sources, problems: list[str]) -> None:
         self._sources = sources
         self._problems = problems
+        self.wrong: list[TreePath] = []
 
-    def section(self, shape: type[msgspec.Struct], value: Any, path: TreePath) -> Any:
+    def settings(self, tree: Tree) -> Settings:
+        """As far as they are right: the rest is at its default, or left out of its table."""
+        return Settings(**self._fields(Settings, tree, ()))
+
+    def _section(self, shape: type[msgspec.Struct], value: Any, path: TreePath) -> Any:
         content = opened(value)
         if not isinstance(content, dict):
             return self._problem(path, "expected a section with keys" + _json_error(value))
-        hints = get_type_hints(shape, include_extras=True)
         count = len(self._problems)
-        fields: Tree = {}
-        for key, one in content.items():
-            if key in hints:
-                fields[key] = self._value(hints[key], one, (*path, key))
-            else:
-                self._problem((*path, key), f"unknown{_near(key, hints)}")
+        fields = self._fields(shape, content, path)
         if len(self._problems) > count:
             return None
         try:
@@ -58,11 +60,24 @@ class TreeCheck:
         except TypeError as error:
             return self._problem(path, str(error).replace("argument", "key"))
 
+    def _fields(self, shape: type[msgspec.Struct], content: Tree, path: TreePath) -> Tree:
+        """Those that are right."""
+        hints = get_type_hints(shape, include_extras=True)
+        for key in content:
+            if key not in hints:
+                self._problem((*path, key), f"unknown{_near(key, hints)}")
+        values = {
+            key: self._value(hints[key], one, (*path, key))
+            for key, one in content.items()
+            if key in hints
+        }
+        return {key: value for key, value in values.items() if value is not None}
+
     def _value(self, shape: Any, value: Any, path: TreePath) -> Any:
         plain = get_args(shape)[0] if get_origin(shape) is Annotated else shape
         inner = get_args(plain)
         if _is_section(plain):
-            return self.section(plain, value, path)
+            return self._section(plain, value, path)
         if get_origin(plain) is dict:
             return self._table(inner[1], value, path)
         if get_origin(plain) is tuple and _is_section(inner[0]):
@@ -75,7 +90,8 @@ class TreeCheck:
         content = opened(value)
         if not isinstance(content, dict):
             return self._problem(path, "expected a table" + _json_error(value))
-        return {key: self._value(shape, one, (*path, key)) for key, one in content.items()}
+        values = {key: self._value(shape, one, (*path, key)) for key, one in content.items()}
+        return {key: value for key, value in values.items() if value is not None}
 
     def _sections(self, shape: Any, inner: type[msgspec.Struct], value: Any, path: TreePath) -> Any:
         content = opened(value)
@@ -83,7 +99,8 @@ class TreeCheck:
             return self._problem(path, "expected a list of tables" + _json_error(value))
         count = len(self._problems)
         sections = [
-            self.section(inner, one, (*path, str(position))) for position, one in enumerate(content)
+            self._section(inner, one, (*path, str(position)))
+            for position, one in enumerate(content)
         ]
         return self._leaf(shape, sections, path) if len(self._problems) == count else None
 
@@ -97,15 +114,17 @@ class TreeCheck:
         try:
             # A plain str: what is a str stays the object it was, and msgspec encodes no subclass.
             return msgspec.convert(str(value) if is_text else value, shape, strict=not is_text)
-        except msgspec.ValidationError as error:
+        except msgspec.ValidationError:
+            near = meant(shape, value)
+            hint = f"; did you mean '{near}'?" if near else ""
             # A header's value is a bare `str`; tables and lists may have anything in them.
             is_shown = shape is not str and not isinstance(value, dict | list)
-            return self._problem(
-                path, f"{error} (it is {str(value)!r})" if is_shown else str(error)
-            )
+            shown = f" (it is {str(value)!r})" if is_shown else ""
+            return self._problem(path, f"expected {expectation(shape)}{shown}{hint}")
 
     def _problem(self, path: TreePath, text: str) -> None:
         self._problems.append(f"{self._sources.shown(path)}: {text}")
+        self.wrong.append(path)
 
 
 def _is_section(shape: Any) -> bool:

@@ -3,10 +3,19 @@
 import logging
 from typing import Any
 
-from aiex.assistant import BreakerTurned, KeysChanged, LoadTurned, LocalModelTurned
+from aiex.assistant import (
+    BreakerTurned,
+    KeysChanged,
+    LoadTurned,
+    LocalModelTurned,
+    UsageTidied,
+)
 from aiex.cluster import (
+    CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -16,13 +25,34 @@ from aiex.cluster import (
     StayedOut,
     TookPart,
 )
-from aiex.engine import EngineDown, EngineFroze, EngineUp
+from aiex.engine import (
+    EngineDown,
+    EngineFroze,
+    EngineUp,
+    RefusedAsStranger,
+    ReplicasRaised,
+    StateMoveBegan,
+    StateMoved,
+    StateMoveFailed,
+    StrangerRefused,
+)
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
 
 _log = logging.getLogger("aiex.telemetry.events")
 
-MEMBERSHIP = (
+ENGINE = (
+    EngineUp,
+    EngineDown,
+    EngineFroze,
+    StateMoveBegan,
+    StateMoved,
+    StateMoveFailed,
+    ReplicasRaised,
+    StrangerRefused,
+    RefusedAsStranger,
+)
+CLUSTER = (
     MemberUp,
     MemberSuspect,
     MemberDraining,
@@ -33,16 +63,18 @@ MEMBERSHIP = (
     TookPart,
     ClusterSplit,
     ClusterWhole,
+    CallHandlerFailed,
+    LeaseTaken,
+    LeaseLost,
 )
 LOGGED = (
-    EngineUp,
-    EngineDown,
-    EngineFroze,
-    *MEMBERSHIP,
+    *ENGINE,
+    *CLUSTER,
     LocalModelTurned,
     KeysChanged,
     LoadTurned,
     BreakerTurned,
+    UsageTidied,
     ServiceStarted,
     ServiceFailed,
     ServiceAbandoned,
@@ -63,6 +95,26 @@ def _write(event: Any) -> None:
 
 def line(event: Any) -> tuple[int, str]:
     """How severe an event is, as `logging` counts, and its sentence."""
+    if isinstance(event, ENGINE):
+        return _engine_line(event)
+    match event:
+        case LocalModelTurned(state, detail):
+            level = logging.WARNING if state in ("down", "unavailable") else logging.INFO
+            return level, f"the local model is {state}" + (f": {detail}" if detail else "")
+        case LoadTurned(state, lag_s):
+            return _load_line(state, lag_s)
+        case KeysChanged() | UsageTidied():
+            return logging.INFO, _record_text(event)
+        case BreakerTurned(target, state, reason):
+            level = logging.WARNING if state == "open" else logging.INFO
+            return level, f"the breaker of {target} is {state}: {reason}"
+        case ServiceStarted() | ServiceFailed() | ServiceAbandoned() | IntensityExceeded():
+            return _service_line(event)
+        case _:
+            return _member_line(event)
+
+
+def _engine_line(event: Any) -> tuple[int, str]:
     match event:
         case EngineUp(version):
             return logging.INFO, f"the engine is up (NATS {version})"
@@ -72,21 +124,36 @@ def line(event: Any) -> tuple[int, str]:
             return logging.WARNING, f"the engine is down: {reason}"
         case EngineFroze(silent_s):
             return logging.WARNING, f"the engine froze for {silent_s:.1f} s and is started again"
-        case LocalModelTurned(state, detail):
-            level = logging.WARNING if state in ("down", "unavailable") else logging.INFO
-            return level, f"the local model is {state}" + (f": {detail}" if detail else "")
-        case LoadTurned(state, lag_s):
-            return _load_line(state, lag_s)
+        case StrangerRefused(reason, address):
+            return logging.WARNING, f"the engine refused {address}: {reason}"
+        case RefusedAsStranger(reason, address):
+            return logging.WARNING, f"the engine at {address} refuses this node: {reason}"
+        case _:
+            return _state_line(event)
+
+
+def _state_line(event: Any) -> tuple[int, str]:
+    match event:
+        case StateMoveBegan(to):
+            return logging.INFO, f"the engine's state is on its way to {to}"
+        case StateMoved(to, count, took_s):
+            streams = "1 stream" if count == 1 else f"{count} streams"
+            return logging.INFO, f"the engine's state arrived at {to}: {streams} in {took_s:.1f} s"
+        case StateMoveFailed(to, reason):
+            return logging.ERROR, f"the engine's state did not get to {to}: {reason}"
+        case ReplicasRaised(stream, count):
+            return logging.INFO, f"the stream {stream} is kept by {count} servers now"
+    raise AssertionError(f"{type(event).__name__} has no sentence")
+
+
+def _record_text(event: KeysChanged | UsageTidied) -> str:
+    match event:
         case KeysChanged(active_count, revision):
             keys = "1 API key is" if active_count == 1 else f"{active_count} API keys are"
-            return logging.INFO, f"{keys} active (revision {revision})"
-        case BreakerTurned(target, state, reason):
-            level = logging.WARNING if state == "open" else logging.INFO
-            return level, f"the breaker of {target} is {state}: {reason}"
-        case ServiceStarted() | ServiceFailed() | ServiceAbandoned() | IntensityExceeded():
-            return _service_line(event)
-        case _:
-            return _member_line(event)
+            return f"{keys} active (revision {revision})"
+        case UsageTidied(page_count):
+            pages = "1 page" if page_count == 1 else f"{page_count} pages"
+            return f"{pages} of usage past their time deleted"
 
 
 def _member_line(event: Any) -> tuple[int, str]:
@@ -117,6 +184,12 @@ def _cluster_line(event: Any) -> tuple[int, str]:
             return logging.WARNING, f"the cluster is split: {reason}"
         case ClusterWhole():
             return logging.INFO, "the cluster is whole again"
+        case CallHandlerFailed(request, caller, error):
+            return logging.ERROR, f"the request {request} of {caller} failed here: {error}"
+        case LeaseTaken(lease, fence):
+            return logging.INFO, f"this node holds the lease {lease} (fence {fence})"
+        case LeaseLost(lease, fence, reason):
+            return logging.INFO, f"this node lost the lease {lease} (fence {fence}): {reason}"
     raise AssertionError(f"{type(event).__name__} has no sentence")
 
 

@@ -22,8 +22,11 @@ from aiex.assistant import (
     TargetPassedOver,
 )
 from aiex.cluster import (
+    CallFinished,
     ClusterSplit,
     ClusterWhole,
+    LeaseLost,
+    LeaseTaken,
     MemberDown,
     MemberDraining,
     MemberLeft,
@@ -105,6 +108,9 @@ class Telemetry:
         self._restarts = counter("aiex_service_restarts_total")
         self._member_changes = counter("aiex_member_changes_total")
         self._messages_refused = counter("aiex_cluster_messages_refused_total")
+        self._calls = counter("aiex_calls_total")
+        self._call_durations = durations("aiex_call_duration_seconds")
+        self._lease_changes = counter("aiex_lease_changes_total")
         self._families = (
             self._requests,
             self._shed,
@@ -121,6 +127,9 @@ class Telemetry:
             self._restarts,
             self._member_changes,
             self._messages_refused,
+            self._calls,
+            self._call_durations,
+            self._lease_changes,
         )
         self._request_count = self._error_count = 0
         self._levels = {
@@ -155,7 +164,10 @@ class Telemetry:
         bus.subscribe(ClusterWhole, lambda _: self._level("aiex_cluster_split", 0))
         for event_type, state in _MEMBER_STATES.items():
             bus.subscribe(event_type, partial(self._member_changed, state))
+        bus.subscribe(LeaseTaken, self._lease_changed)
+        bus.subscribe(LeaseLost, self._lease_changed)
         bus.subscribe(MessageRefused, self._message_refused)
+        bus.subscribe(CallFinished, self._call_finished)
         bus.subscribe(
             LocalModelTurned, lambda event: self._level("aiex_local_model_up", event.state == "up")
         )
@@ -201,8 +213,16 @@ class Telemetry:
     def _member_changed(self, state: str, _: object) -> None:
         self._member_changes.cell(state).value += 1
 
+    def _lease_changed(self, event: LeaseTaken | LeaseLost) -> None:
+        change = "taken" if isinstance(event, LeaseTaken) else "lost"
+        self._lease_changes.cell(event.lease, change).value += 1
+
     def _message_refused(self, event: MessageRefused) -> None:
         self._messages_refused.cell(event.reason).value += 1
+
+    def _call_finished(self, event: CallFinished) -> None:
+        self._calls.cell(event.request, event.outcome).value += 1
+        self._call_durations.cell(event.request).observe_us(event.duration_us)
 
     def _service_started(self, event: ServiceStarted) -> None:
         if event.restart_count:

@@ -42,7 +42,7 @@ class Authority:
         issued = Issued(self._directory / f"{name}.pem", self._directory / f"{name}.key")
         extensions = self._directory / f"{name}.ext"
         extensions.write_text(
-            f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\nextendedKeyUsage=serverAuth\n"
+            f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\nextendedKeyUsage=serverAuth,clientAuth\n"
         )
         self._run(*("req", *_CURVE, "-keyout", issued.key, "-out", request, "-subj", f"/CN={name}"))
         self._run(

@@ -15,6 +15,8 @@ from typing import Self
 
 from aiex.engine.address import EngineAddress
 from aiex.engine.server_config import server_config
+from aiex.testing.machine import THIS_MACHINE, Machine
+from aiex.testing.network_lab import LabMachine
 
 HOST = "127.0.0.1"
 USER, PASSWORD = "tester", "correct horse"
@@ -24,6 +26,8 @@ POLL_S = 0.01
 # Below those that Linux and macOS give to outgoing connections: one of those may be taken between
 # the moment it was found free and the moment the server listens.
 PORTS = range(20_000, 32_000)
+# On a machine of a lab every port is free.
+CLIENT_PORT, ROUTE_PORT = 4222, 6222
 # The one that comes with Aiex.
 PROGRAM = Path(sys.executable).parent / "nats-server"
 
@@ -34,10 +38,16 @@ class NatsProcess:
     """Made with a configuration, as text; use it in a `with` block. It can be killed and begun."""
 
     def __init__(
-        self, directory: Path, config: str, address: EngineAddress, name: str = "test"
+        self,
+        directory: Path,
+        config: str,
+        address: EngineAddress,
+        name: str = "test",
+        machine: Machine = THIS_MACHINE,
     ) -> None:
         self.address = address
         self.name = name
+        self._machine = machine
         self._config = directory / "server.conf"
         self._output = directory / "output"
         directory.mkdir(parents=True, exist_ok=True)
@@ -64,13 +74,24 @@ class NatsProcess:
     @classmethod
     def _clustered(cls, directory: Path, own: int, routes: Sequence[int]) -> Self:
         address = free_address()
-        urls = ", ".join(f'"nats://{HOST}:{port}"' for port in routes)
-        block = (
-            f'cluster {{\n  name: test\n  listen: "{HOST}:{routes[own]}"\n  routes: [{urls}]\n}}\n'
-        )
         name = f"server-{own}"
         config = server_config(address, directory / "store", name)
+        block = _cluster_block(f"{HOST}:{routes[own]}", [f"{HOST}:{port}" for port in routes])
         return cls(directory, config + block, address, name)
+
+    @classmethod
+    def on_machine(
+        cls, directory: Path, machine: LabMachine, cluster: Sequence[LabMachine]
+    ) -> Self:
+        """A server that forms one cluster with those of the other machines of a lab.
+
+        It serves its own machine only, its store is on that machine's disc.
+        """
+        address = EngineAddress(HOST, CLIENT_PORT, USER, PASSWORD)
+        config = server_config(address, machine.disc / "store", machine.name)
+        routes = [f"{one.address}:{ROUTE_PORT}" for one in cluster]
+        block = _cluster_block(f"{machine.address}:{ROUTE_PORT}", routes)
+        return cls(directory, config + block, address, machine.name, machine)
 
     def __enter__(self) -> Self:
         return self.start().ready()
@@ -91,7 +112,7 @@ class NatsProcess:
         """Start it, for the first time or again, at the same address and with the same store."""
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [PROGRAM, "-c", self._config],
+                self._machine.command([str(PROGRAM), "-c", str(self._config)]),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -114,6 +135,21 @@ class NatsProcess:
         if self.process is not None:
             self.process.send_signal(number)
             self.process.wait(STOP_TIMEOUT_S)
+
+
+def _cluster_block(listen: str, routes: Sequence[str]) -> str:
+    """Servers do not tell clients of each other: each node uses its own."""
+    urls = ", ".join(f'"nats://{route}"' for route in routes)
+    return f'''cluster {{
+  name: test
+  listen: "{listen}"
+  routes: [{urls}]
+  no_advertise: true
+  connect_retries: 1000000
+  ping_interval: 1s
+  ping_max: 2
+}}
+'''
 
 
 def free_address() -> EngineAddress:

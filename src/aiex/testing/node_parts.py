@@ -4,6 +4,7 @@ What runs elsewhere (engine, local model, API, supervisor) is a plain state that
 """
 
 import io
+from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +17,7 @@ from aiex.assistant import (
     Targets,
     build_metering,
 )
-from aiex.cluster import View
+from aiex.cluster import Answer, Failure, LeaseStatus, View
 from aiex.engine import EngineStatus
 from aiex.node.admin import Admin
 from aiex.node.life import Life
@@ -30,7 +31,10 @@ from aiex.testing.clock import FakeClock
 
 
 class MemoryNode:
-    """Set `engine`, `local_model`, `in_flight_count`, `gate`, `services`; ask `report`, `admin`."""
+    """Set `engine`, `cluster`, `came`, `leases`, `local_model`, `gate`, `services`, ….
+
+    Ask `report`, `admin`.
+    """
 
     def __init__(
         self, directory: Path, settings: Settings, bucket: MemoryBucket | None = None
@@ -53,6 +57,8 @@ class MemoryNode:
         self.engine = EngineStatus("up", "", self.clock.wall_s(), "2.14.0", is_embedded=True)
         self.local_model = LocalModelState("up", "", 7)
         self.cluster = View(())
+        self.came: list[Answer[Any] | Failure] = []
+        self.leases: list[LeaseStatus] = []
         self.in_flight_count = 0
         self.gate = LagGate()
         self.services = ServiceState(
@@ -70,7 +76,7 @@ class MemoryNode:
             "local_model": _Told(lambda: self.local_model) if catalogue.has_local else None,
             "api": self,
             "intake": self,
-            "cluster": _Seen(lambda: self.cluster),
+            "cluster": _Seen(lambda: self.cluster, lambda: self.came, lambda: self.leases),
         }
         self.report = NodeReport(
             Parts(
@@ -106,12 +112,23 @@ class MemoryNode:
 
 
 class _Seen:
-    """A cluster as a node sees it."""
+    """A cluster as a node sees it, and what comes of asking it."""
 
     name = "aiex"
+    formation = None
 
-    def __init__(self, view: Any) -> None:
+    def __init__(self, view: Any, came: Any, leases: Any) -> None:
         self.view = view
+        self.leases = leases
+        self._came = came
+
+    def incarnation(self) -> int:
+        return 7
+
+    async def call_all(self, _: Any, *, deadline_s: float) -> AsyncIterator[Any]:
+        assert deadline_s > 0
+        for one in self._came():
+            yield one
 
 
 class _Told:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from aiex.testing.machine import THIS_MACHINE, Machine, url_opener
+
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 30.0
@@ -31,22 +33,32 @@ class AdminRefused(Exception):
 
 
 class NodeProcess:
-    """`aiex serve` on free ports with a data directory; use it in a `with` block."""
+    """`aiex serve` on free ports with a data directory; use it in a `with` block.
+
+    `data_dir` is below `directory` unless it is given; it is a place of `machine`.
+    """
 
     def __init__(
         self,
         directory: Path,
         arguments: Sequence[str] = MOCK_ONLY,
         environment: Mapping[str, str] | None = None,
+        *,
+        data_dir: Path | None = None,
+        machine: Machine = THIS_MACHINE,
     ) -> None:
-        self.data_dir = directory / "data"
+        self.data_dir = data_dir or directory / "data"
         self.output_file = directory / f"output-{time.monotonic_ns()}"
+        self._machine = machine
+        self._opener = url_opener(machine)
         self.api_url = self.admin_url = ""
         clean = {name: text for name, text in os.environ.items() if not name.startswith("AIEX_")}
         command = [sys.executable, "-m", "aiex", "serve", "--data-dir", str(self.data_dir)]
         with self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
-                [*command, "--port=0", "--admin-port=0", "--set=log.format=json", *arguments],
+                machine.command(
+                    [*command, "--port=0", "--admin-port=0", "--set=log.format=json", *arguments]
+                ),
                 env={**clean, "XDG_RUNTIME_DIR": str(directory), **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -93,15 +105,24 @@ class NodeProcess:
             headers={"authorization": f"Bearer {self.admin_token}"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S) as answer:  # noqa: S310
+            with self._opener.open(request, timeout=ANSWER_TIMEOUT_S) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
                 raise AdminRefused(error.code, error.read().decode()) from None
 
+    def metric(self, name: str) -> float:
+        """A metric without labels, as it is now."""
+        # On loopback no token is asked for.
+        with self._opener.open(self.admin_url + "/metrics", timeout=ANSWER_TIMEOUT_S) as answer:
+            for line in answer.read().decode().splitlines():
+                if line.startswith(f"{name} "):
+                    return float(line.split()[1])
+        raise LookupError(f"there is no metric {name}")
+
     @property
     def admin_token(self) -> str:
-        return (self.data_dir / "admin.token").read_text().strip()
+        return self._machine.path(self.data_dir / "admin.token").read_text().strip()
 
     def check(self, name: str) -> dict[str, Any]:
         """One of the node's health checks."""
@@ -120,7 +141,7 @@ class NodeProcess:
     def _is_announced(self) -> bool:
         assert self.process.poll() is None, f"it ended: {self.output}"
         try:
-            node = json.loads((self.data_dir / "node.json").read_text())
+            node = json.loads(self._machine.path(self.data_dir / "node.json").read_text())
         except FileNotFoundError:
             return False
         self.api_url, self.admin_url = node["api_url"], node["admin_url"]

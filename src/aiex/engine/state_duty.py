@@ -1,0 +1,98 @@
+"""What a carrier is to do about its cluster's state: facts in, one duty out."""
+
+from enum import Enum
+
+import msgspec
+
+from aiex.engine.founding import Founding
+from aiex.engine.state_claims import Claims
+
+# A node that brings the state home and is silent for so long has crashed, or is cut off: frozen
+# servers are killed and sessions given up in less.
+HOME_PATIENCE_S = 15.0
+
+
+class Duty(Enum):
+    WAIT = "wait"
+    FOUND = "found the cluster: nobody has state"
+    MOVE_IN = "move this node's state in"
+    PUT_ASIDE = "put aside the store that was moved in"
+    GIVE_BACK = "give the state back to the cluster"
+    TEND = "see that streams are kept often enough"
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """`move` is the id of a move that this node once began, empty without one."""
+
+    own: str
+    holds_state: bool
+    brings_home: bool
+    move: str
+    founding: Founding | None
+    claims: Claims
+    home_silent_s: float = 0.0
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """`trouble` says in words what keeps the state from being used, or is to be looked at."""
+
+    duty: Duty
+    trouble: str = ""
+
+
+def verdict(facts: Facts) -> Verdict:
+    founding = facts.founding
+    if facts.brings_home:
+        return Verdict(Duty.WAIT)
+    if facts.holds_state:
+        return _of_holder(facts)
+    if founding is None:
+        return _of_new_cluster(facts.claims)
+    if founding.home:
+        return _of_leaving_state(founding, facts)
+    return Verdict(Duty.TEND)
+
+
+def _of_holder(facts: Facts) -> Verdict:
+    founding = facts.founding
+    if founding is None or founding.home == facts.own:
+        if facts.claims.holders:
+            both = ", ".join((facts.own, *facts.claims.holders))
+            return Verdict(
+                Duty.WAIT,
+                f"the nodes {both} each have state from before the cluster, and only one can bring "
+                "its own; stop the others and move engine/standalone out of their data directories",
+            )
+        return Verdict(Duty.MOVE_IN)
+    if facts.move and founding.move == facts.move:
+        return Verdict(Duty.PUT_ASIDE)
+    return Verdict(
+        Duty.TEND,
+        f"the cluster has the state of the node {founding.by}; what this node had before is kept "
+        "in engine/standalone of its data directory, and not used",
+    )
+
+
+def _of_new_cluster(claims: Claims) -> Verdict:
+    if claims.holders:
+        return Verdict(
+            Duty.WAIT, f"the state of the node {claims.holders[0]} is on its way into the cluster"
+        )
+    if claims.silent:
+        silent = ", ".join(claims.silent)
+        return Verdict(
+            Duty.WAIT, f"waits until the carriers {silent} say whether they have its state"
+        )
+    return Verdict(Duty.FOUND)
+
+
+def _of_leaving_state(founding: Founding, facts: Facts) -> Verdict:
+    if founding.home == facts.own:
+        # It crashed on the way: what it has is not whole.
+        return Verdict(Duty.GIVE_BACK)
+    is_coming = any(
+        claim.brings_home for claim in facts.claims.heard if claim.name == founding.home
+    )
+    if founding.is_gone or is_coming or facts.home_silent_s < HOME_PATIENCE_S:
+        return Verdict(Duty.WAIT)
+    return Verdict(Duty.GIVE_BACK)

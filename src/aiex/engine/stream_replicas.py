@@ -1,0 +1,61 @@
+"""How many servers keep a stream, and whether they all have everything of it."""
+
+import asyncio
+
+from aiex.engine.jetstream import JetStream, StreamInfo
+from aiex.engine.system_account import SystemAccount
+
+# A follower gets a small stream within milliseconds, a large one as fast as the network is. After
+# this time a majority is enough: the rest is there when the missing server is.
+PATIENCE_S = 20.0
+POLL_S = 0.05
+
+
+def replica_count_of(stream: StreamInfo) -> int:
+    return int(stream.config.get("num_replicas", 1))
+
+
+def current_count(stream: StreamInfo) -> int:
+    """The servers that have everything, its leader one of them."""
+    return 1 + sum(follower.current for follower in stream.followers)
+
+
+async def until_replicated(jetstream: JetStream, name: str) -> StreamInfo:
+    """The stream, once all servers that should keep it have it, or in the end more than half."""
+    loop = asyncio.get_running_loop()
+    patient_until_s = loop.time() + PATIENCE_S
+    while True:
+        stream = await jetstream.stream(name)
+        wanted, current = replica_count_of(stream), current_count(stream)
+        is_enough = 2 * current > wanted and loop.time() >= patient_until_s
+        if current >= wanted or is_enough:
+            return stream
+        await asyncio.sleep(POLL_S)
+
+
+async def raise_replicas(jetstream: JetStream, stream: StreamInfo, wanted: int) -> bool:
+    """Whether the stream had fewer replicas than wanted; the missing ones are made online."""
+    if replica_count_of(stream) >= wanted:
+        return False
+    await jetstream.update_stream(stream.name, {**stream.config, "num_replicas": wanted})
+    return True
+
+
+async def until_stored(
+    system: SystemAccount, stream: StreamInfo, patience_s: float = PATIENCE_S
+) -> bool:
+    """Whether, within `patience_s`, enough servers had the stream on their discs as it is told.
+
+    Enough are all that should keep it, or in the end more than half.
+    """
+    loop = asyncio.get_running_loop()
+    patient_until_s = loop.time() + patience_s
+    wanted = replica_count_of(stream)
+    while True:
+        stored = await system.stored(stream.name, wanted)
+        count = sum(state == stream.state for state in stored)
+        if count >= wanted:
+            return True
+        if loop.time() >= patient_until_s:
+            return 2 * count > wanted
+        await asyncio.sleep(POLL_S)

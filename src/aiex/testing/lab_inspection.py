@@ -1,0 +1,142 @@
+"""What is not as it should be in a cluster of a lab, in words; nothing when all is well."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aiex.testing.lab_cluster import LabCluster
+from aiex.testing.node_process import AdminRefused, NodeProcess
+
+# From when nothing is broken any more until every node knows it.
+MEMBERS_S = 5.0
+# A stream whose leader was lost takes no writes for 4 to 8 s (Raft's own timers), at some heals
+# again for as long; a server whose disc was full is restarted once it is noticed.
+WRITES_S = 20.0
+# A watch brings a change to every node at once, when all is well.
+SEEN_S = 5.0
+# Tasks that a node may have more than at the beginning: a scrape, a request and a probe under way.
+TASKS_MORE_MAX = 6
+POLL_S = 0.1
+
+
+def until_well(look: Callable[[], list[str]], timeout_s: float) -> tuple[list[str], float]:
+    """What `look` still finds after that long, and after how many seconds it found nothing."""
+    began_s = time.monotonic()
+    while (found := look()) and time.monotonic() - began_s < timeout_s:
+        time.sleep(POLL_S)
+    return found, time.monotonic() - began_s
+
+
+class LabInspection:
+    """Looks at all nodes of a cluster through their admin APIs."""
+
+    def __init__(self, cluster: LabCluster) -> None:
+        self._cluster = cluster
+        self._tasks_at_first: dict[str, float] = {}
+
+    def members(self) -> list[str]:
+        """Do all nodes see the same members, all of them up?"""
+        views: dict[str, Any] = {}
+
+        def look(name: str, node: NodeProcess) -> list[str]:
+            views[name] = node.admin("/admin/v1/cluster")
+            return []
+
+        return self._of_each(look) + member_troubles(views)
+
+    def services(self) -> list[str]:
+        """Does every service of every node run, and is every check of its health good?"""
+
+        def look(name: str, node: NodeProcess) -> list[str]:
+            checks = node.admin("/admin/v1/status")["checks"]
+            return service_troubles(name, node.admin("/admin/v1/supervision")) + [
+                f"{name}: {check['name']} is {check['status']}, {check['reason']}"
+                for check in checks
+                if check["status"] != "ok"
+            ]
+
+        return self._of_each(look)
+
+    def tasks(self) -> list[str]:
+        """Has every node about as many tasks as when it was first asked?"""
+
+        def look(name: str, node: NodeProcess) -> list[str]:
+            count = node.metric("aiex_tasks")
+            at_first = self._tasks_at_first.setdefault(name, count)
+            if count <= at_first + TASKS_MORE_MAX:
+                return []
+            return [f"{name} has {count:g} tasks, {at_first:g} at the beginning"]
+
+        return self._of_each(look)
+
+    def write(self, writer: str) -> list[str]:
+        """Is what one node writes to the engine seen by all, and may it be taken back?"""
+
+        def make(_: str, node: NodeProcess) -> list[str]:
+            key_id = node.admin("/admin/v1/keys", "POST", {"name": "inspection"})["id"]
+
+            def is_missing(name: str, reader: NodeProcess) -> list[str]:
+                keys = {one["id"] for one in reader.admin("/admin/v1/keys")["keys"]}
+                return [] if key_id in keys else [f"{name} does not see a key that {writer} made"]
+
+            found, _took_s = until_well(lambda: self._of_each(is_missing), SEEN_S)
+            node.admin(f"/admin/v1/keys/{key_id}", "DELETE")
+            return found
+
+        return self._of_each(make, (writer,))
+
+    def _of_each(
+        self, look: Callable[[str, NodeProcess], list[str]], names: Sequence[str] = ()
+    ) -> list[str]:
+        """What the look finds at those nodes, all unless some are named, and who cannot tell."""
+        found = []
+        for name in names or self._cluster.names:
+            try:
+                found += look(name, self._cluster.nodes[name])
+            except (OSError, AdminRefused) as error:
+                found.append(f"{name} cannot tell: {error}")
+        return found
+
+
+def member_troubles(views: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How the views that nodes have of their cluster differ from one whole cluster of them all."""
+    seen = {
+        name: {one["name"]: (one["state"], one["incarnation"]) for one in view["members"]}
+        for name, view in views.items()
+    }
+    own = {name: members.get(name, ("unknown", 0)) for name, members in seen.items()}
+    wanted = {name: ("up", incarnation) for name, (_, incarnation) in own.items()}
+    found = [
+        f"{name} sees {_difference(members, wanted)}"
+        for name, members in seen.items()
+        if members != wanted
+    ]
+    return found + [
+        f"{name} says {view['condition']}: {view['reason']}"
+        for name, view in views.items()
+        if view["condition"] != "whole"
+    ]
+
+
+def _difference(
+    members: Mapping[str, tuple[str, int]], wanted: Mapping[str, tuple[str, int]]
+) -> str:
+    names = sorted(members.keys() | wanted.keys())
+    gone = ("nothing", 0)
+    return ", ".join(
+        f"{name} {members.get(name, gone)[0]}"
+        + ("" if members.get(name, gone)[1] == wanted.get(name, gone)[1] else " in another life")
+        for name in names
+        if members.get(name) != wanted.get(name)
+    )
+
+
+def service_troubles(node: str, service: Mapping[str, Any]) -> list[str]:
+    """Which services of a supervision tree do not run."""
+    found = []
+    if service["state"] != "running":
+        why = service["last_error"] or "no error"
+        found.append(f"{node}: {service['name']} is {service['state']}, {why}")
+    for child in service["children"]:
+        found += service_troubles(node, child)
+    return found

@@ -1,0 +1,95 @@
+"""What the node says of itself to others, and what an operator gets of all of them."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from aiex.cluster import (
+    Answer,
+    Description,
+    Failure,
+    Member,
+    MemberState,
+    Pong,
+    Reason,
+    View,
+)
+from aiex.node.health import Phase
+from aiex.settings import ApiSettings, Secret, Settings, settings_digest
+from aiex.testing.asgi import ask
+from aiex.testing.node_parts import MemoryNode
+
+TOKEN = [(b"authorization", b"Bearer t")]
+
+
+def member(name: str, state: MemberState, **more: Any) -> Member:
+    return Member(name, 7, state, 1.0, "z", "1.0", 1, "", "", 0, 9, **more)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> MemoryNode:
+    one = MemoryNode(tmp_path, Settings(api=ApiSettings(key=Secret("zqSECRET"))))
+    one.life.become(Phase.READY)
+    one.cluster = View(
+        (
+            member("n1", MemberState.UP, is_self=True, groups=("keys",)),
+            member("n2", MemberState.DOWN, reason="x" * 9000),
+        ),
+        split="n2 is missing without a goodbye",
+    )
+    return one
+
+
+def test_a_node_describes_itself(node: MemoryNode) -> None:
+    told = node.report.of_cluster.description()
+    assert (told.name, told.incarnation, told.version, told.phase) == ("n1", 7, "1.0", "ready")
+    assert told.settings == settings_digest(node.settings)
+    assert told.engine.state == "up"
+    assert [(one.name, one.state) for one in told.members] == [("n1", "up"), ("n2", "down")]
+    assert told.groups == ("keys",)
+    assert told.split == "n2 is missing without a goodbye"
+    assert told.wall_s == node.clock.wall_s()
+
+
+def test_its_words_travel_and_hold_no_secret(node: MemoryNode) -> None:
+    node.engine = msgspec.structs.replace(node.engine, state="down", reason="y" * 9000)
+    told = node.report.of_cluster.description()
+    body = msgspec.msgpack.encode(told)
+    assert msgspec.msgpack.decode(body, type=Description) == told
+    assert b"zqSECRET" not in body
+
+
+async def test_all_pings_come_with_the_clocks_difference_and_failures(node: MemoryNode) -> None:
+    wall_s = node.clock.wall_s()
+    node.came = [
+        Answer("n2", Pong("n2", 9, 1.0, wall_s + 4.9), round_trip_s=0.2),
+        Failure("n3", Reason.DOWN, "nobody listens for calls to n3"),
+        Answer("n1", Pong("n1", 7, 1.0, wall_s), round_trip_s=0.0),
+    ]
+    answer = await ask(node.admin("t").app(), "GET", "/admin/v1/cluster/ping", headers=TOKEN)
+    assert answer.status == 200
+    assert answer.json() == {
+        "asked_by": "n1",
+        "pings": [
+            {"node": "n1", "incarnation": 7, "round_trip_ms": 0.0, "clock_ahead_ms": 0.0},
+            {"node": "n2", "incarnation": 9, "round_trip_ms": 200.0, "clock_ahead_ms": 5000.0},
+        ],
+        "failures": [{"node": "n3", "reason": "down", "text": "nobody listens for calls to n3"}],
+    }
+
+
+async def test_all_descriptions_come_with_failures_as_data(node: MemoryNode) -> None:
+    told = node.report.of_cluster.description()
+    node.came = [
+        Failure("n3", Reason.NO_SUCH_REQUEST, "n3 does not know it"),
+        Answer("n1", told, round_trip_s=0.001),
+    ]
+    answer = await ask(
+        node.admin("t").app(), "GET", "/admin/v1/cluster/descriptions", headers=TOKEN
+    )
+    seen = answer.json()
+    assert [one["node"] for one in seen["descriptions"]] == ["n1"]
+    assert msgspec.convert(seen["descriptions"][0]["description"], Description) == told
+    assert seen["failures"][0]["reason"] == "no such request"
