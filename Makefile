@@ -1,7 +1,7 @@
 # Two commands are enough: `make up` and `make test`. Both set themselves up on a fresh machine.
 # PYTHON=/path/to/python3.13 chooses the interpreter; it is found otherwise.
 
-.PHONY: help up test test-all check format reference bench fresh-clone set-up clean
+.PHONY: help up test test-all soak check format reference bench fresh-clone set-up clean
 .DEFAULT_GOAL := help
 
 FAST := -m "not fault and not slow"
@@ -29,6 +29,9 @@ format: set-up ## mend what can be mended by itself
 
 reference: set-up ## renew docs/reference from the source
 	@.venv/bin/python scripts/reference.py
+
+soak: set-up ## ten minutes at twice the capacity, with figures; SOAK_S=60 for one minute
+	@AIEX_SOAK_S=$(or $(SOAK_S),600) .venv/bin/python -m pytest -q -s tests/faults/test_overload.py -k soak
 
 bench: set-up ## every benchmark, figures beside goals; BENCH=--quick for a short run
 	@scripts/debian-tools bench

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 from rig import chat
 from rig.bench import Bench, Rounds, Sample, take_turns
@@ -94,6 +94,13 @@ class Requests:
 
     json: Path
     stream: Path
+
+    @classmethod
+    def written(cls, directory: Path) -> Self:
+        requests = cls(directory / "request.json.http", directory / "request.stream.http")
+        requests.json.write_bytes(chat.request(is_stream=False))
+        requests.stream.write_bytes(chat.request(is_stream=True))
+        return requests
 
     def load(self, connections: int, seconds: float, rate_per_s: float = 0.0) -> Load:
         return Load(connections, seconds, self.json, chat.EXPECTED_JSON, rate_per_s)
@@ -178,7 +185,7 @@ def measure_requests(stage: Stage) -> Found:
         rounds.figure("cpu_us_per_request", (ours,), lambda sample: sample.cpu_us),
         rounds.figure("share_of_nginx", (nginx, ours), _cost_ratio),
     )
-    return Found(figures, _costs("request", rounds))
+    return Found(figures, costs("request", rounds))
 
 
 def measure_streams(stage: Stage) -> Found:
@@ -194,7 +201,7 @@ def measure_streams(stage: Stage) -> Found:
     rounds = take_turns(bench, loads, plan.rounds)
     names = (stage.litellm.name, stage.ours.name)
     ratio = rounds.figure("streams_per_core_vs_litellm", names, _cost_ratio)
-    return Found((ratio,), _costs("stream", rounds))
+    return Found((ratio,), costs("stream", rounds))
 
 
 def measure_latency(stage: Stage) -> Found:
@@ -219,7 +226,7 @@ def _cost_ratio(theirs: Sample, ours: Sample) -> float:
     return theirs.cpu_us / ours.cpu_us
 
 
-def _costs(unit: str, rounds: Rounds) -> Mapping[str, Any]:
+def costs(unit: str, rounds: Rounds) -> Mapping[str, Any]:
     """Where each gateway's CPU went, in microseconds an answer, and how many it gave."""
     return {
         f"{name}, us a {unit}": _cost(samples)
@@ -270,7 +277,7 @@ def measure_gateways(stage: Stage) -> Sequence[Found]:
 
 def measure_all(plan: Plan, environment: Path, cores: Cores, directory: Path) -> Sequence[Found]:
     """Every figure of this benchmark; raises `RigError` when the rig does not come up."""
-    requests = _write_requests(directory)
+    requests = Requests.written(directory)
     with ExitStack() as stack:
         enter = stack.enter_context
         provider = enter(upstream(build("upstream", CACHE), cores.upstream, directory))
@@ -292,37 +299,41 @@ def measure_all(plan: Plan, environment: Path, cores: Cores, directory: Path) ->
         return (*measure_gateways(stage), fresh)
 
 
-def _write_requests(directory: Path) -> Requests:
-    requests = Requests(directory / "request.json.http", directory / "request.stream.http")
-    requests.json.write_bytes(chat.request(is_stream=False))
-    requests.stream.write_bytes(chat.request(is_stream=True))
-    return requests
-
-
 def prepare() -> tuple[Path, Cores]:
-    """LiteLLM's environment and the cores; bytecode compiled, since start times are taken."""
-    cores = divide_cores(sorted(os.sched_getaffinity(0)))
+    """LiteLLM's environment, installed before this process is confined to a core; and the cores."""
     CACHE.mkdir(parents=True, exist_ok=True)
     environment = litellm_environment(CACHE)
+    return environment, ready_rig()
+
+
+def ready_rig() -> Cores:
+    """The cores, this process on those that drive; bytecode compiled, files enough for a crowd."""
+    cores = divide_cores(sorted(os.sched_getaffinity(0)))
+    CACHE.mkdir(parents=True, exist_ok=True)
     compileall.compile_dir(ROOT / "src", quiet=1)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.sched_setaffinity(0, cores.driving)
-    return environment, cores
+    return cores
+
+
+def options(doc: str | None) -> argparse.Namespace:
+    """What every benchmark can be asked for."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="less sure, within two minutes")
+    parser.add_argument("--json", action="store_true", help="last line: one JSON object")
+    return parser.parse_args()
 
 
 def main() -> int:
     """Exit status: 0 all figures measured (met or not), 1 some refused or no rig, 2 usage."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="less sure, within two minutes")
-    parser.add_argument("--json", action="store_true", help="last line: one JSON object")
-    options = parser.parse_args()
+    asked = options(__doc__)
     # The default would end this process without ending what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         environment, cores = prepare()
         with tempfile.TemporaryDirectory(prefix="aiex-bench-") as directory:
-            plan = QUICK if options.quick else FULL
+            plan = QUICK if asked.quick else FULL
             found = measure_all(plan, environment, cores, Path(directory))
     except (RigError, Refused) as error:
         print(f"No figures: {error}", file=sys.stderr)
@@ -333,10 +344,10 @@ def main() -> int:
         figures=[figure for part in found for figure in part.figures],
         facts={name: fact for part in found for name, fact in part.facts.items()},
         versions=versions(environment),
-        is_quick=options.quick,
+        is_quick=asked.quick,
     )
     print(as_text(findings))
-    if options.json:
+    if asked.json:
         print(json.dumps(as_json(findings)))
     return 0 if findings.is_complete else 1
 

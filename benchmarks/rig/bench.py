@@ -71,9 +71,8 @@ def judge(report: Report, headroom: Headroom, load: Load, *, upstream_answered: 
     if report.failed or not (report.completed or load.deadline_s):
         raise Refused(f"{report.failed} answers were wrong or missing, {report.completed} right")
     # An answer that comes after its client gave up has cost a call too.
-    if upstream_answered < report.completed or (
-        upstream_answered > report.completed and not load.deadline_s
-    ):
+    expected = report.completed if load.asks_upstream else 0
+    if upstream_answered < expected or (upstream_answered > expected and not load.deadline_s):
         raise Refused(f"{report.completed} answers cost {upstream_answered} calls of the upstream")
     if headroom.upstream_ratio < HEADROOM_RATIO_MIN:
         raise LimitReached(f"the upstream {_had_no_room(headroom.upstream_ratio)}")

@@ -21,6 +21,7 @@ class Load:
     `deadline_s`: clients of an open loop give up that long after a request was due; 0 is never.
     `has_rival`: a spinning program takes half of the gateway's core, so that a gateway as cheap as
     the generator is at its limit long before the generator is.
+    `asks_upstream`: each answer costs one call of the upstream, and not none.
     """
 
     connections: int
@@ -30,6 +31,7 @@ class Load:
     rate_per_s: float = 0.0
     has_rival: bool = False
     deadline_s: float = 0.0
+    asks_upstream: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,13 +48,23 @@ class Node:
 
 
 @contextlib.contextmanager
-def node(upstream_port: int, core: int, directory: Path) -> Iterator[Node]:
+def node(
+    upstream_port: int,
+    core: int,
+    directory: Path,
+    *,
+    name: str = "aiex",
+    program: Sequence[str] = (str(AIEX),),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Node]:
     """A node on an empty data directory, answering until the block ends.
+
+    `program` is what `serve` is asked of; `name` tells several of them apart.
 
     It is ready when the API takes requests and the engine works. Raises `AssertionError` when one
     of its processes outlives it.
     """
-    data, log, config = directory / "data", directory / "aiex.log", directory / "aiex.toml"
+    data, log, config = (directory / f"{name}{suffix}" for suffix in (".data", ".log", ".toml"))
     shutil.rmtree(data, ignore_errors=True)
     port, admin_port = free_port(), free_port()
     values = {"data": data, "port": port, "admin_port": admin_port, "upstream_port": upstream_port}
@@ -66,10 +76,11 @@ def node(upstream_port: int, core: int, directory: Path) -> Iterator[Node]:
         )
 
     started_at = time.monotonic()
-    with running((str(AIEX), "serve", "--config", str(config)), core=core, log=log) as process:
+    argv = (*program, "serve", "--config", str(config))
+    with running(argv, core=core, log=log, environment=environment) as process:
         await_ready(process, is_ready, name="The node", log=log, deadline_s=READY_S)
         ready_s = time.monotonic() - started_at
         pids = tuple(tree(process.pid))
-        yield Node(Gateway("aiex", port, process.pid), ready_s, pids)
+        yield Node(Gateway(name, port, process.pid), ready_s, pids)
     left = wait_until_gone(pids, deadline_s=5.0)
     assert not left, f"processes {left} outlive their node"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -184,3 +185,27 @@ async def test_the_last_word_to_who_does_not_read_is_not_waited_for(stage: Stage
     await asyncio.wait([asking])
     assert asking.cancelled()
     assert stage.exchange.parts == [DELTA]
+
+
+class Outlet:
+    async def send_bytes(self, data: bytes) -> None:
+        pass
+
+
+class OneOutlet(MemoryExchange):
+    """Forgets the outlet it gave: who else holds it keeps the response open."""
+
+    outlet: "weakref.ref[Outlet]"
+
+    def response_stream(self, status: int, headers: Any) -> Any:
+        outlet = Outlet()
+        self.outlet = weakref.ref(outlet)
+        return outlet
+
+
+async def test_an_error_that_is_kept_does_not_keep_the_response_open(stage: Stage) -> None:
+    exchange = stage.exchange = OneOutlet()
+    with pytest.raises(ProviderError) as kept:
+        await stage.relay(DELTA, ProviderError("it broke"))
+    assert kept.value.__traceback__ is not None
+    assert exchange.outlet() is None

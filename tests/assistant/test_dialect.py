@@ -54,5 +54,5 @@ def test_a_server_that_speaks_openais_api_is_not_touched() -> None:
     dialect = OpenAIDialect()
     assert dialect.url("http://a/v1", "/embeddings", "m") == "http://a/v1/embeddings"
     assert dialect.answer(b"a") == b"a"
-    assert dialect.error(404, b"<html>") == b"<html>"
+    assert dialect.error(404, b'{"detail": "x"}') == b'{"detail": "x"}'
     assert not dialect.is_key_refused(400, b"API_KEY_INVALID")

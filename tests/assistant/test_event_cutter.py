@@ -44,3 +44,12 @@ def test_an_event_that_never_ends_is_the_providers_failure() -> None:
 )
 def test_an_events_data_is_its_data_lines(event: bytes, data: bytes) -> None:
     assert payload(event) == data
+
+
+def test_a_long_event_in_small_pieces_is_looked_at_once() -> None:
+    """Were all of it looked at with each piece, this would run into the test's time limit."""
+    event = b"data: %s\n\n" % (b"a" * 8_000_000)
+    cutter = EventCutter()
+    parts = (event[start : start + 8192] for start in range(0, len(event), 8192))
+    assert [one for part in parts for one in cutter.feed(part)] == [event]
+    assert cutter.rest == b""

@@ -82,3 +82,19 @@ def test_an_event_without_end_is_an_error_not_a_leak() -> None:
     part = b"x" * (frames.EVENT_BYTES_MAX // 4)
     with pytest.raises(ProviderError):
         relayed(relay, [part] * 5)
+
+
+def test_a_long_event_in_small_pieces_is_looked_at_once() -> None:
+    """Were all of it looked at with each piece, this would run into the test's time limit."""
+    event = DELTA.replace(b'"a"', b'"%s"' % (b"a" * 12_000_000))
+    parts = [event[start : start + 1400] for start in range(0, len(event), 1400)]
+    assert relayed(FrameRelay(hides_usage=False), parts) == event
+
+
+def test_a_model_that_speaks_of_the_end_mark_has_not_ended() -> None:
+    event = DELTA.replace(b'"a"', b'"It ends with data: [DONE]"')
+    relay = FrameRelay(hides_usage=False)
+    assert relay.feed(event) == event
+    assert not relay.is_done
+    with pytest.raises(ProviderError, match="half way"):
+        relay.end()

@@ -137,7 +137,7 @@ async def test_our_own_credentials_are_our_own_affair() -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("status", [302, 9999])
+@pytest.mark.parametrize("status", [204, 302, 9999])
 async def test_a_status_that_is_no_answer_is_a_failure(status: int) -> None:
     with pytest.raises(ProviderError):
         await There(UpstreamAnswer(status, JSON, "", b"")).provider.answer(call(messages()))

@@ -123,8 +123,8 @@ async def test_refused_credentials_are_the_nodes_own_and_the_body_stays_here(
 
 
 @BOTH_WAYS
-@pytest.mark.parametrize("status", [0, 100, 101, 199, 300, 302, 307, 399, 600, 999])
-async def test_a_redirect_or_a_status_that_is_none_is_a_failure(
+@pytest.mark.parametrize("status", [0, 100, 101, 199, 201, 204, 206, 300, 302, 307, 399, 600, 999])
+async def test_a_redirect_or_a_status_that_is_no_answer_is_a_failure(
     status: int, is_stream: bool
 ) -> None:
     with pytest.raises(ProviderError, match=f"'there' answered with status {status}"):
@@ -137,13 +137,19 @@ async def test_a_whole_answer_where_a_stream_was_asked_for_is_taken_whole(
 ) -> None:
     upstream = MemoryUpstream(UpstreamAnswer(200, content_type, "", b'{"choices":[]}'))
     answer = await asked(upstream, is_stream=True)
-    assert answer == Answer(200, content_type or JSON, b'{"choices":[]}', "")
+    assert answer == Answer(200, JSON, b'{"choices":[]}', "")
 
 
-async def test_a_failure_in_the_shape_of_a_stream_is_a_whole_answer() -> None:
-    upstream = MemoryUpstream(UpstreamAnswer(503, "text/event-stream", "", b"data: no\n\n"))
-    answer = await asked(upstream, is_stream=True)
-    assert answer == Answer(503, "text/event-stream", b"data: no\n\n", "")
+@BOTH_WAYS
+@pytest.mark.parametrize("body", [b"data: no\n\n", b"<html>Bad Gateway</html>", b"", b'{"half'])
+async def test_an_error_that_is_no_json_gets_the_form_that_clients_read(
+    body: bytes, is_stream: bool
+) -> None:
+    upstream = MemoryUpstream(UpstreamAnswer(503, "text/html", "7", body))
+    answer = await asked(upstream, is_stream=is_stream)
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.content_type, answer.retry_after) == (503, JSON, "7")
+    assert json.loads(answer.body)["error"]["code"] == "provider_503"
 
 
 @pytest.mark.parametrize("content_type", ["text/event-stream; charset=utf-8", "Text/Event-Stream"])

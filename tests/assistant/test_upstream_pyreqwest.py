@@ -256,6 +256,24 @@ async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
 
 
 @BOTH_WAYS
+async def test_headers_that_are_no_text_are_as_good_as_none(is_stream: bool) -> None:
+    head = b"HTTP/1.1 429 x\r\nContent-Type: \xff\xfe\r\nRetry-After: \xff\r\n"
+    with raw_server(head + b"Content-Length: 2\r\n\r\n{}") as url:
+        assert await ask(url, is_stream=is_stream) == UpstreamAnswer(429, "", "", b"{}")
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Transfer-Encoding: chunked", b"Content-Length: 999999999999"]
+)
+async def test_a_whole_answer_without_end_is_given_up_at_a_size(framing: bytes) -> None:
+    megabyte = bytes(2**20)
+    part = b"100000\r\n%s\r\n" % megabyte if b"chunked" in framing else megabyte
+    head = b"HTTP/1.1 200 OK\r\n%s\r\n\r\n" % framing
+    with raw_server(head, *[part] * 130) as url, pytest.raises(ProviderError, match="larger than"):
+        await ask(url, is_stream=False)
+
+
+@BOTH_WAYS
 async def test_a_call_left_before_its_headers_came_ends_at_the_provider(is_stream: bool) -> None:
     asked, ended = asyncio.Event(), asyncio.Event()
 

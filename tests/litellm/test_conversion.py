@@ -50,6 +50,8 @@ PARAMETERS = some_of(
     api_key=st.sampled_from(["os.environ/NAME", SECRET, "none"]),
     api_version=st.dates(),
     weight=st.floats(0, 10),
+    input_cost_per_token=st.floats(0, 1e-3),
+    output_cost_per_token=st.floats(0, 1e-3),
     rpm=st.integers(0, 100),
     timeout=st.floats(),
     extra_headers=st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
@@ -61,6 +63,8 @@ CONFIGS = some_of(
         fallbacks=FALLBACKS,
         model_group_alias=st.dictionaries(NAMES, NAMES, max_size=2),
         timeout=st.integers(),
+        num_retries=st.integers(-1, 9),
+        routing_strategy=st.sampled_from(["simple-shuffle", "least-busy", "cost-based-routing"]),
     ),
     litellm_settings=some_of(
         default_fallbacks=st.lists(NAMES), fallbacks=FALLBACKS, json_logs=st.booleans()

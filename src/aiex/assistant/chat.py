@@ -186,7 +186,9 @@ class Chat:
                 if outcome is not None:
                     trail.provider_us = trail.elapsed_us() - asked_us
             except ProviderError as error:
-                outcome = error
+                # Its traceback would lead back here: a circle that keeps the whole request, with
+                # its body and its connection, until the garbage collector comes by.
+                outcome = error.with_traceback(None)
             except TimeoutError:
                 outcome = ProviderTimeout("The providers took too long.")
             attempt.ended(outcome)

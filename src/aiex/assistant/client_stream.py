@@ -60,6 +60,13 @@ class ClientStream:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        try:
+            await self._say_farewell(error)
+        finally:
+            # The server ends the response when nobody holds its outlet any more.
+            self._outlet = None
+
+    async def _say_farewell(self, error: BaseException | None) -> None:
         if self._outlet is None or error is None or self._trail.has_lost_client:
             return
         is_cut_off = isinstance(error, asyncio.CancelledError)

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from aiex.assistant.answer_check import is_json_object
 from aiex.assistant.refusal import Refusal
 
 
@@ -26,7 +27,7 @@ class Dialect(Protocol):
 
 
 class OpenAIDialect:
-    """None: everything is passed on as it is."""
+    """None: everything is passed on as it is, if it is JSON."""
 
     def url(self, base_url: str, path: str, model: str) -> str:
         return base_url + path
@@ -38,7 +39,8 @@ class OpenAIDialect:
         return body
 
     def error(self, status: int, body: bytes) -> bytes:
-        return body
+        # What stands before a server, a proxy or a load balancer, says its errors in HTML.
+        return body if is_json_object(body) else openai_error(status, body)
 
     def chunks(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         return chunks

@@ -18,6 +18,10 @@ EVENT_BYTES_MAX = 16 * 1024 * 1024
 
 _DONE = b"data: [DONE]"
 _END = _DONE + b"\n\n"
+# A model may speak of the mark; a line of its own it gets only as the mark.
+_DONE_EVENT = re.compile(rb"^data: \[DONE\]", re.MULTILINE)
+# A blank line may have begun in what came before.
+_OVERLAP_BYTES = 3
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 
@@ -44,21 +48,15 @@ class FrameRelay:
 
     def __init__(self, *, hides_usage: bool) -> None:
         self._hides_usage = hides_usage
-        self._tail = b""
+        self._tail = bytearray()
         self.usage: Usage = NO_USAGE
         self.is_finished = False  # a choice gave its finish_reason
         self.is_done = False  # `[DONE]` passed
 
     def feed(self, data: bytes) -> bytes:
         """The whole events in what came so far; raises `ProviderError` when one never ends."""
-        if self._tail:
-            data = self._tail + data
-            self._tail = b""
-        if not data.endswith(b"\n\n"):
-            end = _end_of_events(data)
-            data, self._tail = data[:end], data[end:]
-            if len(self._tail) > EVENT_BYTES_MAX:
-                raise ProviderError("The provider sent an event that does not end.")
+        if self._tail or not data.endswith(b"\n\n"):
+            data = self._whole_events(data)
             if not data:
                 return data
         # Servers repeat both fields in every event, as null: found without decoding each.
@@ -66,7 +64,7 @@ class FrameRelay:
             self.is_finished = True
         if _USAGE.search(data):
             data = self._take_usage(data)
-        if _DONE in data:
+        if _DONE in data and _DONE_EVENT.search(data):
             self.is_done = True
         return data
 
@@ -83,6 +81,23 @@ class FrameRelay:
         """The event that tells the client that the stream broke."""
         return refusal.frame()
 
+    def _whole_events(self, data: bytes) -> bytes:
+        """The whole events in what waited and `data`; what is not whole waits.
+
+        Each byte is looked at once: an event may be megabytes long, and come in small pieces.
+        """
+        tail = self._tail
+        seen = max(0, len(tail) - _OVERLAP_BYTES)
+        tail += data
+        end = _end_of_events(tail, seen)
+        if end:
+            data, self._tail = bytes(tail[:end]), tail[end:]
+        else:
+            data = b""
+        if len(self._tail) > EVENT_BYTES_MAX:
+            raise ProviderError("The provider sent an event that does not end.")
+        return data
+
     def _take_usage(self, data: bytes) -> bytes:
         kept: list[bytes] = []
         for event in _events(data):
@@ -95,9 +110,9 @@ class FrameRelay:
         return b"".join(kept)
 
 
-def _end_of_events(data: bytes) -> int:
-    """The index behind the last blank line, 0 when there is none."""
-    newline, carriage = data.rfind(b"\n\n"), data.rfind(b"\r\n\r\n")
+def _end_of_events(data: bytearray, start: int) -> int:
+    """The index behind the last blank line that ends behind `start`, 0 when there is none."""
+    newline, carriage = data.rfind(b"\n\n", start), data.rfind(b"\r\n\r\n", start)
     return max(newline + 2 if newline >= 0 else 0, carriage + 4 if carriage >= 0 else 0)
 
 

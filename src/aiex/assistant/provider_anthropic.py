@@ -9,21 +9,18 @@ from contextlib import asynccontextmanager
 from time import time
 from typing import Final
 
+from aiex.assistant.answer_check import JSON, check_answer
 from aiex.assistant.anthropic.chunks_from_events import ChunksFromEvents
 from aiex.assistant.anthropic.completion_from_message import completion_from_message
 from aiex.assistant.anthropic.error_form import chat_error_from
 from aiex.assistant.anthropic.messages_from_chat import messages_from_chat
 from aiex.assistant.chat_request import CHAT_PATH
 from aiex.assistant.messages_request import VERSION, MessagesRequest
-from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderRefusedUs
+from aiex.assistant.provider import Answer, AnswerStream, Call
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.upstream import Upstream, UpstreamAnswer, whole
-from aiex.errors import ProviderError
 
 BASE_URL: Final = "https://api.anthropic.com"
-
-_STATUS_MIN, _STATUS_MAX = 200, 599
-_JSON = "application/json"
 
 
 class AnthropicProvider:
@@ -42,7 +39,7 @@ class AnthropicProvider:
         self._name = name
         self._upstream = upstream
         self._url = f"{base_url.rstrip('/').removesuffix('/v1')}/v1/messages"
-        self._headers = {"content-type": _JSON, "anthropic-version": VERSION, **headers}
+        self._headers = {"content-type": JSON, "anthropic-version": VERSION, **headers}
         self._max_tokens = max_tokens
 
     async def answer(self, call: Call) -> Answer:
@@ -96,20 +93,13 @@ class AnthropicProvider:
         return headers
 
     def _checked(self, call: Call, answer: UpstreamAnswer) -> Answer:
+        check_answer(self._name, answer)
         status, body = answer.status, answer.body
-        if status in (401, 403):
-            raise ProviderRefusedUs(
-                f"Provider '{self._name}' refused this server's credentials (status {status}); "
-                "an operator should check its api_key."
-            )
-        if not _STATUS_MIN <= status <= _STATUS_MAX or 300 <= status < 400:
-            raise ProviderError(f"Provider '{self._name}' answered with status {status}.")
         if isinstance(call.request, MessagesRequest):
-            media_type = answer.content_type or _JSON
-            return Answer(status, media_type, body, answer.retry_after, is_native=True)
+            return Answer(status, JSON, body, answer.retry_after, is_native=True)
         if status == 200:
-            return Answer(200, _JSON, completion_from_message(body, created_s=int(time())))
-        return Answer(status, _JSON, chat_error_from(body, status), answer.retry_after)
+            return Answer(200, JSON, completion_from_message(body, created_s=int(time())))
+        return Answer(status, JSON, chat_error_from(body, status), answer.retry_after)
 
 
 async def _as_chat(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -3,12 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from aiex.assistant.answer_check import JSON, check_answer
 from aiex.assistant.dialect import Dialect, OpenAIDialect
-from aiex.assistant.provider import Answer, AnswerStream, Call, ProviderRefusedUs
+from aiex.assistant.provider import Answer, AnswerStream, Call
 from aiex.assistant.upstream import Upstream, UpstreamAnswer, whole
-from aiex.errors import ProviderError
-
-_STATUS_MIN, _STATUS_MAX = 200, 599
 
 
 class OpenAIProvider:
@@ -27,7 +25,7 @@ class OpenAIProvider:
         self._upstream = upstream
         self._base_url = base_url.rstrip("/")
         self._dialect = dialect
-        self._headers = {"content-type": "application/json", **headers}
+        self._headers = {"content-type": JSON, **headers}
 
     async def answer(self, call: Call) -> Answer:
         body = call.request.body_for(call.target_model)
@@ -58,16 +56,8 @@ class OpenAIProvider:
         }
 
     def _checked(self, answer: UpstreamAnswer) -> Answer:
-        status = answer.status
-        if status in (401, 403) or self._dialect.is_key_refused(status, answer.body):
-            raise ProviderRefusedUs(
-                f"Provider '{self._name}' refused this server's credentials (status {status}); "
-                "an operator should check its api_key."
-            )
-        if not _STATUS_MIN <= status <= _STATUS_MAX or 300 <= status < 400:
-            raise ProviderError(f"Provider '{self._name}' answered with status {status}.")
-        if status == 200 and not answer.body.lstrip().startswith(b"{"):
-            raise ProviderError(f"Provider '{self._name}' answered with something else than JSON.")
-        dialect = self._dialect
-        body = dialect.answer(answer.body) if status < 400 else dialect.error(status, answer.body)
-        return Answer(status, answer.content_type or "application/json", body, answer.retry_after)
+        status, body, dialect = answer.status, answer.body, self._dialect
+        is_key_refused = dialect.is_key_refused(status, body)
+        check_answer(self._name, answer, is_key_refused=is_key_refused)
+        said = dialect.answer(body) if status == 200 else dialect.error(status, body)
+        return Answer(status, JSON, said, answer.retry_after)

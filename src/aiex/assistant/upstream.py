@@ -12,8 +12,10 @@ import msgspec
 
 from aiex.errors import ProviderError
 
-# A whole answer that came where a stream was asked for is read up to this size.
-WHOLE_ANSWER_BYTES_MAX = 32 * 1024 * 1024
+# A whole answer is read up to this size. The largest that anybody means are embeddings: as many as
+# OpenAI takes at once, 2,048 of 3,072 numbers, are about as long.
+WHOLE_ANSWER_BYTES_MAX = 128 * 1024 * 1024
+TOO_LARGE = "The provider's answer is larger than is taken."
 
 
 class UpstreamAnswer(msgspec.Struct, frozen=True, gc=False):
@@ -34,7 +36,7 @@ class UpstreamStream(msgspec.Struct, frozen=True):
 
 class Upstream(Protocol):
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> UpstreamAnswer:
-        """POST and read the whole answer. Raises `ProviderError`."""
+        """POST and read the whole answer. Raises `ProviderError`, also when it is too large."""
 
     def stream(
         self, url: str, headers: Mapping[str, str], body: bytes
@@ -53,5 +55,5 @@ async def whole(stream: UpstreamStream) -> UpstreamAnswer:
         parts.append(chunk)
         size += len(chunk)
         if size > WHOLE_ANSWER_BYTES_MAX:
-            raise ProviderError("The provider's answer is larger than is taken.")
+            raise ProviderError(TOO_LARGE)
     return UpstreamAnswer(stream.status, stream.content_type, stream.retry_after, b"".join(parts))

@@ -21,7 +21,12 @@ from pyreqwest.response import Response, ResponseBodyReader
 
 from aiex.assistant.call_watch import CallWatch, WatchedCall
 from aiex.assistant.provider import ProviderTimeout, ProviderUnreachable
-from aiex.assistant.upstream import UpstreamAnswer, UpstreamStream
+from aiex.assistant.upstream import (
+    TOO_LARGE,
+    WHOLE_ANSWER_BYTES_MAX,
+    UpstreamAnswer,
+    UpstreamStream,
+)
 from aiex.certificates import certificates_in
 from aiex.errors import ProviderError
 from aiex.settings import ProviderSettings, is_loopback
@@ -67,12 +72,8 @@ class PyreqwestUpstream:
             raise _failure(error) from error
         except TimeoutError as error:
             raise ProviderTimeout(SILENT) from error
-        return UpstreamAnswer(
-            response.status,
-            response.get_header("content-type") or "",
-            response.get_header("retry-after") or "",
-            content,
-        )
+        content_type, retry_after = _text(response, "content-type"), _text(response, "retry-after")
+        return UpstreamAnswer(response.status, content_type, retry_after, content)
 
     @asynccontextmanager
     async def stream(
@@ -87,8 +88,8 @@ class PyreqwestUpstream:
                 async with request as response:
                     yield UpstreamStream(
                         response.status,
-                        response.get_header("content-type") or "",
-                        response.get_header("retry-after") or "",
+                        _text(response, "content-type"),
+                        _text(response, "retry-after"),
                         self._chunks(response, call),
                     )
         except PyreqwestError as error:
@@ -98,14 +99,16 @@ class PyreqwestUpstream:
 
     async def _content(self, response: Response, call: WatchedCall) -> bytes:
         call.expect(self._idle_s)
-        length = response.get_header("content-length")
-        if length is not None and len(length) <= WHOLE_BODY_DIGITS_MAX:
+        length = _text(response, "content-length")
+        if 0 < len(length) <= WHOLE_BODY_DIGITS_MAX:
             return (await response.bytes()).to_bytes()
-        parts: list[bytes] = []
+        body = bytearray()
         while (chunk := await response.body_reader.read_chunk()) is not None:
-            parts.append(chunk.to_bytes())
+            body += chunk
+            if len(body) > WHOLE_ANSWER_BYTES_MAX:
+                raise ProviderError(TOO_LARGE)
             call.expect(self._idle_s)
-        return b"".join(parts)
+        return bytes(body)
 
     async def _chunks(self, response: Response, call: WatchedCall) -> AsyncIterator[bytes]:
         reader: ResponseBodyReader = response.body_reader
@@ -162,6 +165,14 @@ class PyreqwestUpstream:
             return certificates_in(Path(self._ca_file).read_bytes())
         except OSError as error:  # it was there when the node started
             raise ProviderError("The provider's ca_file cannot be read any more.") from error
+
+
+def _text(response: Response, name: str) -> str:
+    """A header's value; empty when there is none, or when it is no text."""
+    try:
+        return response.get_header(name) or ""
+    except ValueError:
+        return ""
 
 
 def _failure(error: PyreqwestError) -> ProviderError:

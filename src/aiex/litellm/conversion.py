@@ -25,7 +25,9 @@ from aiex.litellm.section import Section, is_text, reference
 from aiex.settings import SECONDS_MAX
 
 PORT = 4000  # where LiteLLM listens when nobody says otherwise
+RETRIES_MAX = 5  # of the setting `retries_max`
 _MEBIBYTE = 1024 * 1024
+_CHOICES = {"least-busy": "least_busy", "latency-based-routing": "latency"}
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -64,18 +66,24 @@ def converted(content: object, environment: Mapping[str, str]) -> Conversion:
     models = _models(plain, names, report)
     aliases = _aliases(router, models)
     _fall_back(router, library, models, aliases)
-    _strategy(router)
+    _choose(router, models)
+    retries_max = _retries(router, library)
     general.leave(GENERAL, UNKNOWN)
     router.leave(ROUTER, UNKNOWN)
     library.leave(LITELLM, UNKNOWN)
     top.leave(TOP, UNKNOWN)
-    providers = {name: _provider(draft) for draft, name in names.items()}
+    providers = {name: _provider(draft, retries_max) for draft, name in names.items()}
+    for one in wildcards:
+        if one.prices:
+            report.add(one.path, "a price is for one model: see the setting `prices`")
+    prices = {f"{names[one.provider]}/{one.model}": dict(one.prices) for one in plain if one.prices}
     secrets += [
         SecretNeeded(f"providers.{name}.api_key", draft.key_variable)
         for draft, name in names.items()
         if draft.key
     ]
     sections = {"api": api, "log": log, "providers": providers, "models": models}
+    sections["prices"] = prices
     return Conversion(
         {name: section for name, section in sections.items() if section}, secrets, report.losses()
     )
@@ -239,13 +247,32 @@ def _fall_back(
             model["fallbacks"] = names
 
 
-def _strategy(router: Section) -> None:
+def _choose(router: Section, models: dict[str, dict[str, Any]]) -> None:
+    """How a model's target is chosen, where there is a choice."""
     strategy = router.take("routing_strategy")
-    if strategy not in (None, "simple-shuffle"):
-        router.lose("routing_strategy", "targets are chosen by weight")
+    choice = _CHOICES.get(strategy) if isinstance(strategy, str) else None
+    if choice is None and strategy not in (None, "simple-shuffle"):
+        router.lose("routing_strategy", "targets are chosen by weight, load or latency")
+    for model in models.values():
+        if choice is not None and len(model["targets"]) > 1:
+            model["choice"] = choice
 
 
-def _provider(draft: ProviderDraft) -> dict[str, Any]:
+def _retries(router: Section, library: Section) -> int | None:
+    """How often the same target is asked again; None where nobody says so."""
+    found: int | None = None
+    for section in (library, router):  # the latter wins
+        if section.is_zero("num_retries"):
+            section.take("num_retries")
+            found = 0
+        elif (count := section.number("num_retries", most=1e9)) is not None:
+            found = min(int(count), RETRIES_MAX)
+            if found < count:
+                section.lose("num_retries", f"a target is asked again {RETRIES_MAX} times at most")
+    return found
+
+
+def _provider(draft: ProviderDraft, retries_max: int | None) -> dict[str, Any]:
     provider: dict[str, Any] = {"kind": draft.kind}
     if draft.base_url:
         provider["base_url"] = draft.base_url
@@ -258,4 +285,6 @@ def _provider(draft: ProviderDraft) -> dict[str, Any]:
         provider["first_byte_timeout_s"] = timeouts.first_byte_s
     if timeouts.total_s is not None:
         provider["total_timeout_s"] = timeouts.total_s
+    if retries_max is not None:
+        provider["retries_max"] = retries_max
     return provider

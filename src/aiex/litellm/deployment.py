@@ -13,6 +13,14 @@ from aiex.litellm.section import Section, is_text, reference
 from aiex.settings import SECONDS_MAX
 
 WEIGHT_MAX = 1e9
+USD_PER_TOKEN_MAX = 1e3
+_PRICES = {
+    "input_cost_per_token": "input_usd_per_million",
+    "output_cost_per_token": "output_usd_per_million",
+    "cache_read_input_token_cost": "cached_usd_per_million",
+    "output_cost_per_reasoning_token": "reasoning_usd_per_million",
+}
+_NEEDED_PRICES = {"input_usd_per_million", "output_usd_per_million"}
 # What people write where a server of their own wants no key.
 _NO_KEY = frozenset({"", "none", "empty", "null", "dummy", "fake", "fake-key", "anything", "na"})
 _NO_KEY_PATTERN = re.compile(r"(sk-)?(no|not)-?(key)?-?(needed|required)")
@@ -54,6 +62,7 @@ class Deployment(msgspec.Struct, frozen=True):
     provider: ProviderDraft
     weight: float | None
     rate: float | None  # rpm, else tpm: LiteLLM shares requests by it when there are no weights
+    prices: tuple[tuple[str, float], ...]  # as the settings have them; empty for none
     path: str
 
 
@@ -68,7 +77,9 @@ def deployment(
     model = parameters.text("model")
     if not model:
         parameters.lose("model", "there is none, so nothing is known of where requests would go")
-    entry.section("model_info").leave({}, MODEL_INFO)
+    described = entry.section("model_info")
+    prices = _prices(parameters, described)
+    described.leave({}, MODEL_INFO)
     entry.leave({}, "there is no such thing here")
     if not (name and model) or _is_switched_off(parameters):
         return None
@@ -81,6 +92,7 @@ def deployment(
         provider=provider,
         weight=parameters.number("weight", most=WEIGHT_MAX),
         rate=_rate(parameters),
+        prices=prices,
         path=entry.path,
     )
     parameters.leave(PARAMETERS, REQUEST_DEFAULT)
@@ -114,6 +126,22 @@ def _with_credentials(entry: Section, credentials: Mapping[str, Mapping[str, obj
     elif name is not None:
         entry.report.add(f"{path}.litellm_credential_name", "credential_list has no such name")
     return Section(content, path, entry.report, entry.environment)
+
+
+def _prices(parameters: Section, described: Section) -> tuple[tuple[str, float], ...]:
+    """Dollars for a million tokens; LiteLLM has them for one, in either of two places."""
+    prices: dict[str, float] = {}
+    for key, setting in _PRICES.items():
+        for section in (described, parameters):  # the latter wins
+            if section.is_zero(key):
+                section.take(key)
+                prices[setting] = 0.0
+            elif (price := section.number(key, most=USD_PER_TOKEN_MAX)) is not None:
+                prices[setting] = round(price * 1e6, 6)
+    if prices and not prices.keys() >= _NEEDED_PRICES:
+        parameters.lose("input_cost_per_token", "a price needs that of input and that of output")
+        return ()
+    return tuple(prices.items())
 
 
 def _rate(parameters: Section) -> float | None:

@@ -7,12 +7,15 @@ MODEL_INFO = "models are not described here; every kind of request is passed on"
 REQUEST_DEFAULT = "requests are passed on as they come; clients set it themselves"
 
 _AS_THEY_COME = "requests are passed on as they come; a provider may refuse what it does not take"
-_RETRIES = "how often and when a call is tried again is not set by this"
-_COOLDOWN = "there are no cooldowns by count"
+_RETRIES = (
+    "a provider's `retries_max` says how often a target is asked again, a budget how often in all"
+)
+_COOLDOWN = "a target that fails is left alone by `breaker_failures_max` and `breaker_open_s`"
+_AT_ONCE = "a provider's `concurrency_max` says how many calls a target gets at once"
 _REDIS = "nothing is kept in Redis; state is in the engine (NATS) of the node"
 _DATABASE = "there is no database; keys are in the engine, made by `aiex keys create`"
 _CALLBACKS = "there are no callbacks; `/metrics` and the access log tell each request"
-_PRICES = "prices are not set by this"
+_PRICES = "prices are for tokens: see the setting `prices`"
 _CLOUD = "this credential belongs to a provider that cannot be asked from here"
 _CACHE = "answers are not cached"
 _CONTENTS = "not needed: contents of messages are never logged"
@@ -22,9 +25,7 @@ PARAMETERS: Mapping[str, str] = {
     "num_retries": _RETRIES,
     "max_retries": _RETRIES,
     "cooldown_time": _COOLDOWN,
-    "max_parallel_requests": "a target has no limit of its own",
-    "input_cost_per_token": _PRICES,
-    "output_cost_per_token": _PRICES,
+    "max_parallel_requests": _AT_ONCE,
     "input_cost_per_second": _PRICES,
     "mock_response": "use a provider of kind mock",
     "tags": "targets are not chosen by tags",
@@ -56,8 +57,8 @@ GENERAL: Mapping[str, str] = {
     "custom_auth": "no code of yours runs in a node; make keys with `aiex keys create`",
     "enable_jwt_auth": "only API keys are accepted",
     "litellm_jwtauth": "only API keys are accepted",
-    "max_parallel_requests": "a target has no limit of its own",
-    "pass_through_endpoints": "only OpenAI's API is served",
+    "max_parallel_requests": _AT_ONCE,
+    "pass_through_endpoints": "only OpenAI's and Anthropic's APIs are served",
     "key_management_system": "give secrets as files: AIEX_…_FILE",
     "key_management_settings": "give secrets as files: AIEX_…_FILE",
     "completion_model": "every request names its model",
@@ -67,7 +68,6 @@ GENERAL: Mapping[str, str] = {
 }
 
 ROUTER: Mapping[str, str] = {
-    "num_retries": _RETRIES,
     "retry_policy": _RETRIES,
     "retry_after": _RETRIES,
     "max_fallbacks": "a request is tried at six targets at most",
@@ -82,12 +82,11 @@ ROUTER: Mapping[str, str] = {
     "enable_pre_call_checks": "tokens are not counted before a call",
     "enable_tag_filtering": "targets are not chosen by tags",
     "cache_responses": _CACHE,
-    "routing_strategy_args": "targets are chosen by weight",
+    "routing_strategy_args": "how load and latency are weighed is not set",
     "default_litellm_params": REQUEST_DEFAULT,
 }
 
 LITELLM: Mapping[str, str] = {
-    "num_retries": _RETRIES,
     "allowed_fails": _COOLDOWN,
     "cooldown_time": _COOLDOWN,
     "drop_params": _AS_THEY_COME,
@@ -102,8 +101,8 @@ LITELLM: Mapping[str, str] = {
     "cache_params": _CACHE,
     "turn_off_message_logging": _CONTENTS,
     "redact_user_api_key_info": "not needed: the log has a key's public id only",
-    "max_budget": "budgets are not set by this",
-    "budget_duration": "budgets are not set by this",
+    "max_budget": "budgets are a key's: `limits.budget_usd`, or `aiex keys update --budget`",
+    "budget_duration": "budgets are for a calendar month",
     "default_internal_user_params": "there are no users, only keys",
     "default_team_settings": "there are no teams, only keys",
     "key_generation_settings": "keys are made by operators, with `aiex keys create`",

@@ -27,6 +27,8 @@ def toml_text(conversion: Conversion, source: str) -> str:
         lines += _pairs(provider)
     for name, model in settings.get("models", {}).items():
         lines += ["", f"[models.{_key(name)}]", *_model(model)]
+    for name, price in settings.get("prices", {}).items():
+        lines += ["", f"[prices.{_key(name)}]", *_pairs(price)]
     return "\n".join(lines) + "\n"
 
 
@@ -47,6 +49,8 @@ def _model(model: Mapping[str, Any]) -> Iterator[str]:
         yield "targets = ["
         yield from (f"    {target}," for target in targets)
         yield "]"
+    if "choice" in model:
+        yield f"choice = {_value(model['choice'])}"
     if "fallbacks" in model:
         yield f"fallbacks = [{', '.join(map(_value, model['fallbacks']))}]"
 

@@ -46,6 +46,8 @@ from aiex.node.joining import JoinRequest
 from aiex.node.node_report import NodeReport
 
 KEY_NAME_CHARS_MAX = 100
+# A key with a hundred models of long names takes a fifth of it.
+BODY_BYTES_MAX = 100_000
 _LIMITS = KeyLimits.__struct_fields__
 _log = logging.getLogger("aiex.node.admin")
 
@@ -265,10 +267,15 @@ def _usage_row(row: UsageRow, key_name: str) -> UsageRowView:
 
 
 async def _body[T: msgspec.Struct](request: Request, shape: type[T]) -> T:
-    """The request's JSON as `shape`; raises 400 with what does not fit."""
+    """The request's JSON as `shape`; raises 400 with what does not fit, 413 when it is too much."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_BYTES_MAX:
+            raise HTTPException(413, f"The body is larger than {BODY_BYTES_MAX:,} bytes.")
     try:
-        return msgspec.json.decode(await request.body(), type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         known = ", ".join(shape.__struct_fields__)
         text = f"Send a JSON object with some of {known}: {error}."
         raise HTTPException(400, text) from error

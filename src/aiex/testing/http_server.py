@@ -52,6 +52,10 @@ class ScriptedServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self.asked: list[Request] = []
 
+    def answer_from_now_on(self, answer: Scripted) -> None:
+        """Forget the script: whoever asks from now on gets this."""
+        self._script = [answer]
+
     @property
     def url(self) -> str:
         return f"{self._scheme}://127.0.0.1:{self.port}"

@@ -1,0 +1,79 @@
+"""The pure parts of the two benchmarks that look inside the request path."""
+
+from pathlib import Path
+
+import hot_path
+import http_stack
+import pytest
+from rig.bench import Headroom, Rounds, Sample, judge
+from rig.errors import Refused
+from rig.load import Load, Report
+from rig.processes import CpuTime
+
+REPORT = Report(
+    completed=1000,
+    failed=0,
+    seconds=2.0,
+    p50_us=100,
+    p99_us=900,
+    max_us=5000,
+    connections=64,
+    lag_p99_us=0,
+    awake_us=800_000,
+)
+ROOMY = Headroom(generator_ratio=0.5, upstream_ratio=0.5)
+STAGES = {"all": [30.0], "key check": [10.0], "log line written": [10.0], "rest": [20.0]}
+
+
+def sample(user_us: float, system_us: float) -> Sample:
+    """1,000 answers of so much CPU each."""
+    cpu = CpuTime(user_us / 1000, system_us / 1000)
+    return Sample(REPORT, cpu, cpu, ROOMY, busy_ratio=0.9, memory_mb={})
+
+
+ROUNDS = Rounds(
+    {
+        hot_path.WHOLE.name: [sample(80, 20)],
+        hot_path.WITHOUT_CLIENT.name: [sample(50, 10)],
+        hot_path.SERVER_ALONE.name: [sample(10, 10)],
+    }
+)
+
+
+def test_what_is_left_out_is_what_it_costs() -> None:
+    assert hot_path.shares(100, 60, 20) == pytest.approx((0.2, 0.4, 0.4))
+
+
+def test_the_ledger_accounts_for_the_whole_request() -> None:
+    rows = hot_path.ledger(ROUNDS, STAGES)
+    assert sum(rows.values()) == pytest.approx(1)
+    assert rows["server: kernel"] == pytest.approx(0.1)
+    assert rows["client: pyreqwest and its hand-over"] == pytest.approx(0.3)
+    # 40 us on the wire, shared out as in memory: a quarter of it each, and half.
+    assert rows["handler: key check"] == pytest.approx(0.1)
+    assert rows["handler: rest"] == pytest.approx(0.2)
+
+
+def test_memory_and_wire_are_held_against_each_other() -> None:
+    figures = {figure.name: figure.value for figure in hot_path.figures_of(ROUNDS, STAGES)}
+    assert figures == pytest.approx(
+        {
+            "server_share": 0.2,
+            "handler_share": 0.4,
+            "client_share": 0.4,
+            "handler_in_memory": 1.0,
+        }
+    )
+
+
+def test_a_node_that_asks_nobody_must_not_have_asked() -> None:
+    load = Load(64, 2.0, Path("request"), "right", asks_upstream=False)
+    judge(REPORT, ROOMY, load, upstream_answered=0)
+    with pytest.raises(Refused, match="cost 3 calls"):
+        judge(REPORT, ROOMY, load, upstream_answered=3)
+
+
+def test_every_other_stack_is_measured_both_ways() -> None:
+    names = [goal.figure for goal in http_stack.GOALS]
+    assert len(set(names)) == 2 * len(http_stack.OTHERS)
+    assert not any(name.endswith(http_stack.CHOSEN.name) for name in names)
