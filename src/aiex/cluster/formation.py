@@ -230,8 +230,8 @@ def handed_over(
     if others:
         return charter.following(charter.carriers, takes=others[0].name)
     return (
-        f"{name} carries the state alone: let the other nodes leave before it, or let one more node "
-        "join, so that three carry it"
+        f"{name} carries the state alone: let the other nodes leave before it, or let one more "
+        "node join, so that three carry it"
     )
 
 
