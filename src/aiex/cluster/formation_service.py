@@ -175,6 +175,7 @@ class FormationService:
         self._trouble = ""
         self._news = asyncio.Event()
         self._seated = asyncio.Event()
+        self._sitting = 0  # counts the seats taken
         self._joined = asyncio.Event()
 
     @property
@@ -271,15 +272,21 @@ class FormationService:
         await self._seated.wait()
         while True:
             self._seated.clear()
-            reading = asyncio.create_task(self._read_on(), name="formation reading")
+            reading = asyncio.create_task(self._read_on(self._sitting), name="formation reading")
+            seated = asyncio.create_task(self._seated.wait(), name="formation seated")
             try:
-                await self._seated.wait()
+                await asyncio.wait({reading, seated}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 reading.cancel()
-                await asyncio.wait({reading})
+                seated.cancel()
+                await asyncio.wait({reading, seated})
+            if not reading.cancelled():
+                reading.result()  # an error, or nothing when the seat changed
 
-    async def _read_on(self) -> None:
+    async def _read_on(self, sitting: int) -> None:
         async for change in self._bucket.watch():
+            if sitting != self._sitting:
+                return  # it was on its way when the seat changed: true of another engine
             match change:
                 case Entry(key, value, revision) if key == CHARTER_KEY:
                     self._note_charter(decoded(value), revision)
@@ -339,7 +346,7 @@ class FormationService:
         return 0.0
 
     async def _wait(self, facts: Facts, step: Wait) -> float:
-        is_away = self._engine.connection.status().state not in ("up", "connecting")
+        is_away = self._engine.connection.status().state != "up"
         if step.reason or is_away:
             await self._ask_around(self._contacts())
         if self._is_leaving and may_leave(facts) and next_step(self._facts()) == step:
@@ -395,6 +402,7 @@ class FormationService:
     def _sit(self, seat: Seat) -> None:
         self._read, self._revision, self._servers = Reading.UNREAD, 0, None
         self._offers.clear()
+        self._sitting += 1
         self._engine.take_seat(seat)
         self._seated.set()
         self._emit(SeatTaken(type(seat).__name__.lower()))

@@ -88,16 +88,16 @@ class EngineConnection:
         if self._state != "connecting":
             self._turn_down(reason, is_planned=True)
 
-    def withheld(self, *, is_last: bool = False) -> str:
+    def withheld(self, *, is_staying: bool = False) -> str:
         """Why the engine's state is not to be used now, as a phrase; empty when it is.
 
-        What leaves the cluster last is there until the very end: `is_last`.
+        What does not leave the cluster is there until the very end: `is_staying`.
         """
         if self._session is None or not self._session.is_clustered or not self._needs_founding:
             return ""
         if self._founding is None:
             return self._reason or ON_ITS_WAY
-        return "" if is_last else self._founding.withheld
+        return "" if is_staying else self._founding.withheld
 
     async def run(self, ready: Ready) -> None:
         """Keep a session to the engine until cancelled.

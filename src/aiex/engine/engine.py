@@ -35,8 +35,8 @@ from aiex.settings import EngineSettings
 # why, and not only that it took too long.
 _OWN_SHARE = 0.9
 NEW_SEAT = "it takes another seat"
-# What leaves the cluster last: those who bring the state home write to it until the very end.
-LAST_BUCKET = "cluster"
+# What does not leave the cluster: in it those who bring the state home tell all others.
+STAYING_BUCKET = "cluster"
 
 
 class Engine:
@@ -131,17 +131,17 @@ class Engine:
         """Bring the state of the cluster home to this carrier, which goes on alone.
 
         The caller then takes the seat of a carrier without others, or `Alone`. `last_words` gets
-        the bucket `cluster`, which leaves last, and may write to it what all nodes are to see; by
-        then all else is at home. Raises `EngineError` or `StartError`; the state is then still the
-        cluster's, or is given back to it within seconds.
+        the bucket `cluster`, which does not come along, once all else is at home, and may write to
+        it what all nodes are to see. Raises `EngineError` or `StartError`; the state is then still
+        the cluster's, or is given back to it within seconds, unless the last words were begun.
         """
-        bucket = self.bucket(LAST_BUCKET)
+        bucket = self.bucket(STAYING_BUCKET)
 
         async def say() -> None:
             if last_words is not None:
                 await last_words(bucket)
 
-        await self._keeper.take_home(f"KV_{LAST_BUCKET}", say)
+        await self._keeper.take_home(f"KV_{STAYING_BUCKET}", say)
 
     async def remove_server(self, name: str, *, is_forced: bool = False) -> None:
         """Take the server of a node that is gone, or leaves, out of the cluster for good.
@@ -192,7 +192,7 @@ class Engine:
         """The bucket of that name, keeping `history` values of each key."""
         jetstream = JetStream(
             self._connection,
-            withheld=lambda: self._connection.withheld(is_last=name == LAST_BUCKET),
+            withheld=lambda: self._connection.withheld(is_staying=name == STAYING_BUCKET),
             replica_count=lambda: replica_count(self._seat),
         )
         return NatsBucket(name, jetstream, history=history, trouble=self._trouble)

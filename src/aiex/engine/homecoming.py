@@ -3,11 +3,12 @@
     1. the founding says that the state leaves: from now on it is withheld from everybody
     2. each stream is fenced and copied into a fresh standalone store, then compared
     3. the founding says that it is gone: now only this node may give it back
-    4. the caller writes its last words to the bucket that leaves last, which is copied then
-    5. the store gets its name
+    4. the store gets its name
+    5. the caller writes its last words to the one bucket that stays, where all others read them
 
-A crash before 3: this node gives the state back when it is there again, and the others do so when
-it stays away. After 3 only this node does: it may have begun to use what it brought home, and two
+By 5 everything is at home: whoever reads the last words goes, and with them the cluster's quorum. A
+crash before 3: this node gives the state back when it is there again, and the others do so when it
+stays away. After 3 only this node does: it may have begun to use what it brought home, and two
 places must never both go on. What is in the cluster is not deleted.
 """
 
@@ -37,7 +38,7 @@ class Homecoming:
         record: Bucket,
         files: EngineFiles,
         *,
-        last_stream: str,
+        staying_stream: str,
         server_path: str,
         clock: Clock,
     ) -> None:
@@ -45,7 +46,7 @@ class Homecoming:
         self._jetstream = jetstream
         self._record = record
         self._files = files
-        self._last_stream = last_stream
+        self._staying_stream = staying_stream
         self._server_path = server_path
         self._clock = clock
         self._move_id = secrets.token_hex(8)
@@ -67,22 +68,15 @@ class Homecoming:
                 replica_count=1,
                 until_stored=_at_once,
             )
-            names = {stream.name for stream in await self._jetstream.streams()} - {STREAM}
-            for name in sorted(names - {self._last_stream}):
-                await self._bring(move, name)
+            staying = {STREAM, self._staying_stream}
+            names = {stream.name for stream in await self._jetstream.streams()} - staying
+            for name in sorted(names):
+                await fence(self._jetstream, name, by=self._move_id)
+                await move.bring(name)
             await self._say(lambda founding: founding.gone())
-            await last_words()
-            if self._last_stream in await self._names():
-                await self._bring(move, self._last_stream)
         self._settle()
+        await last_words()
         return len(names)
-
-    async def _bring(self, move: StateMove, name: str) -> None:
-        await fence(self._jetstream, name, by=self._move_id)
-        await move.bring(name)
-
-    async def _names(self) -> set[str]:
-        return {stream.name for stream in await self._jetstream.streams()}
 
     async def _say(self, change: Callable[[Founding], Founding]) -> None:
         """Change the founding, if it is as it was when this journey last changed it."""

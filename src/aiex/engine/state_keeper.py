@@ -118,7 +118,9 @@ class StateKeeper:
                 for duty in duties:
                     duty.cancel()
 
-    async def take_home(self, last_stream: str, last_words: Callable[[], Awaitable[None]]) -> None:
+    async def take_home(
+        self, staying_stream: str, last_words: Callable[[], Awaitable[None]]
+    ) -> None:
         """Bring the cluster's state into a standalone store of this node; see `homecoming.py`.
 
         Raises `EngineError` or `StartError`; the state is then the cluster's, as before.
@@ -130,7 +132,7 @@ class StateKeeper:
             self._jetstream,
             self._record,
             self._files,
-            last_stream=last_stream,
+            staying_stream=staying_stream,
             server_path=self._server_path,
             clock=self._clock,
         )

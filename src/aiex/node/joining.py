@@ -72,8 +72,10 @@ class Joining:
         wanted = msgspec.structs.replace(
             self._settings, cluster=asked.applied(self._settings.cluster)
         )
-        if problems := [text for path, text in conflicts(wanted) if path[0] == "cluster"]:
-            raise SettingsError("; ".join(problems) + ".")
+        problems = [(path, text) for path, text in conflicts(wanted) if path[0] == "cluster"]
+        if problems:
+            texts = (f"{'.'.join(map(str, path))}: {text}" for path, text in problems)
+            raise SettingsError("; ".join(texts) + ".")
         found = build_finding(wanted.cluster, self._node, self._meeting_dir)
         write_private(self._file, msgspec.json.encode(asked))
         return found
