@@ -67,6 +67,8 @@ SERVERS_EVERY_S = 2.0
 ASK_EVERY_S = 1.0
 ASK_TIMEOUT_S = 0.5
 LISTEN_S = 60.0
+# Raft's elections take up to ten seconds.
+REMOVE_PATIENCE_S = 12.0
 # Who leaves goes without a goodbye when nobody is there to hear it.
 GOODBYE_PATIENCE_S = 5.0
 SEND_TIMEOUT_S = 0.5
@@ -212,14 +214,23 @@ class FormationService:
 
         Raises `EngineError` when it could not be written.
         """
-        charter = self._charter
-        if charter is None or self._read != charter:
-            return "this node does not know the charter in force yet; try again in a moment"
-        after = removed(charter, name, self._attendance().carriers)
-        if isinstance(after, str):
-            return after
-        await self._write(after, charter)
-        return ""
+        give_up_at_s = self._clock.monotonic_s() + REMOVE_PATIENCE_S
+        while True:
+            charter = self._charter
+            if charter is None or self._read != charter:
+                return "this node does not know the charter in force yet; try again in a moment"
+            after = removed(charter, name, self._attendance().carriers)
+            if isinstance(after, str):
+                return after
+            try:
+                await self._write(after, charter)
+            except EngineError:
+                # Who is removed may have led the engine: the others choose another leader now.
+                if self._clock.monotonic_s() > give_up_at_s:
+                    raise
+                await self._clock.sleep(HURRY_S)
+            else:
+                return ""
 
     async def run(self, ready: Ready) -> None:
         """Form the cluster and look after it until cancelled."""
