@@ -77,15 +77,26 @@ def try_clone(scratch: Path) -> int:
 
 
 def ready_url(home: Path, up: subprocess.Popen[bytes]) -> str:
-    """Where the API is, as the node noted when it was ready; LookupError if it never was."""
+    """Where the API is, as a node noted once it served; LookupError if it was never ready."""
     deadline_s = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < deadline_s:
         for record in home.rglob("node.json"):
-            return str(json.loads(record.read_text())["api_url"])
+            url = str(json.loads(record.read_text())["api_url"])
+            if is_ready(url):
+                return url
         if up.poll() is not None:
             raise LookupError(f"it ended with status {up.returncode}")
         time.sleep(0.2)
     raise LookupError(f"it was not ready within {READY_TIMEOUT_S:.0f} s")
+
+
+def is_ready(api_url: str) -> bool:
+    """Whether the node takes requests: of several the first one waits for the others."""
+    try:
+        with urllib.request.urlopen(f"{api_url}/readyz", timeout=ANSWER_TIMEOUT_S) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
 
 
 def ask(api_url: str) -> str:

@@ -2,7 +2,7 @@
 
 from aiex.cluster.answer import Answer, Answers, Failure, Reason
 from aiex.cluster.call_desk import Caller, Handler
-from aiex.cluster.charter import CHARTER_FILE, Charter
+from aiex.cluster.charter import CHARTER_FILE, Charter, load_charter
 from aiex.cluster.cluster import Cluster, Forming
 from aiex.cluster.discovery import Discovery, Found, follow
 from aiex.cluster.discovery_dns import DnsDiscovery
@@ -116,5 +116,6 @@ __all__ = [
     "TookPart",
     "View",
     "follow",
+    "load_charter",
     "meeting_secret",
 ]

@@ -11,7 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from aiex.errors import SettingsError
+from aiex.cluster import CHARTER_FILE, load_charter
+from aiex.errors import SettingsError, StartError
 from aiex.node.finding import Finding, build_finding
 from aiex.private_file import write_private
 from aiex.settings import ClusterSettings, Secret, Settings, conflicts
@@ -53,11 +54,19 @@ class Joining:
         self._settings = settings
         self._node = node
         self._file = data_dir / JOINED_FILE
+        self._charter_file = data_dir / CHARTER_FILE
         self._meeting_dir = meeting_dir
 
     def finding(self) -> Finding:
-        """How the others are found at this start; raises `StartError`."""
-        return build_finding(self._in_force(), self._node, self._meeting_dir)
+        """How the others are found at this start.
+
+        Raises `StartError` also for a node on its own whose state is in a cluster: what it would
+        begin with were an empty store.
+        """
+        settings = self._in_force()
+        if settings.discovery == "none" and not self._settings.engine.url:
+            self._check_alone(settings.name)
+        return build_finding(settings, self._node, self._meeting_dir)
 
     @property
     def carriers(self) -> int:
@@ -84,6 +93,17 @@ class Joining:
         """This node handed over what it had: it forgets what it joined, drains and stops."""
         self._file.unlink(missing_ok=True)
         os.kill(os.getpid(), signal.SIGTERM)
+
+    def _check_alone(self, cluster: str) -> None:
+        charter = load_charter(self._charter_file, cluster)
+        if charter is None or len(charter.carriers) == 1:
+            return
+        names = ", ".join(charter.names)
+        raise StartError(
+            f"This node has its state in the cluster {cluster}, which {names} carry. Start it as "
+            "one of them (aiex up --nodes 3, or cluster.discovery in the settings), and take it "
+            "out with aiex cluster leave."
+        )
 
     def _in_force(self) -> ClusterSettings:
         settings = self._settings.cluster
