@@ -320,7 +320,8 @@ def test_a_call_without_an_id_gets_one() -> None:
 
 
 def test_a_call_that_goes_on_after_its_end_is_a_failure_not_a_wrong_answer() -> None:
-    parts = (call(0, "a", "c1"), call(1, "b", "c2"), call(0, arguments="{}"))
+    whole = (call(0, "a", "c1"), call(0, arguments="{}"))
+    parts = (*whole, call(1, "b", "c2"), call(0, arguments="{}"), FINISH, DONE)
     assert "that was over" in through(EventsFromChunks("r"), *parts)[1]
 
 
@@ -334,3 +335,46 @@ def test_a_servers_comment_is_a_ping_once_the_message_has_begun() -> None:
 
 def test_a_stream_of_nothing_is_a_failure() -> None:
     assert through(EventsFromChunks("r"), DONE) == (b"", "The provider's stream held nothing.")
+
+
+def tool_chunk(place: int, **function: str) -> bytes:
+    call: dict[str, Any] = {"index": place, "function": function}
+    if "name" in function:
+        call |= {"id": f"call_{place}", "type": "function"}
+    chunk = {"id": "c1", "model": "m", "choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
+    return b"data: %s\n\n" % json.dumps(chunk).encode()
+
+
+FINISH = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}\n\n'
+CALLS = {
+    0: [
+        tool_chunk(0, name="add"),
+        *(tool_chunk(0, arguments=part) for part in ('{"a"', ":1", "}")),
+    ],
+    1: [tool_chunk(1, name="now")],  # without arguments
+    2: [tool_chunk(2, name="mul"), *(tool_chunk(2, arguments=part) for part in ("{", '"b":2}'))],
+}
+
+
+@given(st.permutations([place for place, parts in CALLS.items() for _ in parts]))
+def test_tool_calls_that_come_interleaved_are_whole_blocks_one_after_the_other(
+    places: list[int],
+) -> None:
+    parts = {place: iter(chunks) for place, chunks in CALLS.items()}
+    events = events_of(*(next(parts[place]) for place in places), FINISH, DONE)
+    blocks: list[tuple[str, str]] = []
+    is_open = False
+    for event in events:
+        match event["type"]:
+            case "content_block_start":
+                assert not is_open, "one block at a time"
+                is_open = True
+                blocks.append((event["content_block"]["name"], ""))
+            case "content_block_delta":
+                assert event["index"] == len(blocks) - 1
+                name, arguments = blocks[-1]
+                blocks[-1] = (name, arguments + event["delta"]["partial_json"])
+            case "content_block_stop":
+                is_open = False
+    assert sorted(blocks) == [("add", '{"a":1}'), ("mul", '{"b":2}'), ("now", "")]
+    assert events[-1]["type"] == "message_stop"

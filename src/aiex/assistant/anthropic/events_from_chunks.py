@@ -1,6 +1,7 @@
 """A stream of the chunks of OpenAI's chat, as Anthropic's events.
 
-A state machine: bytes in, cut anywhere; bytes out. Blocks follow each other: one is open at a time,
+A state machine: bytes in, cut anywhere; bytes out. Blocks follow each other: one is open at a time.
+Where a provider's tool calls come interleaved, the later one is held until the other is whole.
 
     message_start ─▶ (content_block_start ─▶ …_delta* ─▶ content_block_stop)* ─▶ message_delta
                   ─▶ message_stop
@@ -51,6 +52,8 @@ class EventsFromChunks:
         self._open = _NO_BLOCK  # the type of the open block
         self._count = 0  # blocks begun
         self._tool: tuple[int, str] = (-1, "")  # place and id of the open tool call
+        self._arguments = ""  # its arguments so far
+        self._held: dict[int, list[ToolCallDelta]] = {}  # of calls that wait, by place
         self._has_tools = False
         self._refused = False
         self._finish: str | None = None
@@ -143,6 +146,7 @@ class EventsFromChunks:
             self._met = met_sequence(choice.stop_reason)
 
     def _say(self, out: list[bytes], block: str, delta: str, text: str) -> None:
+        self._release(out, is_over=True)
         if self._open != block:
             empty = {"type": block, block: ""}
             if block == "thinking":
@@ -166,6 +170,23 @@ class EventsFromChunks:
         self._open = "signed"
 
     def _call(self, out: list[bytes], call: ToolCallDelta) -> None:
+        place = call.index or 0
+        if self._open != "tool_use" or place == self._tool[0]:
+            self._go_on(out, call)
+            self._release(out)
+        elif place in self._held or not _is_whole(self._arguments):
+            self._held.setdefault(place, []).append(call)
+        else:
+            self._go_on(out, call)
+
+    def _release(self, out: list[bytes], *, is_over: bool = False) -> None:
+        """Begin the calls that waited, each once the one before it is whole, or nothing follows."""
+        while self._held and (is_over or _is_whole(self._arguments)):
+            place = next(iter(self._held))
+            for call in self._held.pop(place):
+                self._go_on(out, call)
+
+    def _go_on(self, out: list[bytes], call: ToolCallDelta) -> None:
         function = call.function or FunctionDelta()
         place, name = call.index or 0, function.name
         # A few servers give every call the place 0; then a new id tells them apart.
@@ -179,8 +200,9 @@ class EventsFromChunks:
             self._open_block(
                 out, "tool_use", {"type": "tool_use", "id": tool_id, "name": name, "input": {}}
             )
-            self._tool = (place, tool_id)
+            self._tool, self._arguments = (place, tool_id), ""
         if function.arguments:
+            self._arguments += function.arguments
             self._delta(out, {"type": "input_json_delta", "partial_json": function.arguments})
 
     def _open_block(self, out: list[bytes], kind: str, block: object) -> None:
@@ -207,6 +229,7 @@ class EventsFromChunks:
         if not self._is_begun:
             raise ProviderError("The provider's stream held nothing.")
         self._is_ended = True
+        self._release(out, is_over=True)
         self._close(out)
         reason = (
             "refusal"
@@ -217,6 +240,15 @@ class EventsFromChunks:
         out.append(_event("message_delta", delta=delta, usage=self._usage))
         out.append(_event("message_stop"))
         return out
+
+
+def _is_whole(arguments: str) -> bool:
+    """Whether a tool call's arguments are all there; a call without any may still get some."""
+    try:
+        msgspec.json.decode(arguments)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def _event(kind: str, **fields: Any) -> bytes:
