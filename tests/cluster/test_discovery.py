@@ -3,6 +3,7 @@
 import asyncio
 
 from aiex.cluster import Found, follow
+from aiex.cluster.discovery import CALM_EVERY_S
 from aiex.engine import CarrierAddress
 from aiex.testing.clock import FakeClock
 
@@ -53,4 +54,20 @@ async def test_followed_it_tells_what_is_new() -> None:
     assert told == [(0.0, waiting)]
     await clock.advance(0.1)
     assert told[1:] == [(6.0, complete)]
+    await listening
+
+
+async def test_while_nobody_waits_it_is_asked_more_rarely() -> None:
+    waiting, complete = Found((A,), waiting_for="two more"), Found((A, B, C))
+    clock, told = FakeClock(), []
+
+    async def listen() -> None:
+        async for found in follow(Answers(waiting, complete), clock, is_calm=lambda: True):
+            told.append((clock.monotonic_s(), found))
+            if found.is_complete:
+                return
+
+    listening = asyncio.create_task(listen())
+    await clock.advance(CALM_EVERY_S)
+    assert told == [(0.0, waiting), (CALM_EVERY_S, complete)]
     await listening

@@ -3,13 +3,15 @@
 It finds the first charter of a cluster; nodes that have a charter do not need it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import msgspec
 
 from aiex.clock import Clock
 from aiex.engine import CarrierAddress
+
+CALM_EVERY_S = 5.0
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -59,12 +61,18 @@ class Discovery(Protocol):
         """Let go of what was held to be found; the node stops. May be called twice."""
 
 
-async def follow(discovery: Discovery, clock: Clock) -> AsyncIterator[Found]:
-    """The first answer and each that differs from the one before, for as long as it is asked."""
+async def follow(
+    discovery: Discovery, clock: Clock, *, is_calm: Callable[[], bool] = lambda: False
+) -> AsyncIterator[Found]:
+    """The first answer and each that differs from the one before, for as long as it is asked.
+
+    While it `is_calm` nobody waits for the next one, and discovery is asked more rarely.
+    """
     last: Found | None = None
     while True:
         found = await discovery.find()
         if found != last:
             yield found
         last = found
-        await clock.sleep(discovery.find_every_s)
+        every_s = discovery.find_every_s
+        await clock.sleep(max(every_s, CALM_EVERY_S) if is_calm() else every_s)

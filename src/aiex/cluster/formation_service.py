@@ -253,7 +253,7 @@ class FormationService:
     # What is heard.
 
     async def _discover(self, discovery: Discovery) -> None:
-        async for found in follow(discovery, self._clock):
+        async for found in follow(discovery, self._clock, is_calm=self._is_formed):
             self._found = found
             self._news.set()
 
@@ -484,6 +484,9 @@ class FormationService:
         """This node's name as a carrier: what discovery calls it, else its own."""
         known = self._found.own or self._found.spare
         return known.name if known is not None else self._node
+
+    def _is_formed(self) -> bool:
+        return isinstance(self._read, Charter)
 
     def _contacts(self) -> tuple[CarrierAddress, ...]:
         charter = self._located()
