@@ -50,9 +50,24 @@ def test_a_split_one_says_who_is_missing_and_ends_with_1(tmp_path: Path) -> None
     assert told.stdout.splitlines()[1:] == [
         "condition split: n2 is missing without a goodbye",
         "up        1 (n1)",
-        "down      1 (n2)",
+        "down      n2 for 0 s: silent for 2.5 s",
         "kept out  n9: it speaks protocol 7",
+        "next      aiex cluster explain says why, and what to do",
     ]
+
+
+FORMING = {**WHOLE, "condition": "forming", "reason": "waits for a quorum of the carriers"}
+
+
+def test_one_that_forms_says_what_for_and_what_to_do_next(tmp_path: Path) -> None:
+    told = said(tmp_path, FORMING, "status")
+    assert told.exit_code == 1
+    assert told.stdout.splitlines()[1::2] == [
+        "condition forming: waits for a quorum of the carriers",
+        "next      aiex cluster explain says why, and what to do",
+    ]
+    nodes = said(tmp_path, FORMING, "nodes")
+    assert nodes.stderr.startswith("forming: waits for a quorum of the carriers; aiex cluster")
 
 
 PINGS = {

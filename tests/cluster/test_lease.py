@@ -15,6 +15,7 @@ from aiex.cluster.lease import (
     REFUSED_RETRY_S,
     RENEW_EVERY_S,
     RETRY_S,
+    STILL_S,
     Act,
     Facts,
     Lease,
@@ -49,12 +50,12 @@ class Node:
     def written(self, write: Write, revision: int) -> None:
         self.lease.written(write, revision, self.now_s)
 
-    def pass_time(self, duration_s: float) -> Write | None:
+    def pass_time(self, duration_s: float, **facts: Any) -> Write | None:
         """Time goes by, looked at ten times a second, until something is to be written."""
         end_s = self.now_s + duration_s
         while self.now_s < end_s:
             self.now_s = min(self.now_s + LOOK_EVERY_S, end_s)
-            if (write := self.look()) is not None:
+            if (write := self.look(**facts)) is not None:
                 return write
         return None
 
@@ -103,8 +104,15 @@ def test_one_write_at_a_time(node: Node) -> None:
 def test_a_lease_of_another_is_left_alone_until_its_life_is_over(node: Node) -> None:
     node.seen(3, OTHER)
     assert node.look() is None
-    write = node.decided(is_holder_over=True)
+    write = node.pass_time(STILL_S + LOOK_EVERY_S, is_holder_over=True)
+    assert write is not None
     assert (write.act, write.expected) == (Act.TAKE, 3)
+
+
+def test_who_still_renews_is_not_over_whatever_the_members_look_like(node: Node) -> None:
+    for revision in range(3, 13):
+        node.seen(revision, OTHER, fence=3)
+        assert node.pass_time(RENEW_EVERY_S, is_holder_over=True) is None
 
 
 def test_who_is_no_candidate_takes_nothing(node: Node) -> None:

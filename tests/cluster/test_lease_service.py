@@ -11,7 +11,7 @@ import pytest
 
 from aiex.clock import Clock, SystemClock
 from aiex.cluster.events import LeaseLost, LeaseTaken
-from aiex.cluster.lease import FROZEN_S, HOLD_S, LOOK_EVERY_S
+from aiex.cluster.lease import FROZEN_S, HOLD_S, LOOK_EVERY_S, STILL_S
 from aiex.cluster.lease_record import Holder
 from aiex.cluster.lease_service import LEASES_MAX, LeaseService
 from aiex.engine import Bucket, Engine
@@ -143,6 +143,7 @@ async def test_who_is_gone_is_followed_as_soon_as_that_is_known(desk: Desk) -> N
         await desk.look()
         assert desk.at_work == []
         desk.over.add("n1")
+        await desk.clock.advance(STILL_S)
         await desk.look()
         assert [name for name, _ in desk.at_work] == ["n2"]
 

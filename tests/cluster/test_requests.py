@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from aiex.cluster import (
     REQUESTS,
     DescribedEngine,
+    DescribedFormation,
     DescribedMember,
+    DescribedOutsider,
+    DescribedRefusal,
     Description,
     Page,
     Ping,
@@ -39,6 +42,16 @@ LARGEST = Description(
     "s" * 512,
     "s" * 512,
     "u" * 512,
+    DescribedFormation(
+        "c" * 32,
+        "static",
+        "carrier",
+        carriers=("h" * 253,) * 64,
+        seeds=("h" * 253,) * 5,
+        servers={"h" * 250 + str(number): True for number in range(64)},
+        refusals=(DescribedRefusal("r" * 512, "a" * 64, is_own=True),) * 64,
+        outsiders=(DescribedOutsider("n" * 128, INCARNATION_MAX, "r" * 512),) * 64,
+    ),
 )
 
 

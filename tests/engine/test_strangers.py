@@ -121,3 +121,13 @@ async def test_an_own_refusal_is_known_for_a_minute() -> None:
     assert "cluster.secret" in strangers.own_refusal
     await clock.advance(QUIET_S)
     assert not strangers.own_refusal
+
+
+async def test_those_of_the_last_minute_are_known_both_ways() -> None:
+    clock = FakeClock()
+    strangers = Strangers(clock, lambda _: None)
+    strangers.note(WRONG_SECRET)
+    strangers.note(REFUSED_US)
+    assert [one.is_own for one in strangers.lately()] == [False, True]
+    await clock.advance(QUIET_S)
+    assert strangers.lately() == ()

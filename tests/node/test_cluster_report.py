@@ -43,7 +43,7 @@ def node(tmp_path: Path) -> MemoryNode:
 
 
 def test_a_node_describes_itself(node: MemoryNode) -> None:
-    told = node.report.of_cluster.description()
+    told = node.report.of_cluster.own.now()
     assert (told.name, told.incarnation, told.version, told.phase) == ("n1", 7, "1.0", "ready")
     assert told.settings == settings_digest(node.settings)
     assert told.engine.state == "up"
@@ -55,7 +55,7 @@ def test_a_node_describes_itself(node: MemoryNode) -> None:
 
 def test_its_words_travel_and_hold_no_secret(node: MemoryNode) -> None:
     node.engine = msgspec.structs.replace(node.engine, state="down", reason="y" * 9000)
-    told = node.report.of_cluster.description()
+    told = node.report.of_cluster.own.now()
     body = msgspec.msgpack.encode(told)
     assert msgspec.msgpack.decode(body, type=Description) == told
     assert b"zqSECRET" not in body
@@ -81,7 +81,7 @@ async def test_all_pings_come_with_the_clocks_difference_and_failures(node: Memo
 
 
 async def test_all_descriptions_come_with_failures_as_data(node: MemoryNode) -> None:
-    told = node.report.of_cluster.description()
+    told = node.report.of_cluster.own.now()
     node.came = [
         Failure("n3", Reason.NO_SUCH_REQUEST, "n3 does not know it"),
         Answer("n1", told, round_trip_s=0.001),
@@ -93,3 +93,19 @@ async def test_all_descriptions_come_with_failures_as_data(node: MemoryNode) -> 
     assert [one["node"] for one in seen["descriptions"]] == ["n1"]
     assert msgspec.convert(seen["descriptions"][0]["description"], Description) == told
     assert seen["failures"][0]["reason"] == "no such request"
+
+
+async def test_an_explanation_has_all_that_answered_and_what_is_wrong(node: MemoryNode) -> None:
+    node.cluster = View((member("n1", MemberState.UP, is_self=True), member("n2", MemberState.UP)))
+    told = node.report.of_cluster.own.now()
+    assert told.formation is not None
+    assert (told.formation.seat, told.formation.cluster) == ("alone", "aiex")
+    assert told.formation.disk_bytes > told.formation.disk_free_bytes > 0
+    wrong = msgspec.structs.replace(told, name="n2", wall_s=told.wall_s + 9.0)
+    node.came = [Answer("n2", wrong), Failure("n3", Reason.DEADLINE, "n3 gave no answer")]
+    answer = await ask(node.admin("t").app(), "GET", "/admin/v1/cluster/explain", headers=TOKEN)
+    seen = answer.json()
+    assert seen["asked"] == "n1"
+    assert [one["node"] for one in seen["witnesses"]] == ["n1", "n2"]  # itself without a call
+    assert [one["rule"] for one in seen["findings"]] == ["clock_skewed", "member_silent"]
+    assert seen["silences"] == [{"node": "n3", "reason": "deadline", "text": "n3 gave no answer"}]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aiex.settings import Settings, load, settings_digest
+from aiex.settings import Settings, load, settings_digest, shared_digest
 
 
 def digest(**environment: str) -> dict[str, str]:
@@ -43,3 +43,25 @@ def test_the_order_in_which_a_file_says_it_means_nothing(tmp_path: Path) -> None
         file.write_text("".join(f'[providers.{name}]\nkind = "mock"\n' for name in names))
         seen.append(settings_digest(load(file, {}, {}).settings))
     assert seen[0] == seen[1]
+
+
+def shared(**environment: str) -> dict[str, str]:
+    given = {f"AIEX_{name.upper()}": value for name, value in environment.items()}
+    return shared_digest(load(None, given, {}).settings)
+
+
+def test_what_all_nodes_must_have_alike_is_told_by_name() -> None:
+    before = shared()
+
+    def differing(**environment: str) -> set[str]:
+        after = shared(**environment)
+        return {name for name in before if after[name] != before[name]}
+
+    assert differing(cluster__carriers="5") == {"cluster.carriers"}
+    assert differing(limits__concurrency="7") == {"limits"}
+    assert differing(node__name="n7", cluster__route_port="7", api__in_flight_max="7") == set()
+
+
+def test_ports_of_one_machine_are_each_nodes_own() -> None:
+    assert "cluster.client_port" in shared(cluster__discovery="none")
+    assert "cluster.client_port" not in shared(cluster__discovery="local")

@@ -4,24 +4,24 @@ from collections.abc import Iterator
 
 import click
 
-from aiex.cli.admin_answers import Pings, SeenCluster, SeenLeases, SeenMember
+from aiex.cli.admin_answers import Pings, SeenCluster, SeenLeases
 from aiex.cli.admin_client import AdminClient, decoded
 from aiex.cli.cluster_change import join, leave, remove
+from aiex.cli.cluster_drain import drain
+from aiex.cli.cluster_explain import explain
+from aiex.cli.cluster_text import CLUSTER_PATH, NEXT_STEP, carriers_away, member_lines, status_lines
+from aiex.cli.cluster_watch import watch
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
-from aiex.cli.status_text import duration_text
 from aiex.cli.terminal_text import harmless
 
-CLUSTER_PATH = "/admin/v1/cluster"
 PING_PATH = "/admin/v1/cluster/ping"
 LEASES_PATH = "/admin/v1/cluster/leases"
-STATES = ("joining", "up", "suspect", "draining", "down", "left")
-LABEL_WIDTH = 9
 
 
 @click.group()
 def cluster() -> None:
-    """Show the members of the cluster and its leases, and ask the members.
+    """Show the members of the cluster and its leases, ask the members, say what is wrong.
 
     Any node can be asked; each tells what it sees itself.
 
@@ -31,6 +31,9 @@ def cluster() -> None:
       aiex cluster nodes --node n2
       aiex cluster ping
       aiex cluster leases
+      aiex cluster explain
+      aiex cluster watch
+      aiex cluster drain n2 --plan
       aiex cluster nodes -o json | jq -r '.members[] | select(.state == "up") | .name'
     """
 
@@ -52,7 +55,7 @@ def status(output: Output, admin: AdminClient) -> None:
     if output == "json":
         print_json_text(document)
     else:
-        click.echo("\n".join(harmless(line) for line in _status_lines(seen)))
+        click.echo("\n".join(harmless(line) for line in status_lines(seen)))
     if seen.condition != "whole":
         click.get_current_context().exit(1)
 
@@ -66,8 +69,12 @@ def nodes(output: Output, admin: AdminClient) -> None:
     if output == "json":
         print_json_text(document)
         return
-    rows = [_row(member) for member in decoded(document, SeenCluster).members]
-    print_table(("NODE", "STATE", "FOR", "CARRIES", "ZONE", "VERSION", "LOAD", "API", ""), rows)
+    seen = decoded(document, SeenCluster)
+    click.echo("\n".join(member_lines(seen)))
+    if seen.condition != "whole":
+        click.echo(harmless(f"{seen.condition}: {seen.reason}; {NEXT_STEP}"), err=True)
+    elif away := carriers_away(seen):
+        click.echo(harmless(f"away: the carriers {', '.join(away)}; {NEXT_STEP}"), err=True)
 
 
 @cluster.command()
@@ -116,31 +123,6 @@ def leases(output: Output, admin: AdminClient) -> None:
     print_table(("LEASE", "HOLDER", "FENCE", "SINCE"), rows)
 
 
-def _status_lines(seen: SeenCluster) -> Iterator[str]:
-    yield _line("cluster", seen.name)
-    yield _line("condition", ": ".join(one for one in (seen.condition, seen.reason) if one))
-    for state in STATES:
-        if names := [member.name for member in seen.members if member.state == state]:
-            yield _line(state, f"{len(names)} ({', '.join(names)})")
-    if seen.carriers:
-        yield _line("carriers", f"{len(seen.carriers)} ({', '.join(seen.carriers)})")
-    for outsider in seen.outsiders:
-        yield _line("kept out", f"{outsider.name}: {outsider.reason}")
-
-
-def _row(member: SeenMember) -> tuple[str, ...]:
-    return (
-        member.name + (" (asked)" if member.is_self else ""),
-        member.state,
-        duration_text(member.state_age_s),
-        "yes" if member.carrier else "no",
-        member.zone or "none",
-        member.version,
-        f"{member.in_flight} of {member.in_flight_max}",
-        member.api_url or "none yet",
-        member.reason,
-    )
-
-
-def _line(label: str, text: str) -> str:
-    return f"{label:<{LABEL_WIDTH}} {text}"
+cluster.add_command(explain)
+cluster.add_command(watch)
+cluster.add_command(drain)

@@ -11,9 +11,22 @@ from aiex.cli.admin_client import AdminClient
 from aiex.cli.certificate_authority import ca_file_of, ca_file_option
 from aiex.cli.node_lookup import NodeChoice, admin_access
 
+type LookUp = Callable[[], AdminClient]
+
 
 def node_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds --node, --admin-url and --data-dir; the command gets `admin`, a client of that node."""
+
+    @look_up_options
+    @functools.wraps(command)
+    def with_admin(*args: object, look_up: LookUp, **others: object) -> None:
+        command(*args, admin=look_up(), **others)
+
+    return with_admin
+
+
+def look_up_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The same options; the command gets `look_up`, to find a node now and again later."""
 
     @click.option(
         "--node", metavar="NAME", default="", help="The node's name, if several run here."
@@ -30,12 +43,13 @@ def node_options(command: Callable[..., None]) -> Callable[..., None]:
     )
     @ca_file_option
     @functools.wraps(command)
-    def with_admin(
+    def with_look_up(
         *args: object, node: str, admin_url: str, data_dir: str, ca_file: str, **others: object
     ) -> None:
-        command(*args, admin=_client(NodeChoice(node, admin_url, data_dir), ca_file), **others)
+        choice = NodeChoice(node, admin_url, data_dir)
+        command(*args, look_up=lambda: _client(choice, ca_file), **others)
 
-    return with_admin
+    return with_look_up
 
 
 def _client(choice: NodeChoice, ca_file: str) -> AdminClient:

@@ -22,9 +22,9 @@ output_option = click.option(
 )
 
 
-def print_json(content: object) -> None:
-    """Print `content` as one JSON document."""
-    print_json_text(msgspec.json.encode(content))
+def print_json(content: object, *, indent: int = 2) -> None:
+    """Print `content` as one JSON document; `indent` 0: on one line."""
+    print_json_text(msgspec.json.encode(content), indent=indent)
 
 
 def print_json_text(document: bytes, *, indent: int = 2) -> None:
@@ -33,9 +33,15 @@ def print_json_text(document: bytes, *, indent: int = 2) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on the standard output."""
+    click.echo("\n".join(table_lines(headings, rows)))
+
+
+def table_lines(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns as wide as their widest cell; nothing in a cell reaches the terminal as a command."""
     cells = [list(headings), *([harmless(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
-    for row in cells:
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(GAP.join(padded).rstrip())
+    return [
+        GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]

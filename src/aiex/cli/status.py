@@ -1,11 +1,11 @@
 """`aiex status`: how a running node is, once or again and again."""
 
-import sys
 import time
 from collections.abc import Callable
 
 import click
 
+from aiex.cli import screen
 from aiex.cli.admin_answers import Status, SupervisedService
 from aiex.cli.admin_client import AdminClient, decoded
 from aiex.cli.node_options import node_options
@@ -15,8 +15,6 @@ from aiex.cli.terminal_text import harmless
 from aiex.errors import AiexError
 
 WATCH_EVERY_S = 2.0
-# Repainting from the top left, erasing line by line, does not flicker as clearing would.
-_CLEAR, _HOME, _END_OF_LINE, _ERASE_BELOW = "\x1b[2J", "\x1b[H", "\x1b[K\n", "\x1b[J"
 
 type Lines = Callable[[bytes], list[str]]
 
@@ -57,10 +55,10 @@ def watch_node(
     read: Callable[[], bytes], lines: Lines, output: Output, *, pause: Callable[[float], None]
 ) -> None:
     """Show what `read` gives until Ctrl-C; a node that does not answer is shown as that."""
-    is_screen = output == "text" and sys.stdout.isatty()
+    is_screen = output == "text" and screen.is_screen()
     try:
         if is_screen:
-            click.echo(_CLEAR, nl=False)
+            screen.clear()
         while True:
             try:
                 _show(read(), lines, output, is_screen=is_screen)
@@ -80,8 +78,7 @@ def _show(document: bytes, lines: Lines, output: Output, *, is_screen: bool) -> 
 
 def _show_text(lines: list[str], *, is_screen: bool, to_stderr: bool = False) -> None:
     if is_screen:
-        painted = "".join(line + _END_OF_LINE for line in lines)
-        click.echo(_HOME + painted + _ERASE_BELOW, nl=False)
+        screen.paint(lines)
     else:
         click.echo("\n".join([*lines, ""]), err=to_stderr)
 

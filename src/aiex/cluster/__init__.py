@@ -4,6 +4,7 @@ from aiex.cluster.answer import Answer, Answers, Failure, Reason
 from aiex.cluster.call_desk import Caller, Handler
 from aiex.cluster.charter import CHARTER_FILE, Charter, load_charter
 from aiex.cluster.cluster import Cluster, Forming
+from aiex.cluster.diagnosis import RULES, Finding, diagnosed
 from aiex.cluster.discovery import Discovery, Found, follow
 from aiex.cluster.discovery_dns import DnsDiscovery
 from aiex.cluster.discovery_local import LocalDiscovery
@@ -11,7 +12,9 @@ from aiex.cluster.discovery_static import StaticDiscovery
 from aiex.cluster.events import (
     CallFinished,
     CallHandlerFailed,
+    CarriersFound,
     CharterAdopted,
+    CharterRead,
     ClusterSplit,
     ClusterWhole,
     GroupJoined,
@@ -29,24 +32,36 @@ from aiex.cluster.events import (
     StayedOut,
     TookPart,
 )
+from aiex.cluster.evidence import Evidence, Silence, Witness
 from aiex.cluster.fence import FencedEntry, FenceGuard
 from aiex.cluster.formation_service import FormationService, FormationStatus
 from aiex.cluster.group import Group
 from aiex.cluster.lease_record import Holder
 from aiex.cluster.leasehold import Leasehold, LeaseStatus
 from aiex.cluster.meeting import Meeting, meeting_secret
-from aiex.cluster.member import Member, MemberState, Outsider, View
+from aiex.cluster.member import GONE, Member, MemberState, Outsider, View
 from aiex.cluster.membership import Condition, Own
 from aiex.cluster.messages import PROTOCOL, Standing
+from aiex.cluster.milestones import MILESTONES, Milestones
 from aiex.cluster.name_lookup import DnsLookup
 from aiex.cluster.requests import (
     REQUESTS,
     Describe,
+    DescribedContact,
     DescribedEngine,
+    DescribedFormation,
     DescribedMember,
+    DescribedOutsider,
+    DescribedRefusal,
     Description,
+    Drain,
+    DrainBegun,
+    DrainPlan,
+    Examination,
+    Examine,
     Page,
     Ping,
+    PlanDrain,
     Pong,
     Request,
     RequestKind,
@@ -54,29 +69,45 @@ from aiex.cluster.requests import (
 
 __all__ = [
     "CHARTER_FILE",
+    "GONE",
+    "MILESTONES",
     "PROTOCOL",
     "REQUESTS",
+    "RULES",
     "Answer",
     "Answers",
     "CallFinished",
     "CallHandlerFailed",
     "Caller",
+    "CarriersFound",
     "Charter",
     "CharterAdopted",
+    "CharterRead",
     "Cluster",
     "ClusterSplit",
     "ClusterWhole",
     "Condition",
     "Describe",
+    "DescribedContact",
     "DescribedEngine",
+    "DescribedFormation",
     "DescribedMember",
+    "DescribedOutsider",
+    "DescribedRefusal",
     "Description",
     "Discovery",
     "DnsDiscovery",
     "DnsLookup",
+    "Drain",
+    "DrainBegun",
+    "DrainPlan",
+    "Evidence",
+    "Examination",
+    "Examine",
     "Failure",
     "FenceGuard",
     "FencedEntry",
+    "Finding",
     "FormationService",
     "FormationStatus",
     "Forming",
@@ -100,21 +131,26 @@ __all__ = [
     "MemberSuspect",
     "MemberUp",
     "MessageRefused",
+    "Milestones",
     "Outsider",
     "OutsiderSeen",
     "Own",
     "Page",
     "Ping",
+    "PlanDrain",
     "Pong",
     "Reason",
     "Request",
     "RequestKind",
     "SeatTaken",
+    "Silence",
     "Standing",
     "StaticDiscovery",
     "StayedOut",
     "TookPart",
     "View",
+    "Witness",
+    "diagnosed",
     "follow",
     "load_charter",
     "meeting_secret",

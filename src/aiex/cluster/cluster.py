@@ -132,6 +132,10 @@ class Cluster:
         """Which life of this node it is; 0 before it runs."""
         return self._membership.incarnation()
 
+    def has_twin(self) -> bool:
+        """Whether another process, begun later, is the member under this node's name."""
+        return self._membership.has_twin()
+
     def calls_in_flight(self) -> int:
         """How many calls of this node to others are under way."""
         return self._calls.in_flight_count

@@ -80,6 +80,19 @@ class MessageRefused(msgspec.Struct, frozen=True):
     reason: str
 
 
+class CarriersFound(msgspec.Struct, frozen=True):
+    """Discovery names all carriers: the cluster can be formed."""
+
+    carriers: tuple[str, ...]
+
+
+class CharterRead(msgspec.Struct, frozen=True):
+    """The charter was read in the engine, in this seat for the first time."""
+
+    epoch: int
+    carriers: tuple[str, ...]
+
+
 class CharterAdopted(msgspec.Struct, frozen=True):
     """This node knows a newer charter: who carries the engine."""
 

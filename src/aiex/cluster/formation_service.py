@@ -24,7 +24,7 @@ from aiex.cluster.charter import (
     load_charter,
 )
 from aiex.cluster.discovery import Discovery, Found, follow
-from aiex.cluster.events import CharterAdopted, SeatTaken
+from aiex.cluster.events import CarriersFound, CharterAdopted, CharterRead, SeatTaken
 from aiex.cluster.formation import (
     Adopt,
     Facts,
@@ -117,7 +117,11 @@ def attendance(view: View) -> Attendance:
 
 
 class FormationStatus(msgspec.Struct, frozen=True):
-    """`waiting_for` and `trouble` are for people, empty when all is well."""
+    """`waiting_for` and `trouble` are for people, empty when all is well.
+
+    `is_in_force`: the charter was read in an engine, now or in an earlier life, or told by others.
+    `servers` are the engine's own, with whether each is there and up to date; None while unknown.
+    """
 
     charter: Charter | None
     carrier: str  # this node's name as a carrier; empty when it is a client
@@ -125,6 +129,8 @@ class FormationStatus(msgspec.Struct, frozen=True):
     trouble: str
     found: Found
     is_leaving: bool
+    is_in_force: bool = False
+    servers: Mapping[str, bool] | None = None
 
 
 class FormationService:
@@ -196,6 +202,8 @@ class FormationService:
             self._trouble or self._found.trouble,
             self._found,
             self._is_leaving,
+            self._is_kept,
+            self._servers,
         )
 
     def join(self, discovery: Discovery, *, wanted: int) -> None:
@@ -254,6 +262,8 @@ class FormationService:
 
     async def _discover(self, discovery: Discovery) -> None:
         async for found in follow(discovery, self._clock, is_calm=self._is_formed):
+            if found.is_complete and not self._found.is_complete:
+                self._emit(CarriersFound(tuple(one.name for one in found.carriers)))
             self._found = found
             self._news.set()
 
@@ -316,6 +326,8 @@ class FormationService:
         if charter is None or charter.cluster != self._cluster:
             _log.warning("the charter in the engine cannot be read, revision %d", revision)
             return
+        if not isinstance(self._read, Charter):
+            self._emit(CharterRead(charter.epoch, charter.names))
         self._read, self._revision = charter, revision
         if self._charter is not None and charter.epoch == self._charter.epoch:
             self._keep(charter)
@@ -423,6 +435,8 @@ class FormationService:
             revision = await self._bucket.create(CHARTER_KEY, encoded(charter))
         else:
             revision = await self._bucket.update(CHARTER_KEY, encoded(charter), self._revision)
+        if not isinstance(self._read, Charter):
+            self._emit(CharterRead(charter.epoch, charter.names))
         self._read, self._revision = charter, revision
         self._keep(charter)
 

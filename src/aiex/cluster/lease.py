@@ -24,6 +24,9 @@ from aiex.events import Emit
 
 LOOK_EVERY_S = 0.1
 RENEW_EVERY_S = 2.0
+# Who still renews is not over, whatever one node's view says: under a partial cut two that call
+# each other down would else take it from each other for ever.
+STILL_S = RENEW_EVERY_S + 0.5
 # A write that gets no answer within this time counts as unanswered; it may have happened.
 WRITE_TIMEOUT_S = 3.0
 RETRY_S = 0.25
@@ -233,8 +236,12 @@ class Lease:
 
     def _may_take(self, now_s: float, facts: Facts) -> bool:
         holder = self._record.holder
-        if holder == NOBODY or facts.is_holder_over:
+        if holder == NOBODY:
             return True
+        if facts.is_holder_over:
+            is_still = now_s - self._seen_at_s >= STILL_S
+            if is_still or holder.name == facts.own.name:  # its own life before this one
+                return True
         # Its own: a take whose answer was lost, or one from before it stepped down.
         return self._is_own() or now_s - self._seen_at_s >= ABANDONED_S
 

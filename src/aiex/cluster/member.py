@@ -44,11 +44,15 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Outsider(msgspec.Struct, frozen=True):
-    """A node that speaks and cannot be a member; `reason` says why, for people."""
+    """A node that speaks and cannot be a member; `reason` says why, for people.
+
+    `is_twin`: it has the name of a member that began later.
+    """
 
     name: str
     incarnation: int
     reason: str
+    is_twin: bool = False
 
 
 class View(msgspec.Struct, frozen=True):

@@ -52,7 +52,8 @@ class Outsiders:
 
     def all(self) -> tuple[Outsider, ...]:
         return tuple(
-            Outsider(one.name, one.incarnation, self.reason(one)) for one, _ in self._heard.values()
+            Outsider(one.name, one.incarnation, self.reason(one), understands(one))
+            for one, _ in self._heard.values()
         )
 
     def keep_out(self) -> str:

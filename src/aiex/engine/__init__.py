@@ -4,6 +4,7 @@ from aiex.engine.bucket import Bucket, CaughtUp, Change, Deleted, Entry, Restart
 from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.cluster_tls import ClusterTls
 from aiex.engine.connection import EngineConnection
+from aiex.engine.contact import Contact, Door
 from aiex.engine.engine import Engine
 from aiex.engine.events import (
     EngineDown,
@@ -19,9 +20,13 @@ from aiex.engine.events import (
 from aiex.engine.messaging import Messaging, Received
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.session import Inbox, Message, NobodyAnswers
+from aiex.engine.state_duty import BOTH_HAVE_STATE, STATE_NOT_USED
 from aiex.engine.status import EngineStatus
+from aiex.engine.strangers import Refusal
 
 __all__ = [
+    "BOTH_HAVE_STATE",
+    "STATE_NOT_USED",
     "Alone",
     "Bucket",
     "Carrier",
@@ -31,7 +36,9 @@ __all__ = [
     "Client",
     "ClusterAccess",
     "ClusterTls",
+    "Contact",
     "Deleted",
+    "Door",
     "Engine",
     "EngineConnection",
     "EngineDown",
@@ -44,6 +51,7 @@ __all__ = [
     "Messaging",
     "NobodyAnswers",
     "Received",
+    "Refusal",
     "RefusedAsStranger",
     "ReplicasRaised",
     "Restarted",

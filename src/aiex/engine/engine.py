@@ -12,6 +12,7 @@ from aiex.engine.bucket import Bucket
 from aiex.engine.bucket_nats import NatsBucket
 from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.connection import EngineConnection
+from aiex.engine.contact import Contact, contact
 from aiex.engine.jetstream import JetStream
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.server import EngineServer
@@ -25,6 +26,7 @@ from aiex.engine.server_plan import (
 from aiex.engine.session import Session
 from aiex.engine.state_keeper import StateKeeper
 from aiex.engine.status import EngineStatus
+from aiex.engine.strangers import Refusal
 from aiex.engine.system_account import system_account
 from aiex.errors import EngineError, EngineUnavailable, SettingsError
 from aiex.events import Emit
@@ -181,6 +183,20 @@ class Engine:
             return None
         finally:
             await session.close()
+
+    async def look_at(self, carrier: CarrierAddress, *, timeout_s: float) -> Contact:
+        """What is found at that carrier's ports from here; ends within twice the time."""
+        assert self._access is not None, "a cluster has an access"
+        return await contact(carrier, self._access, timeout_s=timeout_s)
+
+    @property
+    def state_trouble(self) -> str:
+        """What a person has to decide about the state, or keeps it on its way; else empty."""
+        return self._keeper.trouble
+
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Whom the own server let out, and who let it out, in the last minute."""
+        return self._server.refusals() if self._server is not None else ()
 
     def services(self) -> list[Service]:
         """In start order: each needs those before it."""

@@ -20,7 +20,7 @@ from aiex.engine.server_process import ServerProcess
 from aiex.engine.server_program import find_server_program
 from aiex.engine.silence import Silence
 from aiex.engine.standalone_store import holds_state
-from aiex.engine.strangers import Strangers
+from aiex.engine.strangers import Refusal, Strangers
 from aiex.errors import DataDirectoryError, EngineUnavailable
 from aiex.events import Emit
 from aiex.service import Ready
@@ -84,6 +84,10 @@ class EngineServer:
     def refusal(self) -> str:
         """Why the cluster's other servers refuse ours, as a phrase; empty when they do not."""
         return self._strangers.own_refusal
+
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Whom this server let out, and who let it out, in the last minute."""
+        return self._strangers.lately()
 
     @property
     def holds_state(self) -> bool:

@@ -10,6 +10,9 @@ from aiex.engine.state_claims import Claims
 # A node that brings the state home and is silent for so long has crashed, or is cut off: frozen
 # servers are killed and sessions given up in less.
 HOME_PATIENCE_S = 15.0
+# What a person has to decide: whose state counts, and what becomes of the other.
+BOTH_HAVE_STATE = "each have state from before the cluster"
+STATE_NOT_USED = "is kept, and not used,"
 
 
 class Duty(Enum):
@@ -71,8 +74,8 @@ def _of_holder(facts: Facts) -> Verdict:
         return _of_leaving_state(founding, facts)
     return Verdict(
         Duty.TEND,
-        f"the cluster has the state of the node {founding.by}; what this node had before is kept "
-        "in engine/standalone of its data directory, and not used",
+        f"the cluster has the state of the node {founding.by}; what this node had before "
+        f"{STATE_NOT_USED} in engine/standalone of its data directory",
     )
 
 
@@ -82,7 +85,7 @@ def _of_first_holder(facts: Facts) -> Verdict:
     both = ", ".join((facts.own, *facts.claims.holders))
     return Verdict(
         Duty.WAIT,
-        f"the nodes {both} each have state from before the cluster, and only one can bring its "
+        f"the nodes {both} {BOTH_HAVE_STATE}, and only one can bring its "
         "own; stop the others and move engine/standalone out of their data directories",
     )
 

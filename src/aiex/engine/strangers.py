@@ -92,6 +92,11 @@ class Strangers:
         reason, at_s = self._own
         return reason if reason and self._clock.monotonic_s() - at_s < QUIET_S else ""
 
+    def lately(self) -> tuple[Refusal, ...]:
+        """Those of the last minute, both ways."""
+        now_s = self._clock.monotonic_s()
+        return tuple(one for one, at_s in self._told_at_s.items() if now_s - at_s < QUIET_S)
+
     def note(self, text: str) -> bool:
         """Whether the line tells of a refusal; then it need not be told otherwise."""
         refusal = refusal_in(text)

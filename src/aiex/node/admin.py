@@ -25,10 +25,14 @@ from aiex.assistant import (
     UsageRow,
     seconds_in,
 )
+from aiex.cluster import Answer, Cluster, Drain, Failure, PlanDrain
+from aiex.cluster import Request as CallRequest
 from aiex.errors import Conflict, EngineError, SettingsError
 from aiex.node.admin_operations import OPERATIONS, openapi
 from aiex.node.admin_page import admin_page
 from aiex.node.admin_views import (
+    DrainRequest,
+    DrainView,
     ErrorBody,
     ErrorView,
     KeyListView,
@@ -48,6 +52,8 @@ from aiex.node.node_report import NodeReport
 KEY_NAME_CHARS_MAX = 100
 # A key with a hundred models of long names takes a fifth of it.
 BODY_BYTES_MAX = 100_000
+# A member that is busy answers within a second; an operator waits no longer than twice that.
+CALL_S = 2.0
 _LIMITS = KeyLimits.__struct_fields__
 _log = logging.getLogger("aiex.node.admin")
 
@@ -61,6 +67,7 @@ class Admin:
         keys: KeyRing,
         metering: Metering,
         change: ClusterChange,
+        cluster: Cluster,
         *,
         metrics: Callable[[], bytes],
         version: str,
@@ -71,6 +78,7 @@ class Admin:
         self._keys = keys
         self._metering = metering
         self._change = change
+        self._cluster = cluster
         self._metrics = metrics
         self._version = version
         self._token = token
@@ -149,6 +157,30 @@ class Admin:
 
     async def cluster_descriptions(self, _: Request) -> Response:
         return _json(await self._report.of_cluster.descriptions())
+
+    async def cluster_explain(self, _: Request) -> Response:
+        return _json(await self._report.of_cluster.explanation())
+
+    async def drain_plan(self, request: Request) -> Response:
+        return _json(await self._called(request.path_params["name"], PlanDrain()))
+
+    async def drain(self, request: Request) -> Response:
+        name, asked = request.path_params["name"], await _body(request, DrainRequest)
+        begun = await self._called(name, Drain(asked.force))
+        if begun.refusal:
+            raise HTTPException(409, f"{begun.refusal}. Drain it all the same with force.")
+        return _json(DrainView(name), 202)
+
+    async def _called[A](self, name: str, asked: CallRequest[A]) -> A:
+        """What a member answers; raises 404, or 503 with why it does not."""
+        known = [one.name for one in self._cluster.view().members]
+        if name not in known:
+            raise HTTPException(404, f"There is no member {name}; there are {', '.join(known)}.")
+        match await self._cluster.call(name, asked, deadline_s=CALL_S):
+            case Failure(text=text):
+                raise HTTPException(503, f"{text}.")
+            case Answer(value=value):
+                return value
 
     async def leases(self, _: Request) -> Response:
         return _json(self._report.leases())

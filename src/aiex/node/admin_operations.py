@@ -7,10 +7,14 @@ import re
 
 import msgspec
 
+from aiex.cluster import DrainPlan
 from aiex.node.admin_views import (
     ClusterView,
     DescriptionsView,
+    DrainRequest,
+    DrainView,
     ErrorBody,
+    ExplanationView,
     HealthView,
     KeyListView,
     KeyRequest,
@@ -25,6 +29,8 @@ from aiex.node.admin_views import (
     UsageView,
 )
 from aiex.node.joining import JoinRequest
+
+_PARAMETER = re.compile(r"{(\w+)}")
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -69,6 +75,29 @@ OPERATIONS = (
         "/admin/v1/cluster/descriptions",
         "Each node in its own words: release, settings by digest, clock, engine, whom it sees.",
         DescriptionsView,
+    ),
+    Operation(
+        "cluster_explain",
+        "GET",
+        "/admin/v1/cluster/explain",
+        "What is wrong with the cluster and what to do, with all that the nodes know.",
+        ExplanationView,
+    ),
+    Operation(
+        "drain_plan",
+        "GET",
+        "/admin/v1/cluster/nodes/{name}/drain-plan",
+        "What a drain of a node would wait for, and for how long.",
+        DrainPlan,
+    ),
+    Operation(
+        "drain",
+        "POST",
+        "/admin/v1/cluster/nodes/{name}/drain",
+        "Have a node finish what it has in hand and stop; not the last one without `force`.",
+        DrainView,
+        takes=DrainRequest,
+        status=202,
     ),
     Operation("leases", "GET", "/admin/v1/cluster/leases", "Who holds which lease.", LeaseListView),
     Operation(
@@ -164,7 +193,7 @@ def _described(operation: Operation) -> dict[str, object]:
         described["security"] = [{"token": []}]
     if operation.takes is not None:
         described["requestBody"] = {"required": True, **_content(operation.takes, "")}
-    if names := re.findall(r"{(\w+)}", operation.path):
+    if names := _PARAMETER.findall(operation.path):
         described["parameters"] = [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in names

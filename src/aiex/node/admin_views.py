@@ -4,7 +4,7 @@ import msgspec
 
 from aiex.assistant import KeyLimits
 from aiex.assistant.limits import Budget, Patterns, Rate
-from aiex.cluster import Description
+from aiex.cluster import DescribedContact, Description, Finding
 
 
 class NodeView(msgspec.Struct, frozen=True):
@@ -148,6 +148,37 @@ class DescriptionView(msgspec.Struct, frozen=True):
 class DescriptionsView(msgspec.Struct, frozen=True):
     descriptions: list[DescriptionView]
     failures: list[FailureView]
+
+
+class WitnessView(msgspec.Struct, frozen=True):
+    """A node that answered: itself in its own words, and what it found at the carriers' ports."""
+
+    node: str
+    round_trip_ms: float
+    clock_ahead_ms: float
+    description: Description
+    contacts: tuple[DescribedContact, ...]
+
+
+class ExplanationView(msgspec.Struct, frozen=True):
+    """`findings` are what is wrong, causes first; none when nothing is."""
+
+    asked: str
+    findings: list[Finding]
+    witnesses: list[WitnessView]
+    silences: list[FailureView]
+
+
+class DrainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`force`: also when it is the last node that is ready."""
+
+    force: bool = False
+
+
+class DrainView(msgspec.Struct, frozen=True):
+    """The node drains from now on; that it is gone is seen among the members."""
+
+    node: str
 
 
 class LeaseView(msgspec.Struct, frozen=True):

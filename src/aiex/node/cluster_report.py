@@ -1,33 +1,35 @@
-"""What nodes say of each other: this one in its own words, and what all answer when asked."""
+"""What nodes say of each other: what all answer when asked, and what is wrong by that."""
 
-import platform
+import asyncio
 from typing import Any
 
 from aiex.cluster import (
-    PROTOCOL,
     Answer,
     Describe,
-    DescribedEngine,
-    DescribedMember,
-    Description,
+    Evidence,
+    Examination,
+    Examine,
     Failure,
-    Member,
     Ping,
+    Silence,
+    Witness,
+    diagnosed,
 )
 from aiex.node.admin_views import (
     DescriptionsView,
     DescriptionView,
+    ExplanationView,
     FailureView,
     PingsView,
     PingView,
+    WitnessView,
 )
+from aiex.node.own_description import LOOK_S, OwnDescription
 from aiex.node.parts import Parts
-from aiex.settings import settings_digest
 
 # An operator waits; a healthy node answers in milliseconds, one on a busy machine within a second.
 ASK_S = 2.0
-# What a text of a description may have; the ends of longer ones tell nothing new.
-TEXT_CHARS_MAX = 512
+EXAMINE_S = 2 * LOOK_S + 1.0
 
 
 class ClusterReport:
@@ -35,33 +37,36 @@ class ClusterReport:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._settings = settings_digest(parts.settings)
+        self.own = OwnDescription(parts)
 
-    def description(self) -> Description:
-        """This node, as others get it when they ask `describe`."""
-        parts, life = self._parts, self._parts.life
-        engine, view = parts.engine.status(), parts.cluster.view()
-        return Description(
-            life.name,
-            parts.cluster.incarnation(),
-            life.version,
-            PROTOCOL,
-            platform.python_version(),
-            life.phase,
-            life.started_at_s,
-            life.wall_s(),
-            self._settings,
-            DescribedEngine(
-                "embedded" if engine.is_embedded else "external",
-                engine.state,
-                engine.reason[:TEXT_CHARS_MAX],
-                engine.server_version,
-            ),
-            tuple(_described(member) for member in view.members),
-            next((one.groups for one in view.members if one.is_self), ()),
-            view.stays_out[:TEXT_CHARS_MAX],
-            view.split[:TEXT_CHARS_MAX],
-            life.admin_url,
+    async def explanation(self) -> ExplanationView:
+        """What all nodes know, what of it is wrong, and what to do."""
+        told, examined = await asyncio.gather(self.descriptions(), self._examinations())
+        own = self._parts.life.name
+        described = {one.node: one for one in told.descriptions}
+        if own not in described:  # it may be no member of anything, and knows what it knows
+            described[own] = DescriptionView(own, 0.0, 0.0, self.own.now())
+        witnesses = [
+            Witness(
+                one.description,
+                examined[name].contacts if name in examined else (),
+                one.clock_ahead_ms / 1000,
+                one.round_trip_ms / 2000,
+            )
+            for name, one in sorted(described.items())
+        ]
+        silences = [one for one in told.failures if one.node != own]
+        evidence = Evidence(
+            own,
+            tuple(witnesses),
+            tuple(Silence(one.node, one.reason, one.text) for one in silences),
+            self._parts.life.wall_s(),
+        )
+        return ExplanationView(
+            own,
+            list(diagnosed(evidence)),
+            [_witness_view(described[one.name], one) for one in witnesses],
+            silences,
         )
 
     async def descriptions(self) -> DescriptionsView:
@@ -100,20 +105,23 @@ class ClusterReport:
         pings.sort(key=lambda one: one.node)
         return PingsView(self._parts.life.name, pings, failures)
 
+    async def _examinations(self) -> dict[str, Examination]:
+        """What each node finds at the carriers' ports, of those that say so; by name."""
+        came = self._parts.cluster.call_all(Examine(), deadline_s=EXAMINE_S)
+        found = {one.node: one.value async for one in came if isinstance(one, Answer)}
+        if (own := self._parts.life.name) not in found:
+            found[own] = await self.own.examination()
+        return found
+
     def _clock_ahead_ms(self, came: Answer[Any]) -> float:
         """By how much its wall clock is ahead of ours, give or take half of the round trip."""
         then_s = self._parts.life.wall_s() - came.round_trip_s / 2
         return _milliseconds(came.value.wall_s - then_s)
 
 
-def _described(member: Member) -> DescribedMember:
-    return DescribedMember(
-        member.name,
-        member.incarnation,
-        member.state,
-        member.reason[:TEXT_CHARS_MAX],
-        member.version,
-        member.zone,
+def _witness_view(told: DescriptionView, witness: Witness) -> WitnessView:
+    return WitnessView(
+        told.node, told.round_trip_ms, told.clock_ahead_ms, told.description, witness.contacts
     )
 
 

@@ -37,9 +37,16 @@ from aiex.cluster import (
     Condition,
     Describe,
     Description,
+    Drain,
+    DrainBegun,
+    DrainPlan,
+    Examination,
+    Examine,
     FencedEntry,
     Forming,
+    Milestones,
     Own,
+    PlanDrain,
 )
 from aiex.engine import Engine
 from aiex.events import EventBus
@@ -47,6 +54,7 @@ from aiex.node.admin import Admin
 from aiex.node.cluster_change import ClusterChange
 from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
+from aiex.node.drain import Drains, stop_this_process
 from aiex.node.finding import first_seat
 from aiex.node.joining import Joining
 from aiex.node.life import Life
@@ -92,6 +100,8 @@ def build_node(
     """All parts of a node, wired. Does no I/O beyond reading the data directory."""
     clock, random, bus = SystemClock(), Random(), EventBus()  # noqa: S311 - jitter, not secrets
     telemetry.watch(bus)
+    milestones = Milestones(clock)
+    milestones.watch(bus)
     life = Life(name=node_name(settings), version=version("aiex"), clock=clock)
 
     joining = Joining(settings, life.name, directory.path, meeting_dir)
@@ -118,7 +128,16 @@ def build_node(
     )
 
     async def describe(_: Describe, __: Caller) -> Description:
-        return report.of_cluster.description()
+        return report.of_cluster.own.now()
+
+    async def examine(_: Examine, __: Caller) -> Examination:
+        return await report.of_cluster.own.examination()
+
+    async def plan_drain(_: PlanDrain, __: Caller) -> DrainPlan:
+        return drains.plan()
+
+    async def drain(request: Drain, __: Caller) -> DrainBegun:
+        return drains.begin(is_forced=request.is_forced)
 
     cluster = Cluster(
         settings.cluster,
@@ -133,7 +152,7 @@ def build_node(
             api.in_flight_count,
             settings.api.in_flight_max,
         ),
-        handlers={Describe: describe},
+        handlers={Describe: describe, Examine: examine, PlanDrain: plan_drain, Drain: drain},
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
         random=random,
@@ -193,29 +212,30 @@ def build_node(
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
     telemetry.read("aiex_tasks", lambda: len(asyncio.all_tasks()))
 
-    report = NodeReport(
-        Parts(
-            settings,
-            life,
-            directory.path,
-            engine,
-            cluster,
-            keys,
-            catalogue,
-            targets,
-            local_model,
-            api,
-            intake,
-            telemetry,
-            lambda: root.state(),
-        )
+    parts = Parts(
+        settings,
+        life,
+        directory.path,
+        engine,
+        cluster,
+        keys,
+        catalogue,
+        targets,
+        local_model,
+        api,
+        intake,
+        telemetry,
+        lambda: root.state(),
+        milestones,
     )
+    report, drains = NodeReport(parts), Drains(parts, stop_this_process)
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
     admin = Admin(
         report,
         keys,
         metering,
         ClusterChange(cluster, engine, joining),
+        cluster,
         metrics=telemetry.metrics,
         version=life.version,
         token=token,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiex.assistant import Api, Catalogue, Intake, KeyRing, LocalModel, Targets
-from aiex.cluster import Cluster
+from aiex.cluster import Cluster, Milestones
 from aiex.engine import Engine
 from aiex.node.life import Life
 from aiex.node.supervision import ServiceState
@@ -28,3 +28,4 @@ class Parts:
     intake: Intake
     telemetry: Telemetry
     supervision: Callable[[], ServiceState]
+    milestones: Milestones

@@ -1,7 +1,7 @@
 """What a node is told before it starts: one frozen tree, checked as a whole."""
 
 from aiex.settings.conflicts import conflicts
-from aiex.settings.digest import settings_digest
+from aiex.settings.digest import settings_digest, shared_digest
 from aiex.settings.engine_url import engine_url_problem, with_scheme
 from aiex.settings.load import Loaded, default_file, load
 from aiex.settings.loopback import is_loopback
@@ -53,6 +53,7 @@ __all__ = [
     "load",
     "parse_seed",
     "settings_digest",
+    "shared_digest",
     "shown_settings",
     "with_scheme",
 ]

@@ -207,6 +207,21 @@ class NetworkLab:
         """Each machine is alone."""
         self._apply(self._cuts | set(permutations(self.machines, 2)))
 
+    @contextlib.contextmanager
+    def firewall(self, one: str, other: str, port: int) -> Iterator[None]:
+        """Until the block ends, nothing gets to that port of either from the other one."""
+        ends = [(self.machines[one], self.machines[other])]
+        ends.append(ends[0][::-1])
+        rules = [
+            f"iif {source.link} to {target.subnet} ipproto tcp dport {port} blackhole"
+            for source, target in ends
+        ]
+        _ip(self._router, *(f"rule add {rule}" for rule in rules))
+        try:
+            yield
+        finally:
+            _ip(self._router, *(f"rule del {rule}" for rule in rules))
+
     def heal(self) -> None:
         """All cables are whole again."""
         self._apply(frozenset())

@@ -17,9 +17,11 @@ from aiex.assistant import (
     Targets,
     build_metering,
 )
-from aiex.cluster import Answer, Failure, LeaseStatus, View
-from aiex.engine import EngineStatus
+from aiex.cluster import Answer, Failure, LeaseStatus, Milestones, Page, View
+from aiex.engine import Alone, EngineStatus, Seat
 from aiex.node.admin import Admin
+from aiex.node.cluster_change import ChangeRefused
+from aiex.node.drain import Drains
 from aiex.node.life import Life
 from aiex.node.node_report import NodeReport
 from aiex.node.parts import Parts
@@ -57,10 +59,13 @@ class MemoryNode:
         self.engine = EngineStatus("up", "", self.clock.wall_s(), "2.14.0", is_embedded=True)
         self.local_model = LocalModelState("up", "", 7)
         self.cluster = View(())
+        self.seat: Seat = Alone()
+        self.milestones = Milestones(self.clock)
         self.came: list[Answer[Any] | Failure] = []
         self.leases: list[LeaseStatus] = []
-        self.change: Any = None  # a `ClusterChange`, for tests that change the cluster
+        self.change: Any = _Unchanging()  # set a `ClusterChange` to change the cluster
         self.in_flight_count = 0
+        self.stream_count = 0
         self.gate = LagGate()
         self.services = ServiceState(
             "node", "supervisor", "running", 0, "", self.clock.wall_s(), strategy="rest for one"
@@ -73,31 +78,34 @@ class MemoryNode:
             emit=self.events.append,
         )
         parts: dict[str, Any] = {
-            "engine": _Told(lambda: self.engine),
+            "engine": _Engine(lambda: self.engine, lambda: self.seat),
             "local_model": _Told(lambda: self.local_model) if catalogue.has_local else None,
             "api": self,
             "intake": self,
             "cluster": _Seen(lambda: self.cluster, lambda: self.came, lambda: self.leases),
         }
-        self.report = NodeReport(
-            Parts(
-                settings=settings,
-                life=self.life,
-                data_dir=directory,
-                keys=self.keys,
-                catalogue=catalogue,
-                targets=self.targets,
-                telemetry=self.telemetry,
-                supervision=lambda: self.services,
-                **parts,
-            )
+        self.parts = Parts(
+            settings=settings,
+            life=self.life,
+            data_dir=directory,
+            keys=self.keys,
+            catalogue=catalogue,
+            targets=self.targets,
+            telemetry=self.telemetry,
+            supervision=lambda: self.services,
+            milestones=self.milestones,
+            **parts,
         )
+        self.report = NodeReport(self.parts)
+        self.stops: list[str] = []
+        self.drains = Drains(self.parts, lambda: self.stops.append("told to stop"))
 
     def admin(self, token: str, *, is_metrics_open: bool = True) -> Admin:
         """The admin API over these parts."""
         return Admin(
             self.report,
             self.keys,
+            cluster=self.parts.cluster,
             metrics=self.telemetry.metrics,
             version="1.0",
             metering=build_metering(
@@ -111,6 +119,19 @@ class MemoryNode:
             token=token,
             is_metrics_open=is_metrics_open,
         )
+
+
+class _Unchanging:
+    """What may be changed of a cluster that is none."""
+
+    def join(self, _: Any) -> None:
+        raise ChangeRefused("This node joins nobody.")
+
+    def leave(self) -> None:
+        raise ChangeRefused("This node is on its own.")
+
+    async def remove(self, name: str) -> None:
+        raise ChangeRefused(f"No node {name} is known here.")
 
 
 class _Seen:
@@ -128,10 +149,37 @@ class _Seen:
     def incarnation(self) -> int:
         return 7
 
-    async def call_all(self, _: Any, *, deadline_s: float) -> AsyncIterator[Any]:
+    def has_twin(self) -> bool:
+        return False
+
+    async def call(self, node: str, _: Any, *, deadline_s: float) -> Any:
         assert deadline_s > 0
+        return next(one for one in self._came() if one.node == node)
+
+    async def call_all(self, request: Any, *, deadline_s: float) -> AsyncIterator[Any]:
+        assert deadline_s > 0
+        answer = Page().of(type(request)).answer
         for one in self._came():
-            yield one
+            if isinstance(one, Failure) or isinstance(one.value, answer):
+                yield one
+
+
+class _Engine:
+    """An engine that has nothing to tell but how it is."""
+
+    state_trouble = ""
+
+    def __init__(self, status: Any, seat: Any) -> None:
+        self.status = status
+        self._seat = seat
+
+    @property
+    def seat(self) -> Seat:
+        seat: Seat = self._seat()
+        return seat
+
+    def refusals(self) -> tuple[()]:
+        return ()
 
 
 class _Told:

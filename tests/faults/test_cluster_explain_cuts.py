@@ -1,0 +1,110 @@
+"""Cuts, firewalls and full discs between three nodes of a lab: `explain` names each of them."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from aiex.testing.lab_cluster import LabCluster, OwnEngines
+from aiex.testing.lab_inspection import LabInspection, until_well
+from aiex.testing.nats_process import ROUTE_PORT
+from aiex.testing.network_lab import LabUnavailable, NetworkLab
+
+pytestmark = [pytest.mark.integration, pytest.mark.fault]
+
+NAMES = ("n1", "n2", "n3")
+FORM_S = 60.0
+NOTICED_S = 60.0
+SETTLES_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, lab_programs: None) -> Iterator[LabCluster]:
+    directory = tmp_path_factory.mktemp("explain")
+    try:
+        lab = NetworkLab(directory / "machines", NAMES)
+    except LabUnavailable as error:
+        pytest.skip(str(error))
+    with lab, LabCluster(lab, directory / "nodes", OwnEngines(lab)) as made:
+        made.start_all()
+        yield made
+
+
+def explained(cluster: LabCluster, name: str) -> list[dict[str, Any]]:
+    findings: list[dict[str, Any]] = cluster.nodes[name].admin("/admin/v1/cluster/explain")[
+        "findings"
+    ]
+    return findings
+
+
+def until_named(cluster: LabCluster, name: str, rule: str) -> list[str]:
+    """Wait until the node names just that, and goes on to; its sentences."""
+    deadline_s = time.monotonic() + NOTICED_S
+    since_s = float("inf")
+    while time.monotonic() - since_s < SETTLES_S:
+        found = explained(cluster, name)
+        is_so = {one["rule"] for one in found} == {rule}
+        since_s = min(since_s, time.monotonic()) if is_so else float("inf")
+        assert time.monotonic() < deadline_s, f"not {rule}: {found}"
+        time.sleep(0.2)
+    return [one["text"] for one in found]
+
+
+@pytest.fixture(autouse=True)
+def all_well(cluster: LabCluster) -> Iterator[None]:
+    """Before each test, and nothing of it is left afterwards."""
+    troubles, _ = until_well(LabInspection(cluster).members, FORM_S)
+    assert not troubles, troubles
+    for name in NAMES:
+        found, _ = until_well(
+            lambda name=name: [one["text"] for one in explained(cluster, name)],  # type: ignore[misc]
+            NOTICED_S,
+        )
+        assert found == []
+    yield
+    cluster.lab.heal()
+
+
+@pytest.mark.parametrize("asked", NAMES)
+def test_a_cable_cut_between_two(cluster: LabCluster, asked: str) -> None:
+    cluster.lab.cut("n1", "n2")
+    assert until_named(cluster, asked, "partial_cut") == [
+        "n1 and n2 do not hear each other; n3 hears both."
+    ]
+
+
+def test_a_cable_that_carries_one_way_only(cluster: LabCluster) -> None:
+    cluster.lab.cut_one_way("n1", "n2")
+    assert until_named(cluster, "n3", "partial_cut") == [
+        "n1 and n2 do not hear each other; n3 hears both."
+    ]
+
+
+def test_a_firewall_before_the_port_of_routes(cluster: LabCluster) -> None:
+    with cluster.lab.firewall("n1", "n2", ROUTE_PORT):
+        told = until_named(cluster, "n3", "port_blocked")
+        assert told == [
+            f"{one} does not get through to port {ROUTE_PORT} of "
+            f"{cluster.machine(other).address}, and does to its other port."
+            for one, other in (("n1", "n2"), ("n2", "n1"))
+        ]
+
+
+def test_a_node_that_is_cut_off_knows_that_it_is_the_few(cluster: LabCluster) -> None:
+    cluster.lab.cut_off("n1")
+    assert "no quorum" in until_named(cluster, "n1", "no_quorum")[0]
+    address = cluster.machine("n1").address
+    assert until_named(cluster, "n2", "carrier_away") == [
+        f"n1 ({address}) is away, of the 3 that carry the engine."
+    ]
+
+
+def test_a_full_disc(cluster: LabCluster) -> None:
+    machine = cluster.machine("n2")
+    machine.fill_disc()
+    try:
+        told = until_named(cluster, "n1", "disk_full")
+    finally:
+        machine.free_disc()
+    assert told[0].startswith("The disk under the engine of n2 ")
