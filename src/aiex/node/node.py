@@ -118,9 +118,8 @@ def build_node(
         clock=clock,
         emit=bus.emit,
         default_limits=default_limits(settings.limits),
-        patience_s=0.0
-        if found.discovery
-        else PATIENCE_S,  # the cluster forms once its nodes have started
+        # A cluster forms once its nodes have started.
+        patience_s=0.0 if found.discovery else PATIENCE_S,
     )
     keys.load()
     metering = build_metering(
