@@ -79,7 +79,7 @@ class BucketWatch:
                         yield change
             except (EngineError, TimeoutError) as error:
                 _log.debug("the watch of %s begins anew: %r", self._stream, error)
-            await asyncio.sleep(RETRY_S)
+            await self._jetstream.until_turned(RETRY_S)
 
     async def _follow(self) -> AsyncGenerator[Change]:
         """The changes after the last one given, until something goes wrong, which it raises."""

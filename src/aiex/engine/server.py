@@ -5,6 +5,7 @@ import importlib
 import logging
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 from aiex.clock import Clock
 from aiex.engine.address import EngineAddress
@@ -126,6 +127,7 @@ class EngineServer:
                 await asyncio.to_thread(self._put_left_stores_aside, seat)
             if isinstance(seat, Client):
                 ready()
+                self._preload_client()
                 await self._seat_changed.wait()
             else:
                 await self._serve(self._planned(seat), ready)
@@ -140,9 +142,7 @@ class EngineServer:
             program.path, plan, clock=self._clock, on_line=self._note_line
         )
         try:
-            # The client library takes 0.2 s to import: in a thread, while the server starts.
-            loop = asyncio.get_running_loop()
-            preload = loop.run_in_executor(None, importlib.import_module, "nats.aio.client")
+            preload = self._preload_client()
             await process.until_it_answers(self._settings.start_timeout_s)
             await preload
             ready()
@@ -154,6 +154,12 @@ class EngineServer:
                 await process.stop()
             finally:
                 self._process = None
+
+    def _preload_client(self) -> "asyncio.Future[ModuleType]":
+        # The client library takes 0.2 s to import: in a thread, while the server starts, or while
+        # it is found out where the others' are.
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(None, importlib.import_module, "nats.aio.client")
 
     def _planned(self, seat: Seat) -> ServerPlan:
         assert not isinstance(seat, Client), "a client has no server"
