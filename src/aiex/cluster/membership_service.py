@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 
@@ -55,16 +55,19 @@ class MembershipService:
         condition: Callable[[], Condition],
         incarnation_file: Path,
         forget_down_after_s: float,
+        next_lost_carrier: Callable[[], Awaitable[str]] | None = None,
         clock: Clock,
         random: Random,
         emit: Emit,
     ) -> None:
+        """`next_lost_carrier` is the engine's hint that a carrier may be gone."""
         self._own = own
         self._cluster = cluster
         self._connection = connection
         self._condition = condition
         self._incarnation_file = incarnation_file
         self._forget_down_after_s = forget_down_after_s
+        self._next_lost_carrier = next_lost_carrier
         self._clock = clock
         self._random = random
         self._emit = emit
@@ -148,6 +151,9 @@ class MembershipService:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(membership), name="cluster listen")
                 tasks.create_task(self._look_around(membership, tasks), name="cluster look")
+                if self._next_lost_carrier is not None:
+                    heed = self._heed(membership, self._next_lost_carrier)
+                    tasks.create_task(heed, name="cluster hints")
         finally:
             await self._say_goodbye(membership.goodbye())
 
@@ -189,6 +195,13 @@ class MembershipService:
             except EngineError:
                 self._turn_connected(self._connection.status().reason or NOT_LISTENING)
             await asyncio.sleep(RESUBSCRIBE_S)
+
+    async def _heed(
+        self, membership: Membership, next_lost_carrier: Callable[[], Awaitable[str]]
+    ) -> None:
+        while True:
+            membership.hinted(await next_lost_carrier(), self._clock.monotonic_s())
+            self._news.set()
 
     async def _take(self, membership: Membership, received: EngineMessage) -> None:
         message = self._read(received.data)

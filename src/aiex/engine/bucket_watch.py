@@ -5,7 +5,6 @@ sends a heartbeat twice a second; a silence, a gap in the consumer's sequence or
 session begins anew after the last change that was given.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing

@@ -168,6 +168,15 @@ class Engine:
         ) as system:
             return await system.servers()
 
+    async def next_lost_carrier(self) -> str:
+        """The carrier whose server this node's own has just lost touch with.
+
+        A hint and no more: it may have crashed, or its route was made anew a moment later. Never
+        comes back while this node has no server.
+        """
+        assert self._server is not None, "an external engine has no carriers"
+        return await self._server.next_lost()
+
     async def ask_at(
         self, carrier: CarrierAddress, subject: str, *, timeout_s: float
     ) -> bytes | None:
