@@ -152,6 +152,16 @@ def awake_s(pid: int) -> float:
     return parse_awake_s(Path(f"/proc/{pid}/schedstat").read_text())
 
 
+def parse_waited_s(schedstat: str) -> float:
+    """Seconds a thread waited for a core, from the text of `/proc/<pid>/schedstat`."""
+    return int(schedstat.split()[1]) / 1e9
+
+
+def waited_s(pid: int) -> float:
+    """Seconds the first thread of `pid` could have run so far and had no core."""
+    return parse_waited_s(Path(f"/proc/{pid}/schedstat").read_text())
+
+
 def parse_rss_mb(status: str) -> float:
     """Resident memory in MB (10^6 bytes), from the text of `/proc/<pid>/status`; 0 for a zombie."""
     for line in status.splitlines():

@@ -361,9 +361,9 @@ class Credulous(Membership):
     """Takes a hint for a verdict."""
 
     def hinted(self, carrier: str, now_s: float) -> None:
-        for name, peer in self._peers.items():
+        for peer in list(self._peers.values()):
             if peer.facts.carrier == carrier and not peer.is_gone:
-                self._put(peer.become(MemberState.DOWN, now_s, "somebody said so"), now_s)
+                self._put(peer.become(MemberState.DOWN, now_s, "it was said"), now_s)
 
 
 class Forgetful(Membership):
