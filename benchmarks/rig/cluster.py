@@ -144,15 +144,15 @@ class LoopbackCluster:
         self.until(members[0].can_write, FORM_S, "a replicated write")
         return time.monotonic() - began_s
 
-    def client_of(self, name: str) -> Mapping[str, Any]:
-        """How a light member becomes a client of that node's engine (`rig.member.MemberPlan`)."""
+    def client_of(self, *names: str) -> Mapping[str, Any]:
+        """How a light member becomes a client of one of these nodes' engines (`rig.member`)."""
         if self.servers:
-            url = self.servers[NAMES.index(name) % len(self.servers)].url
+            url = self.servers[NAMES.index(names[0]) % len(self.servers)].url
             return {"url": url, "user": USER, "password": PASSWORD}
         file = next(self.directory.rglob("carriers.json"))
         carriers = json.loads(file.read_bytes())["carriers"]
-        own = [one for one in carriers if one["name"] == name]
-        return {"meeting": str(file.parent), "carriers": own}
+        chosen = [one for one in carriers if one["name"] in names]
+        return {"meeting": str(file.parent), "carriers": chosen}
 
     def until_all_see(
         self, states: Mapping[str, str], observers: Sequence[str] = (), deadline_s: float = FORM_S

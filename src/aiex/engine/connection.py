@@ -76,6 +76,7 @@ class EngineConnection:
         self._planned_end = ""
         self._seat_count = 0
         self._hurries_until_s = 0.0
+        self._first_alone_until_s = 0.0
         self._turned = asyncio.Event()
 
     def status(self) -> EngineStatus:
@@ -84,11 +85,18 @@ class EngineConnection:
             self._state, self._reason, self._since_s, self._server_version, self._is_embedded
         )
 
-    def begin_anew(self, reason: str, *, must_answer_at_start: bool) -> None:
-        """End the session there is: the addresses are others now."""
+    def begin_anew(
+        self, reason: str, *, must_answer_at_start: bool, first_alone_s: float = 0.0
+    ) -> None:
+        """End the session there is: the addresses are others now.
+
+        For `first_alone_s` only the first of them is tried: its server starts at this moment.
+        """
         self._must_answer_at_start = must_answer_at_start
         self._seat_count += 1
-        self._hurries_until_s = self._clock.monotonic_s() + HURRY_FOR_S
+        now_s = self._clock.monotonic_s()
+        self._hurries_until_s = now_s + HURRY_FOR_S
+        self._first_alone_until_s = now_s + first_alone_s
         session, self._session = self._session, None
         self._has_session.clear()
         if session is not None:
@@ -228,6 +236,8 @@ class EngineConnection:
         try:
             return await self._session_at(self._address())
         except EngineError as error:
+            if self._clock.monotonic_s() < self._first_alone_until_s:
+                raise
             for address in self._others():
                 with contextlib.suppress(EngineError):
                     return await self._session_at(address)

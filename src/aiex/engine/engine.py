@@ -40,6 +40,12 @@ NEW_SEAT = "it takes another seat"
 # What does not leave the cluster: in it those who bring the state home tell all others.
 STAYING_BUCKET = "cluster"
 
+# A carrier's server answers within a few tenths of a second, on a slow disc within two. Until then
+# the carrier does not settle at another one, where it would stay, and be cut off when that ends.
+OWN_SERVER_S = 2.0
+# What leaves the cluster last: those who bring the state home write to it until the very end.
+LAST_BUCKET = "cluster"
+
 
 class Engine:
     """Built from settings; `services` run under the node's supervision, in order."""
@@ -125,7 +131,11 @@ class Engine:
         self._server.take_seat(seat)
         self._keeper.take_seat(seat)
         # Alone, a node that has no engine does not start; among others it waits for them.
-        self._connection.begin_anew(NEW_SEAT, must_answer_at_start=isinstance(seat, Alone))
+        self._connection.begin_anew(
+            NEW_SEAT,
+            must_answer_at_start=isinstance(seat, Alone),
+            first_alone_s=OWN_SERVER_S if isinstance(seat, Carrier) else 0.0,
+        )
 
     async def take_home(
         self, last_words: Callable[[Bucket], Awaitable[None]] | None = None
