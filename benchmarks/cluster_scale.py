@@ -163,7 +163,8 @@ def measure(plan: Plan, directory: Path, samples: Samples) -> Costs:
         measure_changes(plan, crowd, samples)
         waited_ratio = (longest_wait_s(observers) - waited_before_s) / (time.monotonic() - began_s)
         samples.judge(CHANGES, "a process of light members", waited_ratio)
-    known = costs(*usages, heartbeat_bytes=len(encoded(HEARTBEAT)) + WIRE_BYTES)
+    small, large = usages
+    known = costs(small, large, len(encoded(HEARTBEAT)) + WIRE_BYTES)
     samples.add("hear_us", known.hear_us)
     samples.add("deliver_us", known.deliver_us)
     return known
@@ -189,7 +190,7 @@ def measure_changes(plan: Plan, crowd: Crowd, samples: Samples) -> None:
 def views_differing(crowd: Crowd) -> int:
     """How many members do not see just those who are there, all of them up."""
     there = dict.fromkeys([*NAMES, *crowd.names], "up")
-    views = [member.states() for member in crowd.cluster.members.values()]
+    views: list[Mapping[str, str]] = [one.states() for one in crowd.cluster.members.values()]
     views += [view for process in crowd.processes for view in process.views(TELL_S).values()]
     return sum(view != there for view in views)
 

@@ -48,7 +48,7 @@ WARM_UP_CALLS = 200
 CALL_DEADLINE_S = 5.0
 SEEN_S = 30.0
 LOOK_S = 0.01
-NOTED = {MemberUp: "up", MemberDown: "down"}
+NOTED: dict[type[Any], str] = {MemberUp: "up", MemberDown: "down"}
 
 
 class MemberPlan(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from aiex.engine.connection import EngineConnection
-from aiex.engine.session import Inbox, Message, NobodyAnswers
+from aiex.engine.session import Inbox, Message, NoAnswer, NobodyAnswers
 from aiex.errors import Conflict, EngineRefused, EngineUnavailable
 
 TIMEOUT_S = 3.0
@@ -173,7 +173,7 @@ class JetStream:
     async def _info(self, name: str) -> bytes:
         *hurried, patient_s = INFO_TIMEOUTS_S
         for timeout_s in hurried:
-            with contextlib.suppress(EngineUnavailable):
+            with contextlib.suppress(NoAnswer):
                 return await self.call(f"STREAM.INFO.{name}", timeout_s=timeout_s)
         return await self.call(f"STREAM.INFO.{name}", timeout_s=patient_s)
 
