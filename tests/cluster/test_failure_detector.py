@@ -105,5 +105,9 @@ def test_a_sign_of_life_ends_the_doubt_and_a_hint_too_many_is_not_heard() -> Non
     assert heard.hinted(101.1).is_doubted(101.1)
 
 
+def test_the_first_hint_is_heard_however_long_the_gap() -> None:
+    assert FailureDetector(gap_s=600.0, heard_at_s=0.1).hinted(0.2).is_doubted(0.2)
+
+
 def test_a_doubt_that_nothing_confirms_passes() -> None:
     assert not DETECTOR.hinted(100.1).is_doubted(100.1 + HINT_S)

@@ -150,7 +150,7 @@ def test_a_carrier_whose_server_is_lost_is_asked_at_once_and_down_if_nobody_list
     assert [probe.name for probe in node.asked] == ["n1"]
     node.nobody_there()
     assert node.state() is MemberState.UP
-    node.wait(0.4)
+    node.wait(0.5)
     node.nobody_there()
     assert node.state() is MemberState.DOWN
 

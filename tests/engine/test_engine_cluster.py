@@ -137,6 +137,30 @@ async def test_a_carrier_whose_own_server_is_away_uses_another(tmp_path: Path) -
         a.kill()
 
 
+async def test_a_carrier_whose_server_is_killed_is_named_to_the_others(tmp_path: Path) -> None:
+    async with cluster_of(tmp_path, addresses("a", "b.1", "c"), access()) as engines:
+        a, b, c = engines
+        for one in engines:
+            await one.until("up")
+        b.kill()
+        assert await a.engine.next_lost_carrier() == "b.1"
+        assert await c.engine.next_lost_carrier() == "b.1"
+
+
+async def test_carriers_begin_at_their_own_servers(tmp_path: Path) -> None:
+    carriers = addresses("a", "b", "c")
+    async with cluster_of(tmp_path, carriers, access()) as engines:
+        a, b, c = engines
+        for one in engines:
+            await one.until("up")
+        for one in (a, b):
+            one.events.clear()
+        c.kill(signal.SIGTERM)
+        await until(lambda: bool(c.heard(EngineDown)))
+        assert not a.heard(EngineDown)
+        assert not b.heard(EngineDown)
+
+
 async def test_a_planned_stop_of_a_carrier_hands_over_what_it_leads(tmp_path: Path) -> None:
     carriers = addresses("a", "b", "c")
     async with cluster_of(tmp_path, carriers, access()) as engines:

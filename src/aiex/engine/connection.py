@@ -29,9 +29,10 @@ REFUSED_WAIT_S = 2.0
 # it is asked every second, and given up after two: noticed within three.
 PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 2.0
-# In a cluster without a quorum JetStream is silent; messages are not to wait for it. Nor is the
-# next look, while in a hurry, to wait for one that began too early.
-FIRST_LOOK_S = 0.15
+# In a cluster without a quorum JetStream is silent; messages are not to wait for it, least of all
+# in a hurry. Nor is the next look then to wait for one that began too early.
+FIRST_LOOK_S = 0.3
+HURRIED_FIRST_LOOK_S = 0.15
 HURRIED_LOOK_S = 0.3
 DRAIN_S = 1.0
 STOPPED = "its connection was told to stop"
@@ -260,7 +261,9 @@ class EngineConnection:
 
     async def _first_condition(self, session: Session, address: EngineAddress) -> Condition:
         try:
-            return await self._ask_condition(session, FIRST_LOOK_S)
+            hurries = self._is_in_a_hurry()
+            first_look_s = HURRIED_FIRST_LOOK_S if hurries else FIRST_LOOK_S
+            return await self._ask_condition(session, first_look_s)
         except EngineRefused as error:
             raise EngineRefused(
                 f"The engine at {address.url} has JetStream disabled; enable it (nats-server -js), "
