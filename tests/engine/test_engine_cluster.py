@@ -156,9 +156,11 @@ async def test_carriers_begin_at_their_own_servers(tmp_path: Path) -> None:
         for one in (a, b):
             one.events.clear()
         c.kill(signal.SIGTERM)
-        await until(lambda: bool(c.heard(EngineDown)))
-        assert not a.heard(EngineDown)
-        assert not b.heard(EngineDown)
+        for one in (a, b):
+            # Once its server has noticed, so has the one who was connected to c's.
+            assert await one.engine.next_lost_carrier() == "c"
+            assert await one.engine.connection.probe(5.0) is not None
+            assert not one.heard(EngineDown)
 
 
 async def test_a_planned_stop_of_a_carrier_hands_over_what_it_leads(tmp_path: Path) -> None:
