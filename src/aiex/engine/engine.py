@@ -1,5 +1,6 @@
 """The engine of one node: an embedded server and the connection to it, or only the connection."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -39,12 +40,9 @@ _OWN_SHARE = 0.9
 NEW_SEAT = "it takes another seat"
 # What does not leave the cluster: in it those who bring the state home tell all others.
 STAYING_BUCKET = "cluster"
-
 # A carrier's server answers within a few tenths of a second, on a slow disc within two. Until then
 # the carrier does not settle at another one, where it would stay, and be cut off when that ends.
 OWN_SERVER_S = 2.0
-# What leaves the cluster last: those who bring the state home write to it until the very end.
-LAST_BUCKET = "cluster"
 
 
 class Engine:
@@ -184,7 +182,9 @@ class Engine:
         A hint and no more: it may have crashed, or its route was made anew a moment later. Never
         comes back while this node has no server.
         """
-        assert self._server is not None, "an external engine has no carriers"
+        if self._server is None:
+            await asyncio.Event().wait()  # an external engine has no carriers
+        assert self._server is not None, "the wait above ends with its task only"
         return await self._server.next_lost()
 
     async def ask_at(
