@@ -202,7 +202,7 @@ def measure_cuts(stage: Stage, samples: Samples) -> None:
                     _until_whole(inspection)
                     samples.timed("down_cut_s", lambda: down_cut_s(cluster))
                     lab.heal()
-    except LabUnavailable as error:
+    except (LabUnavailable, RigError) as error:
         samples.refuse(["down_cut_s"], str(error))
 
 
@@ -213,20 +213,19 @@ def _until_whole(inspection: LabInspection) -> None:
 
 
 def down_cut_s(cluster: LabCluster) -> float:
-    """Seconds until two nodes see the third down, and that one itself knows that it is alone."""
+    """Seconds until two nodes see the third down, and that one sees them down."""
     victim, *others = reversed(NAMES)
     cluster.lab.cut_off(victim)
     began_s = time.monotonic()
 
     def is_noticed() -> bool:
         views = {name: node.admin("/admin/v1/cluster") for name, node in cluster.nodes.items()}
-        is_down = [
-            one["state"] == "down"
-            for name in others
-            for one in views[name]["members"]
-            if one["name"] == victim
-        ]
-        return all(is_down) and views[victim]["condition"] == "split"
+        states = {
+            name: {one["name"]: one["state"] for one in view["members"]}
+            for name, view in views.items()
+        }
+        is_seen = all(states[name].get(victim) == "down" for name in others)
+        return is_seen and all(states[victim].get(name) == "down" for name in others)
 
     while not is_noticed():
         if time.monotonic() - began_s > NOTICED_S:
