@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from cluster import Samples, failed_count, judge_load, peer_facts
+from cluster import WAITED_RATIO_MAX, Samples, failed_count, judge_load, peer_facts
 from rig.errors import Refused
 from rig.load import Report
 from rig.peers import PeerRun, peer_run, percentile
@@ -39,6 +39,16 @@ def test_a_peer_stands_beside_what_was_measured_of_ours() -> None:
     assert facts["rss_mb / ours"] == 305.0 / 80.0
     assert "call_p50_ms / ours" not in facts
     assert "rss_mb / ours" not in peer_facts(runs, {"rss_node_mb": 60.0})
+
+
+def test_who_looks_and_has_no_core_has_no_figure() -> None:
+    samples = Samples()
+    samples.timed("form_s", lambda: 1.0)
+    samples.add("join_s", 1.0)
+    samples.judge(["join_s"], "the looker", WAITED_RATIO_MAX)
+    assert not samples.refusals
+    samples.judge(["join_s"], "the looker", WAITED_RATIO_MAX + 0.01)
+    assert samples.refusals == {"join_s": "the looker waited 26% of its time for a core"}
 
 
 def test_a_refusal_takes_the_samples_of_its_figure_along() -> None:

@@ -116,6 +116,7 @@ class LoopbackCluster:
     engine: Callable[[int], str]
     core: int | None
     stack: ExitStack
+    servers: Sequence[NatsProcess] = ()
     members: dict[str, Member] = field(default_factory=dict)
 
     def start(self, name: str) -> Member:
@@ -142,6 +143,16 @@ class LoopbackCluster:
         self.until_all_see(dict.fromkeys(names, "up"))
         self.until(members[0].can_write, FORM_S, "a replicated write")
         return time.monotonic() - began_s
+
+    def client_of(self, *names: str) -> Mapping[str, Any]:
+        """How a light member becomes a client of one of these nodes' engines (`rig.member`)."""
+        if self.servers:
+            url = self.servers[NAMES.index(names[0]) % len(self.servers)].url
+            return {"url": url, "user": USER, "password": PASSWORD}
+        file = next(self.directory.rglob("carriers.json"))
+        carriers = json.loads(file.read_bytes())["carriers"]
+        chosen = [one for one in carriers if one["name"] in names]
+        return {"meeting": str(file.parent), "carriers": chosen}
 
     def until_all_see(
         self, states: Mapping[str, str], observers: Sequence[str] = (), deadline_s: float = FORM_S
@@ -197,7 +208,7 @@ def loopback_cluster(
         def engine(position: int) -> str:
             return EXTERNAL_ENGINE % servers[position % len(servers)].url
 
-        yield LoopbackCluster(directory, engine, core, stack)
+        yield LoopbackCluster(directory, engine, core, stack, servers)
 
 
 def _program(pid: int) -> str:

@@ -152,6 +152,26 @@ def awake_s(pid: int) -> float:
     return parse_awake_s(Path(f"/proc/{pid}/schedstat").read_text())
 
 
+def ran_s(pids: Sequence[int]) -> float:
+    """Seconds all threads of `pids` ran so far: finer than `cpu_time`, living threads only."""
+    total_ns = 0
+    for pid in pids:
+        for stat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                total_ns += int(stat.read_text().split()[0])
+    return total_ns / 1e9
+
+
+def parse_waited_s(schedstat: str) -> float:
+    """Seconds a thread waited for a core, from the text of `/proc/<pid>/schedstat`."""
+    return int(schedstat.split()[1]) / 1e9
+
+
+def waited_s(pid: int) -> float:
+    """Seconds the first thread of `pid` could have run so far and had no core."""
+    return parse_waited_s(Path(f"/proc/{pid}/schedstat").read_text())
+
+
 def parse_rss_mb(status: str) -> float:
     """Resident memory in MB (10^6 bytes), from the text of `/proc/<pid>/status`; 0 for a zombie."""
     for line in status.splitlines():

@@ -4,6 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiex.cluster.failure_detector import (
+    FOUND_ANOTHER_S,
+    HINT_S,
+    HINTED_PROBE_EVERY_S,
     MISSES_MIN,
     PROBE_EVERY_S,
     FailureDetector,
@@ -76,3 +79,35 @@ def test_without_news_a_verdict_only_gets_worse(
     order = list(Verdict)
     verdicts = [order.index(detector.verdict(heard_at_s + one)) for one in sorted(later_s)]
     assert verdicts == sorted(verdicts)
+
+
+def test_a_hint_brings_questions_forward_and_is_no_verdict() -> None:
+    hinted = DETECTOR.hinted(100.1)
+    assert hinted.verdict(100.5) is Verdict.ON_TIME
+    assert hinted.is_doubted(100.2)
+    asked = hinted.asked(100.1)
+    assert not asked.is_probe_due(100.15)
+    assert asked.is_probe_due(100.11 + HINTED_PROBE_EVERY_S)
+
+
+def test_nobody_listening_counts_once_a_node_that_lives_would_have_found_another_server() -> None:
+    hinted = DETECTOR.hinted(100.1)
+    assert not DETECTOR.is_gone_if_nobody_listens(100.5)
+    assert not hinted.is_gone_if_nobody_listens(100.2)
+    assert hinted.is_gone_if_nobody_listens(100.1 + FOUND_ANOTHER_S)
+    assert DETECTOR.is_gone_if_nobody_listens(100.61)
+
+
+def test_a_sign_of_life_ends_the_doubt_and_a_hint_too_many_is_not_heard() -> None:
+    heard = DETECTOR.hinted(100.1).heard(100.2, 0.5)
+    assert not heard.is_doubted(100.3)
+    assert not heard.hinted(100.9).is_doubted(100.9)
+    assert heard.hinted(101.1).is_doubted(101.1)
+
+
+def test_the_first_hint_is_heard_however_long_the_gap() -> None:
+    assert FailureDetector(gap_s=600.0, heard_at_s=0.1).hinted(0.2).is_doubted(0.2)
+
+
+def test_a_doubt_that_nothing_confirms_passes() -> None:
+    assert not DETECTOR.hinted(100.1).is_doubted(100.1 + HINT_S)

@@ -41,6 +41,7 @@ class Node:
     """A node `n0`, incarnation 100, connected and settled, with its events and its time."""
 
     has_quorum = True
+    carrier = ""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -65,7 +66,10 @@ class Node:
         for _ in range(round(duration_s / STEP_S)):
             self.now_s += STEP_S
             turn = self.membership.turn(
-                self.now_s, Condition(self.standing), self.trouble, has_quorum=self.has_quorum
+                self.now_s,
+                Condition(self.standing, carrier=self.carrier),
+                self.trouble,
+                has_quorum=self.has_quorum,
             )
             self.said += [turn.heartbeat] if turn.heartbeat else []
             self.asked += turn.probes
@@ -134,6 +138,65 @@ def test_a_late_member_of_whom_the_engine_knows_nobody_is_down_at_once(node: Nod
     assert node.events[1] == MemberDown("n1", 1, "the engine says that nobody listens there")
     node.wait(0.1)
     assert node.events[2] == ClusterSplit("n1 is missing without a goodbye")
+
+
+def test_a_carrier_whose_server_is_lost_is_asked_at_once_and_down_if_nobody_listens(
+    node: Node,
+) -> None:
+    node.hear(carrier="c1")
+    node.membership.hinted("c1", node.now_s)
+    assert node.membership.next_turn_in_s(node.now_s) == 0.0
+    node.wait(0.1)
+    assert [probe.name for probe in node.asked] == ["n1"]
+    node.nobody_there()
+    assert node.state() is MemberState.UP
+    node.wait(0.5)
+    node.nobody_there()
+    assert node.state() is MemberState.DOWN
+
+
+def test_a_hint_at_one_who_answers_costs_one_question(node: Node) -> None:
+    node.hear(carrier="c1")
+    node.membership.hinted("c1", node.now_s)
+    node.wait(0.1)
+    node.membership.answered(node.asked[-1], heartbeat(seq=2, carrier="c1"), node.now_s)
+    node.membership.hinted("c1", node.now_s)
+    node.wait(0.4)
+    assert (len(node.asked), node.state()) == (1, MemberState.UP)
+
+
+def test_what_others_say_of_one_that_was_just_heard_makes_a_question_and_no_more(
+    node: Node,
+) -> None:
+    node.hear()
+    node.hear("n2", gone=(Gone("n1", 1, False, 0),))
+    assert node.state() is MemberState.UP
+    node.wait(0.1)
+    assert [probe.name for probe in node.asked] == ["n1"]
+    node.nobody_there()
+    assert node.state() is MemberState.DOWN
+
+
+def test_just_connected_the_engine_is_believed_when_a_member_says_the_same(node: Node) -> None:
+    node.hear()
+    node.trouble = "the connection was lost"
+    node.wait(0.3)
+    node.trouble = ""
+    node.wait(0.2)
+    node.hear("n2", gone=(Gone("n1", 1, False, 0),))
+    node.wait(0.1)
+    node.nobody_there()
+    assert node.state() is MemberState.DOWN
+
+
+def test_a_carrier_that_finds_one_down_says_so_at_once(node: Node) -> None:
+    node.carrier = "c0"
+    node.hear()
+    node.wait(0.7)
+    node.said.clear()
+    node.nobody_there()
+    node.wait(0.2)
+    assert [one.gone[0].name for one in node.said] == ["n1"]
 
 
 def test_just_connected_the_engine_is_not_trusted_to_know_who_listens(node: Node) -> None:

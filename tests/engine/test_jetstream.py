@@ -8,8 +8,14 @@ import msgspec
 import pytest
 
 from aiex.engine.connection import EngineConnection
-from aiex.engine.jetstream import JetStream, StoredMessage, StreamMissing
-from aiex.engine.session import Message, NobodyAnswers
+from aiex.engine.jetstream import (
+    INFO_TIMEOUTS_S,
+    TIMEOUT_S,
+    JetStream,
+    StoredMessage,
+    StreamMissing,
+)
+from aiex.engine.session import Message, NoAnswer, NobodyAnswers
 from aiex.errors import AiexError, Conflict, EngineRefused, EngineUnavailable
 
 
@@ -107,6 +113,18 @@ async def test_a_stream_that_is_there_is_not_made_again() -> None:
     connection = ScriptedConnection(STREAM)
     assert (await jetstream(connection).ensure_stream("KV_a", {})).state.last_seq == 1
     assert connection.asked == ["$JS.API.STREAM.INFO.KV_a"]
+
+
+async def test_a_stream_that_has_no_leader_yet_is_asked_for_again() -> None:
+    connection = ScriptedConnection(NoAnswer("silent"), NoAnswer("silent"), STREAM)
+    assert (await jetstream(connection).stream("KV_a")).config == {"name": "KV_a"}
+
+
+async def test_a_stream_that_stays_silent_is_given_up() -> None:
+    connection = ScriptedConnection(*(NoAnswer("silent") for _ in INFO_TIMEOUTS_S))
+    with pytest.raises(NoAnswer):
+        await jetstream(connection).stream("KV_a")
+    assert sum(INFO_TIMEOUTS_S) == TIMEOUT_S
 
 
 async def test_a_stream_that_is_missing_is_made() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex.engine.server_log import cause_of_end, is_disk_full, parse_line
+from aiex.engine.server_log import cause_of_end, is_disk_full, lost_server, parse_line
 
 STORE = "/data/engine/standalone"
 
@@ -92,3 +92,17 @@ def test_without_any_words_the_signal_or_status_is_told() -> None:
 def test_a_full_disk_is_recognised_in_any_case() -> None:
     assert is_disk_full("write failed: No Space Left On Device")
     assert not is_disk_full("Store Directory: /space")
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("127.0.0.1:60574 - rid:20 - Router connection closed: Client Closed - Remote: n3", "n3"),
+        ("[::1]:6222 - rid:7 - Router connection closed: Read Error - Remote: a%2Eb", "a%2Eb"),
+        ("127.0.0.1:6227 - rid:48 - Router connection closed: Duplicate Route - Remote: n3", ""),
+        ("127.0.0.1:60578 - rid:25 - Router connection closed: Client Closed", ""),
+        ("127.0.0.1:60578 - cid:25 - Client connection closed: Client Closed", ""),
+    ],
+)
+def test_the_loss_of_another_server_is_read_and_a_duplicate_is_none(text: str, server: str) -> None:
+    assert lost_server(text) == server

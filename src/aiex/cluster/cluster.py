@@ -75,6 +75,7 @@ class Cluster:
             condition=lambda: self._as_carrier(condition()),
             incarnation_file=data_dir / "incarnation",
             forget_down_after_s=settings.forget_down_after_s,
+            next_lost_carrier=forming.engine.next_lost_carrier if forming else None,
             clock=clock,
             random=random,
             emit=self._note,

@@ -131,6 +131,7 @@ class Membership:
         self._twin: Twin | None = None
         # Whoever steps back for a twin speaks once more: the twin's log shall tell of it too.
         self._owes_word = False
+        self._has_hint = False
         self._is_tidy = True
         self._tidy_at_s = now_s
         self.stays_out = ""
@@ -197,7 +198,8 @@ class Membership:
         peer = self._peers.get(probe.name)
         if peer is None or not self._listening.is_connected:
             return
-        if probe.asked_at_s - self._connected_at_s < TRUST_NOBODY_AFTER_S:
+        is_new_here = probe.asked_at_s - self._connected_at_s < TRUST_NOBODY_AFTER_S
+        if is_new_here and not peer.detector.is_found_gone:
             self._peers[probe.name] = peer.missed(probe.asked_at_s)
         else:
             self._put(peer.nobody_there(probe.asked_at_s, now_s), now_s)
@@ -208,6 +210,12 @@ class Membership:
         if peer is not None and peer.state is MemberState.DOWN:
             self._put(peer.become(MemberState.LEFT, now_s), now_s)
             self._pulse = self._pulse.soon(now_s, self._random)
+
+    def hinted(self, carrier: str, now_s: float) -> None:
+        """The engine lost touch with the server of that carrier: whoever it is is asked at once."""
+        for peer in list(self._peers.values()):
+            if peer.facts.carrier == carrier:
+                self._doubt(peer, peer.hinted(self._listened_s(now_s)))
 
     # What this node says.
 
@@ -227,6 +235,7 @@ class Membership:
         `trouble` says why the engine cannot be used; without a quorum it still carries messages.
         """
         self._listen(now_s, trouble)
+        self._has_hint = False
         if has_quorum != self._has_quorum:
             self._has_quorum, self._is_tidy = has_quorum, False
         self._condition = condition
@@ -260,6 +269,8 @@ class Membership:
 
     def next_turn_in_s(self, now_s: float) -> float:
         """How long nothing has to be done, unless there is news."""
+        if self._has_hint:
+            return 0.0
         look_in_s = LOOK_EVERY_S if self._peers else LOOK_ALONE_S
         if self._is_silent():
             return look_in_s
@@ -352,6 +363,14 @@ class Membership:
             self._put(Peer.of_gone(gone, now_s), now_s)
         elif gone.incarnation == peer.facts.incarnation and gone.has_left:
             self._put(peer.become(MemberState.LEFT, now_s - gone.age_ms / 1000), now_s)
+        elif gone.incarnation == peer.facts.incarnation:
+            self._doubt(peer, peer.found_gone(self._listened_s(now_s)))
+
+    def _doubt(self, peer: Peer, doubted: Peer) -> None:
+        """What others say makes questions; each decides for itself."""
+        if doubted != peer:
+            self._peers[peer.facts.name] = doubted
+            self._has_hint = True
 
     def _put(self, peer: Peer, now_s: float) -> None:
         """Remember what became of a member, and say what that means."""
@@ -367,6 +386,9 @@ class Membership:
             self._is_tidy = False  # old news
             return
         self._is_tidy = False
+        if peer.state is MemberState.DOWN and self._condition.carrier:
+            # Carriers know first; the others have it from them as a hint.
+            self._pulse = self._pulse.soon(now_s, self._random)
         for event in _changes(before, peer):
             self._emit(event)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 
@@ -35,7 +35,8 @@ SEND_TIMEOUT_S = 0.5
 GOODBYE_TIMEOUT_S = 1.0
 # Silence is normal for a node alone; this only bounds one wait.
 LISTEN_S = 60.0
-RESUBSCRIBE_S = 0.2
+# A node that has found another server and does not listen there yet is taken for one that is gone.
+RESUBSCRIBE_S = 0.02
 NOT_LISTENING = "it is not connected yet"
 # The engine's state in which messages still travel and nothing can be written.
 NO_QUORUM: str = "no quorum"
@@ -55,16 +56,19 @@ class MembershipService:
         condition: Callable[[], Condition],
         incarnation_file: Path,
         forget_down_after_s: float,
+        next_lost_carrier: Callable[[], Awaitable[str]] | None = None,
         clock: Clock,
         random: Random,
         emit: Emit,
     ) -> None:
+        """`next_lost_carrier` is the engine's hint that a carrier may be gone."""
         self._own = own
         self._cluster = cluster
         self._connection = connection
         self._condition = condition
         self._incarnation_file = incarnation_file
         self._forget_down_after_s = forget_down_after_s
+        self._next_lost_carrier = next_lost_carrier
         self._clock = clock
         self._random = random
         self._emit = emit
@@ -148,6 +152,9 @@ class MembershipService:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(membership), name="cluster listen")
                 tasks.create_task(self._look_around(membership, tasks), name="cluster look")
+                if self._next_lost_carrier is not None:
+                    heed = self._heed(membership, self._next_lost_carrier)
+                    tasks.create_task(heed, name="cluster hints")
         finally:
             await self._say_goodbye(membership.goodbye())
 
@@ -189,6 +196,13 @@ class MembershipService:
             except EngineError:
                 self._turn_connected(self._connection.status().reason or NOT_LISTENING)
             await asyncio.sleep(RESUBSCRIBE_S)
+
+    async def _heed(
+        self, membership: Membership, next_lost_carrier: Callable[[], Awaitable[str]]
+    ) -> None:
+        while True:
+            membership.hinted(await next_lost_carrier(), self._clock.monotonic_s())
+            self._news.set()
 
     async def _take(self, membership: Membership, received: EngineMessage) -> None:
         message = self._read(received.data)

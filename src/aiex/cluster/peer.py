@@ -4,7 +4,7 @@
 (none) ───────────► joining, up, draining ───────────► suspect ───────────► down
                          ▲    ▲  │   ▲                    │                  │
                          │    │  │   └────── heard ───────┘                  │
-                         │    │  └─ "no responders" to a probe ──────────►   │
+                         │    │  └─ "no responders", late or doubted ─────►   │
                          │    └──── heard again, and answers a probe ────────┘
                          └ a higher incarnation, from any state
 a goodbye leads from any state to left, and nothing leads from there.
@@ -118,7 +118,20 @@ class Peer(msgspec.Struct, frozen=True, gc=False):
         if self.is_gone:
             return self.is_returning and self.detector.is_probe_due(listened_s)
         is_late = self.detector.verdict(listened_s) is not Verdict.ON_TIME
-        return is_late and self.detector.is_probe_due(listened_s)
+        is_in_question = is_late or self.detector.is_doubted(listened_s)
+        return is_in_question and self.detector.is_probe_due(listened_s)
+
+    def hinted(self, listened_s: float) -> "Peer":
+        """After the engine said that it may be gone."""
+        if self.is_gone:
+            return self
+        return msgspec.structs.replace(self, detector=self.detector.hinted(listened_s))
+
+    def found_gone(self, listened_s: float) -> "Peer":
+        """After another member said that it is gone."""
+        if self.is_gone:
+            return self
+        return msgspec.structs.replace(self, detector=self.detector.found_gone(listened_s))
 
     def asked(self, listened_s: float) -> "Peer":
         return msgspec.structs.replace(self, detector=self.detector.asked(listened_s))
@@ -133,6 +146,8 @@ class Peer(msgspec.Struct, frozen=True, gc=False):
             return self  # it was heard since, so it has come back
         if self.is_gone:
             return msgspec.structs.replace(self, is_returning=False)
+        if not self.detector.is_gone_if_nobody_listens(asked_at_s):
+            return self  # asked again in a moment
         return self.become(MemberState.DOWN, now_s, "the engine says that nobody listens there")
 
     def as_member(self, now_s: float) -> Member:

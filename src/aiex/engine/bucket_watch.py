@@ -5,7 +5,6 @@ sends a heartbeat twice a second; a silence, a gap in the consumer's sequence or
 session begins anew after the last change that was given.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -79,7 +78,7 @@ class BucketWatch:
                         yield change
             except (EngineError, TimeoutError) as error:
                 _log.debug("the watch of %s begins anew: %r", self._stream, error)
-            await asyncio.sleep(RETRY_S)
+            await self._jetstream.until_turned(RETRY_S)
 
     async def _follow(self) -> AsyncGenerator[Change]:
         """The changes after the last one given, until something goes wrong, which it raises."""

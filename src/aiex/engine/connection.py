@@ -19,14 +19,21 @@ from aiex.service import Ready
 
 CONNECT_TIMEOUT_S = 2.0
 RECONNECT_WAIT_S = 0.2
+# Just after a seat was taken its server starts, meets the others and is founded, and people wait:
+# for so long everything is looked at more often.
+HURRY_FOR_S = 10.0
+HURRY_S = 0.05
 # A server that was reached and refused is not asked five times a second.
 REFUSED_WAIT_S = 2.0
 # A healthy server answers within a millisecond. One that is frozen keeps its connections open, so
 # it is asked every second, and given up after two: noticed within three.
 PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 2.0
-# In a cluster without a quorum JetStream is silent; messages are not to wait for it.
+# In a cluster without a quorum JetStream is silent; messages are not to wait for it, least of all
+# in a hurry. Nor is the next look then to wait for one that began too early.
 FIRST_LOOK_S = 0.3
+HURRIED_FIRST_LOOK_S = 0.15
+HURRIED_LOOK_S = 0.3
 DRAIN_S = 1.0
 STOPPED = "its connection was told to stop"
 
@@ -69,6 +76,9 @@ class EngineConnection:
         self._founding: Founding | None = None
         self._planned_end = ""
         self._seat_count = 0
+        self._hurries_until_s = 0.0
+        self._first_alone_until_s = 0.0
+        self._turned = asyncio.Event()
 
     def status(self) -> EngineStatus:
         """How the connection is now; costs nothing."""
@@ -76,10 +86,18 @@ class EngineConnection:
             self._state, self._reason, self._since_s, self._server_version, self._is_embedded
         )
 
-    def begin_anew(self, reason: str, *, must_answer_at_start: bool) -> None:
-        """End the session there is: the addresses are others now."""
+    def begin_anew(
+        self, reason: str, *, must_answer_at_start: bool, first_alone_s: float = 0.0
+    ) -> None:
+        """End the session there is: the addresses are others now.
+
+        For `first_alone_s` only the first of them is tried: its server starts at this moment.
+        """
         self._must_answer_at_start = must_answer_at_start
         self._seat_count += 1
+        now_s = self._clock.monotonic_s()
+        self._hurries_until_s = now_s + HURRY_FOR_S
+        self._first_alone_until_s = now_s + first_alone_s
         session, self._session = self._session, None
         self._has_session.clear()
         if session is not None:
@@ -170,6 +188,12 @@ class EngineConnection:
         """Come back once there is a session; without a deadline, for those who follow for ever."""
         await self._has_session.wait()
 
+    async def until_turned(self, within_s: float) -> None:
+        """Come back when the engine's state is another, or after `within_s`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._turned.wait()
+
     def _current(self) -> Session:
         if self._session is None:
             reason = self._reason or "it is not connected yet"
@@ -194,7 +218,8 @@ class EngineConnection:
             except EngineError as error:
                 self._turn_down(_as_phrase(error))
                 is_refused = isinstance(error, EngineRefused)
-            await asyncio.sleep(REFUSED_WAIT_S if is_refused else RECONNECT_WAIT_S)
+            wait_s = HURRY_S if self._is_in_a_hurry() else RECONNECT_WAIT_S
+            await asyncio.sleep(REFUSED_WAIT_S if is_refused else wait_s)
 
     async def _checked_session(self) -> tuple[Session, Condition]:
         """A session with the first server that answers, and how the engine is there.
@@ -212,6 +237,8 @@ class EngineConnection:
         try:
             return await self._session_at(self._address())
         except EngineError as error:
+            if self._clock.monotonic_s() < self._first_alone_until_s:
+                raise
             for address in self._others():
                 with contextlib.suppress(EngineError):
                     return await self._session_at(address)
@@ -234,7 +261,9 @@ class EngineConnection:
 
     async def _first_condition(self, session: Session, address: EngineAddress) -> Condition:
         try:
-            return await self._ask_condition(session, FIRST_LOOK_S)
+            hurries = self._is_in_a_hurry()
+            first_look_s = HURRIED_FIRST_LOOK_S if hurries else FIRST_LOOK_S
+            return await self._ask_condition(session, first_look_s)
         except EngineRefused as error:
             raise EngineRefused(
                 f"The engine at {address.url} has JetStream disabled; enable it (nats-server -js), "
@@ -272,21 +301,22 @@ class EngineConnection:
     async def _until_silent(self, session: Session) -> None:
         """Ask every second; come back when the session ended, or ended it for want of an answer."""
         while True:
+            hurries = self._state != "up" and self._is_in_a_hurry()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PROBE_EVERY_S):
+                async with asyncio.timeout(HURRY_S if hurries else PROBE_EVERY_S):
                     await session.until_ended()
             if session.has_ended:
                 return
-            condition = await self._look(session)
+            condition = await self._look(session, HURRIED_LOOK_S if hurries else PROBE_TIMEOUT_S)
             # An answer that came with the end of the session is nobody's any more.
             if condition is None or session.has_ended:
                 return
             self._note(condition)
 
-    async def _look(self, session: Session) -> Condition | None:
+    async def _look(self, session: Session, jetstream_timeout_s: float) -> Condition | None:
         """How the engine is; None when the session was ended for want of an answer."""
         try:
-            return await self._ask_condition(session, PROBE_TIMEOUT_S)
+            return await self._ask_condition(session, jetstream_timeout_s)
         except EngineRefused:
             session.end("its JetStream does not answer")
         except EngineUnavailable:
@@ -313,9 +343,15 @@ class EngineConnection:
             self._emit(EngineDown(reason, is_planned=is_planned))
 
     def _turn(self, state: EngineState, reason: str) -> None:
-        if state != self._state:
-            self._since_s = self._clock.wall_s()
+        is_another = state != self._state
         self._state, self._reason = state, reason
+        if is_another:
+            self._since_s = self._clock.wall_s()
+            self._turned.set()
+            self._turned = asyncio.Event()
+
+    def _is_in_a_hurry(self) -> bool:
+        return self._clock.monotonic_s() < self._hurries_until_s
 
 
 def _as_phrase(error: EngineError) -> str:

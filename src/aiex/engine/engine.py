@@ -1,5 +1,6 @@
 """The engine of one node: an embedded server and the connection to it, or only the connection."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -39,6 +40,9 @@ _OWN_SHARE = 0.9
 NEW_SEAT = "it takes another seat"
 # What does not leave the cluster: in it those who bring the state home tell all others.
 STAYING_BUCKET = "cluster"
+# A carrier's server answers within a few tenths of a second, on a slow disc within two. Until then
+# the carrier does not settle at another one, where it would stay, and be cut off when that ends.
+OWN_SERVER_S = 2.0
 
 
 class Engine:
@@ -125,7 +129,11 @@ class Engine:
         self._server.take_seat(seat)
         self._keeper.take_seat(seat)
         # Alone, a node that has no engine does not start; among others it waits for them.
-        self._connection.begin_anew(NEW_SEAT, must_answer_at_start=isinstance(seat, Alone))
+        self._connection.begin_anew(
+            NEW_SEAT,
+            must_answer_at_start=isinstance(seat, Alone),
+            first_alone_s=OWN_SERVER_S if isinstance(seat, Carrier) else 0.0,
+        )
 
     async def take_home(
         self, last_words: Callable[[Bucket], Awaitable[None]] | None = None
@@ -167,6 +175,17 @@ class Engine:
             system_addresses(carriers_of(self._seat), self._access)
         ) as system:
             return await system.servers()
+
+    async def next_lost_carrier(self) -> str:
+        """The carrier whose server this node's own has just lost touch with.
+
+        A hint and no more: it may have crashed, or its route was made anew a moment later. Never
+        comes back while this node has no server.
+        """
+        if self._server is None:
+            await asyncio.Event().wait()  # an external engine has no carriers
+        assert self._server is not None, "the wait above ends with its task only"
+        return await self._server.next_lost()
 
     async def ask_at(
         self, carrier: CarrierAddress, subject: str, *, timeout_s: float

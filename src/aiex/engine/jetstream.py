@@ -4,6 +4,7 @@ https://docs.nats.io/reference/reference-protocols/nats_api_reference
 """
 
 import base64
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 import msgspec
 
 from aiex.engine.connection import EngineConnection
-from aiex.engine.session import Inbox, Message, NobodyAnswers
+from aiex.engine.session import Inbox, Message, NoAnswer, NobodyAnswers
 from aiex.errors import Conflict, EngineRefused, EngineUnavailable
 
 TIMEOUT_S = 3.0
+# What is asked of a stream just before it has a leader is never answered; a moment later it is, so
+# it is asked again. An engine that is merely slow has the last of these to answer in.
+INFO_TIMEOUTS_S = (0.25, 0.5, 2.25)
 NANOSECONDS = 1_000_000_000
 
 _STREAM_MISSING = 10059
@@ -144,6 +148,10 @@ class JetStream:
         """Come back once the engine is up; without a deadline."""
         await self._connection.until_up()
 
+    async def until_turned(self, within_s: float) -> None:
+        """Come back when the engine's state is another, or after `within_s`."""
+        await self._connection.until_turned(within_s)
+
     async def call(
         self, subject: str, body: Mapping[str, Any] | None = None, *, timeout_s: float = TIMEOUT_S
     ) -> bytes:
@@ -156,11 +164,18 @@ class JetStream:
 
     async def stream(self, name: str) -> StreamInfo:
         """Raises `StreamMissing` too."""
-        answer = await self.call(f"STREAM.INFO.{name}")
+        answer = await self._info(name)
         stream = msgspec.json.decode(answer, type=StreamInfo)
         if not stream.has_leader:
             raise EngineUnavailable(f"The stream {name} has no leader now.")
         return stream
+
+    async def _info(self, name: str) -> bytes:
+        *hurried, patient_s = INFO_TIMEOUTS_S
+        for timeout_s in hurried:
+            with contextlib.suppress(NoAnswer):
+                return await self.call(f"STREAM.INFO.{name}", timeout_s=timeout_s)
+        return await self.call(f"STREAM.INFO.{name}", timeout_s=patient_s)
 
     async def streams(self) -> list[StreamInfo]:
         """All there are."""

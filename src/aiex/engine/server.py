@@ -5,15 +5,17 @@ import importlib
 import logging
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 from aiex.clock import Clock
 from aiex.engine.address import EngineAddress
 from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.events import EngineFroze
 from aiex.engine.left_stores import put_left_stores_aside
+from aiex.engine.name_word import name_of
 from aiex.engine.seat import Alone, Client, Seat
 from aiex.engine.server_config import EngineFiles, load_credentials
-from aiex.engine.server_log import is_disk_full, parse_line
+from aiex.engine.server_log import is_disk_full, lost_server, parse_line
 from aiex.engine.server_plan import ServerPlan, server_plan
 from aiex.engine.server_port import free_port
 from aiex.engine.server_process import ServerProcess
@@ -30,6 +32,8 @@ PROBE_EVERY_S_MAX = 1.0
 PROBES_UNTIL_FROZEN = 5
 # Enough for the server to write again for a while; below that it would only stop once more.
 ROOM_BYTES_MIN = 16 * 1024 * 1024
+# A server has several routes to each of at most four others; nobody may be there to be told.
+LOST_LEN_MAX = 64
 
 _log = logging.getLogger("aiex.engine.server")
 
@@ -60,6 +64,7 @@ class EngineServer:
         self._plan: ServerPlan | None = None
         self._is_disk_full = False
         self._strangers = Strangers(clock, emit)
+        self._lost: asyncio.Queue[str] = asyncio.Queue(LOST_LEN_MAX)
 
     @property
     def pid(self) -> int | None:
@@ -98,6 +103,10 @@ class EngineServer:
         """The cluster's logins, for seats to come."""
         self._access = access
 
+    async def next_lost(self) -> str:
+        """The carrier whose server ours lost touch with next; it may be back in a moment."""
+        return await self._lost.get()
+
     def take_seat(self, seat: Seat) -> None:
         """Run the server of this seat, or none; one that runs is ended first."""
         self._seat = seat
@@ -126,6 +135,7 @@ class EngineServer:
                 await asyncio.to_thread(self._put_left_stores_aside, seat)
             if isinstance(seat, Client):
                 ready()
+                self._preload_client()
                 await self._seat_changed.wait()
             else:
                 await self._serve(self._planned(seat), ready)
@@ -140,9 +150,7 @@ class EngineServer:
             program.path, plan, clock=self._clock, on_line=self._note_line
         )
         try:
-            # The client library takes 0.2 s to import: in a thread, while the server starts.
-            loop = asyncio.get_running_loop()
-            preload = loop.run_in_executor(None, importlib.import_module, "nats.aio.client")
+            preload = self._preload_client()
             await process.until_it_answers(self._settings.start_timeout_s)
             await preload
             ready()
@@ -154,6 +162,12 @@ class EngineServer:
                 await process.stop()
             finally:
                 self._process = None
+
+    def _preload_client(self) -> "asyncio.Future[ModuleType]":
+        # The client library takes 0.2 s to import: in a thread, while the server starts, or while
+        # it is found out where the others' are.
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(None, importlib.import_module, "nats.aio.client")
 
     def _planned(self, seat: Seat) -> ServerPlan:
         assert not isinstance(seat, Client), "a client has no server"
@@ -223,6 +237,8 @@ class EngineServer:
         level, text = parse_line(line)
         if is_disk_full(text):
             self._is_disk_full = True
+        if (lost := lost_server(text)) and not self._lost.full():
+            self._lost.put_nowait(name_of(lost))
         if self._strangers.note(text):
             level = logging.DEBUG
         _log.log(level, "%s", text)

@@ -32,6 +32,8 @@ _EXPECTED = (
 # True, and on purpose: the password is random and the node's own, in a file of mode 0600, and
 # the server listens on loopback. A warning at every start would teach people to overlook warnings.
 _ON_PURPOSE = frozenset({"Plaintext passwords detected, use nkeys or bcrypt"})
+# 10.0.0.1:60574 - rid:20 - Router connection closed: Client Closed - Remote: n3
+_ROUTE_LOST = re.compile(r"- Router connection closed: (?!Duplicate).* - Remote: (?P<server>\S+)$")
 _DISK_FULL = ("no space left on device", "disk quota exceeded")
 # First match wins. Each phrase says what happened and what to do.
 _CAUSES = (
@@ -57,6 +59,15 @@ def parse_line(line: str) -> tuple[int, str]:
 def is_disk_full(text: str) -> bool:
     """Whether the server says here that it could not write for want of space."""
     return any(mark in text.lower() for mark in _DISK_FULL)
+
+
+def lost_server(text: str) -> str:
+    """The server whose connection to ours ended by what the line says; empty when it says no such.
+
+    One of two that began at the same time is closed as a duplicate, which is nobody's loss.
+    """
+    found = _ROUTE_LOST.search(text)
+    return "" if found is None else found["server"]
 
 
 def cause_of_end(exit_status: int, lines: Sequence[str], store: str) -> str:

@@ -51,6 +51,10 @@ class NobodyAnswers(EngineUnavailable):
     """The engine runs, and nothing in it takes this request; JetStream may still be starting."""
 
 
+class NoAnswer(EngineUnavailable):
+    """Nobody answered within the deadline; what was asked may have been done."""
+
+
 class Session:
     """Made by `open`. Every call has a deadline; `EngineUnavailable` says why it was not met."""
 
@@ -231,8 +235,11 @@ class Session:
                     self._deadlines.discard(deadline)
         except TimeoutError as error:
             _raise_if_cancelled(task, cancels_before)
-            reason = self.end_reason or f"it gave no answer within {timeout_s:g} s"
-            raise _unavailable(reason) from error
+            if self.end_reason:
+                raise _unavailable(self.end_reason) from error
+            raise NoAnswer(
+                _unavailable_text(f"it gave no answer within {timeout_s:g} s")
+            ) from error
         except errors.NoRespondersError as error:
             raise NobodyAnswers from error
         except (errors.Error, OSError) as error:
@@ -294,7 +301,11 @@ def _message(message: "Msg") -> Message:
 
 
 def _unavailable(reason: str) -> EngineUnavailable:
-    return EngineUnavailable(f"The engine does not answer: {reason}.")
+    return EngineUnavailable(_unavailable_text(reason))
+
+
+def _unavailable_text(reason: str) -> str:
+    return f"The engine does not answer: {reason}."
 
 
 async def _tls_context(address: EngineAddress) -> ssl.SSLContext:

@@ -44,7 +44,7 @@ from aiex.service import Ready
 
 TURN_EVERY_S = 1.0
 # While the state is on its way everybody waits: looked at more often.
-HURRY_S = 0.2
+HURRY_S = 0.1
 SEND_TIMEOUT_S = 0.5
 INTO_CLUSTER = "the cluster"
 
@@ -174,6 +174,11 @@ class StateKeeper:
     async def _keep(self, seat: Carrier) -> None:
         while True:
             await self._connection.until_up()
+            if self._connection.status().state == "no quorum":
+                # JetStream would be silent until the deadline of a question, and long after it has
+                # a quorum by then.
+                await self._connection.until_turned(TURN_EVERY_S)
+                continue
             try:
                 pause_s = await self._turn(seat)
             except (EngineUnavailable, Conflict) as error:

@@ -29,8 +29,6 @@ FORGET_DOWN_AFTER_S = 3600.0
 # Clocks of machines differ by far less; a node must not depend on that.
 DRIFT_RATIO_MAX = 0.02
 
-_UP = Condition("up")
-
 
 @dataclass(slots=True)
 class Weather:
@@ -176,6 +174,15 @@ class SimulatedNetwork:
         process.disturbed_at_s = self.now_s
         self.at(self.now_s + duration_s, lambda: self._reconnect(process))
 
+    def hint(self, observer: Process, name: str) -> None:
+        """The engine of `observer` lost touch with that node's, which may be true or not."""
+
+        def heed() -> None:
+            observer.membership.hinted(name, observer.clock_s(self.now_s))
+            self._nudge(observer)
+
+        self._arrive(observer, heed)
+
     # Links.
 
     def cut(self, sender: str, receiver: str, duration_s: float) -> None:
@@ -232,7 +239,7 @@ class SimulatedNetwork:
     def _turn(self, process: Process) -> None:
         clock_s = process.clock_s(self.now_s)
         trouble = "" if process.is_connected else "the connection was lost"
-        turn = process.membership.turn(clock_s, _UP, trouble)
+        turn = process.membership.turn(clock_s, Condition("up", carrier=process.name), trouble)
         if turn.heartbeat is not None:
             self._broadcast(process, turn.heartbeat)
         for probe in turn.probes:
