@@ -183,6 +183,17 @@ def writes(room: Room, name: str) -> bool:
     return True
 
 
+def test_a_carrier_that_leaves_hands_its_place_to_another(room: Room) -> None:
+    room.three()
+    room.start("n4", LOCAL)
+    room.until_carried_by("n1", "n2", "n3", observers="n4")
+    room.key("n4", "kept")
+    assert room.let_leave("n2") == 0
+    room.until_carried_by("n1", "n3", "n4", observers="n1 n3 n4")
+    assert room.key_names("n4") == {"kept"}
+    assert writes(room, "n1")
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
