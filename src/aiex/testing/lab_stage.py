@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
-from aiex.testing.api_traffic import ApiTraffic, complaints
+from aiex.testing.api_traffic import ApiTraffic, complaints, counts
 from aiex.testing.fault_round import Round
 from aiex.testing.lab_cluster import API_PORT, KEY, Engines, LabCluster
 from aiex.testing.lab_faults import LabFaults
@@ -93,7 +93,9 @@ class LabStage:
             # Shown with the test that fails.
             sys.stdout.writelines(f"{line}\n" for line in self.faults.log[first:])
         time.sleep(ANSWERS_S)
-        found += complaints(self._traffic.answers(began_s), self.cluster.absences)
+        answers = self._traffic.answers(began_s)
+        sys.stdout.write(f"    requests: {counts(answers)}\n")
+        found += complaints(answers, self.cluster.absences)
         assert not found, "\n".join((str(round_), *found))
         self.is_spoiled = False
 
