@@ -35,7 +35,7 @@ SEND_TIMEOUT_S = 0.5
 GOODBYE_TIMEOUT_S = 1.0
 # Silence is normal for a node alone; this only bounds one wait.
 LISTEN_S = 60.0
-RESUBSCRIBE_S = 0.2
+RESUBSCRIBE_S = 0.05
 NOT_LISTENING = "it is not connected yet"
 # The engine's state in which messages still travel and nothing can be written.
 NO_QUORUM: str = "no quorum"

@@ -25,8 +25,12 @@ REFUSED_WAIT_S = 2.0
 # it is asked every second, and given up after two: noticed within three.
 PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 2.0
-# In a cluster without a quorum JetStream is silent; messages are not to wait for it.
-FIRST_LOOK_S = 0.3
+# In a cluster without a quorum JetStream is silent, and messages are not to wait for it: to the
+# others a node without a session is one that is gone.
+FIRST_LOOK_S = 0.05
+# Nor is a quorum that is back to wait for a question that was asked too early.
+SILENT_EVERY_S = 0.1
+SILENT_LOOK_S = 0.5
 DRAIN_S = 1.0
 STOPPED = "its connection was told to stop"
 
@@ -272,21 +276,22 @@ class EngineConnection:
     async def _until_silent(self, session: Session) -> None:
         """Ask every second; come back when the session ended, or ended it for want of an answer."""
         while True:
+            is_up = self._state == "up"
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PROBE_EVERY_S):
+                async with asyncio.timeout(PROBE_EVERY_S if is_up else SILENT_EVERY_S):
                     await session.until_ended()
             if session.has_ended:
                 return
-            condition = await self._look(session)
+            condition = await self._look(session, PROBE_TIMEOUT_S if is_up else SILENT_LOOK_S)
             # An answer that came with the end of the session is nobody's any more.
             if condition is None or session.has_ended:
                 return
             self._note(condition)
 
-    async def _look(self, session: Session) -> Condition | None:
+    async def _look(self, session: Session, jetstream_timeout_s: float) -> Condition | None:
         """How the engine is; None when the session was ended for want of an answer."""
         try:
-            return await self._ask_condition(session, PROBE_TIMEOUT_S)
+            return await self._ask_condition(session, jetstream_timeout_s)
         except EngineRefused:
             session.end("its JetStream does not answer")
         except EngineUnavailable:
