@@ -37,6 +37,7 @@ class LabInspection:
         self._tasks_at_first: dict[str, float] = {}
         self._fences: dict[str, int] = {}
         self._doubles: set[str] = set()
+        self._kept_keys: set[str] = set()
 
     def members(self) -> list[str]:
         """Do all nodes see the same members, all of them up?"""
@@ -110,6 +111,20 @@ class LabInspection:
             return found
 
         return self._of_each(make, (writer,))
+
+    def keep(self, writer: str) -> None:
+        """Write something at one node that is to be there for good."""
+        made = self._cluster.nodes[writer].admin("/admin/v1/keys", "POST", {"name": "kept"})
+        self._kept_keys.add(made["id"])
+
+    def kept(self) -> list[str]:
+        """Do all nodes still know what was written for good?"""
+        lists, troubles = self._asked("/admin/v1/keys")
+        return troubles + [
+            f"{name} has lost {len(lost)} of {len(self._kept_keys)} keys"
+            for name, answer in lists.items()
+            if (lost := self._kept_keys - {one["id"] for one in answer["keys"]})
+        ]
 
     def _asked(self, path: str) -> tuple[dict[str, Any], list[str]]:
         """What each node answers there, and who cannot tell."""

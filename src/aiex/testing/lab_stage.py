@@ -69,6 +69,9 @@ class LabStage:
             self._until("all services run", self.inspection.services, FORM_S)
             self._until("a write is seen", lambda: self.inspection.write(NAMES[0]), FORM_S)
             self._until("its leases are held", self.inspection.leases, FORM_S)
+            for name in NAMES:
+                self.inspection.keep(name)
+            self._until("what is written is kept", self.inspection.kept, FORM_S)
             self.inspection.tasks()
             self._traffic = made.enter_context(
                 ApiTraffic(lab.machines, API_PORT, key=KEY, model="mock")
@@ -111,6 +114,7 @@ class LabStage:
                 (f"a write at {name} is seen", lambda at=name: self.inspection.write(at), WRITES_S)
                 for name in self.cluster.names
             ),
+            ("what was written is kept", self.inspection.kept, WRITES_S),
             ("no task is left", self.inspection.tasks, WRITES_S),
             ("still the same members", self.inspection.members, 0.0),
         )
