@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aiex.testing.api_traffic import Absence, Answer, complaints, judge
+from aiex.testing.api_traffic import Absence, Answer, complaints, counts, judge
 
 
 def content(said: str) -> bytes:
@@ -49,3 +49,8 @@ def test_complaints_are_one_line_for_each_node_and_reason() -> None:
         "n1 failed 1 requests from 2.00 s to 2.10 s: broken off",
         "n1 refused 2 requests from 3.00 s to 4.50 s: nobody listens",
     ]
+
+
+def test_outcomes_are_counted_also_when_there_is_none() -> None:
+    answers = [Answer("n1", 2.0, 0.5, "failed"), Answer("n2", 2.0, 0.5, "answered")]
+    assert counts([*answers, answers[1]]) == "2 answered, 0 refused, 1 failed"

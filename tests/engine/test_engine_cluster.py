@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import signal
 import time
 from itertools import pairwise
@@ -21,6 +22,7 @@ from aiex.engine import (
 )
 from aiex.engine.jetstream import JetStream
 from aiex.engine.seat import Carrier
+from aiex.engine.server_config import EngineFiles
 from aiex.errors import EngineUnavailable
 from aiex.testing.engine_cluster import (
     ClusterEngine,
@@ -162,6 +164,23 @@ async def test_carriers_begin_at_their_own_servers(tmp_path: Path) -> None:
             assert await one.engine.next_lost_carrier() == "c"
             assert await one.engine.connection.probe(5.0) is not None
             assert not one.heard(EngineDown)
+
+
+async def test_a_carrier_whose_own_server_cannot_start_again_uses_another(tmp_path: Path) -> None:
+    carriers = addresses("a", "b", "c")
+    async with cluster_of(tmp_path, carriers, access()) as engines:
+        a, *_ = engines
+        for one in engines:
+            await one.until("up")
+        a.events.clear()
+        with EngineFiles.below(a.data_dir).cluster_lock(0).open() as lock:
+            # Whoever waits for the lock has it once the server is dead, before its successor.
+            taking = asyncio.create_task(asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX))
+            a.kill()
+            await taking
+            await until(lambda: bool(a.heard(EngineDown)))
+            await a.until("up")
+            assert a.pid is None
 
 
 async def test_a_planned_stop_of_a_carrier_hands_over_what_it_leads(tmp_path: Path) -> None:

@@ -142,3 +142,26 @@ async def test_reading_a_bucket_of_an_engine_that_is_down_fails_at_once() -> Non
             async with asyncio.timeout(1.0):
                 with pytest.raises(EngineUnavailable, match="connection refused"):
                     await call
+
+
+async def test_messages_do_not_wait_for_a_jetstream_without_a_quorum() -> None:
+    async with FakeNats(cluster="some").listening() as fake:
+        external = External(fake.address.url)
+        async with external.running():
+            asked_at_s = await fake.jetstream_asked.get()
+            await external.engine.connection.until_up()
+            assert asyncio.get_running_loop().time() - asked_at_s < 0.25
+            assert external.engine.status().state == "no quorum"
+
+
+async def test_a_quorum_that_is_back_does_not_wait_for_the_question_before() -> None:
+    async with FakeNats(cluster="some").listening() as fake:
+        external = External(fake.address.url)
+        async with external.running():
+            await external.engine.connection.until_up()
+            while not fake.jetstream_asked.empty():
+                fake.jetstream_asked.get_nowait()
+            asked_at_s = await fake.jetstream_asked.get()
+            fake.has_quorum = True
+            await external.heard(EngineUp)
+            assert asyncio.get_running_loop().time() - asked_at_s < 1.5

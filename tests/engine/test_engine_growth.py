@@ -18,6 +18,7 @@ from aiex.engine.connection import EngineConnection
 from aiex.engine.jetstream import JetStream, StreamMissing
 from aiex.engine.stream_snapshot import StreamSnapshot, restore_stream, stream_snapshot
 from aiex.errors import EngineRefused, EngineUnavailable
+from aiex.testing.engine_cluster import until_kept
 from aiex.testing.nats_process import NatsProcess
 from aiex.testing.running import running
 
@@ -198,6 +199,6 @@ async def test_a_cluster_block_deletes_a_standalone_store_so_the_two_never_share
     with clustered(tmp_path) as servers:
         async with jetstream_at(servers[0]) as there:
             with pytest.raises(StreamMissing):
-                await there.stream(STREAM)
+                await until_kept(lambda: there.stream(STREAM))
             while stored.exists():
                 await asyncio.sleep(POLL_S)

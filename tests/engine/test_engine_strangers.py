@@ -51,7 +51,7 @@ def told(one: ClusterEngine, event_type: type[StrangerRefused] | type[RefusedAsS
     ("stranger", "word"),
     [
         (ClusterAccess("test", "another secret"), "cluster.secret"),
-        (ClusterAccess("other", SECRET), "cluster."),
+        (ClusterAccess("other", SECRET), "cluster.name"),
     ],
 )
 async def test_a_server_with_another_secret_or_name_is_kept_out_and_both_sides_say_why(

@@ -16,7 +16,7 @@ UNKNOWN = "tls: failed to verify certificate: x509: certificate signed by unknow
 @pytest.mark.parametrize(
     ("text", "words", "address"),
     [
-        (WRONG_SECRET, ("another server", "cluster.secret"), "10.0.0.9"),
+        (WRONG_SECRET, ("another server", "cluster.secret", "cluster.name"), "10.0.0.9"),
         (
             '10.0.0.9:57646 - cid:61 - authentication error - User "node"',
             ("a client", "cluster.secret"),
@@ -59,7 +59,7 @@ def test_who_was_refused_here_is_told_with_what_to_check(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (REFUSED_US, ("does not take this node's login", "cluster.secret")),
+        (REFUSED_US, ("does not take this node's login", "cluster.secret", "cluster.name")),
         (
             "10.0.0.2:6222 - rid:40 - Route Error 'Rejecting connection, "
             'cluster name "own" does not match "theirs"\'',

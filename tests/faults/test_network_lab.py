@@ -130,6 +130,15 @@ def test_a_machine_gets_another_address_and_cuts_hold_for_it_too(lab: NetworkLab
     assert not reaches(b, a, LOST_S)
 
 
+def test_a_machine_is_found_by_its_name_wherever_it_is_by_now(lab: NetworkLab) -> None:
+    machine = lab.machines["b"]
+    for _ in range(2):
+        asked = lab.machines["a"].command(["getent", "hosts", "b"])
+        found = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True)
+        assert found.stdout.split() == [machine.address, "b"]
+        machine.change_address()
+
+
 def test_each_machine_has_a_disc_of_its_own_that_can_be_full(lab: NetworkLab) -> None:
     a, b, _ = lab.machines.values()
     write = ["sh", "-c", 'printf "%s" "$1" > "$0"']

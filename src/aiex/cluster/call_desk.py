@@ -52,7 +52,7 @@ from aiex.trace_context import next_traceparent
 
 SEND_TIMEOUT_S = 0.5
 LISTEN_S = 60.0
-RESUBSCRIBE_S = 0.2
+RESUBSCRIBE_S = 0.05
 # How long what is cancelled may take to tidy up while its place counts as taken.
 UNWIND_S = 1.0
 

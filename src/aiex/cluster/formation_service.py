@@ -52,7 +52,7 @@ from aiex.engine import (
     Restarted,
     Seat,
 )
-from aiex.errors import AiexError, Conflict, EngineError
+from aiex.errors import AiexError, Conflict, EngineError, EngineUnavailable
 from aiex.events import Emit
 from aiex.service import Ready
 
@@ -377,8 +377,7 @@ class FormationService:
             self._go(is_away=is_away)
         if not isinstance(facts.read, Charter):
             return HURRY_S
-        await self._offer(facts)
-        await self._count_servers(facts)
+        await self._tend(facts)
         return HURRY_S if step.reason or self._is_leaving else LOOK_EVERY_S
 
     def _go(self, *, is_away: bool) -> None:
@@ -388,6 +387,16 @@ class FormationService:
         if not is_away or now_s - self._may_go_at_s > GOODBYE_PATIENCE_S:
             forget_charter(self._charter_file)
             self._left()
+
+    async def _tend(self, facts: Facts) -> None:
+        """See to what the next step may need. A cluster that is formed stays so when its engine is
+        away for a while, and the engine itself says that it is.
+        """
+        try:
+            await self._offer(facts)
+            await self._count_servers(facts)
+        except EngineUnavailable as error:
+            _log.debug("the engine is looked at again: %s", error)
 
     async def _do(self, step: Step) -> None:
         match step:

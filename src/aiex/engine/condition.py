@@ -14,7 +14,10 @@ from aiex.engine.founding import ON_ITS_WAY, Founding, question
 from aiex.engine.session import NobodyAnswers, Session
 from aiex.errors import EngineRefused, EngineUnavailable
 
-NO_QUORUM = "too few of the cluster's servers are there; its state is back when more than half are"
+NO_QUORUM = (
+    "too few of the cluster's servers are there, or they are still choosing a leader; its state is "
+    "back some seconds after more than half of them are"
+)
 NO_JETSTREAM = "it has JetStream disabled"
 # Nobody subscribes to it, by its name.
 _NOBODY = "_INBOX.aiex.nobody"

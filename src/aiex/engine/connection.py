@@ -29,10 +29,12 @@ REFUSED_WAIT_S = 2.0
 # it is asked every second, and given up after two: noticed within three.
 PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 2.0
-# In a cluster without a quorum JetStream is silent; messages are not to wait for it, least of all
-# in a hurry. Nor is the next look then to wait for one that began too early.
-FIRST_LOOK_S = 0.3
-HURRIED_FIRST_LOOK_S = 0.15
+# In a cluster without a quorum JetStream is silent, and messages are not to wait for it: to the
+# others a node without a session is one that is gone.
+FIRST_LOOK_S = 0.05
+# Nor is a quorum that is back to wait for a question that was asked too early.
+SILENT_EVERY_S = 0.1
+SILENT_LOOK_S = 0.5
 HURRIED_LOOK_S = 0.3
 DRAIN_S = 1.0
 STOPPED = "its connection was told to stop"
@@ -261,9 +263,7 @@ class EngineConnection:
 
     async def _first_condition(self, session: Session, address: EngineAddress) -> Condition:
         try:
-            hurries = self._is_in_a_hurry()
-            first_look_s = HURRIED_FIRST_LOOK_S if hurries else FIRST_LOOK_S
-            return await self._ask_condition(session, first_look_s)
+            return await self._ask_condition(session, FIRST_LOOK_S)
         except EngineRefused as error:
             raise EngineRefused(
                 f"The engine at {address.url} has JetStream disabled; enable it (nats-server -js), "
@@ -301,13 +301,15 @@ class EngineConnection:
     async def _until_silent(self, session: Session) -> None:
         """Ask every second; come back when the session ended, or ended it for want of an answer."""
         while True:
-            hurries = self._state != "up" and self._is_in_a_hurry()
+            is_up, hurries = self._state == "up", self._is_in_a_hurry()
+            every_s = PROBE_EVERY_S if is_up else HURRY_S if hurries else SILENT_EVERY_S
+            patience_s = HURRIED_LOOK_S if hurries else SILENT_LOOK_S
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HURRY_S if hurries else PROBE_EVERY_S):
+                async with asyncio.timeout(every_s):
                     await session.until_ended()
             if session.has_ended:
                 return
-            condition = await self._look(session, HURRIED_LOOK_S if hurries else PROBE_TIMEOUT_S)
+            condition = await self._look(session, PROBE_TIMEOUT_S if is_up else patience_s)
             # An answer that came with the end of the session is nobody's any more.
             if condition is None or session.has_ended:
                 return

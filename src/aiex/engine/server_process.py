@@ -22,6 +22,7 @@ from aiex.private_file import write_private
 LAST_LINES = 50
 # JetStream closes its files within milliseconds; the rest is for slow discs.
 STOP_GRACE_S = 8.0
+LAST_WORDS_S = 2.0
 START_POLL_S = 0.02
 START_PROBE_S = 1.0
 # The old server of a node that was killed ends within milliseconds of its node.
@@ -129,6 +130,8 @@ class ServerProcess:
         try:
             await self._child.stop(STOP_GRACE_S)
         finally:
+            # Who is cancelled meanwhile has killed it; its last words are read all the same.
+            await asyncio.wait({self._ended}, timeout=LAST_WORDS_S)
             self._ended.cancel()
 
 

@@ -346,7 +346,7 @@ def _failure(
     text = str(error)
     if "authorization violation" in text.lower():
         advice = (
-            "cluster.secret must be the same on all nodes of a cluster."
+            "cluster.secret and cluster.name must be the same on all nodes of a cluster."
             if address.is_of_cluster
             else "set engine.user and engine.password (or engine.password_file)."
         )

@@ -22,7 +22,8 @@ _OTHER_NAME = re.compile(
     r'Rejecting connection, cluster name "(?P<one>.*)" does not match "(?P<other>.*)"'
 )
 
-CHECK_SECRET = "cluster.secret must be the same on all nodes of a cluster"  # noqa: S105 - advice
+# Passwords are made of both.
+CHECK_SECRET = "cluster.secret and cluster.name must be the same on all nodes of a cluster"  # noqa: S105 - advice
 CHECK_CERTIFICATE = (
     "all certificates of a cluster must be signed by the authority in cluster.tls_ca_file, and "
     "either all nodes use TLS or none"

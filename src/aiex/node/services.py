@@ -5,9 +5,9 @@ node (rest for one)
 │   └── telemetry.loop_lag
 ├── formation              says what seat the node has in the engine, once it is not on its own
 │   └── cluster.formation
-├── engine (rest for one)  never gives up: what needs no state is answered meanwhile
+├── engine                 never gives up: what needs no state is answered meanwhile
 │   ├── engine.server      nats-server, a child process (embedded only)
-│   ├── engine.connection
+│   ├── engine.connection  goes on without the own server: in a cluster there are others
 │   ├── engine.state        moves the state into a cluster, looks after it (embedded only)
 │   ├── assistant.keys     follows the keys in the engine
 │   └── assistant.usage    writes who used what to the engine; its stop writes the rest
@@ -62,7 +62,6 @@ def supervised(
         name: str,
         services: Sequence[Service],
         *,
-        strategy: Strategy = Strategy.ONE_FOR_ONE,
         intensity: Intensity = TIRELESS,
         start_timeout_s: float,
         stop_timeout_s: float,
@@ -74,7 +73,6 @@ def supervised(
         supervisor = Supervisor(
             name,
             children,
-            strategy=strategy,
             intensity=intensity,
             clock=clock,
             random=random,
@@ -91,7 +89,6 @@ def supervised(
         branch(
             "engine",
             engine,
-            strategy=Strategy.REST_FOR_ONE,
             start_timeout_s=settings.engine.start_timeout_s,
             stop_timeout_s=STOP_S,
         ),

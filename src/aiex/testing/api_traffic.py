@@ -8,6 +8,7 @@ import http.client
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
@@ -70,6 +71,12 @@ def complaints(answers: Sequence[Answer], absences: Sequence[Absence]) -> list[s
         f"{same[-1].ended_s:.2f} s: {reason}"
         for (node, outcome, reason), same in alike.items()
     ]
+
+
+def counts(answers: Sequence[Answer]) -> str:
+    """How many had which outcome, in words; excused or not."""
+    outcomes = Counter(answer.outcome for answer in answers)
+    return ", ".join(f"{outcomes[one]} {one}" for one in ("answered", "refused", "failed"))
 
 
 class ApiTraffic:

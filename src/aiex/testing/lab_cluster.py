@@ -60,7 +60,8 @@ class OwnEngines:
         pass
 
     def settings(self, name: str) -> list[str]:
-        seeds = [f'"{machine.address}:{ROUTE_PORT}"' for machine in self._machines.values()]
+        # By name: who has another address is another carrier, while a name's address may change.
+        seeds = [f'"{name}:{ROUTE_PORT}"' for name in self._machines]
         return [
             "cluster.name=lab",
             "cluster.discovery=static",
@@ -171,7 +172,7 @@ class LabCluster:
 
     def until_ready(self, name: str) -> None:
         """Wait until it serves; from then on it has to answer."""
-        self.nodes[name].ready()
+        self.nodes[name].until_ready()
         self._is_back(name)
 
     def stop(self, name: str) -> None:

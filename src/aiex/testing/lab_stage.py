@@ -7,11 +7,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
-from aiex.testing.api_traffic import ApiTraffic, complaints
+from aiex.testing.api_traffic import ApiTraffic, complaints, counts
 from aiex.testing.fault_round import Round
 from aiex.testing.lab_cluster import API_PORT, KEY, Engines, LabCluster
 from aiex.testing.lab_faults import LabFaults
-from aiex.testing.lab_inspection import MEMBERS_S, WRITES_S, LabInspection, until_well
+from aiex.testing.lab_inspection import (
+    LEASES_S,
+    MEMBERS_S,
+    WRITES_S,
+    LabInspection,
+    until_well,
+)
 from aiex.testing.network_lab import NetworkLab
 
 NAMES = ("n1", "n2", "n3")
@@ -59,8 +65,13 @@ class LabStage:
             self.faults = LabFaults(self.cluster, self.inspection)
             self.cluster.start_all()
             self._until("the cluster is formed", self.inspection.members, FORM_S)
+            self._until("the cluster is whole", self.inspection.conditions, FORM_S)
             self._until("all services run", self.inspection.services, FORM_S)
             self._until("a write is seen", lambda: self.inspection.write(NAMES[0]), FORM_S)
+            self._until("its leases are held", self.inspection.leases, FORM_S)
+            for name in NAMES:
+                self.inspection.keep(name)
+            self._until("what is written is kept", self.inspection.kept, FORM_S)
             self.inspection.tasks()
             self._traffic = made.enter_context(
                 ApiTraffic(lab.machines, API_PORT, key=KEY, model="mock")
@@ -85,23 +96,33 @@ class LabStage:
             # Shown with the test that fails.
             sys.stdout.writelines(f"{line}\n" for line in self.faults.log[first:])
         time.sleep(ANSWERS_S)
-        found += complaints(self._traffic.answers(began_s), self.cluster.absences)
+        answers = self._traffic.answers(began_s)
+        sys.stdout.write(f"    requests: {counts(answers)}\n")
+        found += complaints(answers, self.cluster.absences)
         assert not found, "\n".join((str(round_), *found))
         self.is_spoiled = False
 
     def _look_around(self) -> list[str]:
+        """What is not well in time; all times count from now, when everything is mended."""
         looks = (
             ("the same members everywhere", self.inspection.members, MEMBERS_S),
+            ("every call is answered", self.inspection.calls, MEMBERS_S),
+            ("every lease has one holder", self.inspection.leases, LEASES_S),
+            ("the cluster is whole", self.inspection.conditions, WRITES_S),
             ("every service runs", self.inspection.services, WRITES_S),
             *(
                 (f"a write at {name} is seen", lambda at=name: self.inspection.write(at), WRITES_S)
                 for name in self.cluster.names
             ),
+            ("what was written is kept", self.inspection.kept, WRITES_S),
             ("no task is left", self.inspection.tasks, WRITES_S),
+            ("still the same members", self.inspection.members, 0.0),
         )
+        began_s = time.monotonic()
         for what, look, timeout_s in looks:
-            troubles, took_s = until_well(look, timeout_s)
-            self.faults.log.append(f"    {what}: {took_s:.2f} s {'; '.join(troubles)}")
+            troubles, _ = until_well(look, began_s + timeout_s - time.monotonic())
+            after_s = time.monotonic() - began_s
+            self.faults.log.append(f"    {what} after {after_s:.2f} s {'; '.join(troubles)}")
             if troubles:  # the other looks would only find the same
                 return [f"not after {timeout_s:g} s: {what}: {one}" for one in troubles]
         return []

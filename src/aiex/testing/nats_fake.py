@@ -18,7 +18,11 @@ _INFO = {
 
 
 class FakeNats:
-    """Use it `async with fake.listening()`; `is_deaf` keeps it from answering."""
+    """Use it `async with fake.listening()`; `is_deaf` keeps it from answering.
+
+    With a `cluster` it is a server in one: nobody listens there but JetStream, which answers once
+    it `has_quorum`. `jetstream_asked` has when that was asked, on the clock of the loop.
+    """
 
     def __init__(
         self,
@@ -26,12 +30,18 @@ class FakeNats:
         version: str = "2.15.1",
         greeting: bytes | None = None,
         answer_to_login: bytes = b"",
+        cluster: str = "",
     ) -> None:
-        info = json.dumps({"version": version, **_INFO})
+        info = json.dumps(
+            {"version": version, **_INFO, **({"cluster": cluster} if cluster else {})}
+        )
         self._greeting = f"INFO {info}\r\n".encode() if greeting is None else greeting
         self._answer_to_login = answer_to_login
         self.address = EngineAddress(HOST, 0)
         self.is_deaf = False
+        self.has_quorum = False
+        self._is_clustered = bool(cluster)
+        self.jetstream_asked: asyncio.Queue[float] = asyncio.Queue()
         self._writers: list[asyncio.StreamWriter] = []
 
     @asynccontextmanager
@@ -52,9 +62,24 @@ class FakeNats:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
         writer.write(self._greeting)
+        sids: dict[str, str] = {}
         while line := await reader.readline():
             if line.startswith(b"CONNECT") and self._answer_to_login:
                 writer.write(self._answer_to_login)
                 writer.close()
             elif line.startswith(b"PING") and not self.is_deaf:
                 writer.write(b"PONG\r\n")
+            elif line.startswith(b"SUB") and self._is_clustered:
+                _, subject, sid = line.decode().split()
+                sids[subject.removesuffix("*")] = sid
+            elif line.startswith(b"PUB") and self._is_clustered:
+                _, subject, reply, size = line.decode().split()
+                await reader.readexactly(int(size) + 2)
+                sid = next(sid for prefix, sid in sids.items() if reply.startswith(prefix))
+                writer.write(self._answer(subject, reply, sid))
+
+    def _answer(self, subject: str, reply: str, sid: str) -> bytes:
+        if not subject.startswith("$JS.API."):
+            return f"HMSG {reply} {sid} 16 16\r\nNATS/1.0 503\r\n\r\n\r\n".encode()
+        self.jetstream_asked.put_nowait(asyncio.get_running_loop().time())
+        return f"MSG {reply} {sid} 2\r\n{{}}\r\n".encode() if self.has_quorum else b""

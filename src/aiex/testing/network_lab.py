@@ -7,8 +7,8 @@
             machine       machine        machine
 
 Each machine has a loopback of its own, so all may use the same ports, and a small disc (tmpfs) that
-only its processes see. The test stays outside: it opens sockets inside a machine (`connect`), which
-no cut affects.
+only its processes see. By its name it is found from all of them, at the address of just now. The
+test stays outside: it opens sockets inside a machine (`connect`), which no cut affects.
 
 Nothing of a lab has a name on the machine that it runs on. Namespaces and discs are held by this
 process's descriptors and by the processes inside, which the kernel kills when the thread that
@@ -46,21 +46,26 @@ class LabUnavailable(Exception):
 
 
 class LabMachine:
-    """One machine of a lab. Its files are below `disc`, at the same path inside and for `path`."""
+    """One machine of a lab. Its files are below `disc`, at the same path inside and for `path`.
 
-    def __init__(self, name: str, number: int, disc: Path, disc_bytes: int) -> None:
+    `hosts` is the lab's list of names and addresses, and inside that of the machine.
+    """
+
+    def __init__(self, name: str, number: int, disc: Path, disc_bytes: int, hosts: Path) -> None:
         self.name = name
         self.number = number
         self.disc = disc
+        self._hosts = hosts
         self._host_part = 2
         disc.mkdir(parents=True)
         with contextlib.ExitStack() as made:
             self.network = _in_thread(_new_network)
             made.callback(os.close, self.network)
-            self._mounts, self._disc = _in_thread(lambda: _new_disc(disc, disc_bytes))
+            self._mounts, self._disc = _in_thread(lambda: _new_disc(disc, disc_bytes, hosts))
             made.callback(os.close, self._mounts)
             made.callback(os.close, self._disc)
             self._descriptors = made.pop_all()
+        self._tell_address()
 
     @property
     def address(self) -> str:
@@ -133,6 +138,7 @@ class LabMachine:
             f"address add {self.address}/24 dev eth0",
             f"route replace default via 10.77.{self.number}.1",
         )
+        self._tell_address()
 
     def inhabitants(self) -> list[int]:
         """The ids of the processes inside."""
@@ -159,6 +165,13 @@ class LabMachine:
         self.kill_all()
         self._descriptors.close()
 
+    def _tell_address(self) -> None:
+        others = [
+            line for line in self._hosts.read_text().splitlines() if line.split()[1] != self.name
+        ]
+        # The very file that the machines have: another one in its place they would not see.
+        self._hosts.write_text("\n".join([*others, f"{self.address} {self.name}", ""]))
+
 
 class NetworkLab:
     """Machines by name, and the cables between them; use it in a `with` block."""
@@ -166,13 +179,16 @@ class NetworkLab:
     def __init__(self, directory: Path, names: Iterable[str], disc_bytes: int = DISC_BYTES) -> None:
         self._cuts: frozenset[tuple[str, str]] = frozenset()
         self.machines: dict[str, LabMachine] = {}
+        hosts = directory / "hosts"
+        directory.mkdir(parents=True, exist_ok=True)
+        hosts.write_text("127.0.0.1 localhost\n")
         with contextlib.ExitStack() as made:
             self._router = _in_thread(_new_network)
             made.callback(os.close, self._router)
             with _inside(self._router):
                 Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
             for number, name in enumerate(names, 1):
-                machine = LabMachine(name, number, directory / name, disc_bytes)
+                machine = LabMachine(name, number, directory / name, disc_bytes, hosts)
                 made.callback(machine.close)
                 self.machines[name] = machine
                 self._connect(machine)
@@ -282,11 +298,12 @@ def _new_network() -> int:
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
 
 
-def _new_disc(directory: Path, size_bytes: int) -> tuple[int, int]:
+def _new_disc(directory: Path, size_bytes: int, hosts: Path) -> tuple[int, int]:
     """A mount namespace, and the root of the disc in it."""
     os.unshare(os.CLONE_NEWNS)
     _run([_program("mount"), "--make-rprivate", "/"])
     _run([_program("mount"), "-t", "tmpfs", "-o", f"size={size_bytes}", "lab", str(directory)])
+    _run([_program("mount"), "--bind", str(hosts), "/etc/hosts"])
     mounts = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY)
     return mounts, os.open(directory, os.O_PATH | os.O_DIRECTORY)
 

@@ -91,6 +91,12 @@ class NodeProcess:
         wait_until(self._is_announced, START_TIMEOUT_S, lambda: f"no node: {self.output}")
         return self
 
+    def until_ready(self) -> Self:
+        """Wait until it is announced and tells load balancers that it takes requests."""
+        self.ready()
+        wait_until(self._takes_requests, START_TIMEOUT_S, lambda: f"not ready: {self.output}")
+        return self
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait; the exit status."""
         self.process.send_signal(number)
@@ -137,6 +143,14 @@ class NodeProcess:
     def service(self, name: str) -> dict[str, Any]:
         """A supervised service as the supervision tree shows it."""
         return _find(self.admin("/admin/v1/supervision"), name)
+
+    def _takes_requests(self) -> bool:
+        try:
+            with self._opener.open(self.admin_url + "/readyz", timeout=ANSWER_TIMEOUT_S):
+                return True
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
 
     def _is_announced(self) -> bool:
         assert self.process.poll() is None, f"it ended: {self.output}"

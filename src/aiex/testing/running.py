@@ -7,7 +7,7 @@ from random import Random
 
 from aiex.clock import SystemClock
 from aiex.events import Emit
-from aiex.node.supervision import Backoff, Child, Intensity, Strategy
+from aiex.node.supervision import Backoff, Child, Intensity
 from aiex.node.supervisor import Supervisor
 from aiex.service import Service
 
@@ -20,7 +20,6 @@ async def running(services: Sequence[Service], emit: Emit = lambda _: None) -> A
     supervisor = Supervisor(
         "test",
         [Child(service) for service in services],
-        strategy=Strategy.REST_FOR_ONE,
         intensity=TIRELESS,
         backoff=Backoff(first_s=0.0),
         clock=SystemClock(),
