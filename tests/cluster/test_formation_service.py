@@ -68,6 +68,9 @@ class Seats:
     async def remove_server(self, name: str, *, is_forced: bool) -> None:
         raise AssertionError("no server is a stranger here")
 
+    async def next_lost_carrier(self) -> str:
+        raise AssertionError("the formation asks for no hints")
+
     async def ask_at(
         self, carrier: CarrierAddress, subject: str, *, timeout_s: float
     ) -> bytes | None:

@@ -237,6 +237,10 @@ class Engine:
         """For messages that are not kept: publish, subscribe, ask."""
         return self._connection
 
+    def lacking(self) -> tuple[str, ...]:
+        """The carriers whose servers have not all the state yet, as far as this node knows."""
+        return self._keeper.lacking()
+
     def status(self) -> EngineStatus:
         """How the engine is now; costs nothing."""
         status = self._connection.status()

@@ -45,6 +45,11 @@ class Follower(msgspec.Struct, frozen=True):
 
     name: str
     current: bool = False
+    lag: int = 0  # operations it has yet to get
+
+    @property
+    def has_all(self) -> bool:
+        return self.current and not self.lag
 
 
 class StreamServers(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ not matter who does it, how often, or what a crash cut off.
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,8 @@ from aiex.engine.connection import EngineConnection
 from aiex.engine.events import ReplicasRaised, StateMoveBegan, StateMoved, StateMoveFailed
 from aiex.engine.founding import BUCKET, KEY, STREAM, Founding
 from aiex.engine.homecoming import Homecoming
-from aiex.engine.jetstream import JetStream
+from aiex.engine.jetstream import JetStream, StreamInfo
+from aiex.engine.name_word import name_of
 from aiex.engine.private_store import private_store
 from aiex.engine.seat import Alone, Carrier, Seat
 from aiex.engine.server_config import EngineFiles
@@ -31,7 +32,9 @@ from aiex.engine.state_duty import Duty, Facts, verdict
 from aiex.engine.state_move import StateMove
 from aiex.engine.stream_fence import fenced_by, lift_fence
 from aiex.engine.stream_replicas import (
+    are_stored,
     current_count,
+    lacking,
     raise_replicas,
     until_replicated,
     until_stored,
@@ -85,6 +88,7 @@ class StateKeeper:
         self._record: Bucket = NatsBucket(BUCKET, self._jetstream)
         self._home_heard_at_s = 0.0
         self._last_failure = ""
+        self._lacking: frozenset[str] = frozenset()
         # From the beginning until the next seat: in between nobody gives the state back.
         self._brings_home = False
         self.trouble = ""
@@ -96,9 +100,17 @@ class StateKeeper:
     def take_seat(self, seat: Seat) -> None:
         self._seat = seat
         self._brings_home = False
+        self._lacking = frozenset()
         self._last_failure = ""
         self.trouble = ""
         self._seat_changed.set()
+
+    def lacking(self) -> tuple[str, ...]:
+        """The carriers whose servers have not all the state they should keep, at the last look.
+
+        While there are some, another carrier that loses its disc may take the last copy with it.
+        """
+        return tuple(sorted(name_of(word) for word in self._lacking))
 
     async def run(self, ready: Ready) -> None:
         """Keep the state of whatever cluster the seat is in, until cancelled."""
@@ -292,7 +304,9 @@ class StateKeeper:
 
     async def _tend(self, founding: Founding, wanted: int) -> None:
         """Streams are kept often enough, and none is fenced that was given back."""
-        for stream in await self._jetstream.streams():
+        streams = await self._jetstream.streams()
+        await self._note_lacking(streams)
+        for stream in streams:
             if not stream.has_leader:
                 continue
             if await lift_fence(self._jetstream, stream, by=founding.taken_back):
@@ -300,6 +314,19 @@ class StateKeeper:
             if await raise_replicas(self._jetstream, stream, wanted):
                 raised = await until_replicated(self._jetstream, stream.name)
                 self._emit(ReplicasRaised(stream.name, current_count(raised)))
+
+    async def _note_lacking(self, streams: Sequence[StreamInfo]) -> None:
+        """Who lacked something lacks it until it is seen on its disc: leaders are optimists."""
+        found = lacking(streams)
+        if found or not self._lacking:
+            self._lacking = found
+            return
+        assert isinstance(self._seat, Carrier), "only carriers tend the state"
+        assert self._access is not None, "a carrier has a cluster"
+        addresses = system_addresses(carriers_of(self._seat), self._access)
+        async with system_account(addresses) as system:
+            if await are_stored(system, streams):
+                self._lacking = frozenset()
 
     def _move(self) -> Move:
         try:

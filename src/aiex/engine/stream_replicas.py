@@ -1,6 +1,7 @@
 """How many servers keep a stream, and whether they all have everything of it."""
 
 import asyncio
+from collections.abc import Sequence
 
 from aiex.engine.jetstream import JetStream, StreamInfo
 from aiex.engine.system_account import SystemAccount
@@ -18,6 +19,13 @@ def replica_count_of(stream: StreamInfo) -> int:
 def current_count(stream: StreamInfo) -> int:
     """The servers that have everything, its leader one of them."""
     return 1 + sum(follower.current for follower in stream.followers)
+
+
+def lacking(streams: Sequence[StreamInfo]) -> frozenset[str]:
+    """The servers that have not all of what they should keep, by the words that are their names."""
+    return frozenset(
+        follower.name for stream in streams for follower in stream.followers if not follower.has_all
+    )
 
 
 async def until_replicated(jetstream: JetStream, name: str) -> StreamInfo:
@@ -59,3 +67,13 @@ async def until_stored(
         if loop.time() >= patient_until_s:
             return 2 * count > wanted
         await asyncio.sleep(POLL_S)
+
+
+async def are_stored(system: SystemAccount, streams: Sequence[StreamInfo]) -> bool:
+    """Whether each stream is on the discs of all servers that should keep it, as it was told."""
+    for stream in streams:
+        wanted = replica_count_of(stream)
+        stored = await system.stored(stream.name, wanted)
+        if sum(one.last_seq >= stream.state.last_seq for one in stored) < wanted:
+            return False
+    return True

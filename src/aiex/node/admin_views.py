@@ -99,8 +99,8 @@ class OutsiderView(msgspec.Struct, frozen=True):
 
 
 class ClusterView(msgspec.Struct, frozen=True):
-    """`condition`: whole, forming (no engine yet), split (members or the engine are missing), out
-    (this node is no member).
+    """`condition`: whole, forming (no engine yet), split (members or the engine are missing),
+    behind (a carrier has not all of the state yet), out (this node is no member).
 
     `carriers` have the engine's servers, since the charter of that `epoch`; none where nodes form
     no cluster of their own.

@@ -75,11 +75,22 @@ def formation_check(status: FormationStatus, *, are_keys_known: bool) -> Check:
     return Check("formation", Health.OK)
 
 
-def cluster_check(stays_out: str, split: str) -> Check:
+def lacking_text(carriers: Sequence[str]) -> str:
+    """What it means that these carriers have not all of the state yet; empty when all have."""
+    if not carriers:
+        return ""
+    has = "has" if len(carriers) == 1 else "have"
+    names = ", ".join(carriers)
+    return f"{names} {has} not all of the state yet; stop no other carrier until that is so"
+
+
+def cluster_check(stays_out: str, split: str, behind: str = "") -> Check:
     if stays_out:
         return Check("cluster", Health.DEGRADED, f"this node is no member: {stays_out}")
     if split:
         return Check("cluster", Health.DEGRADED, f"the cluster is split: {split}")
+    if behind:
+        return Check("cluster", Health.DEGRADED, behind)
     return Check("cluster", Health.OK)
 
 

@@ -32,6 +32,7 @@ from aiex.node.health import (
     cluster_check,
     engine_check,
     formation_check,
+    lacking_text,
     load_check,
     local_model_check,
     phase_check,
@@ -69,7 +70,7 @@ class NodeReport:
         checks = [
             *self.readiness_checks(),
             engine_check(engine.state, engine.reason),
-            cluster_check(cluster.stays_out, cluster.split),
+            cluster_check(cluster.stays_out, cluster.split, lacking_text(parts.engine.lacking())),
         ]
         if parts.local_model is not None:
             model = parts.local_model.state()
@@ -144,7 +145,12 @@ class NodeReport:
         cluster = self._parts.cluster
         view = cluster.view()
         forming = self._forming()
-        conditions = {"out": view.stays_out, "forming": forming, "split": view.split}
+        conditions = {
+            "out": view.stays_out,
+            "forming": forming,
+            "split": view.split,
+            "behind": lacking_text(self._parts.engine.lacking()),
+        }
         condition = next((name for name, reason in conditions.items() if reason), "whole")
         formation = cluster.formation.status() if cluster.formation is not None else None
         charter = formation.charter if formation is not None else None

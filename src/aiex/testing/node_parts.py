@@ -187,3 +187,6 @@ class _Told:
 
     def __init__(self, told: Any) -> None:
         self.status = self.state = told
+
+    def lacking(self) -> tuple[str, ...]:
+        return ()
