@@ -1,4 +1,4 @@
-"""Every carrier loses its disc, one after the other: what was acknowledged is there all the same."""
+"""Every carrier loses its disc, one after another: what was acknowledged is there all the same."""
 
 import pytest
 
