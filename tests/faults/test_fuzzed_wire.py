@@ -440,6 +440,10 @@ def test_no_answer_of_a_provider_makes_the_node_fail(rig: Rig, kind: str) -> Non
     assert wire.statuses[502] > 20
 
 
+# What stops the node, or has it form a cluster, ends the test: other tests ask for it.
+ENDS_THE_NODE = {"drain", "cluster_join"}
+
+
 def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """What a schema of the admin API's requests allows, of the parts of JSON Schema they use."""
     if "anyOf" in schema:
@@ -478,16 +482,17 @@ def test_the_admin_api_keeps_to_its_own_document(rig: Rig) -> None:
         (method.upper(), path, described)
         for path, methods in document["paths"].items()
         for method, described in methods.items()
+        if described["operationId"] not in ENDS_THE_NODE
     ]
-
+    # Half of them change something, as few of the operations do.
     changes = [one for one in operations if one[0] != "GET"]
 
     @st.composite
     def calls(draw: st.DrawFn) -> tuple[str, str, bytes, dict[str, Any]]:
-        # Half of them change something, as few of the operations do.
         method, path, described = draw(st.sampled_from(operations) | st.sampled_from(changes))
         query = draw(st.dictionaries(st.sampled_from(["since", "key", "model", "x"]), st.text()))
-        path = path.replace("{key_id}", quote(draw(key_ids), safe=""))
+        for parameter in ("{key_id}", "{name}"):
+            path = path.replace(parameter, quote(draw(key_ids), safe=""))
         asked = "&".join(f"{name}={quote(text)}" for name, text in query.items())
         body = b""
         if "requestBody" in described:

@@ -92,7 +92,7 @@ class Admin:
         ]
         routes.append(Route("/openapi.json", self._openapi))
         routes.append(Route("/", self._page))
-        return Starlette(
+        app = Starlette(
             routes=routes,
             middleware=[Middleware(_TokenCheck, is_allowed=self._is_allowed)],
             exception_handlers={
@@ -102,6 +102,9 @@ class Admin:
                 SettingsError: _change_refused,
             },
         )
+        # A path with a stroke too many is another path, and not a detour.
+        app.router.redirect_slashes = False
+        return app
 
     def _endpoint(self, operation: str) -> Callable[[Request], Awaitable[Response]]:
         endpoint: Callable[[Request], Awaitable[Response]] = getattr(self, operation)

@@ -181,12 +181,12 @@ class _Engine:
     def refusals(self) -> tuple[()]:
         return ()
 
+    def lacking(self) -> tuple[str, ...]:
+        return ()
+
 
 class _Told:
     """What an engine or a local model says of itself."""
 
     def __init__(self, told: Any) -> None:
         self.status = self.state = told
-
-    def lacking(self) -> tuple[str, ...]:
-        return ()
