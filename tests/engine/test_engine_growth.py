@@ -42,6 +42,8 @@ async def jetstream_at(process: NatsProcess) -> AsyncIterator[JetStream]:
     )
     async with running([connection]), asyncio.timeout(DEADLINE_S):
         await connection.until_up()
+        while connection.status().state != "up":  # messages travel before there is a leader
+            await asyncio.sleep(POLL_S)
         yield JetStream(connection)
 
 
