@@ -70,7 +70,7 @@ async def test_a_server_that_does_not_know_our_password_refuses_with_what_to_che
         found = await contact(
             CarrierAddress("c2", "127.0.0.1", port, port), ACCESS, timeout_s=TIMEOUT_S
         )
-    assert "cluster.secret must be the same" in found.refusal
+    assert "cluster.secret" in found.refusal
 
 
 async def test_a_name_without_an_address_is_no_door() -> None:

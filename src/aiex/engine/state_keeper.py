@@ -21,7 +21,7 @@ from aiex.engine.events import ReplicasRaised, StateMoveBegan, StateMoved, State
 from aiex.engine.founding import BUCKET, KEY, STREAM, Founding
 from aiex.engine.homecoming import Homecoming
 from aiex.engine.jetstream import JetStream, StreamInfo
-from aiex.engine.name_word import name_of
+from aiex.engine.name_word import name_of, name_word
 from aiex.engine.private_store import private_store
 from aiex.engine.seat import Alone, Carrier, Seat
 from aiex.engine.server_config import EngineFiles
@@ -100,7 +100,10 @@ class StateKeeper:
     def take_seat(self, seat: Seat) -> None:
         self._seat = seat
         self._brings_home = False
+        # Its disc may be a new one: until it was seen to have all, it counts as one that has not.
         self._lacking = frozenset()
+        if isinstance(seat, Carrier) and is_clustered(seat):
+            self._lacking = frozenset({name_word(seat.own.name)})
         self._last_failure = ""
         self.trouble = ""
         self._seat_changed.set()
