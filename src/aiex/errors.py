@@ -12,6 +12,8 @@ AiexError
 │   └── RestartIntensityExceeded
 ├── EngineError
 │   ├── EngineUnavailable
+│   │   ├── StoreUnavailable
+│   │   └── WriteUncertain
 │   ├── EngineRefused
 │   └── Conflict
 ├── ClusterError
@@ -75,6 +77,14 @@ class EngineError(AiexError):
 
 class EngineUnavailable(EngineError):
     """The engine does not answer; requests that need no state are still served."""
+
+
+class StoreUnavailable(EngineUnavailable):
+    """The tables cannot be read or written now; nothing was changed."""
+
+
+class WriteUncertain(EngineUnavailable):
+    """The write's answer was lost: it happened once or not at all; read before deciding anew."""
 
 
 class EngineRefused(EngineError):

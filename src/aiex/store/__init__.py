@@ -1,0 +1,36 @@
+"""Tables: replicated rows in the engine, and local views of them."""
+
+from aiex.store.rows import (
+    ABSENT,
+    Change,
+    Delete,
+    Put,
+    Refreshed,
+    RowDeleted,
+    RowPut,
+    Rows,
+    Store,
+    Stored,
+    View,
+    Written,
+)
+from aiex.store.table import Index, Key, KeyPart, Table
+
+__all__ = [
+    "ABSENT",
+    "Change",
+    "Delete",
+    "Index",
+    "Key",
+    "KeyPart",
+    "Put",
+    "Refreshed",
+    "RowDeleted",
+    "RowPut",
+    "Rows",
+    "Store",
+    "Stored",
+    "Table",
+    "View",
+    "Written",
+]
