@@ -6,35 +6,23 @@ import msgspec
 import pytest
 
 from aiex.assistant import KeyLimits
-from aiex.cli.admin_answers import (
-    Check,
-    KeyList,
-    ModelList,
-    NewKey,
-    Pings,
-    Status,
-    SupervisedService,
-)
-from aiex.node.admin_views import (
+from aiex.cli.answers.cluster import Pings
+from aiex.cli.answers.keys import KeyList, NewKey
+from aiex.cli.answers.models import ModelList
+from aiex.cli.answers.node import Check, Status, SupervisedService
+from aiex.node.views.cluster import FailureView, PingsView, PingView
+from aiex.node.views.keys import KeyListView, KeyView, LimitsView, NewKeyView
+from aiex.node.views.models import ModelListView, ModelView, TargetView
+from aiex.node.views.node import (
     ApiView,
     CheckView,
     EngineView,
-    FailureView,
-    KeyListView,
     KeysView,
-    KeyView,
-    LimitsView,
     LocalModelView,
     MemoryView,
-    ModelListView,
-    ModelView,
-    NewKeyView,
     NodeView,
-    PingsView,
-    PingView,
     ServiceView,
     StatusView,
-    TargetView,
     UrlsView,
 )
 

@@ -2,7 +2,8 @@
 
 from html import escape
 
-from aiex.node.admin_operations import OPERATIONS, Operation
+from aiex.node.admin.operation import Operation
+from aiex.node.admin.operations import OPERATIONS
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Aiex admin API</title>
