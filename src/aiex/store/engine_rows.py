@@ -1,7 +1,7 @@
 """The rows of one table, in the engine's streams."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -42,7 +42,7 @@ class EngineRows[R: msgspec.Struct]:
     ) -> None:
         self.table = table
         self.counts = TableCounts()
-        self._places = places
+        self.places = places
         self._hopeless = hopeless
         self._clock = clock
         self._emit = emit
@@ -75,11 +75,12 @@ class EngineRows[R: msgspec.Struct]:
         began_s = self._clock.monotonic_s()
         place = self._place(key)
         subject = place.fragment.subject(key)
-        barrier = await self._barrier(place, deadline_s) if linearizable else 0
-        message = await self._read(
-            lambda timeout_s: place.stream.last(subject, at_least=barrier, timeout_s=timeout_s),
-            began_s + deadline_s,
-        )
+        with self._unavailability_counted():
+            barrier = await self._barrier(place, deadline_s) if linearizable else 0
+            message = await self._read(
+                lambda timeout_s: place.stream.last(subject, at_least=barrier, timeout_s=timeout_s),
+                began_s + deadline_s,
+            )
         self.counts.reads += 1
         self.counts.read_us += self._since_us(began_s)
         if message is None or message.is_deletion:
@@ -93,7 +94,7 @@ class EngineRows[R: msgspec.Struct]:
     ) -> AsyncGenerator[Stored[R]]:
         began_s = self._clock.monotonic_s()
         self.counts.scans += 1
-        places = [self._place(prefix)] if prefix else self._places
+        places = [self._place(prefix)] if prefix else self.places
         is_whole = len(prefix) == len(self.table.key)
         for place in places:
             subjects = place.fragment.subjects(prefix, is_whole=is_whole)
@@ -132,21 +133,19 @@ class EngineRows[R: msgspec.Struct]:
                         yield message
                 return
             except EngineUnavailable as error:
-                if has_begun:  # what was given cannot be taken back
-                    self.counts.unavailable += 1
-                    raise StoreUnavailable(f"The scan was cut off: {error}") from error
-                await self._pause(give_up_at_s, error)
+                with self._unavailability_counted():
+                    if has_begun:  # what was given cannot be taken back
+                        raise StoreUnavailable(f"The scan was cut off: {error}") from error
+                    await self._pause(give_up_at_s, error)
 
     async def _write(self, changes: Sequence[Put[R] | Delete], deadline_s: float) -> Written:
         began_s = self._clock.monotonic_s()
         place = self._place_of(changes)
         try:
-            sequence = await self._written(place, changes, began_s + deadline_s)
+            with self._unavailability_counted():
+                sequence = await self._written(place, changes, began_s + deadline_s)
         except Conflict:
             self.counts.conflicts += 1
-            raise
-        except StoreUnavailable:
-            self.counts.unavailable += 1
             raise
         except WriteUncertain:
             self.counts.uncertain += 1
@@ -248,7 +247,6 @@ class EngineRows[R: msgspec.Struct]:
         left_s = give_up_at_s - self._clock.monotonic_s()
         reason = self._hopeless()
         if left_s <= 0 or reason:
-            self.counts.unavailable += 1
             raise StoreUnavailable(
                 f"The table {self.table.name} cannot be read now: "
                 f"{reason or str(cause).removesuffix('.')}."
@@ -263,16 +261,24 @@ class EngineRows[R: msgspec.Struct]:
             raise ValueError("a batch is of one fragment, and not empty")
         if len(set(keys)) != len(keys) or len(keys) > ROWS_MAX:
             raise ValueError(f"a batch changes each row once, and {ROWS_MAX} at most")
-        return self._places[numbers.pop()]
+        return self.places[numbers.pop()]
 
     def _place(self, prefix: Sequence[KeyPart]) -> Place:
         assert len(prefix) <= len(self.table.key), f"{prefix} is no key of {self.table.name}"
-        return self._places[self.table.fragment_of(prefix[0])]
+        return self.places[self.table.fragment_of(prefix[0])]
 
     def _key(self, change: Put[R] | Delete) -> Key:
         key = change.key if isinstance(change, Delete) else self.table.key_of(change.row)
         assert len(key) == len(self.table.key), f"{key} is no key of {self.table.name}"
         return key
+
+    @contextmanager
+    def _unavailability_counted(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreUnavailable:
+            self.counts.unavailable += 1
+            raise
 
     def _since_us(self, began_s: float) -> int:
         return round((self._clock.monotonic_s() - began_s) * 1_000_000)

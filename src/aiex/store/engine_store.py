@@ -1,6 +1,6 @@
 """All tables of a node, kept in its engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,9 +10,10 @@ from aiex.clock import Clock
 from aiex.engine import Engine
 from aiex.events import Emit
 from aiex.service import Service
-from aiex.store.counts import TableCounts
+from aiex.store.counts import TableCounts, gauges
 from aiex.store.engine_rows import EngineRows, Place
 from aiex.store.fragment import Fragment, fragments_of, stream_config
+from aiex.store.memory_tables import BUCKET, MemoryTables
 from aiex.store.patience import hopeless
 from aiex.store.table import Table
 from aiex.store.writer import Writer
@@ -38,6 +39,16 @@ class EngineStore:
         self._clock = clock
         self._emit = emit
         self._rows = {table.name: self._rows_of(table) for table in tables}
+        self._memory_tables = MemoryTables(
+            engine.connection,
+            engine.bucket(BUCKET),
+            {
+                table.name: [place.stream for place in self._rows[table.name].places]
+                for table in tables
+                if table.storage == "memory"
+            },
+            emit=emit,
+        )
 
     def rows[R: msgspec.Struct](self, table: Table[R]) -> EngineRows[R]:
         rows = self._rows.get(table.name)
@@ -53,9 +64,14 @@ class EngineStore:
         """How each table was used on this node, by name."""
         return {name: rows.counts for name, rows in self._rows.items()}
 
+    def gauges(self) -> Mapping[str, Callable[[], Mapping[str, float]]]:
+        """What to read of all tables at each scrape, by the metric's name."""
+        return gauges(self.counts)
+
     def services(self) -> list[Service]:
         """In start order."""
-        return []
+        has_memory = any(table.storage == "memory" for table in self.tables)
+        return [self._memory_tables] if has_memory else []
 
     def _rows_of(self, table: Table[Any]) -> EngineRows[Any]:
         return EngineRows(
