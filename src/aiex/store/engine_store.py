@@ -14,7 +14,7 @@ from aiex.store.counts import TableCounts, gauges
 from aiex.store.engine_rows import EngineRows, Place
 from aiex.store.fragment import Fragment, fragments_of, stream_config
 from aiex.store.memory_tables import BUCKET, MemoryTables
-from aiex.store.patience import hopeless
+from aiex.store.patience import Patience
 from aiex.store.table import Table
 from aiex.store.writer import Writer
 
@@ -38,6 +38,7 @@ class EngineStore:
         self._data_dir = data_dir
         self._clock = clock
         self._emit = emit
+        self._patience = Patience(engine.status, clock)
         self._rows = {table.name: self._rows_of(table) for table in tables}
         self._memory_tables = MemoryTables(
             engine.connection,
@@ -77,15 +78,12 @@ class EngineStore:
         return EngineRows(
             table,
             [self._place(fragment, table) for fragment in fragments_of(table)],
-            hopeless=self._hopeless,
+            self._patience,
             clock=self._clock,
             emit=self._emit,
         )
 
     def _place(self, fragment: Fragment, table: Table[Any]) -> Place:
         stream = self._engine.stream(stream_config(fragment, table))
-        writer = Writer(stream, fragment.barrier, clock=self._clock, hopeless=self._hopeless)
+        writer = Writer(stream, fragment.barrier, self._patience, clock=self._clock)
         return Place(fragment, stream, writer)
-
-    def _hopeless(self) -> str:
-        return hopeless(self._engine.status(), self._clock.wall_s())
