@@ -15,6 +15,7 @@ AiexError
 │   │   ├── StoreUnavailable
 │   │   └── WriteUncertain
 │   ├── EngineRefused
+│   ├── QueryRefused
 │   └── Conflict
 ├── ClusterError
 │   ├── CallRefused          what answers a request of another node would not
@@ -89,6 +90,10 @@ class WriteUncertain(EngineUnavailable):
 
 class EngineRefused(EngineError):
     """The engine was reached but cannot be used."""
+
+
+class QueryRefused(EngineError):
+    """The query cannot be answered; it may read the tables that have views, and only read."""
 
 
 class Conflict(EngineError):
