@@ -16,6 +16,7 @@ AiexError
 │   │   └── WriteUncertain
 │   ├── EngineRefused
 │   ├── QueryRefused
+│   ├── RowUnreadable       it was written by another release
 │   └── Conflict
 ├── ClusterError
 │   ├── CallRefused          what answers a request of another node would not
@@ -94,6 +95,10 @@ class EngineRefused(EngineError):
 
 class QueryRefused(EngineError):
     """The query cannot be answered; it may read the tables that have views, and only read."""
+
+
+class RowUnreadable(EngineError):
+    """The row was written by another release, and this one cannot read it; upgrade this node."""
 
 
 class Conflict(EngineError):

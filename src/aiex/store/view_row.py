@@ -1,10 +1,12 @@
 """A row as its view takes it: read, brought to this release's version, ready to be bound."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from aiex.errors import RowUnreadable
+from aiex.store.row_form import RowForm
 from aiex.store.rows import Change, RowDeleted, RowPut, Stored
 from aiex.store.table import Key, Table
 from aiex.store.view_feed import Fed
@@ -41,15 +43,17 @@ class ViewRows[R: msgspec.Struct]:
     def __init__(self, table: Table[R], indexed: Sequence[str]) -> None:
         self._table = table
         self._indexed = indexed
+        self._form = RowForm(table)
         self._decoder = msgspec.json.Decoder(table.row)
 
     def read(self, fed: Fed) -> ViewRow[R]:
         """What was put, or why it cannot be read."""
         assert fed.row is not None, "a deletion has no row"
         try:
-            row, text = self._current(fed.row, fed.version)
-        except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
-            return _unreadable(fed, f"{type(error).__name__}: {error}")
+            row = self._form.read(fed.row, fed.version)
+            text = self._text(row, fed.row, fed.version)
+        except (RowUnreadable, UnicodeDecodeError) as error:
+            return _unreadable(fed, str(error))
         if not can_be_bound([*fed.key, *(getattr(row, name) for name in self._indexed)]):
             return _unreadable(fed, _UNBOUND)
         return ViewRow(fed.key, fed.sequence, fed.at_s, fed.version, row, text)
@@ -63,13 +67,10 @@ class ViewRows[R: msgspec.Struct]:
         """A row as it was bound."""
         return Stored(self._decoder.decode(text), sequence, at_s)
 
-    def _current(self, data: bytes, version: int) -> tuple[R, str]:
-        """Fields that this release does not know stay in the text, unless it is upgraded."""
-        if version >= self._table.version:
-            return self._decoder.decode(data), data.decode()
-        fields = self._table.upgrade(version, msgspec.json.decode(data, type=dict[str, Any]))
-        row = msgspec.convert(fields, self._table.row)
-        return row, msgspec.json.encode(row).decode()
+    def _text(self, row: R, data: bytes, version: int) -> str:
+        """Fields that this release does not know stay in it, unless the row was upgraded."""
+        is_upgraded = version < self._table.version
+        return (msgspec.json.encode(row) if is_upgraded else data).decode()
 
 
 def can_be_bound(values: Sequence[object]) -> bool:
