@@ -69,30 +69,21 @@ class Feed(Protocol):
         """
 
 
-def reason_to_begin_anew(
-    position: Position | None,
-    stream: str,
-    last_sequence: int,
-    *,
-    now_s: float,
-    away_max_s: float,
-) -> str:
-    """Why a copy cannot go on from its position in this stream; empty when it can.
-
-    Deletions are told by markers that do not live for ever: whoever was away for longer than
-    `away_max_s` may have missed one.
-    """
-    if position is None:
-        return "it is new"
+def reason_to_begin_anew(position: Position, stream: str, last_sequence: int) -> str:
+    """Why a copy cannot go on from its position in this stream; empty when it can."""
     if position.stream != stream:
         return "its stream is another one"
     if last_sequence < position.sequence:
         return "its stream is younger than the view"
-    return reason_to_forget(position, now_s=now_s, away_max_s=away_max_s)
+    return ""
 
 
 def reason_to_forget(position: Position, *, now_s: float, away_max_s: float) -> str:
-    """Why a copy is too old, whatever its stream is by now; empty when it is not."""
+    """Why a copy is too old to go on from, whatever its stream is by now; empty when it is not.
+
+    Deletions are told by markers that do not live for ever: whoever was away for longer than
+    `away_max_s` may have missed one.
+    """
     if now_s < position.heard_at_s - CLOCK_SLACK_S:
         return "the clock went back, so nobody knows for how long the view was away"
     if now_s - position.heard_at_s > away_max_s:

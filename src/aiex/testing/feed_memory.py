@@ -20,6 +20,7 @@ from aiex.store.view_feed import (
     Position,
     UpToDate,
     reason_to_begin_anew,
+    reason_to_forget,
 )
 from aiex.testing.clock import FakeClock
 
@@ -120,14 +121,7 @@ class MemoryFeed[R: msgspec.Struct]:
                 continue
             if stream is not self._streams[fragment]:
                 stream = self._streams[fragment]
-                reason = reason_to_begin_anew(
-                    position,
-                    stream.identity,
-                    stream.sequence,
-                    now_s=self._clock.wall_s(),
-                    away_max_s=self._away_max_s,
-                )
-                assert position is not None or reason, "without a position all is anew"
+                reason = self._reason(position, stream)
                 sequence = 0 if position is None or reason else position.sequence
                 position = Position(stream.identity, sequence, self._clock.wall_s())
                 head, is_up_to_date, beat_count = stream.sequence, False, self._beat_count
@@ -143,6 +137,14 @@ class MemoryFeed[R: msgspec.Struct]:
             if not is_up_to_date and sequence >= head > 0:
                 is_up_to_date = True
                 yield UpToDate()
+
+    def _reason(self, position: Position | None, stream: _Stream) -> str:
+        if position is None:
+            return "it is new"
+        now_s, away_max_s = self._clock.wall_s(), self._away_max_s
+        return reason_to_forget(
+            position, now_s=now_s, away_max_s=away_max_s
+        ) or reason_to_begin_anew(position, stream.identity, stream.sequence)
 
     def _keep(self, rows: Sequence[tuple[Key, bytes | None]], version: int) -> Written:
         [fragment] = {self.table.fragment_of(key[0]) for key, _ in rows}
