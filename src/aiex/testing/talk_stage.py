@@ -10,6 +10,7 @@ from typing import Any
 from aiex.assistant import Catalogue, Chat, Intake, LoadLimits, Pace, Targets, TokenCount
 from aiex.assistant.api import Api
 from aiex.assistant.conversations.talk import Talk
+from aiex.assistant.conversations.thread_form import THREADS
 from aiex.assistant.events import RequestFinished
 from aiex.assistant.keys import KeyCheck
 from aiex.assistant.provider import Provider
@@ -54,7 +55,7 @@ class TalkNode:
         chat = Chat(catalogue, {"p": provider}, targets)
         talk = Talk(
             chat,
-            cluster.store,
+            cluster.store.rows(THREADS),
             node=lambda: name,
             is_gone=cluster.gone.__contains__,
             clock=clock,

@@ -10,7 +10,7 @@ from aiex.assistant.chat import Chat
 from aiex.assistant.conversations.claims import Claims
 from aiex.assistant.conversations.conversations import Conversations
 from aiex.assistant.conversations.responses import Hold, Responses
-from aiex.assistant.conversations.thread_form import THREADS
+from aiex.assistant.conversations.thread_form import ThreadRow
 from aiex.assistant.conversations.thread_refusal import storage_refusal
 from aiex.assistant.conversations.threads import Threads
 from aiex.assistant.exchange import Exchange, RequestScope
@@ -30,7 +30,7 @@ from aiex.assistant.trail import Trail
 from aiex.clock import Clock
 from aiex.errors import Conflict, EngineUnavailable
 from aiex.events import Emit
-from aiex.store import Store
+from aiex.store import Rows
 
 
 class Talk:
@@ -39,7 +39,7 @@ class Talk:
     def __init__(
         self,
         chat: Chat,
-        store: Store,
+        rows: Rows[ThreadRow],
         *,
         node: Callable[[], str],
         is_gone: Callable[[str], bool],
@@ -48,7 +48,7 @@ class Talk:
         new_id: Callable[[int], str] = secrets.token_hex,
     ) -> None:
         """`node` names this life of this node; `is_gone` knows of others' lives that are over."""
-        threads = Threads(store.rows(THREADS))
+        threads = Threads(rows)
         claims = Claims(node, is_gone, clock)
         self._conversations = Conversations(threads, claims, clock=clock, new_id=new_id)
         self._responses = Responses(
