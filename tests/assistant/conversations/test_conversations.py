@@ -118,6 +118,7 @@ async def test_a_wrong_page_is_refused(node: TalkNode, query: str) -> None:
     path = await made(node, "a")
     answer = await node.ask("GET", f"{path}/items?{query}")
     assert error(answer) == (400, "invalid_value")
+    assert error(await node.ask("GET", f"{path}/items?{'&'.join(['x=1'] * 41)}"))[0] == 400
     assert content(answer)["error"]["param"] == query.partition("=")[0]
 
 

@@ -366,6 +366,28 @@ async def test_what_is_in_progress_is_not_deleted_and_has_no_successor(cluster: 
     assert (await one.ask("DELETE", f"{PATH}/{response}")).status == 200
 
 
+@pytest.mark.parametrize("is_in_conversation", [True, False])
+async def test_what_a_dead_node_left_can_be_deleted(
+    cluster: Cluster, is_in_conversation: bool
+) -> None:
+    one, two = slow(cluster), quick(cluster)
+    there = await conversation(one) if is_in_conversation else ""
+    exchange, task = await begun(one, request(there))
+    response = await response_in_progress(cluster)
+    cluster.gone.add("one")
+    after = await two.ask("POST", PATH, request(previous_response_id=response))
+    assert error(after) == (404, "previous_response_not_found")
+    assert (await two.ask("DELETE", f"{PATH}/{response}")).status == 200
+    assert error(await two.ask("GET", f"{PATH}/{response}")) == (404, "not_found")
+    assert not await is_claimed(cluster)
+    await cluster.clock.advance(LONG_S)  # it was only cut off, and comes back with its answer
+    await task
+    assert error(exchange) == (409, "turn_overtaken")
+    assert error(await two.ask("GET", f"{PATH}/{response}")) == (404, "not_found")
+    if there:
+        assert await item_count(two, there) == 0
+
+
 async def test_a_key_that_may_ask_no_more_claims_nothing(cluster: Cluster) -> None:
     """The model refuses before a place is claimed: admission comes first."""
     one = quick(cluster)

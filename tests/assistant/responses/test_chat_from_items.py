@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from aiex.assistant.anthropic.messages_from_chat import messages_from_chat
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.responses.chat_from_items import chat_for, chat_from_items
 from aiex.assistant.responses.create_body import decode_create_body
@@ -183,3 +184,26 @@ def test_nothing_to_say_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
         chat("")
     assert caught.value.param == "input"
+
+
+def test_the_chat_can_be_said_to_anthropic_too() -> None:
+    given = [
+        {"role": "user", "content": [{"type": "input_text", "text": "q"}, IMAGE]},
+        CALL,
+        {"type": "function_call_output", "call_id": "c1", "output": [IMAGE]},
+    ]
+    form = {"type": "json_schema", "name": "n", "schema": {"type": "object"}}
+    asked = chat(
+        given,
+        tools=[TOOL],
+        tool_choice="auto",
+        text={"format": form, "verbosity": "low"},
+        reasoning={"effort": "high"},
+        prompt_cache_key="k",
+        service_tier="auto",
+        stream=True,
+    )
+    said = messages_from_chat(json.dumps(asked).encode(), "claude-x", max_tokens=9)
+    turns = json.loads(said)["messages"]
+    assert [turn["role"] for turn in turns] == ["user", "assistant", "user"]
+    assert [block["type"] for block in turns[2]["content"]] == ["tool_result", "text", "image"]

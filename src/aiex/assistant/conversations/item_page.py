@@ -11,6 +11,7 @@ from aiex.assistant.responses.item_form import Item, ItemPlace, place_of
 
 LIMIT_MAX: Final = 100
 LIMIT_USUAL: Final = 20
+FIELDS_MAX: Final = 40
 
 
 class ItemQuery(msgspec.Struct, frozen=True):
@@ -49,7 +50,10 @@ class ItemList(msgspec.Struct, frozen=True, kw_only=True):
 
 def item_query(query_string: str, thread: str) -> ItemQuery:
     """What a query asks of this thread; raises `Refusal` (400)."""
-    asked = parse_qs(query_string, max_num_fields=40)
+    try:
+        asked = parse_qs(query_string, max_num_fields=FIELDS_MAX)
+    except ValueError as error:
+        raise Refusal(400, "invalid_value", f"A query has {FIELDS_MAX} fields at most.") from error
 
     def last(name: str) -> str:
         return asked.get(name, [""])[-1]

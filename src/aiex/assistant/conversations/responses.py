@@ -145,14 +145,16 @@ class Responses:
             kept = _kept(stored)
             if self._claims.is_live(kept.claim):
                 raise in_progress()
+            left: KeptTurn | Deleted = Deleted()
+            ttl_s = DELETED_TTL_S
             if kept.in_conversation:
-                left = msgspec.structs.replace(stored.row, kept=_without_response(kept))
-                put = Put(left, stored.sequence)
-            else:
-                left = msgspec.structs.replace(stored.row, kept=Deleted())
-                put = Put(left, stored.sequence, DELETED_TTL_S)
+                ttl_s = 0
+                # What was given to a turn that came to nothing never was in the conversation.
+                left = KeptTurn(in_conversation=True)
+                if kept.claim is None:
+                    left = msgspec.structs.replace(kept, response="")
             try:
-                await self._threads.write([put], proof=left)
+                await self._replace(stored, left, ttl_s)
             except Conflict:
                 continue
             return ResponseDeleted(id=response_id)
@@ -165,23 +167,29 @@ class Responses:
         if kept.claim is None or not self._claims.is_live(kept.claim):
             raise over(response_id)
         response = msgspec.structs.replace(self._shown(stored), status="cancelled")
-        ended = KeptTurn(
+        left = KeptTurn(
             response=msgspec.json.encode(response).decode(),
             before=kept.before,
             in_conversation=kept.in_conversation,
         )
-        row = msgspec.structs.replace(stored.row, kept=ended)
-        ttl_s = 0 if kept.in_conversation else RESPONSE_TTL_S
-        changes = [Put(row, stored.sequence, ttl_s)]
-        if kept.in_conversation:
-            head = await self._threads.find(row.thread, HEAD, owner)
-            if head is None or head_of(head).claim != kept.claim:
-                raise over(response_id)
-            freed = msgspec.structs.replace(head_of(head), claim=None)
-            changes.append(Put(msgspec.structs.replace(head.row, kept=freed), head.sequence))
-        await self._threads.write(changes, proof=row)
+        await self._replace(stored, left, 0 if kept.in_conversation else RESPONSE_TTL_S)
         self._claims.cancel(kept.claim)
         return response
+
+    async def _replace(
+        self, stored: Stored[ThreadRow], left: KeptTurn | Deleted, ttl_s: int
+    ) -> None:
+        """Write what is left of a turn, which then claims its conversation no more."""
+        kept = _kept(stored)
+        row = msgspec.structs.replace(stored.row, kept=left)
+        changes = [Put(row, stored.sequence, ttl_s)]
+        if kept.in_conversation and kept.claim is not None:
+            head = await self._threads.find(row.thread, HEAD, row.owner)
+            if head is not None and head_of(head).claim == kept.claim:
+                freed = msgspec.structs.replace(head_of(head), claim=None)
+                head_row = msgspec.structs.replace(head.row, kept=freed)
+                changes.append(Put(head_row, head.sequence))
+        await self._threads.write(changes, proof=row)
 
     async def _place(
         self, owner: str, body: CreateBody, hold: Hold
@@ -224,7 +232,9 @@ class Responses:
         found = _ID.fullmatch(response_id)
         stored = await self._threads.find(found[1], found[2], owner) if found else None
         kept = _kept(stored) if stored else None
-        if stored is None or kept is None or not kept.response:
+        if kept is not None and self._claims.is_live(kept.claim):
+            raise in_progress("previous_response_id")
+        if stored is None or kept is None or not kept.response or kept.claim is not None:
             raise Refusal(
                 404,
                 "previous_response_not_found",
@@ -238,8 +248,6 @@ class Responses:
                 "That response is part of a conversation: give 'conversation' instead.",
                 param="previous_response_id",
             )
-        if kept.claim is not None:
-            raise in_progress("previous_response_id")
         thread, part = stored.row.thread, stored.row.part
         turns: list[tuple[str, KeptTurn]] = []
         size = 0
@@ -279,10 +287,6 @@ def _kept(stored: Stored[ThreadRow]) -> KeptTurn:
     kept = stored.row.kept
     assert isinstance(kept, KeptTurn), "responses are turns"
     return kept
-
-
-def _without_response(kept: KeptTurn) -> KeptTurn:
-    return msgspec.structs.replace(kept, response="", claim=None)
 
 
 def _break_off(trail: Trail, turn: Turn, exchange: Exchange) -> None:
