@@ -144,6 +144,7 @@ async def test_a_batch_is_kept_as_a_whole_and_in_one_piece(stream: Stream) -> No
     assert last is not None
     assert last.sequence == kept.sequence == first.sequence + 9
     assert last.batch_id == first.batch_id != ""
+    assert (first.ends_batch, last.ends_batch) == (False, True)
 
 
 async def test_a_batch_with_one_conflict_keeps_nothing(stream: Stream) -> None:

@@ -59,13 +59,17 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class StreamMessage(msgspec.Struct, frozen=True, gc=False):
-    """A message as it is kept; `at_s` is the engine's wall clock when it was written."""
+    """A message as it is kept; `at_s` is the engine's wall clock when it was written.
+
+    `pending`: to who follows the stream, how many more it had behind this one when that was sent.
+    """
 
     subject: str
     sequence: int
     at_s: float
     headers: Mapping[str, str]
     data: bytes
+    pending: int = 0
 
     @property
     def is_deletion(self) -> bool:
@@ -84,8 +88,15 @@ class StreamMessage(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def batch_id(self) -> str:
-        """Of the batch it was written in, whose messages follow each other; empty without one."""
+        """Of the batch it was written in, whose messages follow each other; empty without one.
+
+        Those that were overwritten are missing, and one of them may be the one that ends it.
+        """
         return self.headers.get("Nats-Batch-Id", "")
+
+    @property
+    def ends_batch(self) -> bool:
+        return "Nats-Batch-Commit" in self.headers
 
 
 class Position(msgspec.Struct, frozen=True):

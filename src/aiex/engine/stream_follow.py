@@ -197,4 +197,5 @@ def _kept(message: Message, delivery: Delivery) -> StreamMessage:
         delivery.at_ns // 1_000 / 1_000_000,  # as precise as in other answers
         message.headers,
         message.data,
+        delivery.pending,
     )

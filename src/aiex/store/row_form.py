@@ -43,12 +43,15 @@ class RowForm[R: msgspec.Struct]:
 
     def decoded(self, message: StreamMessage) -> R:
         """The row; raises `RowUnreadable` for one that this release cannot read."""
-        version = _version(message)
+        return self.read(message.data, version_of(message))
+
+    def read(self, data: bytes, version: int) -> R:
+        """The row of a table of that version; raises `RowUnreadable` too."""
         try:
             if version < self._table.version:
-                fields: dict[str, Any] = msgspec.json.decode(message.data)
+                fields: dict[str, Any] = msgspec.json.decode(data)
                 return msgspec.convert(self._table.upgrade(version, fields), self._table.row)
-            return self._decoder.decode(message.data)
+            return self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise RowUnreadable(
                 f"A row of the table {self._table.name} cannot be read by this release (it has "
@@ -57,7 +60,7 @@ class RowForm[R: msgspec.Struct]:
 
     def beside(self, message: StreamMessage) -> Beside | None:
         """What is to be kept when the row is changed; None when this release knows it all."""
-        version = _version(message)
+        version = version_of(message)
         if message.is_deletion or version < self._table.version:
             return None  # an upgrade has taken from it what it needed
         try:
@@ -68,6 +71,7 @@ class RowForm[R: msgspec.Struct]:
         return Beside(version, unknown) if unknown else None
 
 
-def _version(message: StreamMessage) -> int:
+def version_of(message: StreamMessage) -> int:
+    """The version of the table when the row was written; 1 for what others wrote."""
     text = message.headers.get(VERSION, "")
     return int(text) if text.isdecimal() else 1
