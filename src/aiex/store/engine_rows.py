@@ -42,7 +42,7 @@ class EngineRows[R: msgspec.Struct]:
     ) -> None:
         self.table = table
         self.counts = TableCounts()
-        self._places = places
+        self.places = places
         self._hopeless = hopeless
         self._clock = clock
         self._emit = emit
@@ -93,7 +93,7 @@ class EngineRows[R: msgspec.Struct]:
     ) -> AsyncGenerator[Stored[R]]:
         began_s = self._clock.monotonic_s()
         self.counts.scans += 1
-        places = [self._place(prefix)] if prefix else self._places
+        places = [self._place(prefix)] if prefix else self.places
         is_whole = len(prefix) == len(self.table.key)
         for place in places:
             subjects = place.fragment.subjects(prefix, is_whole=is_whole)
@@ -263,11 +263,11 @@ class EngineRows[R: msgspec.Struct]:
             raise ValueError("a batch is of one fragment, and not empty")
         if len(set(keys)) != len(keys) or len(keys) > ROWS_MAX:
             raise ValueError(f"a batch changes each row once, and {ROWS_MAX} at most")
-        return self._places[numbers.pop()]
+        return self.places[numbers.pop()]
 
     def _place(self, prefix: Sequence[KeyPart]) -> Place:
         assert len(prefix) <= len(self.table.key), f"{prefix} is no key of {self.table.name}"
-        return self._places[self.table.fragment_of(prefix[0])]
+        return self.places[self.table.fragment_of(prefix[0])]
 
     def _key(self, change: Put[R] | Delete) -> Key:
         key = change.key if isinstance(change, Delete) else self.table.key_of(change.row)
