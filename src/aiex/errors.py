@@ -15,6 +15,7 @@ AiexError
 │   │   ├── StoreUnavailable
 │   │   └── WriteUncertain
 │   ├── EngineRefused
+│   ├── QueryRefused
 │   ├── RowUnreadable       it was written by another release
 │   └── Conflict
 ├── ClusterError
@@ -90,6 +91,10 @@ class WriteUncertain(EngineUnavailable):
 
 class EngineRefused(EngineError):
     """The engine was reached but cannot be used."""
+
+
+class QueryRefused(EngineError):
+    """The query cannot be answered; it may read the tables that have views, and only read."""
 
 
 class RowUnreadable(EngineError):
