@@ -16,6 +16,9 @@ from aiex.store.fragment import Fragment, fragments_of, stream_config
 from aiex.store.memory_tables import BUCKET, MemoryTables
 from aiex.store.patience import hopeless
 from aiex.store.table import Table
+from aiex.store.view import SqliteView
+from aiex.store.view_feed_engine import EngineFeed
+from aiex.store.views import Views
 from aiex.store.writer import Writer
 
 
@@ -49,12 +52,16 @@ class EngineStore:
             },
             emit=emit,
         )
+        self.views = Views(tables, self._feed, data_dir, clock=clock, emit=emit)
 
     def rows[R: msgspec.Struct](self, table: Table[R]) -> EngineRows[R]:
         rows = self._rows.get(table.name)
         assert rows is not None, f"the store was not told of the table {table.name}"
         assert rows.table == table, f"there is another table {table.name}"
         return cast("EngineRows[R]", rows)
+
+    def view[R: msgspec.Struct](self, table: Table[R]) -> SqliteView[R]:
+        return self.views.view(table)
 
     @property
     def tables(self) -> Sequence[Table[Any]]:
@@ -71,7 +78,10 @@ class EngineStore:
     def services(self) -> list[Service]:
         """In start order."""
         has_memory = any(table.storage == "memory" for table in self.tables)
-        return [self._memory_tables] if has_memory else []
+        return [*([self._memory_tables] if has_memory else []), *self.views.services()]
+
+    def _feed(self, table: Table[Any]) -> EngineFeed:
+        return EngineFeed(self._rows[table.name].places, clock=self._clock)
 
     def _rows_of(self, table: Table[Any]) -> EngineRows[Any]:
         return EngineRows(

@@ -1,11 +1,12 @@
 """Feeds a view from the streams of its table's fragments."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from aiex import engine
 from aiex.clock import Clock
-from aiex.engine import Stream, StreamMessage
+from aiex.engine import StreamMessage
+from aiex.store.engine_rows import Place
 from aiex.store.fragment import MARKER_LIFE_S, Fragment
 from aiex.store.row_form import version_of
 from aiex.store.view_feed import (
@@ -23,14 +24,14 @@ AWAY_MAX_S = MARKER_LIFE_S / 2
 
 
 class EngineFeed:
-    """A `Feed`; `place` says where a fragment is kept."""
+    """A `Feed`; `places` are those of the table's fragments, in order."""
 
-    def __init__(self, place: Callable[[int], tuple[Fragment, Stream]], *, clock: Clock) -> None:
-        self._place = place
+    def __init__(self, places: Sequence[Place], *, clock: Clock) -> None:
+        self._places = places
         self._clock = clock
 
     async def follow(self, fragment: int, position: Position | None) -> AsyncGenerator[FeedItem]:
-        where, stream = self._place(fragment)
+        where, stream, _ = self._places[fragment]
         while True:
             async with aclosing(stream.follow(self._start(position))) as followed:
                 async for one in followed:

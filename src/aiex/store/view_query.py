@@ -13,9 +13,10 @@ import asyncio
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -42,6 +43,8 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 200,
 }
 _ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE)
+# Beside the views. Others may be built into SQLite, and show a file as it is.
+_OTHER_TABLES = frozenset(("sqlite_master", "_view", "_positions", "json_each", "json_tree"))
 # Functions that reach out of the database; some exist in some builds of SQLite only.
 _REACHING_OUT = frozenset(
     ("load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "lsdir", "fsdir")
@@ -59,34 +62,40 @@ class QueryAnswer(msgspec.Struct, frozen=True):
     took_us: int
 
 
-class ViewQuery:
-    """Asks the files of views; `files` gives those that can be read now, by the tables' names."""
+class QueriedView(NamedTuple):
+    """What may be asked of a table; `hidden` are columns that are not shown."""
 
-    def __init__(
-        self,
-        files: Callable[[], Mapping[str, Path]],
-        *,
-        hidden: Mapping[str, Collection[str]],
-    ) -> None:
-        """`hidden` are columns of tables that nobody is shown; they read as NULL."""
-        self._files = files
-        self._hidden = hidden
+    path: Path
+    hidden: frozenset[str]
+
+
+class ViewQuery:
+    """Asks views in SQL."""
+
+    def __init__(self) -> None:
         self._running_count = 0
 
     async def ask(
         self,
         statement: str,
+        views: Mapping[str, QueriedView],
         *,
-        rows_max: int = ROWS_MAX,
-        bytes_max: int = BYTES_MAX,
-        deadline_s: float = DEADLINE_S,
+        rows_max: int,
+        bytes_max: int,
+        deadline_s: float,
     ) -> QueryAnswer:
-        """Raises `QueryRefused` with what is wrong with the statement, or that it took too long."""
-        attached = self._attached(statement)
+        """What the views say, by their tables' names; a hidden column reads as NULL.
+
+        Raises `QueryRefused` with what is wrong with the statement, or that it took too long.
+        """
+        check_query(statement)
+        named = {name: view for name, view in views.items() if name in words_of(statement)}
+        if len(named) > TABLES_MAX:
+            raise QueryRefused(f"A query is about {TABLES_MAX} tables at most.")
         if self._running_count >= QUERIES_MAX:
             raise QueryRefused(f"{QUERIES_MAX} queries run on this node; try again when one ended.")
         self._running_count += 1
-        question = _Question(statement, attached, self._hidden, rows_max, bytes_max, deadline_s)
+        question = _Question(statement, named, rows_max, bytes_max, deadline_s)
         thread = ThreadPoolExecutor(1, thread_name_prefix="store.query")
         try:
             return await asyncio.get_running_loop().run_in_executor(thread, question.answer)
@@ -95,17 +104,19 @@ class ViewQuery:
             thread.shutdown(wait=False)
             self._running_count -= 1
 
-    def _attached(self, statement: str) -> Mapping[str, Path]:
-        """The tables that are named; what is named by chance does no harm."""
-        words = _WORD.findall(statement.lower())
-        if len(statement) > STATEMENT_CHARS_MAX:
-            raise QueryRefused(f"A query has {STATEMENT_CHARS_MAX:,} characters at most.")
-        if not words or words[0] not in _FIRST_WORDS:
-            raise QueryRefused("A query begins with SELECT, WITH, VALUES or EXPLAIN.")
-        attached = {name: path for name, path in self._files().items() if name in words}
-        if len(attached) > TABLES_MAX:
-            raise QueryRefused(f"A query is about {TABLES_MAX} tables at most.")
-        return attached
+
+def check_query(statement: str) -> None:
+    """Raises `QueryRefused` for what is no question, before anything is opened for it."""
+    if len(statement) > STATEMENT_CHARS_MAX:
+        raise QueryRefused(f"A query has {STATEMENT_CHARS_MAX:,} characters at most.")
+    first = _WORD.search(statement.lower())
+    if first is None or first.group() not in _FIRST_WORDS:
+        raise QueryRefused("A query begins with SELECT, WITH, VALUES or EXPLAIN.")
+
+
+def words_of(statement: str) -> set[str]:
+    """All there is in it that may be the name of a table."""
+    return set(_WORD.findall(statement.lower()))
 
 
 class _Question:
@@ -114,15 +125,13 @@ class _Question:
     def __init__(
         self,
         statement: str,
-        attached: Mapping[str, Path],
-        hidden: Mapping[str, Collection[str]],
+        views: Mapping[str, QueriedView],
         rows_max: int,
         bytes_max: int,
         deadline_s: float,
     ) -> None:
         self._statement = statement
-        self._attached = attached
-        self._hidden = hidden
+        self._views = views
         self._rows_max = rows_max
         self._bytes_max = bytes_max
         self._deadline_s = deadline_s
@@ -134,14 +143,15 @@ class _Question:
         self._is_given_up = True
 
     def answer(self) -> QueryAnswer:
-        connection = sqlite3.connect(":memory:", isolation_level=None)
+        connection = sqlite3.connect(":memory:", uri=True, isolation_level=None)
         try:
-            for name, path in self._attached.items():
-                uri = f"{path.absolute().as_uri()}?mode=ro"
+            for name, view in self._views.items():
+                uri = f"{view.path.absolute().as_uri()}?mode=ro"
                 connection.execute("ATTACH DATABASE ? AS ?", (uri, name))
             for limit, value in _LIMITS.items():
                 connection.setlimit(limit, value)
             connection.execute("PRAGMA query_only = ON")
+            connection.execute("SELECT * FROM json_each('[]'), json_tree('[]')")  # makes them
             connection.set_authorizer(self._authorize)
             connection.set_progress_handler(self._must_end, STEPS_BETWEEN_LOOKS)
             return self._fetched(connection)
@@ -171,9 +181,11 @@ class _Question:
         self, action: int, first: str | None, second: str | None, _: str | None, __: str | None
     ) -> int:
         if action == sqlite3.SQLITE_READ:
-            is_hidden = second in self._hidden.get(first or "", ())
-            return sqlite3.SQLITE_IGNORE if is_hidden else sqlite3.SQLITE_OK
-        if action == sqlite3.SQLITE_FUNCTION:
+            view = self._views.get(first or "")
+            if view is not None and second in view.hidden:
+                return sqlite3.SQLITE_IGNORE
+            is_allowed = view is not None or first in _OTHER_TABLES
+        elif action == sqlite3.SQLITE_FUNCTION:
             is_allowed = (second or "").lower() not in _REACHING_OUT
         else:
             is_allowed = action in _ALLOWED

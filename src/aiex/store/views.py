@@ -1,6 +1,6 @@
 """The views of a node: one for each of its tables that is viewed everywhere."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,14 @@ from aiex.store.table import Table
 from aiex.store.view import SqliteView
 from aiex.store.view_counts import ViewCounts
 from aiex.store.view_feed import Feed
-from aiex.store.view_query import BYTES_MAX, DEADLINE_S, ROWS_MAX, QueryAnswer, ViewQuery
+from aiex.store.view_query import (
+    BYTES_MAX,
+    DEADLINE_S,
+    ROWS_MAX,
+    QueriedView,
+    QueryAnswer,
+    ViewQuery,
+)
 from aiex.store.view_schema import ViewSchema
 from aiex.store.view_service import ViewService
 from aiex.store.view_snapshot import ViewSnapshot
@@ -76,6 +83,11 @@ class _Viewed:
             self.service.trouble,
         )
 
+    def queried(self, *, reveals: bool) -> QueriedView:
+        sensitive = self.table.sensitive
+        hidden = () if reveals or not sensitive else (*sensitive, "_row")
+        return QueriedView(self.path, frozenset(hidden))
+
 
 class Views:
     """Built with the feeds of its tables; `services` run under the node's supervision."""
@@ -86,11 +98,9 @@ class Views:
         feed: Callable[[Table[Any]], Feed],
         data_dir: Path,
         *,
-        hidden: Mapping[str, Collection[str]],
         clock: Clock,
         emit: Emit,
     ) -> None:
-        """`hidden` are columns, by their table's name, that no query is shown."""
         self._counts = ViewCounts()
         self._viewed = {
             table.name: _Viewed(
@@ -104,7 +114,7 @@ class Views:
             for table in tables
             if table.view == "everywhere"
         }
-        self._query = ViewQuery(self._readable, hidden=hidden)
+        self._query = ViewQuery()
 
     def services(self) -> list[Service]:
         return [viewed.service for viewed in self._viewed.values()]
@@ -129,13 +139,22 @@ class Views:
         self,
         statement: str,
         *,
+        reveals: bool = False,
         rows_max: int = ROWS_MAX,
         bytes_max: int = BYTES_MAX,
         deadline_s: float = DEADLINE_S,
     ) -> QueryAnswer:
-        """The answer to a statement that reads; raises `QueryRefused` with what is wrong."""
+        """The answer to a statement that reads; raises `QueryRefused` with what is wrong.
+
+        Sensitive fields, and the rows as a whole where there are any, read as NULL unless the query
+        `reveals` them.
+        """
         answer = await self._query.ask(
-            statement, rows_max=rows_max, bytes_max=bytes_max, deadline_s=deadline_s
+            statement,
+            {name: viewed.queried(reveals=reveals) for name, viewed in self._readable().items()},
+            rows_max=rows_max,
+            bytes_max=bytes_max,
+            deadline_s=deadline_s,
         )
         self._counts.queried(statement, len(answer.rows), answer.took_us * 1_000)
         return answer
@@ -167,7 +186,5 @@ class Views:
             raise StoreUnavailable(f"The view of {table} is not complete yet.")
         return viewed
 
-    def _readable(self) -> Mapping[str, Path]:
-        return {
-            name: viewed.path for name, viewed in self._viewed.items() if viewed.view.is_complete
-        }
+    def _readable(self) -> dict[str, _Viewed]:
+        return {name: viewed for name, viewed in self._viewed.items() if viewed.view.is_complete}

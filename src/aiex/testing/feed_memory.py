@@ -112,6 +112,7 @@ class MemoryFeed[R: msgspec.Struct]:
 
     async def follow(self, fragment: int, position: Position | None) -> AsyncGenerator[FeedItem]:
         self.follow_count += 1
+        self._turn()
         stream: _Stream | None = None
         sequence = head = beat_count = 0
         is_up_to_date = False
@@ -137,6 +138,11 @@ class MemoryFeed[R: msgspec.Struct]:
             if not is_up_to_date and sequence >= head > 0:
                 is_up_to_date = True
                 yield UpToDate()
+
+    async def until_followed(self, count: int) -> None:
+        """Come back once the streams were followed so often."""
+        while self.follow_count < count:
+            await self._turned.wait()
 
     def _reason(self, position: Position | None, stream: _Stream) -> str:
         if position is None:

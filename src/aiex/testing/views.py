@@ -58,7 +58,6 @@ class ViewsAtHand:
             self._tables,
             lambda table: self.feeds[table.name],
             self._directory,
-            hidden={},
             clock=self.clock,
             emit=self.events.append,
         )
