@@ -14,6 +14,7 @@ from typing import Any
 
 from aiex.assistant import (
     PATIENCE_S,
+    THREADS,
     Api,
     Catalogue,
     Chat,
@@ -24,6 +25,7 @@ from aiex.assistant import (
     LocalModel,
     OwnSockets,
     Pace,
+    Talk,
     Targets,
     TokenCount,
     build_metering,
@@ -71,6 +73,7 @@ from aiex.node.finding import first_seat
 from aiex.node.joining import Joining
 from aiex.node.life import Life
 from aiex.node.listener import Listener
+from aiex.node.lives import is_over, life_of
 from aiex.node.node_report import NodeReport
 from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
@@ -126,7 +129,7 @@ def build_node(
     )
     if found.discovery is not None:
         engine.take_seat(first_seat(engine, directory.path))
-    tables: list[Table[Any]] = []
+    tables: list[Table[Any]] = [THREADS]
     store = EngineStore(engine, tables, directory.path, clock=clock, emit=bus.emit)
     keys = KeyRing(
         engine.bucket("keys"),
@@ -212,8 +215,17 @@ def build_node(
     )
     intake = Intake(limits, random=random, emit=bus.emit)
     targets = Targets(catalogue, clock=clock, random=random, emit=bus.emit)
+    chat = Chat(catalogue, providers, targets, admission=metering.admission)
+    talk = Talk(
+        chat,
+        store.rows(THREADS),
+        node=lambda: life_of(life.name, cluster.incarnation()),
+        is_gone=lambda other: is_over(other, cluster.view()),
+        clock=clock,
+        emit=bus.emit,
+    )
     api = Api(
-        Chat(catalogue, providers, targets, admission=metering.admission),
+        chat,
         catalogue,
         token_count=TokenCount(catalogue, providers, targets, admission=metering.admission),
         key_check=lambda: report.key_check(),
@@ -225,6 +237,7 @@ def build_node(
         random=random,
         emit=bus.emit,
         admission=metering.admission,
+        talk=talk,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
