@@ -232,6 +232,7 @@ def build_node(
         api,
         intake,
         telemetry,
+        lambda: joining.cluster,
         lambda: root.state(),
         milestones,
     )
