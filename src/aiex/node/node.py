@@ -276,6 +276,7 @@ def build_node(
         shared_port=settings.api.shared_port,
         drain_s=settings.node.drain_deadline_s,
         connections_max=settings.api.connections_max,
+        keep_alive_s=settings.api.keep_alive_s,
         cut_off=api.cut_off,
         check=may_serve,
         tls=tls_files("api", settings.api),
