@@ -340,7 +340,10 @@ class Room:
             if not machine.is_running or charter is None or machine.read != charter:
                 continue
             after = removed(charter, name, self.facts(machine).up)
-            if isinstance(after, Charter):
+            store = self.store(machine)
+            if isinstance(after, Charter) and store is not None:
+                if charter.takes == name:
+                    store.is_gone = False  # the engine gives the state back
                 self._write(machine, after, charter)
                 return
 

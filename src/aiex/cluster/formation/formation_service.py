@@ -304,11 +304,17 @@ class FormationService:
         self._keep(charter)
 
     async def _take_home(self, then: Charter) -> None:
-        revision = self._bucket.revision
+        revision, before = self._bucket.revision, self._known.charter
+        assert before is not None, "it says who takes the state"
 
         async def last_words(bucket: Bucket) -> None:
             self._keep(then)
-            await bucket.update(CHARTER_KEY, encoded(then), revision)
+            try:
+                await bucket.update(CHARTER_KEY, encoded(then), revision)
+            except Conflict:
+                # This node was taken out of the carriers meanwhile: what the engine has counts.
+                self._keep(before)
+                raise
 
         await self._engine.take_home(last_words)
 

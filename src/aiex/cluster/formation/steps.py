@@ -242,7 +242,7 @@ def removed(charter: Charter, name: str, up: frozenset[str]) -> Charter | str:
         return f"{name} is not one of the carriers ({listed(charter.names)})"
     if name in up:
         return f"{name} is up; let it leave: aiex cluster leave"
-    if not charter.is_settled and charter.leaves != name:
+    if not charter.is_settled and name not in (charter.leaves, charter.takes):
         return "the carriers are changing already; try again once that is done"
     if len(charter.carriers) == 1:
         return f"{name} is the only carrier; without it there is no state"
