@@ -63,7 +63,8 @@ class ViewWriter[R: msgspec.Struct]:
         for fragment, position in opened.positions.items():
             self._progress[fragment] = Progress.of(position)
             self._heard_at_s[fragment] = position.heard_at_s
-        reader = await self._in_thread(self._file.reader)
+        # Not in the thread: a connection that comes when nobody waits any more is never closed.
+        reader = self._file.reader()
         self._view.open(reader, self._sequences(), is_complete=self._is_complete)
 
     def position(self, fragment: int) -> Position | None:
