@@ -29,6 +29,7 @@ from aiex.store.view_events import (
     ViewPutAside,
     ViewStuck,
 )
+from aiex.store.view_writer import UNREADABLE_EVERY_S
 from aiex.testing.feed_memory import MemoryFeed
 from aiex.testing.views import ViewsAtHand, until_readable
 
@@ -335,6 +336,8 @@ async def test_a_key_beyond_64_bits_is_in_no_view_and_breaks_none(
         await view.at_least(feed.put(Note("a", 2)))
         assert rows(view) == [Note("a", 2)]
         assert view.get(("a", 2**63)) is None
+        await hand.clock.advance(UNREADABLE_EVERY_S)
+        await view.at_least(feed.put(Note("a", 3)))
         assert sum(event.row_count for event in hand.said(RowsUnreadable)) == 2
 
 
@@ -429,6 +432,10 @@ async def test_a_disc_that_takes_no_more_leaves_the_view_as_it_is_and_is_tried_a
         assert rows(view) == [Note("diary", 1)]
         [state] = views.states()
         assert "full" in state.trouble
+        for _ in range(3):
+            await hand.clock.advance(1.0)
+            feed.beat()
+        assert len(hand.said(ViewStuck)) == 1, "told once, and not every second"
         other.execute("DROP TRIGGER full")
         other.close()
         await hand.clock.advance(1.0)
