@@ -13,6 +13,7 @@ from aiex.engine import Engine
 from aiex.store import Backup, Delete, EngineStore, Put, Quiet, Restore, Table
 from aiex.store.backup_file import BackupReader
 from aiex.store.backup_line import FragmentBegins, Line, SavedRow
+from aiex.store.fragment import MARKER_LIFE_S
 from aiex.store.restore_plan import RestorePlan, as_planned
 
 pytestmark = pytest.mark.integration
@@ -141,6 +142,23 @@ async def test_a_deleted_row_is_there_at_the_time_before_and_not_after(engine: E
     lines = await saved(store)
     assert rows_of(lines) == {}
     assert rows_of(lines, at_s=stored.at_s) == {("diary", 1): "there"}
+
+
+async def test_where_older_values_are_kept_a_deletion_has_no_end_after_which_they_came_back(
+    engine: Engine,
+) -> None:
+    store = store_of(engine, one := notes(), three := notes(history=3))
+    ends: list[str | None] = []
+    for table in (one, three):
+        rows = store.rows(table)
+        await rows.put(Note("diary", 1))
+        await rows.delete(("diary", 1))
+        fragment, stream, _ = rows.places[0]
+        marker = await stream.last(fragment.subject(("diary", 1)), timeout_s=3)
+        assert marker is not None
+        assert marker.is_deletion
+        ends.append(marker.headers.get("Nats-TTL"))
+    assert ends == [str(MARKER_LIFE_S), None]
 
 
 async def test_a_row_is_saved_with_its_end(engine: Engine) -> None:
