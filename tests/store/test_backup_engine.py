@@ -19,6 +19,7 @@ from aiex.store.restore_plan import RestorePlan, as_planned
 pytestmark = pytest.mark.integration
 
 CLOCK = SystemClock()
+LEFT, RIGHT = 1, 2
 NUMBER = itertools.count()
 
 
@@ -89,6 +90,32 @@ async def test_a_backup_under_writes_has_whole_batches_and_all_that_was_acknowle
                 assert len(texts) == 1, f"a batch of {book} is cut: {texts}"
                 assert int(texts.pop()) >= before[book]
             assert sum(book.startswith("quiet") for book, _ in found) == 40
+    finally:
+        writing.cancel()
+        with suppress(asyncio.CancelledError):
+            await writing
+
+
+async def test_a_backup_is_a_state_that_the_fragment_had(engine: Engine) -> None:
+    store = store_of(engine, table := notes())
+    rows = store.rows(table)
+    books = [f"book {number}" for number in range(20)]
+
+    async def write(book: str) -> None:
+        """The right page is always as the left one was a moment ago."""
+        for number in itertools.count(1):
+            await rows.put(Note(book, LEFT, str(number)))
+            await rows.put(Note(book, RIGHT, str(number)))
+
+    for book in books:
+        await rows.batch([Put(Note(book, LEFT, "0")), Put(Note(book, RIGHT, "0"))])
+    writing = asyncio.gather(*map(write, books))
+    try:
+        for _ in range(10):
+            found = rows_of(await saved(store))
+            ahead = {int(found[book, LEFT]) - int(found[book, RIGHT]) for book in books}
+            assert ahead <= {0, 1}, f"it never was so: {ahead}"
+        assert int(found[books[0], LEFT]) > 10
     finally:
         writing.cancel()
         with suppress(asyncio.CancelledError):
