@@ -35,6 +35,7 @@ SUBCOMMANDS = {
     "models": Subcommand("aiex.cli.models", "List the models and where their requests go."),
     "keys": Subcommand("aiex.cli.keys", "Make, limit, list and revoke API keys."),
     "usage": Subcommand("aiex.cli.usage", "Show which key used which model how much."),
+    "hot": Subcommand("aiex.cli.hot", "Read and change hot values."),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
         "aiex.cli.import_settings",

@@ -364,6 +364,27 @@ def _settings_differ(evidence: Evidence) -> Found:
             )
 
 
+def _hot_value_refused(evidence: Evidence) -> Found:
+    for witness in evidence.witnesses:
+        hot = witness.description.hot
+        for reason in hot.refusals.values() if hot is not None else ():
+            yield (
+                f"{witness.name} does not take a hot value: {reason.rstrip('.')}.",
+                "Set one that all releases and settings here know, or upgrade that node.",
+            )
+
+
+def _hot_values_behind(evidence: Evidence) -> Found:
+    told = {w.name: w.description.hot for w in evidence.witnesses if w.description.hot is not None}
+    newest = max((one.revision for one in told.values()), default=0)
+    for name, hot in told.items():
+        if hot.revision < newest:
+            yield (
+                f"{name} has the hot values of revision {hot.revision}, others those of {newest}.",
+                f"Look again in a moment; if it stays so look at the engine of {name}.",
+            )
+
+
 def _certificate_ends(evidence: Evidence) -> Found:
     for witness, formation in evidence.formations():
         for setting, ends_at_s in sorted(formation.certificates.items()):
@@ -420,6 +441,8 @@ RULES = (
     ),
     Rule("clock_skewed", _clock_skewed),
     Rule("settings_differ", _settings_differ),
+    Rule("hot_value_refused", _hot_value_refused),
+    Rule("hot_values_behind", _hot_values_behind, unless=(*_APART_NAMES, "no_quorum")),
     Rule("certificate_ends", _certificate_ends),
     Rule("member_silent", _member_silent, unless=(*_APART_NAMES, "no_quorum", "carrier_away")),
 )

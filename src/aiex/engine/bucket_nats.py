@@ -93,6 +93,22 @@ class NatsBucket:
             ) from error
         return list(found.values())
 
+    async def history(self, key: str) -> list[Entry | Deleted]:
+        check_key(key)
+        found: list[Entry | Deleted] = []
+        try:
+            # One by one, since a bucket keeps 64 at most and a person waits.
+            while message := await self._jetstream.next_message(
+                f"KV_{self._name}", self._subject(key), found[-1].revision + 1 if found else 1
+            ):
+                is_gone = is_deletion(message.headers)
+                found.append(
+                    Deleted(key, message.seq) if is_gone else Entry(key, message.data, message.seq)
+                )
+        except StreamMissing:
+            return []
+        return found
+
     async def watch(self) -> AsyncGenerator[Change]:
         watch = BucketWatch(self._jetstream, self._name, self._config())
         async with aclosing(watch.changes()) as changes:

@@ -249,8 +249,15 @@ class JetStream:
 
     async def last_message(self, stream: str, subject: str) -> StoredMessage | None:
         """The newest message of a subject as the stream's leader has it; None without one."""
+        return await self._message(stream, {"last_by_subj": subject})
+
+    async def next_message(self, stream: str, subject: str, seq: int) -> StoredMessage | None:
+        """The oldest message of a subject from that sequence on; None without one."""
+        return await self._message(stream, {"next_by_subj": subject, "seq": seq})
+
+    async def _message(self, stream: str, which: Mapping[str, Any]) -> StoredMessage | None:
         try:
-            answer = await self.call(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+            answer = await self.call(f"STREAM.MSG.GET.{stream}", which)
         except _MessageMissing:
             return None
         found = msgspec.json.decode(answer, type=_Found).message

@@ -5,7 +5,7 @@ Starlette, since nothing here is hot. It answers from collaborators and holds no
 
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from starlette.applications import Starlette
@@ -27,14 +27,13 @@ from aiex.assistant import (
 )
 from aiex.cluster import Answer, Cluster, Drain, Failure, PlanDrain
 from aiex.cluster import Request as CallRequest
-from aiex.errors import Conflict, EngineError, SettingsError
+from aiex.errors import Conflict, EngineError, HotValueError, HotValueInvalid, SettingsError
+from aiex.node.admin_http import body_as, error_answer, json_answer
 from aiex.node.admin_operations import OPERATIONS, openapi
 from aiex.node.admin_page import admin_page
 from aiex.node.admin_views import (
     DrainRequest,
     DrainView,
-    ErrorBody,
-    ErrorView,
     KeyListView,
     KeyRequest,
     KeyUpdate,
@@ -46,12 +45,12 @@ from aiex.node.admin_views import (
 )
 from aiex.node.cluster_change import ChangeRefused, ClusterChange
 from aiex.node.health import Check, Health, worst
+from aiex.node.hot_admin import HotAdmin
+from aiex.node.hot_canary import CanaryRefused
 from aiex.node.joining import JoinRequest
 from aiex.node.node_report import NodeReport
 
 KEY_NAME_CHARS_MAX = 100
-# A key with a hundred models of long names takes a fifth of it.
-BODY_BYTES_MAX = 100_000
 # A member that is busy answers within a second; an operator waits no longer than twice that.
 CALL_S = 2.0
 _LIMITS = KeyLimits.__struct_fields__
@@ -59,7 +58,7 @@ _log = logging.getLogger("aiex.node.admin")
 
 
 class Admin:
-    """The operations of the table, each a method of its operation's name."""
+    """The operations of the table, each a method of its operation's name, here or at `hot`."""
 
     def __init__(
         self,
@@ -68,6 +67,7 @@ class Admin:
         metering: Metering,
         change: ClusterChange,
         cluster: Cluster,
+        hot: HotAdmin,
         *,
         metrics: Callable[[], bytes],
         version: str,
@@ -79,6 +79,7 @@ class Admin:
         self._metering = metering
         self._change = change
         self._cluster = cluster
+        self._hot = hot
         self._metrics = metrics
         self._version = version
         self._token = token
@@ -100,6 +101,8 @@ class Admin:
                 EngineError: _engine_error,
                 ChangeRefused: _change_refused,
                 SettingsError: _change_refused,
+                CanaryRefused: _change_refused,
+                HotValueError: _hot_value_error,
             },
         )
         # A path with a stroke too many is another path, and not a detour.
@@ -107,7 +110,8 @@ class Admin:
         return app
 
     def _endpoint(self, operation: str) -> Callable[[Request], Awaitable[Response]]:
-        endpoint: Callable[[Request], Awaitable[Response]] = getattr(self, operation)
+        owner = self if hasattr(self, operation) else self._hot
+        endpoint: Callable[[Request], Awaitable[Response]] = getattr(owner, operation)
         return endpoint
 
     def _is_allowed(self, request: Request) -> bool:
@@ -147,32 +151,32 @@ class Admin:
         return Response(self._metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def status(self, _: Request) -> Response:
-        return _json(self._report.status())
+        return json_answer(self._report.status())
 
     async def supervision(self, _: Request) -> Response:
-        return _json(self._report.supervision())
+        return json_answer(self._report.supervision())
 
     async def cluster(self, _: Request) -> Response:
-        return _json(self._report.cluster())
+        return json_answer(self._report.cluster())
 
     async def cluster_ping(self, _: Request) -> Response:
-        return _json(await self._report.of_cluster.pings())
+        return json_answer(await self._report.of_cluster.pings())
 
     async def cluster_descriptions(self, _: Request) -> Response:
-        return _json(await self._report.of_cluster.descriptions())
+        return json_answer(await self._report.of_cluster.descriptions())
 
     async def cluster_explain(self, _: Request) -> Response:
-        return _json(await self._report.of_cluster.explanation())
+        return json_answer(await self._report.of_cluster.explanation())
 
     async def drain_plan(self, request: Request) -> Response:
-        return _json(await self._called(request.path_params["name"], PlanDrain()))
+        return json_answer(await self._called(request.path_params["name"], PlanDrain()))
 
     async def drain(self, request: Request) -> Response:
-        name, asked = request.path_params["name"], await _body(request, DrainRequest)
+        name, asked = request.path_params["name"], await body_as(request, DrainRequest)
         begun = await self._called(name, Drain(asked.force))
         if begun.refusal:
             raise HTTPException(409, f"{begun.refusal}. Drain it all the same with force.")
-        return _json(DrainView(name), 202)
+        return json_answer(DrainView(name), 202)
 
     async def _called[A](self, name: str, asked: CallRequest[A]) -> A:
         """What a member answers; raises 404, or 503 with why it does not."""
@@ -186,37 +190,37 @@ class Admin:
                 return value
 
     async def leases(self, _: Request) -> Response:
-        return _json(self._report.leases())
+        return json_answer(self._report.leases())
 
     async def cluster_join(self, request: Request) -> Response:
-        self._change.join(await _body(request, JoinRequest))
-        return _json(self._report.cluster(), 202)
+        self._change.join(await body_as(request, JoinRequest))
+        return json_answer(self._report.cluster(), 202)
 
     async def cluster_leave(self, _: Request) -> Response:
         self._change.leave()
-        return _json(self._report.cluster(), 202)
+        return json_answer(self._report.cluster(), 202)
 
     async def cluster_remove(self, request: Request) -> Response:
         await self._change.remove(request.path_params["name"])
-        return _json(self._report.cluster())
+        return json_answer(self._report.cluster())
 
     async def models(self, _: Request) -> Response:
-        return _json(self._report.models())
+        return json_answer(self._report.models())
 
     async def list_keys(self, _: Request) -> Response:
-        return _json(KeyListView([self._key_view(record) for record in self._keys.records()]))
+        return json_answer(KeyListView([self._key_view(record) for record in self._keys.records()]))
 
     async def create_key(self, request: Request) -> Response:
-        asked = await _body(request, KeyRequest)
+        asked = await body_as(request, KeyRequest)
         name = asked.name.strip()
         if not name or len(name) > KEY_NAME_CHARS_MAX or not name.isprintable():
             raise HTTPException(400, f"A key's name has 1 to {KEY_NAME_CHARS_MAX} characters.")
         limits = KeyLimits(**{field: getattr(asked, field) for field in _LIMITS})
         key, record = await self._keys.create(name, by="admin", limits=limits)
-        return _json(NewKeyView(record.id, record.name, key, record.created_at), 201)
+        return json_answer(NewKeyView(record.id, record.name, key, record.created_at), 201)
 
     async def update_key(self, request: Request) -> Response:
-        asked = await _body(request, KeyUpdate)
+        asked = await body_as(request, KeyUpdate)
         given = {field: getattr(asked, field) for field in _LIMITS}
         given = {field: one for field, one in given.items() if one is not msgspec.UNSET}
         try:
@@ -228,7 +232,7 @@ class Admin:
             raise HTTPException(404, str(error)) from error
         if not record.is_active:
             raise HTTPException(409, "The key is revoked; its limits matter no more.")
-        return _json(self._key_view(record))
+        return json_answer(self._key_view(record))
 
     async def usage(self, request: Request) -> Response:
         asked = request.query_params
@@ -244,14 +248,14 @@ class Admin:
             if asked.get("key", row.key_id) == row.key_id
             and asked.get("model", row.model) == row.model
         ]
-        return _json(UsageView(since_s, shown))
+        return json_answer(UsageView(since_s, shown))
 
     async def revoke_key(self, request: Request) -> Response:
         try:
             record = await self._keys.revoke(request.path_params["key_id"])
         except KeyUnknown as error:
             raise HTTPException(404, str(error)) from error
-        return _json(self._key_view(record))
+        return json_answer(self._key_view(record))
 
     def _key_view(self, record: KeyRecord) -> KeyView:
         limits = self._keys.limits(record.id)
@@ -267,7 +271,7 @@ class Admin:
         )
 
     async def _openapi(self, _: Request) -> Response:
-        return _json(openapi(self._version))
+        return json_answer(openapi(self._version))
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(admin_page(self._version))
@@ -287,7 +291,7 @@ class _TokenCheck:
         if scope["type"] != "http" or self._is_allowed(Request(scope)):
             await self._app(scope, receive, send)
             return
-        refused = _error(
+        refused = error_answer(
             401,
             "The admin token is missing or wrong. It is in admin.token in the node's data "
             "directory, unless AIEX_ADMIN__TOKEN_FILE sets it; send it as a Bearer token.",
@@ -301,45 +305,25 @@ def _usage_row(row: UsageRow, key_name: str) -> UsageRowView:
     return UsageRowView(key_id, key_name, *others)
 
 
-async def _body[T: msgspec.Struct](request: Request, shape: type[T]) -> T:
-    """The request's JSON as `shape`; raises 400 with what does not fit, 413 when it is too much."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_BYTES_MAX:
-            raise HTTPException(413, f"The body is larger than {BODY_BYTES_MAX:,} bytes.")
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        known = ", ".join(shape.__struct_fields__)
-        text = f"Send a JSON object with some of {known}: {error}."
-        raise HTTPException(400, text) from error
-
-
 async def _change_refused(_: Request, error: Exception) -> Response:
-    return _error(409 if isinstance(error, ChangeRefused) else 400, str(error))
+    return error_answer(400 if isinstance(error, SettingsError) else 409, str(error))
 
 
 def _health(checks: list[Check]) -> Response:
     status = worst(checks)
-    return _json({"status": status, "checks": checks}, 503 if status is Health.FAILED else 200)
-
-
-def _json(content: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
-
-
-def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    answer = _json(ErrorBody(ErrorView(message, kind, str(status))), status)
-    answer.headers.update(headers or {})
-    return answer
+    return json_answer(
+        {"status": status, "checks": checks}, 503 if status is Health.FAILED else 200
+    )
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _error(error.status_code, error.detail, error.headers)
+    return error_answer(error.status_code, error.detail, error.headers)
 
 
 async def _engine_error(_: Request, error: Exception) -> Response:
-    return _error(409 if isinstance(error, Conflict) else 503, str(error))
+    return error_answer(409 if isinstance(error, Conflict) else 503, str(error))
+
+
+async def _hot_value_error(_: Request, error: Exception) -> Response:
+    return error_answer(400 if isinstance(error, HotValueInvalid) else 404, str(error))

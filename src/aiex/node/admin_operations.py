@@ -28,6 +28,17 @@ from aiex.node.admin_views import (
     StatusView,
     UsageView,
 )
+from aiex.node.hot_views import (
+    CanaryView,
+    HotCanaryRequest,
+    HotChangeRequest,
+    HotHistoryView,
+    HotListView,
+    HotRollbackRequest,
+    HotSettleRequest,
+    HotValueView,
+    SpreadView,
+)
 from aiex.node.joining import JoinRequest
 
 _PARAMETER = re.compile(r"{(\w+)}")
@@ -125,6 +136,68 @@ OPERATIONS = (
         ClusterView,
     ),
     Operation("models", "GET", "/admin/v1/models", "Models and where they go.", ModelListView),
+    Operation(
+        "hot_values",
+        "GET",
+        "/admin/v1/hot",
+        "All hot values and what is in force; ?after=REVISION&wait_s=20 waits for a change.",
+        HotListView,
+    ),
+    Operation("hot_value", "GET", "/admin/v1/hot/{key}", "One hot value.", HotValueView),
+    Operation(
+        "set_hot_value",
+        "PUT",
+        "/admin/v1/hot/{key}",
+        "Set a hot value on all nodes; tells who has it, who refuses it and who is behind.",
+        SpreadView,
+        takes=HotChangeRequest,
+    ),
+    Operation(
+        "reset_hot_value",
+        "DELETE",
+        "/admin/v1/hot/{key}",
+        "Let the settings be in force again.",
+        SpreadView,
+    ),
+    Operation(
+        "hot_history",
+        "GET",
+        "/admin/v1/hot/{key}/history",
+        "Who changed a hot value when, and to what.",
+        HotHistoryView,
+    ),
+    Operation(
+        "roll_back_hot_value",
+        "POST",
+        "/admin/v1/hot/{key}/rollback",
+        "Set the value that a key had at a revision.",
+        SpreadView,
+        takes=HotRollbackRequest,
+    ),
+    Operation(
+        "begin_hot_canary",
+        "POST",
+        "/admin/v1/hot/{key}/canary",
+        "Try a value on some nodes for a while, compared with the others.",
+        CanaryView,
+        takes=HotCanaryRequest,
+        status=202,
+    ),
+    Operation(
+        "hot_canary",
+        "GET",
+        "/admin/v1/hot/{key}/canary",
+        "How the canary begun at this node goes.",
+        CanaryView,
+    ),
+    Operation(
+        "settle_hot_canary",
+        "POST",
+        "/admin/v1/hot/{key}/canary/settle",
+        "Promote or revert a value that is tried.",
+        SpreadView,
+        takes=HotSettleRequest,
+    ),
     Operation("list_keys", "GET", "/admin/v1/keys", "All API keys.", KeyListView),
     Operation(
         "create_key",

@@ -14,6 +14,7 @@ from aiex.cluster import (
     DescribedContact,
     DescribedEngine,
     DescribedFormation,
+    DescribedHot,
     DescribedMember,
     DescribedOutsider,
     DescribedRefusal,
@@ -67,6 +68,7 @@ class OwnDescription:
             view.split[:TEXT_CHARS_MAX],
             life.admin_url,
             self._formation(),
+            self._hot(),
         )
 
     async def examination(self) -> Examination:
@@ -75,6 +77,13 @@ class OwnDescription:
             self._parts.engine.look_at(one, timeout_s=LOOK_S) for one in self._other_carriers()
         )
         return Examination(tuple(map(_contact, await asyncio.gather(*looks))))
+
+    def _hot(self) -> DescribedHot:
+        hot = self._parts.hot
+        refusals = list(hot.refusals().items())[:LISTED_MAX]
+        return DescribedHot(
+            hot.revision, hot.is_caught_up, {key: _text(reason) for key, reason in refusals}
+        )
 
     def _other_carriers(self) -> tuple[CarrierAddress, ...]:
         """Those of the charter and those that discovery names, this node not among them."""

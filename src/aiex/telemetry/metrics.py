@@ -104,6 +104,15 @@ METRICS = {
             "What requests cost by the prices in the settings, in dollars.",
             ("model", "provider"),
         ),
+        Metric(
+            "aiex_hot_revision",
+            "gauge",
+            "The newest change of a hot value that this node has heard.",
+        ),
+        Metric("aiex_hot_values_refused", "gauge", "Hot values that are not taken here."),
+        Metric(
+            "aiex_hot_changes_total", "counter", "Changes of a hot value in force here.", ("key",)
+        ),
         Metric("aiex_api_keys_active", "gauge", "API keys that are accepted."),
         Metric("aiex_engine_up", "gauge", "1 while the engine (NATS) answers."),
         Metric("aiex_members", "gauge", "Members that take part, this node included."),

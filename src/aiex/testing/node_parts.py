@@ -19,9 +19,13 @@ from aiex.assistant import (
 )
 from aiex.cluster import Answer, Failure, LeaseStatus, Milestones, Page, View
 from aiex.engine import Alone, EngineStatus, Seat
+from aiex.fastglobal import HISTORY, FastGlobal
 from aiex.node.admin import Admin
 from aiex.node.cluster_change import ChangeRefused
 from aiex.node.drain import Drains
+from aiex.node.hot_admin import HotAdmin
+from aiex.node.hot_canary import CanaryDesk
+from aiex.node.hot_values import hot_schema
 from aiex.node.life import Life
 from aiex.node.node_report import NodeReport
 from aiex.node.parts import Parts
@@ -53,6 +57,16 @@ class MemoryNode:
             emit=self.events.append,
         )
         self.life = Life(name="n1", version="1.0", clock=self.clock)
+        catalogue = Catalogue(settings)
+        self.hot_bucket = MemoryBucket(HISTORY)
+        self.hot = FastGlobal(
+            hot_schema(settings, catalogue),
+            self.hot_bucket,
+            node="n1",
+            clock=self.clock,
+            emit=self.events.append,
+        )
+        self.hot.is_settled = self.hot.is_caught_up = True
         self.telemetry = Telemetry(
             LogWriter(io.BytesIO()), node="n1", version="1.0", has_access_log=False
         )
@@ -70,7 +84,6 @@ class MemoryNode:
         self.services = ServiceState(
             "node", "supervisor", "running", 0, "", self.clock.wall_s(), strategy="rest for one"
         )
-        catalogue = Catalogue(settings)
         self.targets = Targets(
             catalogue,
             clock=self.clock,
@@ -89,12 +102,16 @@ class MemoryNode:
             life=self.life,
             data_dir=directory,
             keys=self.keys,
+            hot=self.hot,
             catalogue=catalogue,
             targets=self.targets,
             telemetry=self.telemetry,
             supervision=lambda: self.services,
             milestones=self.milestones,
             **parts,
+        )
+        self.canaries = CanaryDesk(
+            self.hot, self.parts.cluster, clock=self.clock, emit=self.events.append
         )
         self.report = NodeReport(self.parts)
         self.stops: list[str] = []
@@ -106,6 +123,9 @@ class MemoryNode:
             self.report,
             self.keys,
             cluster=self.parts.cluster,
+            hot=HotAdmin(
+                self.hot, self.canaries, self.parts.catalogue, node="n1", clock=self.clock
+            ),
             metrics=self.telemetry.metrics,
             version="1.0",
             metering=build_metering(
@@ -138,6 +158,7 @@ class _Seen:
     """A cluster as a node sees it, and what comes of asking it."""
 
     name = "aiex"
+    own_name = "n1"
     formation = None
     is_formed_here = False
 
