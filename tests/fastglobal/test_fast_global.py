@@ -534,6 +534,7 @@ class Story:
                 await self.nodes.stop(name)
                 self.hots[name] = await self.nodes.start(name, SCHEMA)
             case "crash":
+                await self.hots[name].until_remembered()
                 # The process is gone before it could write anything more.
                 file = self.nodes.file(name)
                 content = file.read_bytes() if file.exists() else None

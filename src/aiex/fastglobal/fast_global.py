@@ -79,6 +79,7 @@ class FastGlobal[S: msgspec.Struct]:
         self._patience_s = patience_s
         self._holds_start = holds_start
         self._in_force = InForce(schema, node, emit)
+        self.ns: S = self._in_force.ns  # no property: a call would cost more than the read
         self._revision = 0
         # Of what this life has heard; the remembered ones may be another bucket's.
         self._revisions: dict[str, int] = {}
@@ -88,10 +89,6 @@ class FastGlobal[S: msgspec.Struct]:
         self._tasks: asyncio.TaskGroup | None = None
         self.is_settled = False
         self.is_caught_up = False
-
-    @property
-    def ns(self) -> S:
-        return self._in_force.ns
 
     @property
     def revision(self) -> int:
@@ -267,6 +264,11 @@ class FastGlobal[S: msgspec.Struct]:
         self._news.set()
         self._news = asyncio.Event()
 
+    async def until_remembered(self) -> None:
+        """Come back once all that is in force now is on disc; without a deadline."""
+        step = self._in_force.step
+        await self._until(lambda: self._file is None or self._written_step >= step)
+
     async def until_after(self, revision: int) -> None:
         """Come back once this node has heard of a newer change than that; without a deadline."""
         await self._until(lambda: self._revision > revision)
@@ -377,11 +379,13 @@ class FastGlobal[S: msgspec.Struct]:
         return await self._settle(key, revision, self._entry("reverted", by, entry.value))
 
     async def applied(self, request: AwaitHot) -> HotApplied:
-        """What this node says once it has heard of a change, and has it on disc."""
+        """What this node says once it has heard of a change.
+
+        It is on disc a moment later: a disc that hangs must not look like a value that is not in
+        force.
+        """
         key = request.key
         await self._until(lambda: self._revisions.get(key, 0) >= request.revision)
-        step = self._in_force.step
-        await self._until(lambda: self._file is None or self._written_step >= step)
         if key not in self.schema.keys:
             return HotApplied(self._revision, "its release does not know this key, and ignores it")
         held = self._in_force.held(key)

@@ -1,0 +1,104 @@
+"""Hot values on three real nodes: in force at once, over kills, restarts and a lost quorum."""
+
+import json
+import signal
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiex.testing.command_line import run_aiex
+from aiex.testing.node_process import AdminRefused, NodeProcess, wait_until
+from aiex.testing.static_nodes import StaticNodes
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+SOON_S = 20.0
+
+
+def hot(node: NodeProcess, *arguments: str, status: int = 0) -> str:
+    told = run_aiex(node.output_file.parent, "hot", *arguments, "--data-dir", str(node.data_dir))
+    assert told.exit_code == status, told.output
+    return told.stdout
+
+
+def value(node: NodeProcess, key: str) -> Any:
+    return node.admin(f"/admin/v1/hot/{key}")["value"]
+
+
+def asked(node: NodeProcess) -> None:
+    """One request for a chat, answered."""
+    question = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
+    request = urllib.request.Request(
+        f"{node.api_url}/v1/chat/completions",
+        data=json.dumps(question).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 200
+
+
+def access_lines(node: NodeProcess) -> int:
+    return sum(line.get("event") == "request" for line in node.log())
+
+
+def test_a_value_is_on_all_nodes_at_once_and_stays_whatever_happens_to_them(
+    tmp_path: Path,
+) -> None:
+    with StaticNodes(tmp_path) as lab:
+        first, second, third = lab.formed(1, 2, 3)
+
+        # In force everywhere when the command ends, and heeded by what reads it.
+        told = hot(first, "set", "access_log=false")
+        assert told == "access_log is set (revision 1); 3 nodes have it (n1, n2, n3).\n"
+        assert [value(node, "access_log") for node in (first, second, third)] == [False] * 3
+        assert [node.metric("aiex_hot_revision") for node in (first, second)] == [1.0, 1.0]
+        asked(second)
+        hot(second, "set", "access_log=true")
+        asked(second)
+        wait_until(lambda: access_lines(second) == 1, SOON_S, "only the second is in the log")
+
+        # A node that is killed is named, and has the value when it is back.
+        third.process.kill()
+        third.process.wait(SOON_S)
+        told = hot(first, "set", "propagation_delay_s=0.5", status=1)
+        assert "2 nodes have it (n1, n2)" in told
+        assert "not yet at n3" in told
+        third = lab.start(3).until_ready()
+        assert value(third, "propagation_delay_s") == 0.5
+        assert third.check("hot_values")["status"] == "ok"
+
+        # A canary ends by itself; here nobody asks anything, so nobody can tell.
+        told = hot(
+            *(first, "set", "drain_deadline_s=7", "--nodes", "n2", "--for", "2s"),
+            "--auto-revert",
+        )
+        assert "Verdict: too few requests" in told
+        assert value(second, "drain_deadline_s") == 30.0
+
+        # A drain goes by the values of the moment.
+        began_s = time.monotonic()
+        assert third.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - began_s >= 0.5
+
+        # Without a quorum everything stays in force and nothing can be changed.
+        second.process.kill()
+        second.process.wait(SOON_S)
+        wait_until(
+            lambda: first.check("engine")["status"] == "degraded", SOON_S, "the quorum is lost"
+        )
+        with pytest.raises(AdminRefused) as refused:
+            first.admin("/admin/v1/hot/log_level", "PUT", {"value": "debug"})
+        assert refused.value.status == 503
+        assert value(first, "propagation_delay_s") == 0.5
+        first.process.kill()
+        first.process.wait(SOON_S)
+        first = lab.start(1).ready()
+        assert value(first, "propagation_delay_s") == 0.5
+        wait_until(
+            lambda: "the engine is away" in first.check("hot_values")["reason"],
+            SOON_S,
+            "it says that it has waited long enough",
+        )
