@@ -15,6 +15,7 @@ AiexError
 │   │   ├── StoreUnavailable
 │   │   └── WriteUncertain
 │   ├── EngineRefused
+│   ├── RowUnreadable       it was written by another release
 │   └── Conflict
 ├── ClusterError
 │   ├── CallRefused          what answers a request of another node would not
@@ -93,6 +94,10 @@ class WriteUncertain(EngineUnavailable):
 
 class EngineRefused(EngineError):
     """The engine was reached but cannot be used."""
+
+
+class RowUnreadable(EngineError):
+    """The row was written by another release, and this one cannot read it; upgrade this node."""
 
 
 class Conflict(EngineError):

@@ -10,6 +10,7 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from aiex.assistant import (
     PATIENCE_S,
@@ -35,14 +36,22 @@ from aiex.cluster import Cluster, Condition, FencedEntry, Forming, Milestones, O
 from aiex.engine import Engine
 from aiex.events import EventBus
 from aiex.fastglobal import HISTORY, FastGlobal, HotFile
-from aiex.node.admin import Admin
+from aiex.node.admin import (
+    Admin,
+    ClusterOperations,
+    HotOperations,
+    KeyOperations,
+    ModelOperations,
+    NodeOperations,
+    Probes,
+    UsageOperations,
+)
 from aiex.node.answers import Answers
 from aiex.node.cluster_change import ClusterChange
 from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
 from aiex.node.drain import Drains, stop_this_process
 from aiex.node.finding import first_seat
-from aiex.node.hot_admin import HotAdmin
 from aiex.node.hot_canary import CanaryDesk
 from aiex.node.hot_values import HotValues, apply_hot_values, hot_schema
 from aiex.node.joining import Joining
@@ -54,6 +63,7 @@ from aiex.node.services import supervised
 from aiex.node.supervisor import Supervisor
 from aiex.node.tls import check_ca_files, tls_files
 from aiex.settings import Settings, is_loopback
+from aiex.store import EngineStore, Table
 from aiex.telemetry import LoopLag, Telemetry
 
 # What an operator asks is answered in milliseconds; nothing there is worth waiting longer for.
@@ -101,6 +111,8 @@ def build_node(
     )
     if found.discovery is not None:
         engine.take_seat(first_seat(engine, directory.path))
+    tables: list[Table[Any]] = []
+    store = EngineStore(engine, tables, directory.path, clock=clock, emit=bus.emit)
     keys = KeyRing(
         engine.bucket("keys"),
         cache_file=directory.path / "keys.json",
@@ -198,7 +210,7 @@ def build_node(
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
     telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
     telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)
-    for name, values in targets.gauges().items():
+    for name, values in {**targets.gauges(), **store.gauges()}.items():
         telemetry.read_by_label(name, values)
     loop_lag = LoopLag(clock, intake.loop_was_late)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
@@ -223,14 +235,17 @@ def build_node(
     )
     report, drains = NodeReport(parts), Drains(parts, stop_this_process)
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
+    change = ClusterChange(cluster, engine, joining)
     admin = Admin(
-        report,
-        keys,
-        metering,
-        ClusterChange(cluster, engine, joining),
-        cluster,
-        HotAdmin(hot, canaries, catalogue, node=life.name, clock=clock),
-        metrics=telemetry.metrics,
+        [
+            Probes(report, telemetry.metrics),
+            NodeOperations(report),
+            ClusterOperations(report.of_cluster, change, cluster),
+            ModelOperations(report),
+            KeyOperations(keys, metering.ledger),
+            UsageOperations(metering.bookkeeper, keys),
+            HotOperations(parts, canaries),
+        ],
         version=life.version,
         token=token,
         is_metrics_open=settings.admin.metrics_open or is_loopback(settings.admin.host),
@@ -259,6 +274,7 @@ def build_node(
         shared_port=settings.api.shared_port,
         drain_s=lambda: hot.ns.drain_deadline_s,
         connections_max=settings.api.connections_max,
+        keep_alive_s=settings.api.keep_alive_s,
         cut_off=api.cut_off,
         check=may_serve,
         tls=tls_files("api", settings.api),
@@ -267,7 +283,7 @@ def build_node(
         settings,
         telemetry=[loop_lag],
         formation=cluster.first_services(),
-        engine=[*engine.services(), keys, hot, metering.bookkeeper],
+        engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],
         cluster=cluster.services(),
         assistant=[*([local_model] if local_model else []), housekeeper, canaries],
         http=[admin_listener, api_listener],

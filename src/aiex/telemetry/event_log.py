@@ -39,6 +39,7 @@ from aiex.engine import (
 from aiex.events import EventBus
 from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
+from aiex.store import RowSkipped, TableEmptied
 
 _log = logging.getLogger("aiex.telemetry.events")
 
@@ -79,6 +80,8 @@ LOGGED = (
     HotValueChanged,
     HotValueRefused,
     CanaryEnded,
+    RowSkipped,
+    TableEmptied,
     ServiceStarted,
     ServiceFailed,
     ServiceAbandoned,
@@ -111,6 +114,8 @@ def line(event: Any) -> tuple[int, str]:
             return logging.INFO, _record_text(event)
         case HotValueChanged() | HotValueRefused() | CanaryEnded():
             return _hot_line(event)
+        case RowSkipped() | TableEmptied():
+            return logging.WARNING, _table_text(event)
         case BreakerTurned(target, state, reason):
             level = logging.WARNING if state == "open" else logging.INFO
             return level, f"the breaker of {target} is {state}: {reason}"
@@ -150,6 +155,17 @@ def _state_line(event: Any) -> tuple[int, str]:
         case ReplicasRaised(stream, count):
             return logging.INFO, f"the stream {stream} is kept by {count} servers now"
     raise AssertionError(f"{type(event).__name__} has no sentence")
+
+
+def _table_text(event: RowSkipped | TableEmptied) -> str:
+    match event:
+        case RowSkipped(table, key, reason):
+            return f"a scan of the table {table} left out the row {key}: {reason}"
+        case TableEmptied(table):
+            return (
+                f"the table {table} is kept in memory and is empty now: all servers that kept it "
+                "had stopped"
+            )
 
 
 def _record_text(event: KeysChanged | UsageTidied) -> str:
