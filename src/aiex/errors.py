@@ -15,6 +15,7 @@ AiexError
 │   │   ├── StoreUnavailable
 │   │   └── WriteUncertain
 │   ├── EngineRefused
+│   ├── QueryRefused
 │   ├── RowUnreadable       it was written by another release
 │   └── Conflict
 ├── ClusterError
@@ -24,6 +25,7 @@ AiexError
 │   ├── HotKeyUnknown
 │   ├── HotValueInvalid
 │   └── HotVersionUnknown
+├── BackupRefused            a file that is no backup, or not a whole one, restores nothing
 ├── FenceOutdated            another node holds the lease by now
 ├── RequestRefused           the client is told, in OpenAI's error form (see `aiex.assistant`)
 └── ProviderError            a provider failed; may be tried elsewhere before the first byte
@@ -96,6 +98,10 @@ class EngineRefused(EngineError):
     """The engine was reached but cannot be used."""
 
 
+class QueryRefused(EngineError):
+    """The query cannot be answered; it may read the tables that have views, and only read."""
+
+
 class RowUnreadable(EngineError):
     """The row was written by another release, and this one cannot read it; upgrade this node."""
 
@@ -130,6 +136,10 @@ class HotValueInvalid(HotValueError):
 
 class HotVersionUnknown(HotValueError):
     """The key had no such value; `aiex hot history` shows those it had."""
+
+
+class BackupRefused(AiexError):
+    """The file is no backup, or not a whole one; nothing of it is restored."""
 
 
 class FenceOutdated(AiexError):

@@ -14,6 +14,7 @@ from typing import Any
 
 from aiex.assistant import (
     PATIENCE_S,
+    THREADS,
     Api,
     Catalogue,
     Chat,
@@ -24,6 +25,7 @@ from aiex.assistant import (
     LocalModel,
     OwnSockets,
     Pace,
+    Talk,
     Targets,
     TokenCount,
     build_metering,
@@ -32,7 +34,16 @@ from aiex.assistant import (
     local_model_answers,
 )
 from aiex.clock import SystemClock
-from aiex.cluster import Cluster, Condition, FencedEntry, Forming, Milestones, Own
+from aiex.cluster import (
+    Cluster,
+    Condition,
+    DescribeCopies,
+    FencedEntry,
+    Forming,
+    Milestones,
+    Own,
+    VerifyCopies,
+)
 from aiex.engine import Engine
 from aiex.events import EventBus
 from aiex.fastglobal import HISTORY, FastGlobal, HotFile
@@ -44,6 +55,7 @@ from aiex.node.admin import (
     ModelOperations,
     NodeOperations,
     Probes,
+    StoreOperations,
     UsageOperations,
 )
 from aiex.node.answers import Answers
@@ -57,13 +69,16 @@ from aiex.node.hot_values import HotValues, apply_hot_values, hot_schema
 from aiex.node.joining import Joining
 from aiex.node.life import Life
 from aiex.node.listener import Listener
+from aiex.node.lives import is_over, life_of
 from aiex.node.node_report import NodeReport
+from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
 from aiex.node.services import supervised
+from aiex.node.store_report import StoreReport
 from aiex.node.supervisor import Supervisor
 from aiex.node.tls import check_ca_files, tls_files
 from aiex.settings import Settings, is_loopback
-from aiex.store import EngineStore, Table
+from aiex.store import Backup, EngineStore, Restore, Table
 from aiex.telemetry import LoopLag, Telemetry
 
 # What an operator asks is answered in milliseconds; nothing there is worth waiting longer for.
@@ -111,7 +126,7 @@ def build_node(
     )
     if found.discovery is not None:
         engine.take_seat(first_seat(engine, directory.path))
-    tables: list[Table[Any]] = []
+    tables: list[Table[Any]] = [THREADS]
     store = EngineStore(engine, tables, directory.path, clock=clock, emit=bus.emit)
     keys = KeyRing(
         engine.bucket("keys"),
@@ -128,6 +143,7 @@ def build_node(
         settings, keys.limits, engine.bucket, writer=_writer(life.name, directory), clock=clock
     )
 
+    copies = OwnCopies(store.views)
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
@@ -141,7 +157,11 @@ def build_node(
             api.in_flight_count,
             settings.api.in_flight_max,
         ),
-        handlers=Answers(lambda: parts, lambda: report, lambda: drains).handlers(),
+        handlers={
+            **Answers(lambda: parts, lambda: report, lambda: drains).handlers(),
+            DescribeCopies: copies.described,
+            VerifyCopies: copies.verified,
+        },
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
         random=random,
@@ -192,8 +212,17 @@ def build_node(
     intake = Intake(limits, random=random, emit=bus.emit)
     targets = Targets(catalogue, clock=clock, random=random, emit=bus.emit)
     apply_hot_values(hot, telemetry, keys, catalogue)
+    chat = Chat(catalogue, providers, targets, admission=metering.admission)
+    talk = Talk(
+        chat,
+        store.rows(THREADS),
+        node=lambda: life_of(life.name, cluster.incarnation()),
+        is_gone=lambda other: is_over(other, cluster.view()),
+        clock=clock,
+        emit=bus.emit,
+    )
     api = Api(
-        Chat(catalogue, providers, targets, admission=metering.admission),
+        chat,
         catalogue,
         token_count=TokenCount(catalogue, providers, targets, admission=metering.admission),
         key_check=lambda: report.key_check(),
@@ -205,6 +234,7 @@ def build_node(
         random=random,
         emit=bus.emit,
         admission=metering.admission,
+        talk=talk,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
@@ -230,12 +260,15 @@ def build_node(
         api,
         intake,
         telemetry,
+        lambda: joining.cluster,
         lambda: root.state(),
         milestones,
     )
     report, drains = NodeReport(parts), Drains(parts, stop_this_process)
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
     change = ClusterChange(cluster, engine, joining)
+    named = {table.name: table for table in tables}
+    saved = {"hot": engine.bucket("hot", HISTORY), "keys": engine.bucket("keys")}
     admin = Admin(
         [
             Probes(report, telemetry.metrics),
@@ -245,6 +278,15 @@ def build_node(
             KeyOperations(keys, metering.ledger),
             UsageOperations(metering.bookkeeper, keys),
             HotOperations(parts, canaries),
+            StoreOperations(
+                store,
+                named,
+                StoreReport(named, store.logs, cluster),
+                store.views,
+                Backup(store.logs, saved, cluster=cluster.name, release=life.version, clock=clock),
+                Restore(store, saved, clock),
+                emit=bus.emit,
+            ),
         ],
         version=life.version,
         token=token,

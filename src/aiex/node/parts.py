@@ -11,7 +11,7 @@ from aiex.fastglobal import FastGlobal
 from aiex.node.hot_values import HotValues
 from aiex.node.life import Life
 from aiex.node.supervision import ServiceState
-from aiex.settings import Settings
+from aiex.settings import ClusterSettings, Settings
 from aiex.telemetry import Telemetry
 
 
@@ -30,5 +30,6 @@ class Parts:
     api: Api
     intake: Intake
     telemetry: Telemetry
+    cluster_settings: Callable[[], ClusterSettings]  # with what this node was told to join
     supervision: Callable[[], ServiceState]
     milestones: Milestones

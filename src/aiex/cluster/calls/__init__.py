@@ -9,7 +9,10 @@ from aiex.cluster.calls.requests import (
     AwaitHot,
     CountTraffic,
     Describe,
+    DescribeCopies,
     DescribedContact,
+    DescribedCopies,
+    DescribedCopy,
     DescribedEngine,
     DescribedFormation,
     DescribedHot,
@@ -30,6 +33,9 @@ from aiex.cluster.calls.requests import (
     Request,
     RequestKind,
     Traffic,
+    VerifiedCopies,
+    VerifiedCopy,
+    VerifyCopies,
 )
 
 __all__ = [
@@ -42,7 +48,10 @@ __all__ = [
     "Calls",
     "CountTraffic",
     "Describe",
+    "DescribeCopies",
     "DescribedContact",
+    "DescribedCopies",
+    "DescribedCopy",
     "DescribedEngine",
     "DescribedFormation",
     "DescribedHot",
@@ -67,4 +76,7 @@ __all__ = [
     "Request",
     "RequestKind",
     "Traffic",
+    "VerifiedCopies",
+    "VerifiedCopy",
+    "VerifyCopies",
 ]

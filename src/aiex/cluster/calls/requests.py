@@ -228,6 +228,46 @@ class Traffic(msgspec.Struct, frozen=True):
     durations: Annotated[dict[int, Number], Meta(max_length=CELLS_LEN_MAX)]
 
 
+class DescribeCopies(Request["DescribedCopies"], frozen=True):
+    pass
+
+
+class DescribedCopy(msgspec.Struct, frozen=True):
+    """The node's view of a table: complete, stale or catching up; how far it is by fragment."""
+
+    table: Word
+    state: Word
+    sequences: Annotated[tuple[Number, ...], Meta(max_length=LISTED_MAX)] = ()
+    trouble: Text = ""
+
+
+class DescribedCopies(msgspec.Struct, frozen=True):
+    copies: Annotated[tuple[DescribedCopy, ...], Meta(max_length=LISTED_MAX)]
+
+
+class VerifyCopies(Request["VerifiedCopies"], frozen=True):
+    """Compare the views of these tables with the engine."""
+
+    tables: Annotated[tuple[Word, ...], Meta(max_length=LISTED_MAX)]
+
+
+class VerifiedCopy(msgspec.Struct, frozen=True):
+    """How many rows were compared, and what differs; `trouble` is why it could not be found out."""
+
+    table: Word
+    rows: Number = 0
+    missing: Number = 0
+    extra: Number = 0
+    different: Number = 0
+    damages: Texts = ()
+    examples: Texts = ()
+    trouble: Text = ""
+
+
+class VerifiedCopies(msgspec.Struct, frozen=True):
+    copies: Annotated[tuple[VerifiedCopy, ...], Meta(max_length=LISTED_MAX)]
+
+
 class RequestKind(msgspec.Struct, frozen=True):
     """A line of the page."""
 
@@ -250,6 +290,15 @@ REQUESTS = (
     RequestKind("drain", Drain, DrainBegun, "Finish what is in hand and stop."),
     RequestKind("hot_applied", AwaitHot, HotApplied, "Whether a hot value is in force there."),
     RequestKind("traffic", CountTraffic, Traffic, "What its API answered: counts and durations."),
+    RequestKind(
+        "describe_copies", DescribeCopies, DescribedCopies, "How far the node's views are."
+    ),
+    RequestKind(
+        "verify_copies",
+        VerifyCopies,
+        VerifiedCopies,
+        "What the node's views differ in from what the engine has.",
+    ),
 )
 
 

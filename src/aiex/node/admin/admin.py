@@ -19,6 +19,7 @@ from aiex.errors import (
     EngineError,
     HotValueError,
     HotValueInvalid,
+    QueryRefused,
     SettingsError,
 )
 from aiex.node.admin.answers import error_answer, json_answer
@@ -36,6 +37,7 @@ STATUSES: dict[type[Exception], int] = {
     CanaryRefused: 409,
     ChangeRefused: 409,
     Conflict: 409,
+    QueryRefused: 400,
     EngineError: 503,
     HotValueError: 404,
     HotValueInvalid: 400,

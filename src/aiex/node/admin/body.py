@@ -9,7 +9,7 @@ BODY_BYTES_MAX = 100_000
 
 
 async def body_as[T: msgspec.Struct](
-    request: Request, shape: type[T], bytes_max: int = BODY_BYTES_MAX
+    request: Request, shape: type[T], *, bytes_max: int = BODY_BYTES_MAX
 ) -> T:
     """The request's JSON as `shape`; raises 400 with what does not fit, 413 when it is too much."""
     body = bytearray()

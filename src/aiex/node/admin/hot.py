@@ -76,7 +76,7 @@ class HotOperations:
     )
     async def set_hot_value(self, request: Request) -> Response:
         key = self._key(request)
-        asked = await body_as(request, HotChangeRequest, BODY_BYTES_MAX)
+        asked = await body_as(request, HotChangeRequest, bytes_max=BODY_BYTES_MAX)
         value, revision = self._asked_value(key, asked)
         # Only one part is new, so the rest must not have changed meanwhile.
         expects = asked.expects if asked.expects is not None or not asked.part else revision
@@ -120,7 +120,7 @@ class HotOperations:
     )
     async def begin_hot_canary(self, request: Request) -> Response:
         key = self._key(request)
-        asked = await body_as(request, HotCanaryRequest, BODY_BYTES_MAX)
+        asked = await body_as(request, HotCanaryRequest, bytes_max=BODY_BYTES_MAX)
         value, _ = self._asked_value(key, asked)
         plan = CanaryPlan(
             nodes=asked.nodes,
