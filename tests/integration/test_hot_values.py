@@ -1,7 +1,9 @@
 """Hot values on three real nodes: in force at once, over kills, restarts and a lost quorum."""
 
+import http.client
 import json
 import signal
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -119,3 +121,84 @@ def test_a_value_is_on_all_nodes_at_once_and_stays_whatever_happens_to_them(
             SOON_S,
             "it says that it has waited long enough",
         )
+
+
+# One target answers, the other one never does anything but fail; nobody is sent there at first.
+TWO_TARGETS = {
+    "providers": json.dumps(
+        {
+            "good": {"kind": "mock"},
+            "bad": {
+                "kind": "mock",
+                "faults": {"error_ratio": 1.0},
+                "breaker_failures_max": 0,
+                "retries_max": 0,
+            },
+        }
+    ),
+    "models": json.dumps(
+        {
+            "mock": {"targets": [{"provider": "good"}]},
+            "smart": {
+                "targets": [
+                    {"provider": "good", "model": "m", "weight": 1e9},
+                    {"provider": "bad", "model": "m", "weight": 1e-9},
+                ]
+            },
+        }
+    ),
+}
+
+
+def test_a_value_that_does_harm_is_undone_while_the_other_nodes_never_had_it(
+    tmp_path: Path,
+) -> None:
+    with StaticNodes(tmp_path) as lab:
+        nodes = lab.formed(1, 2, 3, **TWO_TARGETS)
+        is_over = threading.Event()
+        statuses: dict[str, list[int]] = {node.api_url: [] for node in nodes}
+        clients = [
+            threading.Thread(target=ask_on, args=(node, is_over, statuses[node.api_url]))
+            for node in nodes
+        ]
+        for client in clients:
+            client.start()
+        try:
+            told = hot(
+                *(nodes[0], "set", 'target_weights.smart={"good/m": 0}', "--nodes", "n2"),
+                *("--for", "60s", "--watch", "error_rate", "--auto-revert"),
+                status=1,
+            )
+        finally:
+            is_over.set()
+            for client in clients:
+                client.join(SOON_S)
+        assert "Verdict: worse (error_rate: " in told
+        assert "It is undone: the value of the others is in force on n2 again." in told
+        failed = [sum(status >= 500 for status in found) for found in statuses.values()]
+        assert (failed[0], failed[2]) == (0, 0)
+        assert failed[1] > 0
+        assert value(nodes[1], "target_weights") == {}
+        assert any("the canary of target_weights is reverted" in one for one in said(nodes[0]))
+
+
+def said(node: NodeProcess) -> list[str]:
+    return [line.get("message", "") for line in node.log()]
+
+
+def ask_on(node: NodeProcess, is_over: threading.Event, statuses: list[int]) -> None:
+    """One request after another over one connection, whatever is answered."""
+    host = node.api_url.partition("://")[2]
+    question = {"model": "smart", "messages": [{"role": "user", "content": "hello"}]}
+    connection = http.client.HTTPConnection(host, timeout=30)
+    while not is_over.is_set():
+        connection.request(
+            "POST",
+            "/v1/chat/completions",
+            json.dumps(question),
+            {"content-type": "application/json"},
+        )
+        response = connection.getresponse()
+        response.read()
+        statuses.append(response.status)
+    connection.close()
