@@ -7,8 +7,8 @@ from typing import Any
 import click
 import pytest
 
+from aiex.cli.answers.hot import HotValue
 from aiex.cli.hot import follow
-from aiex.cli.hot_answers import HotValue
 from aiex.cli.hot_canary import seconds_of
 from aiex.testing.command_line import run_aiex
 from aiex.testing.http_server import ScriptedServer, http_answer

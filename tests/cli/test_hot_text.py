@@ -1,6 +1,6 @@
 """Hot values in words: what is in force, where it comes from, who has a change, what to do next."""
 
-from aiex.cli.hot_answers import (
+from aiex.cli.answers.hot import (
     Canary,
     CanarySide,
     HotList,

@@ -6,8 +6,8 @@ import click
 import msgspec
 
 from aiex.cli.admin_client import decoded
+from aiex.cli.answers.hot import HotList, Overridden
 from aiex.cli.hot import HOT_PATH
-from aiex.cli.hot_answers import HotList, Overridden
 from aiex.cli.node_lookup import NodeChoice
 from aiex.cli.node_options import client_of
 from aiex.cli.output import Output, output_option, print_json, print_table

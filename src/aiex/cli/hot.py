@@ -7,7 +7,7 @@ from urllib.parse import quote
 import click
 
 from aiex.cli.admin_client import AdminClient, decoded
-from aiex.cli.hot_answers import Canary, HotHistory, HotList, HotValue, Spread
+from aiex.cli.answers.hot import Canary, HotHistory, HotList, HotValue, Spread
 from aiex.cli.hot_canary import CanaryOptions, canary_options, see_through
 from aiex.cli.hot_text import (
     canary_end_lines,

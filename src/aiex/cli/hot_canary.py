@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aiex.cli.admin_client import AdminClient, decoded
-from aiex.cli.hot_answers import Canary
+from aiex.cli.answers.hot import Canary
 
 type CanaryOptions = dict[str, Any]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from aiex.cli.hot_answers import Canary, HotList, HotValue, HotVersion, Spread, Trial
+from aiex.cli.answers.hot import Canary, HotList, HotValue, HotVersion, Spread, Trial
 from aiex.cli.output import table_lines
 
 VALUE_CHARS_MAX = 60

@@ -156,6 +156,7 @@ def build_node(
             life.admin_url,
             api.in_flight_count,
             settings.api.in_flight_max,
+            hot_revision=hot.revision,
         ),
         handlers={
             **Answers(lambda: parts, lambda: report, lambda: drains).handlers(),

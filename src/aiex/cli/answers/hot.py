@@ -1,4 +1,4 @@
-"""What the admin API answers of hot values, as far as commands show it; see `admin_answers`."""
+"""What it says of hot values."""
 
 from typing import Any
 
