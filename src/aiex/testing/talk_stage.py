@@ -36,21 +36,33 @@ class Cluster:
         return f"{next(self._ids):0{2 * size_bytes}x}"
 
     def node(
-        self, provider: Provider, name: str = "one", *, keys: KeyCheck | None = None
+        self,
+        provider: Provider,
+        name: str = "one",
+        *,
+        keys: KeyCheck | None = None,
+        body_bytes: int = 10**8,
     ) -> "TalkNode":
-        return TalkNode(self, provider, name, keys)
+        """A node that holds so many bytes of bodies, and of what is kept, at once."""
+        return TalkNode(self, provider, name, keys, body_bytes)
 
 
 class TalkNode:
     """The API of one node; `events` has what it emitted."""
 
     def __init__(
-        self, cluster: Cluster, provider: Provider, name: str, keys: KeyCheck | None
+        self,
+        cluster: Cluster,
+        provider: Provider,
+        name: str,
+        keys: KeyCheck | None,
+        body_bytes: int,
     ) -> None:
         model = ModelSettings(targets=(TargetSettings("p"),))
         catalogue = Catalogue(Settings(providers={"p": KIND}, models={"m": model}))
         clock, random = cluster.clock, Random(1)  # noqa: S311 - jitter, not secrets
         self.events: list[Any] = []
+        self.provider = provider
         targets = Targets(catalogue, clock=clock, random=random, emit=lambda _: None)
         chat = Chat(catalogue, {"p": provider}, targets)
         talk = Talk(
@@ -68,7 +80,9 @@ class TalkNode:
             token_count=TokenCount(catalogue, {"p": provider}, targets),
             key_check=lambda: keys,
             is_ready=lambda: True,
-            intake=Intake(LoadLimits(100, 10**8, 0.1, 0.5), random=random, emit=lambda _: None),
+            intake=Intake(
+                LoadLimits(100, body_bytes, 0.1, 0.5), random=random, emit=lambda _: None
+            ),
             pace=Pace(lambda *_: None, clock, 10.0),
             body_bytes_max=10**7,
             body_timeout_s=5.0,

@@ -222,7 +222,7 @@ class Responses:
             raise locked()
         check_room(head, 0, 0)
         hold(head.byte_count)
-        turns = [one async for one in self._threads.turns(stored.row.thread, owner)]
+        turns = [one async for one in self._threads.turns(stored.row.thread)]
         turns.sort(key=lambda one: one[0])
         items = [item for _, turn in turns if turn.claim is None for item in turn.items]
         return PlaceInConversation(self._threads, self._claims, stored, self._now_s()), items
@@ -251,7 +251,7 @@ class Responses:
         thread, part = stored.row.thread, stored.row.part
         turns: list[tuple[str, KeptTurn]] = []
         size = 0
-        async for one in self._threads.turns(thread, owner):
+        async for one in self._threads.turns(thread):
             size += one[1].byte_count
             if size > THREAD_BYTES_MAX or len(turns) == TURNS_MAX:
                 raise Refusal(

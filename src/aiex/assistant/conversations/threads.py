@@ -24,11 +24,14 @@ class Threads:
             return None
         return stored
 
-    async def turns(self, thread: str, owner: str) -> AsyncIterator[tuple[str, KeptTurn]]:
-        """The thread's turns with their parts, as they were last written, one after another."""
+    async def turns(self, thread: str) -> AsyncIterator[tuple[str, KeptTurn]]:
+        """The thread's turns with their parts, as they were last written, one after another.
+
+        All of a thread is one owner's, who was asked for with `find`.
+        """
         async for stored in self._rows.scan(thread):
             row = stored.row
-            if row.owner == owner and isinstance(row.kept, KeptTurn):
+            if isinstance(row.kept, KeptTurn):
                 yield row.part, row.kept
 
     async def write(

@@ -136,8 +136,6 @@ class Turn:
         if not self._is_begun or self._is_over:
             return
         self._end("cancelled" if self.is_cancelled else "given_up")
-        if self.is_cancelled:
-            return  # who cancelled it has said so in its place
         try:
             async with asyncio.timeout(RELEASE_S):
                 await self._place.release()
