@@ -238,7 +238,7 @@ async def test_an_engine_that_is_not_there_is_told_at_the_deadline() -> None:
         anext(notes.scan("a", deadline_s=0.2)),
     ]
     for ask in asked:
-        with pytest.raises(StoreUnavailable, match="not connected"):
+        with pytest.raises(StoreUnavailable, match="the engine is connecting"):
             await ask
     assert notes.counts.unavailable == 4
     assert not issubclass(StoreUnavailable, WriteUncertain)

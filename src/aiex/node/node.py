@@ -39,6 +39,7 @@ from aiex.cluster import (
     Cluster,
     Condition,
     Describe,
+    DescribeCopies,
     Description,
     Drain,
     DrainBegun,
@@ -50,6 +51,7 @@ from aiex.cluster import (
     Milestones,
     Own,
     PlanDrain,
+    VerifyCopies,
 )
 from aiex.engine import Engine
 from aiex.events import EventBus
@@ -60,6 +62,7 @@ from aiex.node.admin import (
     ModelOperations,
     NodeOperations,
     Probes,
+    StoreOperations,
     UsageOperations,
 )
 from aiex.node.cluster_change import ClusterChange
@@ -72,12 +75,14 @@ from aiex.node.life import Life
 from aiex.node.listener import Listener
 from aiex.node.lives import is_over, life_of
 from aiex.node.node_report import NodeReport
+from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
 from aiex.node.services import supervised
+from aiex.node.store_report import StoreReport
 from aiex.node.supervisor import Supervisor
 from aiex.node.tls import check_ca_files, tls_files
 from aiex.settings import Settings, is_loopback
-from aiex.store import EngineStore, Table
+from aiex.store import Backup, EngineStore, Restore, Table
 from aiex.telemetry import LoopLag, Telemetry
 
 # What an operator asks is answered in milliseconds; nothing there is worth waiting longer for.
@@ -153,6 +158,7 @@ def build_node(
     async def drain(request: Drain, __: Caller) -> DrainBegun:
         return drains.begin(is_forced=request.is_forced)
 
+    copies = OwnCopies(store.views)
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
@@ -166,7 +172,14 @@ def build_node(
             api.in_flight_count,
             settings.api.in_flight_max,
         ),
-        handlers={Describe: describe, Examine: examine, PlanDrain: plan_drain, Drain: drain},
+        handlers={
+            Describe: describe,
+            Examine: examine,
+            PlanDrain: plan_drain,
+            Drain: drain,
+            DescribeCopies: copies.described,
+            VerifyCopies: copies.verified,
+        },
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
         random=random,
@@ -249,12 +262,15 @@ def build_node(
         api,
         intake,
         telemetry,
+        lambda: joining.cluster,
         lambda: root.state(),
         milestones,
     )
     report, drains = NodeReport(parts), Drains(parts, stop_this_process)
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
     change = ClusterChange(cluster, engine, joining)
+    named = {table.name: table for table in tables}
+    saved = {name: engine.bucket(name) for name in ("hot", "keys")}
     admin = Admin(
         [
             Probes(report, telemetry.metrics),
@@ -263,6 +279,15 @@ def build_node(
             ModelOperations(report),
             KeyOperations(keys, metering.ledger),
             UsageOperations(metering.bookkeeper, keys),
+            StoreOperations(
+                store,
+                named,
+                StoreReport(named, store.logs, cluster),
+                store.views,
+                Backup(store.logs, saved, cluster=cluster.name, release=life.version, clock=clock),
+                Restore(store, saved, clock),
+                emit=bus.emit,
+            ),
         ],
         version=life.version,
         token=token,

@@ -14,10 +14,11 @@ from aiex.store.counts import TableCounts
 from aiex.store.events import RowSkipped
 from aiex.store.fragment import MARKER_LIFE_S, Fragment
 from aiex.store.kept_beside import KeptBeside
+from aiex.store.patience import Patience
 from aiex.store.row_form import RowForm
 from aiex.store.rows import ABSENT, DEADLINE_S, ROWS_MAX, Delete, Put, Stored, Written
 from aiex.store.table import Key, KeyPart, Table
-from aiex.store.writer import POLL_S, TRY_S, Writer
+from aiex.store.writer import TRY_S, Writer
 
 
 class Place(NamedTuple):
@@ -35,15 +36,15 @@ class EngineRows[R: msgspec.Struct]:
         self,
         table: Table[R],
         places: Sequence[Place],
+        patience: Patience,
         *,
-        hopeless: Callable[[], str],
         clock: Clock,
         emit: Emit,
     ) -> None:
         self.table = table
         self.counts = TableCounts()
         self.places = places
-        self._hopeless = hopeless
+        self._patience = patience
         self._clock = clock
         self._emit = emit
         self._form = RowForm(table)
@@ -127,6 +128,7 @@ class EngineRows[R: msgspec.Struct]:
         while True:
             left_s = give_up_at_s - self._clock.monotonic_s()
             try:
+                self._patience.check_up()
                 async with aclosing(place.stream.newest(subjects, timeout_s=left_s)) as messages:
                     async for message in messages:
                         has_begun = True
@@ -239,19 +241,16 @@ class EngineRows[R: msgspec.Struct]:
         while True:
             left_s = give_up_at_s - self._clock.monotonic_s()
             try:
-                return await read(max(0.0, min(TRY_S, left_s)))
+                self._patience.check_up()
+                return await read(min(TRY_S, left_s))
             except EngineUnavailable as error:
                 await self._pause(give_up_at_s, error)
 
     async def _pause(self, give_up_at_s: float, cause: EngineUnavailable) -> None:
-        left_s = give_up_at_s - self._clock.monotonic_s()
-        reason = self._hopeless()
-        if left_s <= 0 or reason:
+        if reason := await self._patience.pause(give_up_at_s, cause):
             raise StoreUnavailable(
-                f"The table {self.table.name} cannot be read now: "
-                f"{reason or str(cause).removesuffix('.')}."
+                f"The table {self.table.name} cannot be read now: {reason}."
             ) from cause
-        await self._clock.sleep(min(POLL_S, left_s))
 
     def _place_of(self, changes: Sequence[Put[R] | Delete]) -> Place:
         """Where all of the changes are; raises `ValueError` when they are no batch."""

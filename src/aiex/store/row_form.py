@@ -43,12 +43,15 @@ class RowForm[R: msgspec.Struct]:
 
     def decoded(self, message: StreamMessage) -> R:
         """The row; raises `RowUnreadable` for one that this release cannot read."""
-        version = version_of(message)
+        return self.read(message.data, version_of(message))
+
+    def read(self, data: bytes, version: int) -> R:
+        """The row of a table of that version; raises `RowUnreadable` too."""
         try:
             if version < self._table.version:
-                fields: dict[str, Any] = msgspec.json.decode(message.data)
+                fields: dict[str, Any] = msgspec.json.decode(data)
                 return msgspec.convert(self._table.upgrade(version, fields), self._table.row)
-            return self._decoder.decode(message.data)
+            return self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise RowUnreadable(
                 f"A row of the table {self._table.name} cannot be read by this release (it has "

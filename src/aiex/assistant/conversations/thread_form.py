@@ -89,7 +89,9 @@ class ThreadRow(msgspec.Struct, frozen=True, kw_only=True):
     kept: Head | KeptTurn | Deleted
 
 
-THREADS: Final = Table("threads", row=ThreadRow, key=("thread", "part"), view="none")
+THREADS: Final = Table(
+    "threads", row=ThreadRow, key=("thread", "part"), view="none", sensitive=("kept",)
+)
 
 
 def part_of_turn(number: int) -> str:
