@@ -31,9 +31,9 @@ from aiex.assistant.conversations.thread_refusal import locked, not_found
 from aiex.assistant.conversations.threads import TRIES_MAX, Threads
 from aiex.assistant.conversations.turn_place import head_of
 from aiex.assistant.responses.create_body import check_metadata
+from aiex.assistant.responses.given_json import decoded
 from aiex.assistant.responses.item_form import Item, ItemPlace, place_of
 from aiex.assistant.responses.items_from_input import items_from_input
-from aiex.assistant.responses.not_carried import decoded
 from aiex.assistant.responses.response_form import Metadata
 from aiex.clock import Clock
 from aiex.errors import Conflict

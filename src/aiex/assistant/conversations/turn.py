@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from aiex.assistant.anthropic.chat_form import ChatBody
+from aiex.assistant.chat_form import ChatBody
 from aiex.assistant.chat_request import ChatRequest
 from aiex.assistant.conversations.thread_form import (
     ANSWER_CHARS_MAX,

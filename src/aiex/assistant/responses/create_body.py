@@ -5,9 +5,10 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
+from aiex.assistant.not_carried import TO_ANY_MODEL, not_carried
 from aiex.assistant.refusal import Refusal
+from aiex.assistant.responses.given_json import decoded
 from aiex.assistant.responses.item_form import ItemPlace
-from aiex.assistant.responses.not_carried import TO_CHAT, decoded, not_carried
 from aiex.assistant.responses.response_form import (
     AUTO,
     NO_TOOLS,
@@ -110,4 +111,4 @@ def _refuse_what_is_lost(body: CreateBody) -> None:
     ]
     for field, is_lost, hint in checks:
         if is_lost:
-            raise not_carried(field, TO_CHAT, hint)
+            raise not_carried(field, TO_ANY_MODEL, hint)

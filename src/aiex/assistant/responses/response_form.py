@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw
 
-from aiex.assistant.anthropic.chat_form import Effort
+from aiex.assistant.chat_form import Effort
 from aiex.assistant.responses.item_form import Item
 
 type ResponseStatus = Literal["in_progress", "completed", "incomplete", "failed", "cancelled"]
