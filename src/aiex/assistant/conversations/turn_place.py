@@ -21,7 +21,7 @@ from aiex.assistant.conversations.thread_form import (
     ThreadRow,
     part_of_turn,
 )
-from aiex.assistant.conversations.threads import TRIES_MAX, Threads
+from aiex.assistant.conversations.threads import TRIES_MAX, Threads, head_of
 from aiex.assistant.responses.item_form import ItemPlace
 from aiex.errors import Conflict
 from aiex.store import ABSENT, Delete, Put, Stored
@@ -167,13 +167,6 @@ class PlaceInConversation:
 
 
 type TurnPlace = NoPlace | PlaceInChain | PlaceInConversation
-
-
-def head_of(stored: Stored[ThreadRow]) -> Head:
-    """What a conversation's head says."""
-    head = stored.row.kept
-    assert isinstance(head, Head), "only conversations have a head"
-    return head
 
 
 def _with(row: ThreadRow, kept: Head | KeptTurn) -> ThreadRow:

@@ -19,6 +19,7 @@ from aiex.assistant.responses.response_form import (
     Echo,
     Metadata,
     Response,
+    response_id,
 )
 
 PAIRS_MAX: Final = 16
@@ -69,7 +70,7 @@ def response_begun(body: CreateBody, raw: bytes, place: ItemPlace, at_s: int) ->
     if isinstance(conversation, str):
         conversation = ConversationRef(conversation)
     return Response(
-        id=response_id(place),
+        id=response_id(place.thread, place.part),
         created_at=at_s,
         status="in_progress",
         instructions=body.instructions,
@@ -90,11 +91,6 @@ def response_begun(body: CreateBody, raw: bytes, place: ItemPlace, at_s: int) ->
         top_p=body.top_p,
         user=body.user,
     )
-
-
-def response_id(place: ItemPlace) -> str:
-    """The id of the response that a part of a thread holds."""
-    return f"resp_{place.thread}{place.part}"
 
 
 def _given(raw: Raw, otherwise: Raw) -> Raw:
