@@ -35,6 +35,7 @@ from aiex.assistant import (
 )
 from aiex.clock import SystemClock
 from aiex.cluster import (
+    BreakOff,
     Caller,
     Cluster,
     Condition,
@@ -73,7 +74,7 @@ from aiex.node.finding import first_seat
 from aiex.node.joining import Joining
 from aiex.node.life import Life
 from aiex.node.listener import Listener
-from aiex.node.lives import is_over, life_of
+from aiex.node.lives import MemberLives, broken_off
 from aiex.node.node_report import NodeReport
 from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
@@ -159,6 +160,7 @@ def build_node(
         return drains.begin(is_forced=request.is_forced)
 
     copies = OwnCopies(store.views)
+
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
@@ -179,6 +181,7 @@ def build_node(
             Drain: drain,
             DescribeCopies: copies.described,
             VerifyCopies: copies.verified,
+            BreakOff: lambda asked, _: broken_off(asked, talk),
         },
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
@@ -219,8 +222,7 @@ def build_node(
     talk = Talk(
         chat,
         store.rows(THREADS),
-        node=lambda: life_of(life.name, cluster.incarnation()),
-        is_gone=lambda other: is_over(other, cluster.view()),
+        MemberLives(life.name, cluster),
         clock=clock,
         emit=bus.emit,
     )

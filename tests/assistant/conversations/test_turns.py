@@ -401,11 +401,24 @@ async def test_a_cancelled_response_stops_where_it_is_made(
         assert not await is_claimed(cluster)
 
 
-async def test_a_response_cancelled_elsewhere_is_not_kept(cluster: Cluster) -> None:
+async def test_a_response_cancelled_elsewhere_stops_too(cluster: Cluster) -> None:
     one, two = slow(cluster), quick(cluster)
     there = await conversation(one)
     exchange, task = await begun(one, request(there))
     response = await response_in_progress(cluster)
+    assert content(await two.ask("POST", f"{PATH}/{response}/cancel"))["status"] == "cancelled"
+    await task
+    assert content(exchange)["status"] == "cancelled"
+    assert outcomes(one) == ["cancelled"]
+
+
+async def test_a_response_cancelled_out_of_reach_is_not_kept(cluster: Cluster) -> None:
+    one, two = slow(cluster), quick(cluster)
+    there = await conversation(one)
+    exchange, task = await begun(one, request(there))
+    response = await response_in_progress(cluster)
+    del cluster.nodes["one"]
+    cluster.nodes["one"] = quick(cluster, "three")  # who knows nothing of it
     assert content(await two.ask("POST", f"{PATH}/{response}/cancel"))["status"] == "cancelled"
     assert (await two.ask("POST", PATH, request(there))).status == 200
     await cluster.clock.advance(LONG_S)

@@ -82,7 +82,7 @@ class Responses:
             in_conversation=kept.in_conversation,
         )
         await self._replace(stored, left, 0 if kept.in_conversation else RESPONSE_TTL_S)
-        self._claims.cancel(kept.claim)
+        await self._claims.break_off_anywhere(kept.claim)
         return response
 
     async def _replace(

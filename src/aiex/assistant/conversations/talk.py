@@ -8,7 +8,7 @@ import msgspec
 
 from aiex.assistant.chat import Chat
 from aiex.assistant.conversations.asking import Asking, Hold
-from aiex.assistant.conversations.claims import Claims
+from aiex.assistant.conversations.claims import Claims, Lives
 from aiex.assistant.conversations.conversations import Conversations
 from aiex.assistant.conversations.responses import Responses
 from aiex.assistant.conversations.thread_form import ThreadRow
@@ -41,16 +41,14 @@ class Talk:
         self,
         chat: Chat,
         rows: Rows[ThreadRow],
+        lives: Lives,
         *,
-        node: Callable[[], str],
-        is_gone: Callable[[str], bool],
         clock: Clock,
         emit: Emit,
         new_id: Callable[[int], str] = secrets.token_hex,
     ) -> None:
-        """`node` names this life of this node; `is_gone` knows of others' lives that are over."""
         threads = Threads(rows)
-        claims = Claims(node, is_gone, clock)
+        claims = self._claims = Claims(lives, clock)
         self._conversations = Conversations(threads, claims, clock=clock, new_id=new_id)
         self._responses = Responses(threads, claims)
         self._asking = Asking(
@@ -69,6 +67,10 @@ class Talk:
         except (EngineUnavailable, Conflict) as error:
             raise storage_refusal(error) from error
         give_json(trail, msgspec.json.encode(answer), exchange)
+
+    def break_off(self, thread: str, part: str) -> bool:
+        """Break off a turn that was cancelled at another node; whether it was made here."""
+        return self._claims.break_off(thread, part)
 
     async def _answer(self, trail: Trail, scope: RequestScope, body: bytes) -> msgspec.Struct:
         owner, query, ids = trail.key_id, scope.query_string, ids_in(scope.path)

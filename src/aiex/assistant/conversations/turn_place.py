@@ -66,7 +66,7 @@ class PlaceInChain:
         self._sequence = ABSENT
 
     async def begin(self, turn: KeptTurn, cancel: Callable[[], None]) -> None:
-        claim = self._claim = self._claims.make(self._row.part, cancel)
+        claim = self._claim = self._claims.make(self._row.thread, self._row.part, cancel)
         row = _with(self._row, msgspec.structs.replace(turn, claim=claim))
         put = Put(row, ABSENT, UNKEPT_TTL_S)
         self._sequence = await self._threads.write([put], proof=row)
@@ -110,7 +110,7 @@ class PlaceInConversation:
         return head_of(self._stored)
 
     async def begin(self, turn: KeptTurn, cancel: Callable[[], None]) -> None:
-        claim = self._claim = self._claims.make(self._row.part, cancel)
+        claim = self._claim = self._claims.make(self._row.thread, self._row.part, cancel)
         head = self.head
         claimed = _with(
             self._stored.row,

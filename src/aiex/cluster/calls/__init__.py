@@ -6,6 +6,8 @@ from aiex.cluster.calls.calls import Calls
 from aiex.cluster.calls.group import Group
 from aiex.cluster.calls.requests import (
     REQUESTS,
+    BreakOff,
+    BrokenOff,
     Describe,
     DescribeCopies,
     DescribedContact,
@@ -37,6 +39,8 @@ __all__ = [
     "REQUESTS",
     "Answer",
     "Answers",
+    "BreakOff",
+    "BrokenOff",
     "CallDesk",
     "Caller",
     "Calls",
