@@ -35,6 +35,7 @@ from aiex.assistant import (
 )
 from aiex.clock import SystemClock
 from aiex.cluster import (
+    BreakOff,
     Cluster,
     Condition,
     DescribeCopies,
@@ -69,7 +70,7 @@ from aiex.node.hot_values import HotValues, apply_hot_values, hot_schema
 from aiex.node.joining import Joining
 from aiex.node.life import Life
 from aiex.node.listener import Listener
-from aiex.node.lives import is_over, life_of
+from aiex.node.lives import MemberLives, broken_off
 from aiex.node.node_report import NodeReport
 from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
@@ -144,6 +145,7 @@ def build_node(
     )
 
     copies = OwnCopies(store.views)
+
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
@@ -162,6 +164,7 @@ def build_node(
             **Answers(lambda: parts, lambda: report, lambda: drains).handlers(),
             DescribeCopies: copies.described,
             VerifyCopies: copies.verified,
+            BreakOff: lambda asked, _: broken_off(asked, talk),
         },
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
@@ -217,8 +220,7 @@ def build_node(
     talk = Talk(
         chat,
         store.rows(THREADS),
-        node=lambda: life_of(life.name, cluster.incarnation()),
-        is_gone=lambda other: is_over(other, cluster.view()),
+        MemberLives(life.name, cluster),
         clock=clock,
         emit=bus.emit,
     )
