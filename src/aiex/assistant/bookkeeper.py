@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from aiex.assistant.ledger import Ledger, Page, Span, Tallies, UsageRow, tally_of
+from aiex.assistant.ledger import Ledger, Page, Span, Tallies, UsageRow, add_spent, tally_of
 from aiex.clock import Clock
 from aiex.engine import Bucket
 from aiex.errors import EngineError
@@ -116,12 +116,19 @@ class Bookkeeper:
         month = Span.MONTH.at(self._clock.wall_s())
         own_key = self._key(Span.MONTH, month)
         entries = await self._buckets[Span.MONTH].entries()
-        pages = {entry.key: _PAGE.decode(entry.value) for entry in entries}
-        for key, stored in pages.items():
-            if stored.at == month:
-                self._ledger.add_spent(month, stored.rows)
-                if key == own_key:
-                    self._ledger.page(Span.MONTH, month).base(stored.rows)
+        own: list[UsageRow] = []
+        others: dict[str, int] = {}
+        for entry in entries:
+            stored = _PAGE.decode(entry.value)
+            if stored.at != month:
+                continue
+            if entry.key == own_key:
+                own = stored.rows
+            else:
+                add_spent(others, stored.rows)
+        self._ledger.begin_with(month, own)
+        self._ledger.others_spent(month, others)
+        self._ledger.page(Span.MONTH, month).base(own)
         self._is_loaded = True
 
     async def _write_page(self, span: Span, page: Page) -> None:

@@ -108,6 +108,19 @@ class UsageTidied(msgspec.Struct, frozen=True):
     page_count: int
 
 
+class BlocksDealt(msgspec.Struct, frozen=True):
+    """An account dealt with the rows all nodes share: `dealt`, or `short` of what was needed."""
+
+    outcome: str
+
+
+class LimitsTurned(msgspec.Struct, frozen=True):
+    """What is left of limits is asked for in the engine again (`shared`), or cannot be (`away`)."""
+
+    state: str
+    reason: str
+
+
 class QueueLeft(msgspec.Struct, frozen=True):
     """A request came to the end of its wait for a place at a target."""
 

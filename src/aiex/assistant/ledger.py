@@ -137,7 +137,9 @@ class Ledger:
         self._fresh: Tallies = {}
         self._fresh_minute = 0
         self._pages: dict[Span, dict[int, Page]] = {span: {} for span in Span}
-        self._spent: dict[str, int] = {}
+        self._own: dict[str, int] = {}  # spent this month, counted here
+        self._others: dict[str, int] = {}  # and by other nodes, as far as was heard
+        self._is_own_known = False
         self._month = 0
         self._month_begins_s = self._month_ends_s = 0.0
 
@@ -164,24 +166,45 @@ class Ledger:
             tally.cost_nano_usd += cost_nano_usd
             if wall_s >= self._month_ends_s:
                 self._turn_month(wall_s)
-            self._spent[key_id] = self._spent.get(key_id, 0) + cost_nano_usd
+            self._own[key_id] = self._own.get(key_id, 0) + cost_nano_usd
+
+    @property
+    def month(self) -> int:
+        """The number of the month that is now."""
+        self._turn_month(self._wall_s())
+        return self._month
 
     def spent_nano_usd(self, key_id: str) -> int:
-        """What the key spent in the month that is now."""
+        """What the key spent in the month that is now, on other nodes as far as is known."""
         self._turn_month(self._wall_s())
-        return self._spent.get(key_id, 0)
+        return self._own.get(key_id, 0) + self._others.get(key_id, 0)
+
+    def own_nano_usd(self, key_id: str) -> int | None:
+        """What it spent on this node; None while what an earlier process counted is not known."""
+        if not self._is_own_known:
+            return None
+        wall_s = self._wall_s()
+        if not self._month_begins_s <= wall_s < self._month_ends_s:
+            self._turn_month(wall_s)
+        return self._own.get(key_id, 0)
 
     def month_left_s(self) -> float:
         wall_s = self._wall_s()
         self._turn_month(wall_s)
         return self._month_ends_s - wall_s
 
-    def add_spent(self, month: int, rows: Iterable[UsageRow]) -> None:
-        """Count what was spent before this process, or by another node, in a month."""
+    def begin_with(self, month: int, rows: Iterable[UsageRow]) -> None:
+        """Count what earlier processes of this node spent in a month; once."""
+        self._turn_month(self._wall_s())
+        self._is_own_known = True
+        if month == self._month:
+            add_spent(self._own, rows)
+
+    def others_spent(self, month: int, spent: dict[str, int]) -> None:
+        """What other nodes spent in a month until now, by key."""
         self._turn_month(self._wall_s())
         if month == self._month:
-            for row in rows:
-                self._spent[row.key_id] = self._spent.get(row.key_id, 0) + row.cost_nano_usd
+            self._others = spent
 
     def page(self, span: Span, at: int) -> Page:
         """The page of a span, made when it is missing."""
@@ -234,10 +257,10 @@ class Ledger:
         self._month_begins_s = _month_begins_s(self._month)
         self._month_ends_s = _month_begins_s(self._month + 1)
         page = self._pages[Span.MONTH].get(self._month)
-        self._spent = {}
+        self._own, self._others = {}, {}
         # Only a clock that was set back finds a page here.
-        for (key_id, _), tally in page.tallies.items() if page is not None else ():
-            self._spent[key_id] = self._spent.get(key_id, 0) + tally.cost_nano_usd
+        if page is not None:
+            add_spent(self._own, page.rows())
 
 
 def tally_of(tallies: Tallies, names: tuple[str, str]) -> Tally:
@@ -248,6 +271,12 @@ def tally_of(tallies: Tallies, names: tuple[str, str]) -> Tally:
             names = (names[0], OTHER)
         tally = tallies.setdefault(names, Tally())
     return tally
+
+
+def add_spent(spent: dict[str, int], rows: Iterable[UsageRow]) -> None:
+    """Add what the rows cost to what each key spent."""
+    for row in rows:
+        spent[row.key_id] = spent.get(row.key_id, 0) + row.cost_nano_usd
 
 
 def _month_begins_s(month: int) -> float:
