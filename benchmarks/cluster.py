@@ -58,7 +58,7 @@ CLIENTS = 256
 # A client that waits longer has given up: its request failed.
 PATIENCE_S = 1.0
 # What a mock's answer has in it, whatever it is asked.
-EXPECTED = '"object":"chat.completion"'
+EXPECTED = '"object": "chat.completion"'
 POLL_S = 0.01
 GOALS = (
     Goal("form_s", "<=", 3, "three nodes cold, until all see all and a replicated write succeeds"),

@@ -31,7 +31,7 @@ from rig.members import MemberProcess, last_at_s, start_members
 from rig.processes import ran_s, waited_s
 from rig.scale import Costs, Usage, costs, table
 
-from aiex.cluster.messages import PROTOCOL, PROTOCOL_MIN, Heartbeat, encoded
+from aiex.cluster.membership.messages import PROTOCOL, PROTOCOL_MIN, Heartbeat, encoded
 
 IN_A_PROCESS = 5
 PROCESSES = 4

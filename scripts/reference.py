@@ -18,7 +18,7 @@ from aiex import errors
 from aiex.assistant.routes import ROUTES
 from aiex.cli.main import SUBCOMMANDS, root
 from aiex.cluster import REQUESTS
-from aiex.node.admin_operations import OPERATIONS
+from aiex.node.admin import OPERATIONS
 from aiex.settings import Secret, Settings
 from aiex.telemetry.metrics import METRICS
 

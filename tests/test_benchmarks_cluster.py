@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from cluster import WAITED_RATIO_MAX, Samples, failed_count, judge_load, peer_facts
+from cluster import EXPECTED, WAITED_RATIO_MAX, Samples, failed_count, judge_load, peer_facts
+from rig import chat
 from rig.errors import Refused
 from rig.load import Report
 from rig.peers import PeerRun, peer_run, percentile
+
+from aiex.assistant.mock import MockModel, decode_mock_request
+from aiex.settings import ProviderSettings
 
 REPORT = Report(
     completed=1000,
@@ -19,6 +23,11 @@ REPORT = Report(
     lag_p99_us=100,
     awake_us=10_000,
 )
+
+
+def test_the_answer_of_a_mock_has_what_the_generator_looks_for() -> None:
+    request = decode_mock_request(chat.body(is_stream=False))
+    assert EXPECTED in MockModel(ProviderSettings(kind="mock")).answer(request).decode()
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:

@@ -37,7 +37,7 @@ from aiex.cluster import (
     RequestKind,
     meeting_secret,
 )
-from aiex.cluster.requests import REQUESTS
+from aiex.cluster.calls.requests import REQUESTS
 from aiex.engine import CarrierAddress, Client, ClusterAccess, Engine
 from aiex.settings import ClusterSettings, EngineSettings, Secret
 from aiex.testing.bucket_memory import MemoryBucket

@@ -7,7 +7,7 @@ a gap, and the servers hand out as many again for each member.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiex.cluster.pulse import JITTER_RATIO, gap_s
+from aiex.cluster.membership.pulse import JITTER_RATIO, gap_s
 
 SIZES = (3, 10, 20, 50, 100, 200, 500, 1000)
 CARRIERS = 3

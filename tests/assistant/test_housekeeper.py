@@ -14,8 +14,8 @@ from aiex.assistant.housekeeper import RETRY_S, ROUND_EVERY_S, Housekeeper
 from aiex.assistant.ledger import Ledger, Span
 from aiex.assistant.usage import Usage
 from aiex.cluster import FencedEntry, LeaseTaken
-from aiex.cluster.lease import LOOK_EVERY_S
-from aiex.cluster.lease_service import LeaseService
+from aiex.cluster.leases.lease import LOOK_EVERY_S
+from aiex.cluster.leases.lease_service import LeaseService
 from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.clock import FakeClock
 

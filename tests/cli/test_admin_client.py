@@ -5,7 +5,6 @@ import socket
 
 import pytest
 
-from aiex.cli.admin_answers import KeyList, Status
 from aiex.cli.admin_client import (
     AdminClient,
     AdminRefused,
@@ -13,6 +12,8 @@ from aiex.cli.admin_client import (
     decoded,
     error_message,
 )
+from aiex.cli.answers.keys import KeyList
+from aiex.cli.answers.node import Status
 from aiex.cli.node_lookup import AdminAccess
 from aiex.testing.http_server import Scripted, ScriptedServer, http_answer
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from aiex.cli.admin_answers import SeenMember
 from aiex.cli.admin_client import AdminClient
+from aiex.cli.answers.cluster import SeenMember
 from aiex.cli.cluster_drain import DrainUnsure, see_it_go
 from aiex.cli.node_lookup import AdminAccess
 from aiex.testing.clock import FakeClock

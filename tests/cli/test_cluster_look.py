@@ -1,6 +1,7 @@
 """What happened between two looks, as events with sentences."""
 
-from aiex.cli.admin_answers import EngineFacts, SeenCluster, SeenMember, SeenOutsider
+from aiex.cli.answers.cluster import SeenCluster, SeenMember, SeenOutsider
+from aiex.cli.answers.node import EngineFacts
 from aiex.cli.cluster_look import NOTHING, Look, changes
 
 WHOLE = Look(

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aiex.cli.admin_answers import Key
+from aiex.cli.answers.keys import Key
 from aiex.cli.keys import KeyNotFound, key_by_prefix
 from aiex.testing.command_line import run_aiex
 from aiex.testing.http_server import ScriptedServer, http_answer

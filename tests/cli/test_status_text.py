@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex.cli.admin_answers import (
+from aiex.cli.answers.node import (
     ApiFacts,
     Check,
     EngineFacts,

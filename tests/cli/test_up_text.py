@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex.cli.admin_answers import (
-    ApiFacts,
-    Check,
-    MemoryFacts,
-    NodeFacts,
-    SeenCluster,
-    SeenMember,
-    Status,
-)
+from aiex.cli.answers.cluster import SeenCluster, SeenMember
+from aiex.cli.answers.node import ApiFacts, Check, MemoryFacts, NodeFacts, Status
 from aiex.cli.up_text import (
     QUESTION,
     cluster_line,

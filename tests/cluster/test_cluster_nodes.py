@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aiex.cluster.lease import RENEW_EVERY_S
+from aiex.cluster.leases.lease import RENEW_EVERY_S
 from aiex.testing.command_line import run_aiex
 from aiex.testing.nats_process import PASSWORD, USER, NatsProcess
 from aiex.testing.node_process import MOCK_ONLY, NodeProcess, wait_until

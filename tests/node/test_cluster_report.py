@@ -10,8 +10,11 @@ from aiex.cluster import (
     Answer,
     Description,
     Failure,
+    Holder,
+    LeaseStatus,
     Member,
     MemberState,
+    Outsider,
     Pong,
     Reason,
     View,
@@ -109,3 +112,26 @@ async def test_an_explanation_has_all_that_answered_and_what_is_wrong(node: Memo
     assert [one["node"] for one in seen["witnesses"]] == ["n1", "n2"]  # itself without a call
     assert [one["rule"] for one in seen["findings"]] == ["clock_skewed", "member_silent"]
     assert seen["silences"] == [{"node": "n3", "reason": "deadline", "text": "n3 gave no answer"}]
+
+
+async def test_the_cluster_is_told_as_this_node_sees_it(node: MemoryNode) -> None:
+    own = Member(
+        "n1", 7, MemberState.UP, 2.5, "z", "1.0", 1, "http://a", "http://b", 3, 9, "", True
+    )
+    node.cluster = View((own,), (Outsider("n9", 1, "too new"),))
+    told = node.report.of_cluster.now()
+    assert (told.name, told.condition, told.reason) == ("aiex", "whole", "")
+    assert (told.members[0].state, told.members[0].state_age_s) == ("up", 2.5)
+    assert told.members[0].since == "2023-11-14T22:13:17.500+00:00"
+    assert [one.name for one in told.outsiders] == ["n9"]
+
+
+async def test_leases_are_told_with_and_without_a_holder(node: MemoryNode) -> None:
+    node.leases = [
+        LeaseStatus("a", Holder("n2", 5), 9, 1_700_000_000_000, is_held_here=False),
+        LeaseStatus("b", Holder("", 0), 0, 0, is_held_here=False),
+    ]
+    held, free = node.report.of_cluster.leases().leases
+    assert (held.name, held.holder, held.fence) == ("a", "n2", 9)
+    assert held.since == "2023-11-14T22:13:20.000+00:00"
+    assert (free.name, free.holder, free.since) == ("b", None, None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiex.cluster import Answer, DrainBegun, Failure, LeaseStatus, Member, MemberState, Reason, View
-from aiex.cluster.lease_record import Holder
+from aiex.cluster.leases.lease_record import Holder
 from aiex.node.drain import END_S, Load, consequence, estimate, refusal
 from aiex.node.health import Phase
 from aiex.settings import NodeSettings, Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aiex.cluster import CHARTER_FILE, Charter, LocalDiscovery, StaticDiscovery
-from aiex.cluster.charter import keep_charter
+from aiex.cluster.formation.charter import keep_charter
 from aiex.engine import CarrierAddress
 from aiex.errors import SettingsError, StartError
 from aiex.node.joining import JOINED_FILE, Joining, JoinRequest

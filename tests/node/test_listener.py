@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from aiex.errors import CredentialsMissing, PortBusy, StartError
-from aiex.node.listener import Listener
+from aiex.node.listener import KEEP_ALIVE_S, Listener
 from aiex.node.port import bind
+from aiex.settings import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -97,6 +98,19 @@ async def test_once_ready_it_answers_where_it_says() -> None:
         assert one.url == f"http://127.0.0.1:{one.port}"
         assert (await fetch(one.port)).endswith(b"ok")
     assert not is_open(one.port)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nhost: te"])
+async def test_who_says_nothing_for_too_long_is_closed(sent: bytes) -> None:
+    async with running(one := listener(App(), keep_alive_s=0.2)), asyncio.timeout(DEADLINE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+        writer.write(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n" + sent)
+        assert (await reader.read()).startswith(b"HTTP/1.1 200")  # and then the end
+        writer.close()
+
+
+def test_idle_connections_outlive_those_of_load_balancers() -> None:
+    assert KEEP_ALIVE_S == Settings().api.keep_alive_s > 60
 
 
 async def test_run_again_it_comes_back_on_the_same_port() -> None:

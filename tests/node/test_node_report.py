@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from aiex.assistant import LocalModelState
-from aiex.cluster import Holder, LeaseStatus, Member, MemberState, Outsider, View
+from aiex.cluster import View
 from aiex.node.health import Health, Phase, worst
 from aiex.node.supervision import ServiceState
 from aiex.settings import (
@@ -194,29 +194,6 @@ async def test_a_target_is_told_with_how_it_does(tmp_path: Path) -> None:
     }
 
 
-async def test_the_cluster_is_told_as_this_node_sees_it(node: MemoryNode) -> None:
-    own = Member(
-        "n1", 7, MemberState.UP, 2.5, "z", "1.0", 1, "http://a", "http://b", 3, 9, "", True
-    )
-    node.cluster = View((own,), (Outsider("n9", 1, "too new"),))
-    told = node.report.cluster()
-    assert (told.name, told.condition, told.reason) == ("aiex", "whole", "")
-    assert (told.members[0].state, told.members[0].state_age_s) == ("up", 2.5)
-    assert told.members[0].since == "2023-11-14T22:13:17.500+00:00"
-    assert [one.name for one in told.outsiders] == ["n9"]
-
-
-async def test_leases_are_told_with_and_without_a_holder(node: MemoryNode) -> None:
-    node.leases = [
-        LeaseStatus("a", Holder("n2", 5), 9, 1_700_000_000_000, is_held_here=False),
-        LeaseStatus("b", Holder("", 0), 0, 0, is_held_here=False),
-    ]
-    held, free = node.report.leases().leases
-    assert (held.name, held.holder, held.fence) == ("a", "n2", 9)
-    assert held.since == "2023-11-14T22:13:20.000+00:00"
-    assert (free.name, free.holder, free.since) == ("b", None, None)
-
-
 @pytest.mark.parametrize(
     ("view", "condition"),
     [(View((), split="n2 is missing"), "split"), (View((), stays_out="no"), "out")],
@@ -226,8 +203,8 @@ async def test_a_cluster_that_is_not_whole_degrades_the_node_and_no_more(
 ) -> None:
     node.life.become(Phase.READY)
     node.cluster = view
-    assert node.report.cluster().condition == condition
-    assert node.report.cluster().reason in ("n2 is missing", "no")
+    assert node.report.of_cluster.now().condition == condition
+    assert node.report.of_cluster.now().reason in ("n2 is missing", "no")
     check = next(one for one in node.report.checks() if one.name == "cluster")
     assert check.status is Health.DEGRADED
     assert node.report.is_ready()

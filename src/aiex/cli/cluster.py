@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import click
 
-from aiex.cli.admin_answers import Pings, SeenCluster, SeenLeases
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.answers.cluster import Pings, SeenCluster, SeenLeases
 from aiex.cli.cluster_change import join, leave, remove
 from aiex.cli.cluster_drain import drain
 from aiex.cli.cluster_explain import explain

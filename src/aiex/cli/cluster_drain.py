@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import click
 
-from aiex.cli.admin_answers import SeenCluster, SeenMember, ToldDrainPlan
 from aiex.cli.admin_client import AdminClient, AdminUnreachable, decoded
+from aiex.cli.answers.cluster import SeenCluster, SeenMember, ToldDrainPlan
 from aiex.cli.cluster_text import CLUSTER_PATH
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text

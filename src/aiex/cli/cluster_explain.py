@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import click
 
-from aiex.cli.admin_answers import Explanation, ToldContact, ToldFormation, ToldNode
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.answers.explanation import Explanation, ToldContact, ToldFormation, ToldNode
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, table_lines
 from aiex.cli.terminal_text import harmless

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from aiex.cli.admin_answers import EngineFacts, SeenCluster, SeenMember
+from aiex.cli.answers.cluster import SeenCluster, SeenMember
+from aiex.cli.answers.node import EngineFacts
 
 
 class Look(msgspec.Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from aiex.cli.admin_answers import EngineFacts, SeenCluster, SeenMember
+from aiex.cli.answers.cluster import SeenCluster, SeenMember
+from aiex.cli.answers.node import EngineFacts
 from aiex.cli.output import table_lines
 from aiex.cli.status_text import duration_text
 

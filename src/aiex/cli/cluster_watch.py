@@ -9,8 +9,9 @@ import click
 import msgspec
 
 from aiex.cli import screen
-from aiex.cli.admin_answers import SeenCluster, Status
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.answers.cluster import SeenCluster
+from aiex.cli.answers.node import Status
 from aiex.cli.cluster_look import NOTHING, Change, Look, changes
 from aiex.cli.cluster_text import CLUSTER_PATH, member_lines, status_lines
 from aiex.cli.node_options import LookUp, look_up_options

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from aiex.assistant.money import NANO_PER_MICRO, micro_of, short_usd_text
-from aiex.cli.admin_answers import Limits
+from aiex.cli.answers.keys import Limits
 
 type LimitFields = dict[str, int | list[str] | None]
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import click
 
-from aiex.cli.admin_answers import Key, KeyList, NewKey
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.answers.keys import Key, KeyList, NewKey
 from aiex.cli.key_limits import LimitFields, limit_options, limits_text
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table

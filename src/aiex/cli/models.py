@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import click
 
-from aiex.cli.admin_answers import Model, ModelList, Target
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.answers.models import Model, ModelList, Target
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import click
 
 from aiex.cli import screen
-from aiex.cli.admin_answers import Status, SupervisedService
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.answers.node import Status, SupervisedService
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text
 from aiex.cli.status_text import status_lines, tree_lines

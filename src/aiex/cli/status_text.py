@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aiex.cli.admin_answers import LocalModelFacts, Status, SupervisedService
+from aiex.cli.answers.node import LocalModelFacts, Status, SupervisedService
 from aiex.cli.terminal_text import harmless
 
 LABEL_WIDTH = 9

@@ -5,8 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from aiex.cli.admin_answers import SeenCluster, Status
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.answers.cluster import SeenCluster
+from aiex.cli.answers.node import Status
 from aiex.cli.up_node import UpNode
 from aiex.errors import AiexError
 

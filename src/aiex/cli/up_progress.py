@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from aiex.cli.admin_answers import ModelList, Status
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.answers.models import ModelList
+from aiex.cli.answers.node import Status
 from aiex.cli.certificate_authority import ca_file_of
 from aiex.cli.chat_answer import Answer, receive
 from aiex.cli.chat_session import ChatSession

@@ -4,7 +4,8 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 
-from aiex.cli.admin_answers import Check, SeenCluster, Status
+from aiex.cli.answers.cluster import SeenCluster
+from aiex.cli.answers.node import Check, Status
 from aiex.cli.status_text import bytes_text, duration_text, request_text
 from aiex.cli.terminal_text import harmless
 

@@ -1,14 +1,47 @@
 """The nodes that know each other: who is a member, how they talk, and who holds which lease."""
 
-from aiex.cluster.answer import Answer, Answers, Failure, Reason
-from aiex.cluster.call_desk import Caller, Handler
-from aiex.cluster.charter import CHARTER_FILE, Charter, load_charter
+from aiex.cluster.calls import (
+    REQUESTS,
+    Answer,
+    Answers,
+    Caller,
+    Describe,
+    DescribedContact,
+    DescribedEngine,
+    DescribedFormation,
+    DescribedMember,
+    DescribedOutsider,
+    DescribedRefusal,
+    Description,
+    Drain,
+    DrainBegun,
+    DrainPlan,
+    Examination,
+    Examine,
+    Failure,
+    Group,
+    Handler,
+    Page,
+    Ping,
+    PlanDrain,
+    Pong,
+    Reason,
+    Request,
+    RequestKind,
+)
 from aiex.cluster.cluster import Cluster, Forming
-from aiex.cluster.diagnosis import RULES, Finding, diagnosed
-from aiex.cluster.discovery import Discovery, Found, follow
-from aiex.cluster.discovery_dns import DnsDiscovery
-from aiex.cluster.discovery_local import LocalDiscovery
-from aiex.cluster.discovery_static import StaticDiscovery
+from aiex.cluster.diagnosis import RULES, Evidence, Finding, Silence, Witness, diagnosed
+from aiex.cluster.discovery import (
+    Discovery,
+    DnsDiscovery,
+    DnsLookup,
+    Found,
+    LocalDiscovery,
+    Meeting,
+    StaticDiscovery,
+    follow,
+    meeting_secret,
+)
 from aiex.cluster.events import (
     CallFinished,
     CallHandlerFailed,
@@ -32,39 +65,26 @@ from aiex.cluster.events import (
     StayedOut,
     TookPart,
 )
-from aiex.cluster.evidence import Evidence, Silence, Witness
-from aiex.cluster.fence import FencedEntry, FenceGuard
-from aiex.cluster.formation_service import FormationService, FormationStatus
-from aiex.cluster.group import Group
-from aiex.cluster.lease_record import Holder
-from aiex.cluster.leasehold import Leasehold, LeaseStatus
-from aiex.cluster.meeting import Meeting, meeting_secret
-from aiex.cluster.member import GONE, Member, MemberState, Outsider, View
-from aiex.cluster.membership import Condition, Own
-from aiex.cluster.messages import PROTOCOL, Standing
-from aiex.cluster.milestones import MILESTONES, Milestones
-from aiex.cluster.name_lookup import DnsLookup
-from aiex.cluster.requests import (
-    REQUESTS,
-    Describe,
-    DescribedContact,
-    DescribedEngine,
-    DescribedFormation,
-    DescribedMember,
-    DescribedOutsider,
-    DescribedRefusal,
-    Description,
-    Drain,
-    DrainBegun,
-    DrainPlan,
-    Examination,
-    Examine,
-    Page,
-    Ping,
-    PlanDrain,
-    Pong,
-    Request,
-    RequestKind,
+from aiex.cluster.formation import (
+    CHARTER_FILE,
+    MILESTONES,
+    Charter,
+    FormationService,
+    FormationStatus,
+    Milestones,
+    load_charter,
+)
+from aiex.cluster.leases import FencedEntry, FenceGuard, Holder, Leasehold, LeaseStatus
+from aiex.cluster.membership import (
+    GONE,
+    PROTOCOL,
+    Condition,
+    Member,
+    MemberState,
+    Outsider,
+    Own,
+    Standing,
+    View,
 )
 
 __all__ = [

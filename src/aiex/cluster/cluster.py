@@ -8,20 +8,24 @@ from typing import Any, NamedTuple
 import msgspec
 
 from aiex.clock import Clock
-from aiex.cluster.answer import Answer, Failure
-from aiex.cluster.call_desk import CallDesk, Caller, Handler
-from aiex.cluster.calls import Calls
-from aiex.cluster.charter import CHARTER_FILE
+from aiex.cluster.calls import (
+    Answer,
+    CallDesk,
+    Caller,
+    Calls,
+    Failure,
+    Group,
+    Handler,
+    Page,
+    Ping,
+    Pong,
+    Request,
+)
 from aiex.cluster.discovery import Discovery
 from aiex.cluster.events import MemberDown, MemberLeft
-from aiex.cluster.formation_service import EngineSeats, FormationService, attendance
-from aiex.cluster.group import Group
-from aiex.cluster.lease_service import LeaseService
-from aiex.cluster.leasehold import Leasehold, LeaseStatus
-from aiex.cluster.member import GONE, View
-from aiex.cluster.membership import Condition, Own
-from aiex.cluster.membership_service import MembershipService
-from aiex.cluster.requests import Page, Ping, Pong, Request
+from aiex.cluster.formation import CHARTER_FILE, EngineSeats, FormationService, attendance
+from aiex.cluster.leases import Leasehold, LeaseService, LeaseStatus
+from aiex.cluster.membership import GONE, Condition, MembershipService, Own, View
 from aiex.engine import Bucket, Messaging
 from aiex.events import Emit
 from aiex.service import Service

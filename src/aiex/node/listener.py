@@ -19,8 +19,9 @@ from aiex.node.port import accepting, listening, reserved, stop_accepting
 from aiex.node.tls import TlsFiles
 from aiex.service import Ready
 
-# A client gets this long to send its headers; a slow one must not hold a connection for ever.
-HEADER_TIMEOUT_MS = 10_000
+# A server that closes idle connections sooner than those in front of it keep them open resets
+# requests that are on their way: 60 s is what most load balancers have.
+KEEP_ALIVE_S = 75.0
 BACKLOG = 2048
 # What a client needs to send the request for which it connected, on one machine.
 LINGER_S = 0.1
@@ -34,8 +35,9 @@ granian_log.setLevel(logging.ERROR)
 class Listener:
     """Serves `target` on a port. Cancelled, it stops accepting, drains, then cuts off the rest.
 
-    `shared_port` is one that other nodes of this user may have too, 0 for none. `check` runs before
-    anything listens; what it raises keeps the door shut.
+    `shared_port` is one that other nodes of this user may have too, 0 for none. `keep_alive_s` is
+    how long a connection may be idle, and how long a client may take over its headers. `check` runs
+    before anything listens; what it raises keeps the door shut.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Listener:
         drain_s: float,
         shared_port: int = 0,
         connections_max: int = BACKLOG,
+        keep_alive_s: float = KEEP_ALIVE_S,
         cut_off: Callable[[], int] = lambda: 0,
         check: Callable[[], None] = lambda: None,
         tls: TlsFiles | None = None,
@@ -62,6 +65,7 @@ class Listener:
         self._shared_descriptor: int | None = None
         self._drain_s = drain_s
         self._connections_max = connections_max
+        self._keep_alive_ms = round(keep_alive_s * 1000)
         self._cut_off = cut_off
         self._check = check
         self._tls = tls
@@ -135,7 +139,7 @@ class Listener:
             # What granian calls backpressure are connections, idle ones included.
             backpressure=self._connections_max,
             log_enabled=False,
-            http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
+            http1_settings=HTTP1Settings(header_read_timeout=self._keep_alive_ms),
             ssl_cert=self._tls.certificate if self._tls else None,
             ssl_key=self._tls.key if self._tls else None,
             # Granian's own default leaves out clients of a few years ago.

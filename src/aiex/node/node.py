@@ -50,7 +50,15 @@ from aiex.cluster import (
 )
 from aiex.engine import Engine
 from aiex.events import EventBus
-from aiex.node.admin import Admin
+from aiex.node.admin import (
+    Admin,
+    ClusterOperations,
+    KeyOperations,
+    ModelOperations,
+    NodeOperations,
+    Probes,
+    UsageOperations,
+)
 from aiex.node.cluster_change import ClusterChange
 from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
@@ -229,13 +237,16 @@ def build_node(
     )
     report, drains = NodeReport(parts), Drains(parts, stop_this_process)
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
+    change = ClusterChange(cluster, engine, joining)
     admin = Admin(
-        report,
-        keys,
-        metering,
-        ClusterChange(cluster, engine, joining),
-        cluster,
-        metrics=telemetry.metrics,
+        [
+            Probes(report, telemetry.metrics),
+            NodeOperations(report),
+            ClusterOperations(report.of_cluster, change, cluster),
+            ModelOperations(report),
+            KeyOperations(keys, metering.ledger),
+            UsageOperations(metering.bookkeeper, keys),
+        ],
         version=life.version,
         token=token,
         is_metrics_open=settings.admin.metrics_open or is_loopback(settings.admin.host),
@@ -264,6 +275,7 @@ def build_node(
         shared_port=settings.api.shared_port,
         drain_s=settings.node.drain_deadline_s,
         connections_max=settings.api.connections_max,
+        keep_alive_s=settings.api.keep_alive_s,
         cut_off=api.cut_off,
         check=may_serve,
         tls=tls_files("api", settings.api),

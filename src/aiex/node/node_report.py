@@ -4,26 +4,6 @@ import os
 import platform
 
 from aiex.assistant import KeyCheck, Model, instant, keys_unknown
-from aiex.cluster import LeaseStatus, Member
-from aiex.node.admin_views import (
-    ApiView,
-    CheckView,
-    ClusterView,
-    EngineView,
-    KeysView,
-    LeaseListView,
-    LeaseView,
-    LocalModelView,
-    MemberView,
-    MemoryView,
-    ModelListView,
-    ModelView,
-    NodeView,
-    OutsiderView,
-    ServiceView,
-    StatusView,
-    UrlsView,
-)
 from aiex.node.cluster_report import ClusterReport
 from aiex.node.credentials import needs_keys
 from aiex.node.health import (
@@ -41,6 +21,19 @@ from aiex.node.health import (
 from aiex.node.parts import Parts
 from aiex.node.supervision import ServiceState
 from aiex.node.target_report import target_view
+from aiex.node.views.models import ModelListView, ModelView
+from aiex.node.views.node import (
+    ApiView,
+    CheckView,
+    EngineView,
+    KeysView,
+    LocalModelView,
+    MemoryView,
+    NodeView,
+    ServiceView,
+    StatusView,
+    UrlsView,
+)
 from aiex.telemetry import resident_bytes
 
 
@@ -140,64 +133,6 @@ class NodeReport:
         """The tree of services as it is now."""
         return self._service(self._parts.supervision())
 
-    def cluster(self) -> ClusterView:
-        """The members as this node sees them now."""
-        cluster = self._parts.cluster
-        view = cluster.view()
-        forming = self._forming()
-        conditions = {
-            "out": view.stays_out,
-            "forming": forming,
-            "split": view.split,
-            "behind": lacking_text(self._parts.engine.lacking()),
-        }
-        condition = next((name for name, reason in conditions.items() if reason), "whole")
-        formation = cluster.formation.status() if cluster.formation is not None else None
-        charter = formation.charter if formation is not None else None
-        return ClusterView(
-            cluster.name,
-            condition,
-            conditions.get(condition, ""),
-            charter.epoch if charter is not None else 0,
-            [one.name for one in charter.carriers] if charter is not None else [],
-            [self._member(member) for member in view.members],
-            [OutsiderView(one.name, one.incarnation, one.reason) for one in view.outsiders],
-        )
-
-    def _forming(self) -> str:
-        """What keeps the cluster from being formed, as a phrase; empty when it is."""
-        parts = self._parts
-        if not parts.cluster.is_formed_here or (formation := parts.cluster.formation) is None:
-            return ""
-        status, engine = formation.status(), parts.engine.status()
-        if reason := status.trouble or status.waiting_for:
-            return reason
-        return "" if parts.keys.is_known else f"the engine is {engine.state}: {engine.reason}"
-
-    def leases(self) -> LeaseListView:
-        """Who holds which lease, as this node has heard."""
-        return LeaseListView([_lease(one) for one in self._parts.cluster.leases()])
-
-    def _member(self, member: Member) -> MemberView:
-        return MemberView(
-            member.name,
-            member.incarnation,
-            member.state,
-            member.reason,
-            instant(self._parts.life.wall_s() - member.since_s),
-            round(member.since_s, 3),
-            member.zone,
-            member.version,
-            member.protocol,
-            member.api_url,
-            member.admin_url,
-            member.in_flight,
-            member.in_flight_max,
-            member.is_self,
-            member.groups,
-            member.carrier,
-        )
-
     def _local_model(self) -> LocalModelView | None:
         if self._parts.local_model is None:
             return None
@@ -225,15 +160,3 @@ class NodeReport:
             state.strategy,
             [self._service(child) for child in state.children],
         )
-
-
-def _lease(status: LeaseStatus) -> LeaseView:
-    is_free = not status.holder.name
-    return LeaseView(
-        status.lease,
-        None if is_free else status.holder.name,
-        status.holder.incarnation,
-        status.fence,
-        None if is_free else instant(status.since_ms / 1000),
-        status.is_held_here,
-    )

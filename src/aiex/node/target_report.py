@@ -1,7 +1,7 @@
 """What the admin API says of a target: where it goes, and how it does there."""
 
 from aiex.assistant import Target, Targets
-from aiex.node.admin_views import TargetView
+from aiex.node.views.models import TargetView
 
 
 def target_view(target: Target, kind: str, targets: Targets) -> TargetView:

@@ -95,10 +95,19 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int,
         Meta(
             ge=1,
-            description="Connections open at once; one more waits until another is closed. An idle "
-            "one is closed after 10 s.",
+            description="Connections open at once; one more waits until another is closed.",
         ),
     ] = 5120
+    keep_alive_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=SECONDS_MAX,
+            description="How long a connection may be idle, or take over a request's headers. It "
+            "has to be longer than a load balancer in front keeps idle ones (AWS 60, Google 600), "
+            "else that one sends requests to a connection that is being closed.",
+        ),
+    ] = 75.0
     body_bytes_in_flight_max: Annotated[
         int,
         Meta(

@@ -19,7 +19,15 @@ from aiex.assistant import (
 )
 from aiex.cluster import Answer, Failure, LeaseStatus, Milestones, Page, View
 from aiex.engine import Alone, EngineStatus, Seat
-from aiex.node.admin import Admin
+from aiex.node.admin import (
+    Admin,
+    ClusterOperations,
+    KeyOperations,
+    ModelOperations,
+    NodeOperations,
+    Probes,
+    UsageOperations,
+)
 from aiex.node.cluster_change import ChangeRefused
 from aiex.node.drain import Drains
 from aiex.node.life import Life
@@ -102,20 +110,19 @@ class MemoryNode:
 
     def admin(self, token: str, *, is_metrics_open: bool = True) -> Admin:
         """The admin API over these parts."""
+        metering = build_metering(
+            self.settings, self.keys.limits, lambda _: MemoryBucket(), writer="n1", clock=self.clock
+        )
         return Admin(
-            self.report,
-            self.keys,
-            cluster=self.parts.cluster,
-            metrics=self.telemetry.metrics,
+            [
+                Probes(self.report, self.telemetry.metrics),
+                NodeOperations(self.report),
+                ClusterOperations(self.report.of_cluster, self.change, self.parts.cluster),
+                ModelOperations(self.report),
+                KeyOperations(self.keys, metering.ledger),
+                UsageOperations(metering.bookkeeper, self.keys),
+            ],
             version="1.0",
-            metering=build_metering(
-                self.settings,
-                self.keys.limits,
-                lambda _: MemoryBucket(),
-                writer="n1",
-                clock=self.clock,
-            ),
-            change=self.change,
             token=token,
             is_metrics_open=is_metrics_open,
         )

@@ -1,4 +1,4 @@
-"""A machine room in memory for `aiex.cluster.formation`: nodes, their discs, the engine's stores.
+"""A machine room in memory for `aiex.cluster.formation.steps`: nodes, their discs, the engine's stores.
 
 What the engine does is modelled by its promises: a group of servers has its content while most of
 them run, a write is compared and set, state is moved whole or not at all and used in one place
@@ -11,8 +11,8 @@ from random import Random
 
 import msgspec
 
-from aiex.cluster.charter import Charter
-from aiex.cluster.formation import (
+from aiex.cluster.formation.charter import Charter
+from aiex.cluster.formation.steps import (
     Adopt,
     Facts,
     Reading,

@@ -1,7 +1,7 @@
 """Nodes that contend for one lease, the bucket between them and what goes wrong, by seed.
 
-What decides is the production code, `aiex.cluster.lease`; simulated is what
-`aiex.cluster.lease_service` does around it, the bucket it writes to, and what members know of each
+What decides is the production code, `aiex.cluster.leases.lease`; simulated is what
+`aiex.cluster.leases.lease_service` does around it, the bucket it writes to, and what members know of each
 other: late, and now and then wrong. Answers get lost, the engine is away, watches lag and begin
 anew, processes freeze, are cut off, drained, killed and started again; clocks drift.
 
@@ -15,9 +15,9 @@ from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
-from aiex.cluster.fence import FenceGuard
-from aiex.cluster.lease import LOOK_EVERY_S, WRITE_TIMEOUT_S, Facts, Lease, Write
-from aiex.cluster.lease_record import NOBODY, Holder, LeaseRecord
+from aiex.cluster.leases.fence import FenceGuard
+from aiex.cluster.leases.lease import LOOK_EVERY_S, WRITE_TIMEOUT_S, Facts, Lease, Write
+from aiex.cluster.leases.lease_record import NOBODY, Holder, LeaseRecord
 from aiex.errors import FenceOutdated
 
 # Clocks of machines differ by far less; a node must not depend on that.

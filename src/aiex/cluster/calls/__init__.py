@@ -1,0 +1,60 @@
+"""How nodes ask each other: requests, who answers them, and groups of members that are asked."""
+
+from aiex.cluster.calls.answer import Answer, Answers, Failure, Reason
+from aiex.cluster.calls.call_desk import CallDesk, Caller, Handler
+from aiex.cluster.calls.calls import Calls
+from aiex.cluster.calls.group import Group
+from aiex.cluster.calls.requests import (
+    REQUESTS,
+    Describe,
+    DescribedContact,
+    DescribedEngine,
+    DescribedFormation,
+    DescribedMember,
+    DescribedOutsider,
+    DescribedRefusal,
+    Description,
+    Drain,
+    DrainBegun,
+    DrainPlan,
+    Examination,
+    Examine,
+    Page,
+    Ping,
+    PlanDrain,
+    Pong,
+    Request,
+    RequestKind,
+)
+
+__all__ = [
+    "REQUESTS",
+    "Answer",
+    "Answers",
+    "CallDesk",
+    "Caller",
+    "Calls",
+    "Describe",
+    "DescribedContact",
+    "DescribedEngine",
+    "DescribedFormation",
+    "DescribedMember",
+    "DescribedOutsider",
+    "DescribedRefusal",
+    "Description",
+    "Drain",
+    "DrainBegun",
+    "DrainPlan",
+    "Examination",
+    "Examine",
+    "Failure",
+    "Group",
+    "Handler",
+    "Page",
+    "Ping",
+    "PlanDrain",
+    "Pong",
+    "Reason",
+    "Request",
+    "RequestKind",
+]

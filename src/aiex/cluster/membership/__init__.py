@@ -1,0 +1,34 @@
+"""Who is a member and how it is, by what nodes say of themselves."""
+
+from aiex.cluster.membership.member import GONE, Member, MemberState, Outsider, View
+from aiex.cluster.membership.membership import Condition, Own
+from aiex.cluster.membership.membership_service import MembershipService
+from aiex.cluster.membership.messages import (
+    NAME_CHARS_MAX,
+    PROTOCOL,
+    MessageUnreadable,
+    Name,
+    Number,
+    Standing,
+    Url,
+    Word,
+)
+
+__all__ = [
+    "GONE",
+    "NAME_CHARS_MAX",
+    "PROTOCOL",
+    "Condition",
+    "Member",
+    "MemberState",
+    "MembershipService",
+    "MessageUnreadable",
+    "Name",
+    "Number",
+    "Outsider",
+    "Own",
+    "Standing",
+    "Url",
+    "View",
+    "Word",
+]

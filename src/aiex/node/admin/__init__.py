@@ -1,0 +1,27 @@
+"""The admin API: groups of operations over one application."""
+
+from aiex.node.admin.admin import Admin
+from aiex.node.admin.cluster import ClusterOperations
+from aiex.node.admin.keys import KeyOperations
+from aiex.node.admin.models import ModelOperations
+from aiex.node.admin.node import NodeOperations
+from aiex.node.admin.openapi import openapi
+from aiex.node.admin.operation import Operation
+from aiex.node.admin.operations import OPERATIONS
+from aiex.node.admin.page import admin_page
+from aiex.node.admin.probes import Probes
+from aiex.node.admin.usage import UsageOperations
+
+__all__ = [
+    "OPERATIONS",
+    "Admin",
+    "ClusterOperations",
+    "KeyOperations",
+    "ModelOperations",
+    "NodeOperations",
+    "Operation",
+    "Probes",
+    "UsageOperations",
+    "admin_page",
+    "openapi",
+]

@@ -1,0 +1,61 @@
+"""The admin API as an OpenAPI document, made of the table of operations."""
+
+import re
+
+import msgspec
+
+from aiex.node.admin.operation import Operation
+from aiex.node.admin.operations import OPERATIONS
+from aiex.node.views.error import ErrorBody
+
+_PARAMETER = re.compile(r"{(\w+)}")
+
+
+def openapi(version: str) -> dict[str, object]:
+    """The admin API as an OpenAPI 3.1 document."""
+    shapes = [shape for op in OPERATIONS for shape in (op.answer, op.takes) if shape is not None]
+    _, components = msgspec.json.schema_components(
+        [*dict.fromkeys(shapes), ErrorBody], ref_template="#/components/schemas/{name}"
+    )
+    paths: dict[str, dict[str, object]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Aiex admin API", "version": version},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _described(operation: Operation) -> dict[str, object]:
+    answers: dict[str, object] = {str(operation.status): _content(operation.answer, "The answer.")}
+    if operation.needs_token:
+        answers["401"] = _content(ErrorBody, "The admin token is missing or wrong.")
+    described: dict[str, object] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "responses": answers,
+    }
+    if operation.needs_token:
+        described["security"] = [{"token": []}]
+    if operation.takes is not None:
+        described["requestBody"] = {"required": True, **_content(operation.takes, "")}
+    if names := _PARAMETER.findall(operation.path):
+        described["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
+        ]
+    return described
+
+
+def _content(shape: type | None, description: str) -> dict[str, object]:
+    if shape is None:
+        media: dict[str, object] = {"text/plain": {"schema": {"type": "string"}}}
+    else:
+        reference = {"$ref": f"#/components/schemas/{shape.__name__}"}
+        media = {"application/json": {"schema": reference}}
+    return {"description": description, "content": media} if description else {"content": media}

@@ -1,0 +1,23 @@
+"""All operations of the admin API, as one table.
+
+The routes, the OpenAPI document, its page and the reference are all made of this table, so none can
+be forgotten. A new group is a module beside this one, named here and built in `node/node.py`.
+"""
+
+from aiex.node.admin.cluster import ClusterOperations
+from aiex.node.admin.keys import KeyOperations
+from aiex.node.admin.models import ModelOperations
+from aiex.node.admin.node import NodeOperations
+from aiex.node.admin.operation import operations_of
+from aiex.node.admin.probes import Probes
+from aiex.node.admin.usage import UsageOperations
+
+GROUPS: tuple[type, ...] = (
+    Probes,
+    NodeOperations,
+    ClusterOperations,
+    ModelOperations,
+    KeyOperations,
+    UsageOperations,
+)
+OPERATIONS = tuple(one for group in GROUPS for one in operations_of(group))
