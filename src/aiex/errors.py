@@ -15,6 +15,8 @@ AiexError
 │   │   ├── StoreUnavailable
 │   │   └── WriteUncertain
 │   ├── EngineRefused
+│   ├── QueryRefused
+│   ├── RowUnreadable       it was written by another release
 │   └── Conflict
 ├── ClusterError
 │   ├── CallRefused          what answers a request of another node would not
@@ -89,6 +91,14 @@ class WriteUncertain(EngineUnavailable):
 
 class EngineRefused(EngineError):
     """The engine was reached but cannot be used."""
+
+
+class QueryRefused(EngineError):
+    """The query cannot be answered; it may read the tables that have views, and only read."""
+
+
+class RowUnreadable(EngineError):
+    """The row was written by another release, and this one cannot read it; upgrade this node."""
 
 
 class Conflict(EngineError):

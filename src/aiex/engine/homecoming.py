@@ -65,7 +65,7 @@ class Homecoming:
                 self._jetstream,
                 home,
                 move_id=self._move_id,
-                replica_count=1,
+                server_count=1,
                 until_stored=_at_once,
             )
             staying = {STREAM, self._staying_stream}

@@ -22,6 +22,7 @@ def node_permissions(cluster: str) -> Permissions:
             f"aiex.{cluster}.>",
             "_INBOX.>",  # answers
             "$KV.>",
+            "aiex_rows.>",  # of tables
             "$JS.API.INFO",
             "$JS.API.STREAM.>",
             "$JS.API.CONSUMER.>",

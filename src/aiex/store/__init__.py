@@ -1,5 +1,6 @@
 """Tables: replicated rows in the engine, and local views of them."""
 
+from aiex.store.engine_store import EngineStore
 from aiex.store.rows import (
     ABSENT,
     Change,
@@ -20,6 +21,7 @@ __all__ = [
     "ABSENT",
     "Change",
     "Delete",
+    "EngineStore",
     "Index",
     "Key",
     "KeyPart",

@@ -1,0 +1,85 @@
+"""All tables of a node, kept in its engine."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from aiex.clock import Clock
+from aiex.engine import Engine
+from aiex.events import Emit
+from aiex.service import Service
+from aiex.store.counts import TableCounts
+from aiex.store.engine_rows import EngineRows, Place
+from aiex.store.fragment import Fragment, fragments_of, stream_config
+from aiex.store.patience import hopeless
+from aiex.store.table import Table
+from aiex.store.view import SqliteView
+from aiex.store.view_feed_engine import EngineFeed
+from aiex.store.views import Views
+from aiex.store.writer import Writer
+
+
+class EngineStore:
+    """A `Store`; `services` run under the node's supervision, after the engine's own."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        tables: Sequence[Table[Any]],
+        data_dir: Path,
+        *,
+        clock: Clock,
+        emit: Emit,
+    ) -> None:
+        """Two tables of one name are a mistake. `data_dir` is where the node's own copies are."""
+        names = [table.name for table in tables]
+        assert len(set(names)) == len(names), f"two tables have one name: {sorted(names)}"
+        self._engine = engine
+        self._data_dir = data_dir
+        self._clock = clock
+        self._emit = emit
+        self._rows = {table.name: self._rows_of(table) for table in tables}
+        self.views = Views(tables, self._feed, data_dir, clock=clock, emit=emit)
+
+    def rows[R: msgspec.Struct](self, table: Table[R]) -> EngineRows[R]:
+        rows = self._rows.get(table.name)
+        assert rows is not None, f"the store was not told of the table {table.name}"
+        assert rows.table == table, f"there is another table {table.name}"
+        return cast("EngineRows[R]", rows)
+
+    def view[R: msgspec.Struct](self, table: Table[R]) -> SqliteView[R]:
+        return self.views.view(table)
+
+    @property
+    def tables(self) -> Sequence[Table[Any]]:
+        return [rows.table for rows in self._rows.values()]
+
+    def counts(self) -> Mapping[str, TableCounts]:
+        """How each table was used on this node, by name."""
+        return {name: rows.counts for name, rows in self._rows.items()}
+
+    def services(self) -> list[Service]:
+        """In start order."""
+        return [*self.views.services()]
+
+    def _feed(self, table: Table[Any]) -> EngineFeed:
+        return EngineFeed(self._rows[table.name].places, clock=self._clock)
+
+    def _rows_of(self, table: Table[Any]) -> EngineRows[Any]:
+        return EngineRows(
+            table,
+            [self._place(fragment, table) for fragment in fragments_of(table)],
+            hopeless=self._hopeless,
+            clock=self._clock,
+            emit=self._emit,
+        )
+
+    def _place(self, fragment: Fragment, table: Table[Any]) -> Place:
+        stream = self._engine.stream(stream_config(fragment, table))
+        writer = Writer(stream, fragment.barrier, clock=self._clock, hopeless=self._hopeless)
+        return Place(fragment, stream, writer)
+
+    def _hopeless(self) -> str:
+        return hopeless(self._engine.status(), self._clock.wall_s())
