@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiex.store.row_key import KEY_LEN_MAX, key_of, key_text
@@ -33,6 +33,7 @@ def test_a_key_is_readable_where_it_can_be(key: tuple[str | int, ...], text: str
     assert key_of(text) == key
 
 
+@settings(deadline=None)
 @given(key=KEYS)
 def test_every_key_comes_back_and_is_a_subject(key: tuple[str | int, ...]) -> None:
     text = key_text(key)
@@ -40,6 +41,7 @@ def test_every_key_comes_back_and_is_a_subject(key: tuple[str | int, ...]) -> No
     assert key_of(text) == key
 
 
+@settings(deadline=None)
 @given(one=KEYS, other=KEYS)
 def test_two_keys_have_two_forms(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> None:
     assert (key_text(one) == key_text(other)) == (
@@ -47,6 +49,7 @@ def test_two_keys_have_two_forms(one: tuple[str | int, ...], other: tuple[str | 
     )
 
 
+@settings(deadline=None)
 @given(key=KEYS, count=st.integers(1, 3))
 def test_keys_that_begin_alike_have_forms_that_do(key: tuple[str | int, ...], count: int) -> None:
     prefix = key_text(key[:count])
@@ -54,6 +57,7 @@ def test_keys_that_begin_alike_have_forms_that_do(key: tuple[str | int, ...], co
     assert key_text(key).removeprefix(prefix)[:1] in ("", ".")
 
 
+@settings(deadline=None)
 @given(text=st.text(alphabet="ab=2E+-.0C3BC$* ", max_size=12))
 def test_what_is_no_form_of_a_key_is_refused_and_never_read_as_another(text: str) -> None:
     try:

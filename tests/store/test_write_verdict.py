@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiex.engine import NewMessage, StreamMessage
@@ -66,6 +66,7 @@ def test_one_message_of_a_batch_tells_for_all() -> None:
 STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=6)
 
 
+@settings(deadline=None)
 @given(before=STEPS, expects_right=st.sampled_from([None, True, False]), after=STEPS)
 def test_the_verdict_is_never_wrong(
     before: list[tuple[bool, int]],

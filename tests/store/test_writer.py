@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiex.engine import Kept, NewMessage, NotDone, Repeated, Stream, StreamMessage
+from aiex.engine import EngineStatus, Kept, NewMessage, NotDone, Repeated, Stream, StreamMessage
 from aiex.errors import Conflict, EngineUnavailable, StoreUnavailable, WriteUncertain
+from aiex.store.patience import CHOICE_S, Patience
 from aiex.store.writer import Writer
 
 DEADLINE_S = 10.0
@@ -44,6 +45,7 @@ class LossyStream:
         self._ids: dict[str, int] = {}
         self._sequence = 0
         self.kept_count = 0
+        self.try_count = 0
         self.is_forgetful = False
 
     async def write(self, message: NewMessage, *, timeout_s: float) -> Kept:
@@ -63,6 +65,7 @@ class LossyStream:
     async def _suffer(
         self, messages: Sequence[NewMessage], timeout_s: float, write: Callable[[], Kept]
     ) -> Kept:
+        self.try_count += 1
         trouble = self._troubles.pop(0) if self._troubles else ""
         if not trouble:
             return write()
@@ -108,13 +111,18 @@ class LossyStream:
         return Kept(self._sequence)
 
 
+UP = EngineStatus("up", "", 0.0, "2.15.1", is_embedded=True)
+NO_QUORUM = EngineStatus("no quorum", "too few servers", 0.0, "2.15.1", is_embedded=True)
+
+
 class Scene:
-    def __init__(self, *troubles: str, hopeless: str = "") -> None:
+    def __init__(self, *troubles: str, status: EngineStatus = UP) -> None:
         self.clock = HastyClock()
         self.stream = LossyStream(*troubles, clock=self.clock)
-        self.hopeless = hopeless
+        self.status = status
         stream = cast("Stream", self.stream)
-        self._writer = Writer(stream, "barrier", clock=self.clock, hopeless=lambda: self.hopeless)
+        patience = Patience(lambda: self.status, self.clock)
+        self._writer = Writer(stream, "barrier", patience, clock=self.clock)
 
     async def write(self, *messages: NewMessage) -> int:
         return await self._writer.write(messages, deadline_s=DEADLINE_S)
@@ -182,12 +190,22 @@ async def test_an_engine_that_says_it_did_nothing_makes_it_certain_at_the_deadli
 
 
 async def test_nobody_waits_where_there_is_nothing_to_wait_for() -> None:
-    scene = Scene("away", hopeless="the engine is without a quorum")
-    with pytest.raises(StoreUnavailable, match="without a quorum"):
+    scene = Scene(status=NO_QUORUM)
+    scene.clock.now_s = CHOICE_S
+    with pytest.raises(StoreUnavailable, match="no quorum: too few servers"):
         await scene.write(A)
-    assert scene.clock.now_s == 0.0
+    assert scene.clock.now_s == CHOICE_S
 
 
+async def test_what_is_not_sent_for_want_of_a_quorum_is_certain_not_to_be_written() -> None:
+    scene = Scene(status=NO_QUORUM)
+    with pytest.raises(StoreUnavailable, match="Nothing was written"):
+        await scene.write(A)
+    assert scene.clock.now_s == pytest.approx(CHOICE_S, abs=0.1)
+    assert scene.stream.try_count == 0
+
+
+@settings(deadline=None)
 @given(
     troubles=st.lists(st.sampled_from(["", "lost", "dropped", "away", "overtaken"]), max_size=12),
     messages=st.sampled_from([(A,), (NEW_A,), BATCH]),

@@ -69,7 +69,9 @@ class Homecoming:
                 until_stored=_at_once,
             )
             staying = {STREAM, self._staying_stream}
-            names = {stream.name for stream in await self._jetstream.streams()} - staying
+            streams = await self._jetstream.streams()
+            # What is in memory would be gone with the server that it was copied to.
+            names = {stream.name for stream in streams if not stream.is_in_memory} - staying
             for name in sorted(names):
                 await fence(self._jetstream, name, by=self._move_id)
                 await move.bring(name)

@@ -95,6 +95,10 @@ class StreamInfo(msgspec.Struct, frozen=True):
         return str(self.config["name"])
 
     @property
+    def is_in_memory(self) -> bool:
+        return self.config.get("storage") == "memory"
+
+    @property
     def replica_count(self) -> int:
         return int(self.config.get("num_replicas", 1))
 

@@ -23,6 +23,7 @@ def node_permissions(cluster: str) -> Permissions:
             "_INBOX.>",  # answers
             "$KV.>",
             "aiex_rows.>",  # of tables
+            "aiex_birth.>",  # of streams in memory
             "$JS.API.INFO",
             "$JS.API.STREAM.>",
             "$JS.API.CONSUMER.>",

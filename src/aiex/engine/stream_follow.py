@@ -6,7 +6,7 @@ the session begins anew after the last message that was given.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -65,13 +65,19 @@ class StreamFollow:
         subjects: str,
         config: Mapping[str, Any],
         position: Position = Position(),  # noqa: B008 - frozen
+        *,
+        identity: Callable[[StreamInfo], Awaitable[str]] | None = None,
     ) -> None:
-        """The stream is made with `config` when it is missing; `subjects` are those to hear of."""
+        """The stream is made with `config` when it is missing; `subjects` are those to hear of.
+
+        `identity` tells one stream from another, when that takes more than when it was made.
+        """
         self._jetstream = jetstream
         self._stream = name
         self._subjects = subjects
         self._config = config
         self._position = position
+        self._identity = identity or _time_of_making
         self._has_begun = False
         self._is_caught_up = False
 
@@ -90,8 +96,9 @@ class StreamFollow:
     async def _follow(self) -> AsyncGenerator[Followed]:
         """What comes after the last one given, until something goes wrong, which it raises."""
         stream = await self._jetstream.ensure_stream(self._stream, self._config)
-        if self._is_another(stream):
-            self._position = Position(stream.created)
+        identity = await self._identity(stream)
+        if identity != self._position.identity or stream.state.last_seq < self._position.sequence:
+            self._position = Position(identity)
             self._has_begun = False
         self._is_caught_up = False
         if not self._has_begun:
@@ -160,10 +167,6 @@ class StreamFollow:
         self._is_caught_up = True
         return UpToDate(max(head, sequence))
 
-    def _is_another(self, stream: StreamInfo) -> bool:
-        position = self._position
-        return stream.created != position.identity or stream.state.last_seq < position.sequence
-
     def _consumer_config(self, deliver_subject: str) -> dict[str, Any]:
         start: dict[str, Any] = {"deliver_policy": "last_per_subject"}
         if self._position.sequence:
@@ -188,6 +191,10 @@ class StreamFollow:
             await self._jetstream.delete_consumer(self._stream, consumer.name)
         except EngineError as error:
             _log.debug("the consumer %s is left to expire: %s", consumer.name, error)
+
+
+async def _time_of_making(stream: StreamInfo) -> str:
+    return stream.created
 
 
 def _kept(message: Message, delivery: Delivery) -> StreamMessage:

@@ -1,12 +1,13 @@
 """A stream kept by JetStream, for `Engine.stream`."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from aiex.engine.jetstream import NANOSECONDS, REPLICA_MAX, JetStream, StreamMissing
+from aiex.engine.jetstream import NANOSECONDS, REPLICA_MAX, JetStream, StreamInfo, StreamMissing
 from aiex.engine.session import NotDone
 from aiex.engine.stream import (
     BATCH_LEN_MAX,
@@ -22,7 +23,7 @@ from aiex.engine.stream import (
     UpToDate,
 )
 from aiex.engine.stream_follow import StreamFollow
-from aiex.errors import EngineUnavailable
+from aiex.errors import Conflict, EngineUnavailable
 
 # A server that keeps the stream and does not lead it is behind for milliseconds.
 BEHIND_TRIES_MAX = 3
@@ -172,7 +173,12 @@ class NatsStream:
 
     def _follow(self, subjects: str, position: Position) -> AsyncGenerator[Followed]:
         follow = StreamFollow(
-            self._jetstream, self.config.name, subjects, stream_config(self.config), position
+            self._jetstream,
+            self.config.name,
+            subjects,
+            stream_config(self.config),
+            position,
+            identity=self._identity,
         )
         return follow.messages()
 
@@ -180,6 +186,7 @@ class NatsStream:
         try:
             async with asyncio.timeout(timeout_s):
                 stream = await self._jetstream.stream(self.config.name)
+                identity = await self._identity(stream)
         except StreamMissing:
             return None
         except TimeoutError as error:
@@ -188,7 +195,7 @@ class NatsStream:
             ) from error
         state = stream.state
         return StreamFacts(
-            stream.created,
+            identity,
             state.messages,
             state.num_subjects,
             state.bytes,
@@ -197,6 +204,22 @@ class NatsStream:
             stream.replica_count,
             "" if stream.cluster is None else stream.cluster.leader,
         )
+
+    async def _identity(self, stream: StreamInfo) -> str:
+        """A stream in memory whose servers all stopped is empty, and says it is as old as ever.
+
+        So the first who needs to know gives it a name, which is lost with all the rest.
+        """
+        if self.config.storage == "disc":
+            return stream.created
+        subject = birth_subject(self.config.name)
+        while True:
+            birth = await self._jetstream.last_message(self.config.name, subject)
+            if birth is not None:
+                return f"{stream.created} {birth.data.decode()}"
+            born = NewMessage(subject, secrets.token_hex(8).encode(), expects=0)
+            with contextlib.suppress(Conflict):  # somebody else did
+                await self._jetstream.write(subject, born.data, headers=_headers(born))
 
     async def _make(self) -> None:
         try:
@@ -219,8 +242,9 @@ class NatsStream:
 
 def stream_config(config: StreamConfig) -> dict[str, Any]:
     """As JetStream is told it, but for the name and the number of replicas."""
+    births = [birth_subject(config.name)] if config.storage == "memory" else []
     return {
-        "subjects": [config.followed, *config.others],
+        "subjects": [config.followed, *config.others, *births],
         "storage": _STORAGES[config.storage],
         "max_msgs_per_subject": config.history,
         "discard": "new",
@@ -235,6 +259,10 @@ def stream_config(config: StreamConfig) -> dict[str, Any]:
         "duplicate_window": REPEATS_KNOWN_FOR_S * NANOSECONDS,
         "metadata": {REPLICA_MAX: str(config.replica_max)},
     }
+
+
+def birth_subject(stream: str) -> str:
+    return f"aiex_birth.{stream}"
 
 
 def _headers(message: NewMessage) -> dict[str, str]:

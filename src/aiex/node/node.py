@@ -10,6 +10,7 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from aiex.assistant import (
     PATIENCE_S,
@@ -73,6 +74,7 @@ from aiex.node.services import supervised
 from aiex.node.supervisor import Supervisor
 from aiex.node.tls import check_ca_files, tls_files
 from aiex.settings import Settings, is_loopback
+from aiex.store import EngineStore, Table
 from aiex.telemetry import LoopLag, Telemetry
 
 # What an operator asks is answered in milliseconds; nothing there is worth waiting longer for.
@@ -119,6 +121,8 @@ def build_node(
     )
     if found.discovery is not None:
         engine.take_seat(first_seat(engine, directory.path))
+    tables: list[Table[Any]] = []
+    store = EngineStore(engine, tables, directory.path, clock=clock, emit=bus.emit)
     keys = KeyRing(
         engine.bucket("keys"),
         cache_file=directory.path / "keys.json",
@@ -213,7 +217,7 @@ def build_node(
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
     telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
     telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)
-    for name, values in targets.gauges().items():
+    for name, values in {**targets.gauges(), **store.gauges()}.items():
         telemetry.read_by_label(name, values)
     loop_lag = LoopLag(clock, intake.loop_was_late)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
@@ -284,7 +288,7 @@ def build_node(
         settings,
         telemetry=[loop_lag],
         formation=cluster.first_services(),
-        engine=[*engine.services(), keys, metering.bookkeeper],
+        engine=[*engine.services(), *store.services(), keys, metering.bookkeeper],
         cluster=cluster.services(),
         assistant=[*([local_model] if local_model else []), housekeeper],
         http=[admin_listener, api_listener],

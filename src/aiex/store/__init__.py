@@ -1,6 +1,8 @@
 """Tables: replicated rows in the engine, and local views of them."""
 
+from aiex.store.counts import TableCounts
 from aiex.store.engine_store import EngineStore
+from aiex.store.events import RowSkipped, TableEmptied
 from aiex.store.rows import (
     ABSENT,
     Change,
@@ -29,10 +31,13 @@ __all__ = [
     "Refreshed",
     "RowDeleted",
     "RowPut",
+    "RowSkipped",
     "Rows",
     "Store",
     "Stored",
     "Table",
+    "TableCounts",
+    "TableEmptied",
     "View",
     "Written",
 ]

@@ -1,7 +1,7 @@
 """The rows of one table, in the engine's streams."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -14,10 +14,11 @@ from aiex.store.counts import TableCounts
 from aiex.store.events import RowSkipped
 from aiex.store.fragment import MARKER_LIFE_S, Fragment
 from aiex.store.kept_beside import KeptBeside
+from aiex.store.patience import Patience
 from aiex.store.row_form import RowForm
 from aiex.store.rows import ABSENT, DEADLINE_S, ROWS_MAX, Delete, Put, Stored, Written
 from aiex.store.table import Key, KeyPart, Table
-from aiex.store.writer import POLL_S, TRY_S, Writer
+from aiex.store.writer import TRY_S, Writer
 
 
 class Place(NamedTuple):
@@ -35,15 +36,15 @@ class EngineRows[R: msgspec.Struct]:
         self,
         table: Table[R],
         places: Sequence[Place],
+        patience: Patience,
         *,
-        hopeless: Callable[[], str],
         clock: Clock,
         emit: Emit,
     ) -> None:
         self.table = table
         self.counts = TableCounts()
         self.places = places
-        self._hopeless = hopeless
+        self._patience = patience
         self._clock = clock
         self._emit = emit
         self._form = RowForm(table)
@@ -75,11 +76,12 @@ class EngineRows[R: msgspec.Struct]:
         began_s = self._clock.monotonic_s()
         place = self._place(key)
         subject = place.fragment.subject(key)
-        barrier = await self._barrier(place, deadline_s) if linearizable else 0
-        message = await self._read(
-            lambda timeout_s: place.stream.last(subject, at_least=barrier, timeout_s=timeout_s),
-            began_s + deadline_s,
-        )
+        with self._unavailability_counted():
+            barrier = await self._barrier(place, deadline_s) if linearizable else 0
+            message = await self._read(
+                lambda timeout_s: place.stream.last(subject, at_least=barrier, timeout_s=timeout_s),
+                began_s + deadline_s,
+            )
         self.counts.reads += 1
         self.counts.read_us += self._since_us(began_s)
         if message is None or message.is_deletion:
@@ -126,27 +128,26 @@ class EngineRows[R: msgspec.Struct]:
         while True:
             left_s = give_up_at_s - self._clock.monotonic_s()
             try:
+                self._patience.check_up()
                 async with aclosing(place.stream.newest(subjects, timeout_s=left_s)) as messages:
                     async for message in messages:
                         has_begun = True
                         yield message
                 return
             except EngineUnavailable as error:
-                if has_begun:  # what was given cannot be taken back
-                    self.counts.unavailable += 1
-                    raise StoreUnavailable(f"The scan was cut off: {error}") from error
-                await self._pause(give_up_at_s, error)
+                with self._unavailability_counted():
+                    if has_begun:  # what was given cannot be taken back
+                        raise StoreUnavailable(f"The scan was cut off: {error}") from error
+                    await self._pause(give_up_at_s, error)
 
     async def _write(self, changes: Sequence[Put[R] | Delete], deadline_s: float) -> Written:
         began_s = self._clock.monotonic_s()
         place = self._place_of(changes)
         try:
-            sequence = await self._written(place, changes, began_s + deadline_s)
+            with self._unavailability_counted():
+                sequence = await self._written(place, changes, began_s + deadline_s)
         except Conflict:
             self.counts.conflicts += 1
-            raise
-        except StoreUnavailable:
-            self.counts.unavailable += 1
             raise
         except WriteUncertain:
             self.counts.uncertain += 1
@@ -240,20 +241,16 @@ class EngineRows[R: msgspec.Struct]:
         while True:
             left_s = give_up_at_s - self._clock.monotonic_s()
             try:
-                return await read(max(0.0, min(TRY_S, left_s)))
+                self._patience.check_up()
+                return await read(min(TRY_S, left_s))
             except EngineUnavailable as error:
                 await self._pause(give_up_at_s, error)
 
     async def _pause(self, give_up_at_s: float, cause: EngineUnavailable) -> None:
-        left_s = give_up_at_s - self._clock.monotonic_s()
-        reason = self._hopeless()
-        if left_s <= 0 or reason:
-            self.counts.unavailable += 1
+        if reason := await self._patience.pause(give_up_at_s, cause):
             raise StoreUnavailable(
-                f"The table {self.table.name} cannot be read now: "
-                f"{reason or str(cause).removesuffix('.')}."
+                f"The table {self.table.name} cannot be read now: {reason}."
             ) from cause
-        await self._clock.sleep(min(POLL_S, left_s))
 
     def _place_of(self, changes: Sequence[Put[R] | Delete]) -> Place:
         """Where all of the changes are; raises `ValueError` when they are no batch."""
@@ -273,6 +270,14 @@ class EngineRows[R: msgspec.Struct]:
         key = change.key if isinstance(change, Delete) else self.table.key_of(change.row)
         assert len(key) == len(self.table.key), f"{key} is no key of {self.table.name}"
         return key
+
+    @contextmanager
+    def _unavailability_counted(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreUnavailable:
+            self.counts.unavailable += 1
+            raise
 
     def _since_us(self, began_s: float) -> int:
         return round((self._clock.monotonic_s() - began_s) * 1_000_000)

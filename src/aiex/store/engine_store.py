@@ -1,6 +1,6 @@
 """All tables of a node, kept in its engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,10 +10,11 @@ from aiex.clock import Clock
 from aiex.engine import Engine
 from aiex.events import Emit
 from aiex.service import Service
-from aiex.store.counts import TableCounts
+from aiex.store.counts import TableCounts, gauges
 from aiex.store.engine_rows import EngineRows, Place
 from aiex.store.fragment import Fragment, fragments_of, stream_config
-from aiex.store.patience import hopeless
+from aiex.store.memory_tables import BUCKET, MemoryTables
+from aiex.store.patience import Patience
 from aiex.store.table import Table
 from aiex.store.view import SqliteView
 from aiex.store.view_feed_engine import EngineFeed
@@ -40,8 +41,19 @@ class EngineStore:
         self._data_dir = data_dir
         self._clock = clock
         self._emit = emit
+        self._patience = Patience(engine.status, clock)
         self._rows = {table.name: self._rows_of(table) for table in tables}
         self.views = Views(tables, self._feed, data_dir, clock=clock, emit=emit)
+        self._memory_tables = MemoryTables(
+            engine.connection,
+            engine.bucket(BUCKET),
+            {
+                table.name: [place.stream for place in self._rows[table.name].places]
+                for table in tables
+                if table.storage == "memory"
+            },
+            emit=emit,
+        )
 
     def rows[R: msgspec.Struct](self, table: Table[R]) -> EngineRows[R]:
         rows = self._rows.get(table.name)
@@ -60,9 +72,14 @@ class EngineStore:
         """How each table was used on this node, by name."""
         return {name: rows.counts for name, rows in self._rows.items()}
 
+    def gauges(self) -> Mapping[str, Callable[[], Mapping[str, float]]]:
+        """What to read of all tables at each scrape, by the metric's name."""
+        return gauges(self.counts)
+
     def services(self) -> list[Service]:
         """In start order."""
-        return [*self.views.services()]
+        has_memory = any(table.storage == "memory" for table in self.tables)
+        return [*([self._memory_tables] if has_memory else []), *self.views.services()]
 
     def _feed(self, table: Table[Any]) -> EngineFeed:
         return EngineFeed(self._rows[table.name].places, clock=self._clock)
@@ -71,15 +88,12 @@ class EngineStore:
         return EngineRows(
             table,
             [self._place(fragment, table) for fragment in fragments_of(table)],
-            hopeless=self._hopeless,
+            self._patience,
             clock=self._clock,
             emit=self._emit,
         )
 
     def _place(self, fragment: Fragment, table: Table[Any]) -> Place:
         stream = self._engine.stream(stream_config(fragment, table))
-        writer = Writer(stream, fragment.barrier, clock=self._clock, hopeless=self._hopeless)
+        writer = Writer(stream, fragment.barrier, self._patience, clock=self._clock)
         return Place(fragment, stream, writer)
-
-    def _hopeless(self) -> str:
-        return hopeless(self._engine.status(), self._clock.wall_s())

@@ -1,36 +1,31 @@
 """Writes to one stream so that a write happens once, or not at all, whatever becomes of answers."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from aiex.clock import Clock
 from aiex.engine import Kept, NewMessage, NotDone, Repeated, Stream
 from aiex.errors import Conflict, EngineUnavailable, StoreUnavailable, WriteUncertain
+from aiex.store.patience import Patience
 from aiex.store.write_verdict import Fate, verdict
 
 # An engine that answers does so within milliseconds. What was sent to a server that froze is sent
 # again, to the one that leads by then.
 TRY_S = 1.5
-POLL_S = 0.05
 # While this engine recognises what is sent again, with a good margin: it does so for two minutes.
 RETRY_FOR_S_MAX = 100.0
 
 
 class Writer:
-    """`barrier` is a subject of the stream that nobody reads.
+    """`barrier` is a subject of the stream that nobody reads."""
 
-    `hopeless` says why there is nothing to wait for now, and nothing while there is.
-    """
-
-    def __init__(
-        self, stream: Stream, barrier: str, *, clock: Clock, hopeless: Callable[[], str]
-    ) -> None:
+    def __init__(self, stream: Stream, barrier: str, patience: Patience, *, clock: Clock) -> None:
         self._stream = stream
         self._barrier = NewMessage(barrier)
         self._clock = clock
-        self._hopeless = hopeless
+        self._patience = patience
         self._seen = 0  # a sequence that was told here last
 
     async def write(self, messages: Sequence[NewMessage], *, deadline_s: float) -> int:
@@ -60,6 +55,7 @@ class Writer:
             await self._pause(give_up_at_s, cause, may_be_kept=may_be_kept)
 
     async def _try(self, sent: Sequence[NewMessage], timeout_s: float) -> Kept:
+        self._patience.check_up()
         if len(sent) == 1:
             return await self._stream.write(sent[0], timeout_s=timeout_s)
         return await self._stream.write_batch(sent, timeout_s=timeout_s)
@@ -93,13 +89,10 @@ class Writer:
     async def _pause(
         self, give_up_at_s: float, cause: EngineUnavailable, *, may_be_kept: bool
     ) -> None:
-        """Before the next try; raises when there is nothing to wait for, or no time."""
-        left_s = give_up_at_s - self._clock.monotonic_s()
-        reason = self._hopeless()
-        if left_s > 0 and not reason:
-            await self._clock.sleep(min(POLL_S, left_s))
+        """Before the next try; raises when there is none."""
+        reason = await self._patience.pause(give_up_at_s, cause)
+        if not reason:
             return
         if may_be_kept:
             raise WriteUncertain from cause
-        text = reason or str(cause).removesuffix(".")
-        raise StoreUnavailable(f"Nothing was written: {text[:1].lower()}{text[1:]}.") from cause
+        raise StoreUnavailable(f"Nothing was written: {reason}.") from cause
