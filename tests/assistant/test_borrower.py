@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from aiex.assistant.account import Account, Hold, Limit, Shortage
@@ -17,12 +18,14 @@ from aiex.assistant.account_borrowing import (
 )
 from aiex.assistant.account_local import LocalAccounts
 from aiex.assistant.borrower import BUDGETS, LIMITS, TICK_S, Borrower
-from aiex.assistant.budget_block import BLOCK_MS, IDLE_S
+from aiex.assistant.budget_block import BLOCK_MS, IDLE_S, BudgetRow
 from aiex.assistant.events import LimitsTurned
 from aiex.assistant.gcra import NANOSECONDS
 from aiex.assistant.holdings import Holding, Holdings
+from aiex.assistant.key_blocks import LimitRow
 from aiex.assistant.ledger import Ledger
 from aiex.assistant.limits import Limits
+from aiex.assistant.shared_rate import SharedRate
 from aiex.assistant.usage import NO_USAGE
 from aiex.testing.clock import FakeClock
 from aiex.testing.store_memory import MemoryStore
@@ -457,6 +460,7 @@ async def test_a_stop_gives_all_back() -> None:
 @pytest.mark.parametrize("without_engine", ["share", "refuse"])
 async def test_before_the_service_runs_nobody_waits(without_engine: WithoutEngine) -> None:
     node = Cluster().node("one", without_engine=without_engine)
+    node.borrower.member_count = 2
     taken = await node.account(Limits(requests_per_minute=10)).take(0)
     assert (taken == UNKNOWN) is (without_engine == "refuse")
 
@@ -467,3 +471,11 @@ def test_the_worst_case_is_told() -> None:
     node.borrower.member_count = 3
     node.account(Limits(requests_per_minute=600, tokens_per_minute=10))
     assert node.borrower.overshoot() == {"requests": 60, "tokens": 0}
+
+
+def test_rows_are_read_as_they_were_written() -> None:
+    rate = SharedRate(600, 1_700_000_000_000_000_000, 5)
+    limits = LimitRow("key", rate, rate, (Holding("one", 2, 1_700_000_000_000),))
+    budget = BudgetRow("key", 24_000, (Holding("one", 2, 3, 4),))
+    for table, row in ((LIMITS, limits), (BUDGETS, budget)):
+        assert msgspec.json.decode(msgspec.json.encode(row), type=table.row) == row

@@ -74,7 +74,7 @@ class Borrower:
         self._exchanging = asyncio.Semaphore(EXCHANGES_MAX)
         self._tasks: asyncio.TaskGroup | None = None
         self._looked_at_s = 0.0
-        self.member_count = company()
+        self.member_count = 1  # until it runs
         self.is_away = False
 
     def call(self, account: BorrowingAccount) -> None:

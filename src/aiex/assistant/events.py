@@ -102,8 +102,8 @@ class TargetPassedOver(msgspec.Struct, frozen=True):
     reason: str
 
 
-class UsageTidied(msgspec.Struct, frozen=True):
-    """Pages of usage past their time were deleted, by this node for all."""
+class UsageMerged(msgspec.Struct, frozen=True):
+    """Pages of usage whose time is over became parts of others, by this node for all."""
 
     page_count: int
 

@@ -14,7 +14,7 @@ import msgspec
 
 SKEW_MS: Final = 5_000
 
-type Holdings = tuple["Holding", ...]
+type Holdings = tuple[Holding, ...]
 
 
 class Holding(msgspec.Struct, frozen=True, array_like=True):

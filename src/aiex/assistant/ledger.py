@@ -27,11 +27,11 @@ _log = logging.getLogger("aiex.assistant.usage")
 
 
 class Span(Enum):
-    """How long a page's time is. The value is the name of its bucket."""
+    """How long a page's time is."""
 
-    MINUTE = "usage-minutes"
-    HOUR = "usage-hours"
-    MONTH = "usage-months"
+    MINUTE = "minutes"
+    HOUR = "hours"
+    MONTH = "months"
 
     def at(self, wall_s: float) -> int:
         """The number of the minute, hour or month (UTC) that `wall_s` is in."""
@@ -86,6 +86,15 @@ class Tally:
         self.reasoning_tokens += other.reasoning_tokens
         self.cost_nano_usd += other.cost_nano_usd
 
+    def subtract(self, other: UsageRow) -> None:
+        self.requests -= other.requests
+        self.failures -= other.failures
+        self.prompt_tokens -= other.prompt_tokens
+        self.completion_tokens -= other.completion_tokens
+        self.cached_tokens -= other.cached_tokens
+        self.reasoning_tokens -= other.reasoning_tokens
+        self.cost_nano_usd -= other.cost_nano_usd
+
     def row(self, key_id: str, model: str) -> UsageRow:
         return UsageRow(
             key_id,
@@ -105,28 +114,40 @@ type Tallies = dict[tuple[str, str], Tally]
 
 class Page:
     """One span's totals. `is_dirty` until written, `is_based` once it holds what was there before
-    this process began."""
+    this process began. `sequence` is that of its row when it was last written or read."""
 
-    __slots__ = ("at", "is_based", "is_dirty", "tallies")
+    __slots__ = ("at", "is_based", "is_dirty", "sequence", "tallies", "written")
 
     def __init__(self, at: int) -> None:
         self.at = at
         self.tallies: Tallies = {}
         self.is_dirty = False
         self.is_based = False
+        self.sequence = 0
+        self.written: tuple[UsageRow, ...] = ()
 
-    def rows(self) -> list[UsageRow]:
-        return [tally.row(*names) for names, tally in self.tallies.items()]
+    def rows(self) -> tuple[UsageRow, ...]:
+        return tuple(tally.row(*names) for names, tally in self.tallies.items())
 
     def add(self, names: tuple[str, str], more: Tally | UsageRow) -> None:
         tally_of(self.tallies, names).add(more)
         self.is_dirty = True
 
-    def base(self, rows: Iterable[UsageRow]) -> None:
+    def base(self, rows: Iterable[UsageRow], sequence: int = 0) -> None:
         """Add what an earlier process of this node had written."""
         for row in rows:
             tally_of(self.tallies, (row.key_id, row.model)).add(row)
-        self.is_based = True
+        self.is_based, self.sequence, self.written = True, sequence, tuple(rows)
+
+    def meet(self, rows: tuple[UsageRow, ...], sequence: int) -> None:
+        """It was written, though nobody heard of it."""
+        self.sequence, self.written = sequence, rows
+
+    def begin_anew(self) -> None:
+        """What was written is kept elsewhere by now: hold only what came since."""
+        for row in self.written:
+            self.tallies[row.key_id, row.model].subtract(row)
+        self.sequence, self.written = 0, ()
 
 
 class Ledger:

@@ -18,7 +18,8 @@ node (rest for one)
 │   └── cluster.leases     its stop gives away what is held
 ├── assistant              never gives up either
 │   ├── assistant.local_model
-│   └── assistant.housekeeper  works on the node that holds the lease
+│   ├── assistant.housekeeper  works on the node that holds the lease
+│   └── assistant.limits    borrows of the limits that nodes share; its stop gives all back
 └── http
     ├── http.admin
     └── http.api           stops first: its stop is the drain

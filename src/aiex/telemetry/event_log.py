@@ -7,8 +7,9 @@ from aiex.assistant import (
     BreakerTurned,
     KeysChanged,
     LoadTurned,
+    LimitsTurned,
     LocalModelTurned,
-    UsageTidied,
+    UsageMerged,
 )
 from aiex.cluster import (
     CallHandlerFailed,
@@ -75,7 +76,8 @@ LOGGED = (
     KeysChanged,
     LoadTurned,
     BreakerTurned,
-    UsageTidied,
+    UsageMerged,
+    LimitsTurned,
     RowSkipped,
     TableEmptied,
     ServiceStarted,
@@ -106,8 +108,12 @@ def line(event: Any) -> tuple[int, str]:
             return level, f"the local model is {state}" + (f": {detail}" if detail else "")
         case LoadTurned(state, lag_s):
             return _load_line(state, lag_s)
-        case KeysChanged() | UsageTidied():
+        case KeysChanged() | UsageMerged():
             return logging.INFO, _record_text(event)
+        case LimitsTurned("away", reason):
+            return logging.WARNING, f"limits are counted without other nodes: {reason}"
+        case LimitsTurned():
+            return logging.INFO, "limits are shared with other nodes again"
         case RowSkipped() | TableEmptied():
             return logging.WARNING, _table_text(event)
         case BreakerTurned(target, state, reason):
@@ -162,14 +168,14 @@ def _table_text(event: RowSkipped | TableEmptied) -> str:
             )
 
 
-def _record_text(event: KeysChanged | UsageTidied) -> str:
+def _record_text(event: KeysChanged | UsageMerged) -> str:
     match event:
         case KeysChanged(active_count, revision):
             keys = "1 API key is" if active_count == 1 else f"{active_count} API keys are"
             return f"{keys} active (revision {revision})"
-        case UsageTidied(page_count):
+        case UsageMerged(page_count):
             pages = "1 page" if page_count == 1 else f"{page_count} pages"
-            return f"{pages} of usage past their time deleted"
+            return f"{pages} of usage put together with others"
 
 
 def _member_line(event: Any) -> tuple[int, str]:

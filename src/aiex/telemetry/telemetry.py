@@ -13,6 +13,7 @@ from aiex.assistant import (
     Attempted,
     AttemptHedged,
     AttemptRetried,
+    BlocksDealt,
     BreakerTurned,
     KeysChanged,
     LocalModelTurned,
@@ -111,6 +112,7 @@ class Telemetry:
         self._calls = counter("aiex_calls_total")
         self._call_durations = durations("aiex_call_duration_seconds")
         self._lease_changes = counter("aiex_lease_changes_total")
+        self._limit_deals = counter("aiex_limit_deals_total")
         self._families = (
             self._requests,
             self._shed,
@@ -130,6 +132,7 @@ class Telemetry:
             self._calls,
             self._call_durations,
             self._lease_changes,
+            self._limit_deals,
         )
         self._request_count = self._error_count = 0
         self._levels = {
@@ -166,6 +169,7 @@ class Telemetry:
             bus.subscribe(event_type, partial(self._member_changed, state))
         bus.subscribe(LeaseTaken, self._lease_changed)
         bus.subscribe(LeaseLost, self._lease_changed)
+        bus.subscribe(BlocksDealt, self._blocks_dealt)
         bus.subscribe(MessageRefused, self._message_refused)
         bus.subscribe(CallFinished, self._call_finished)
         bus.subscribe(
@@ -216,6 +220,9 @@ class Telemetry:
     def _lease_changed(self, event: LeaseTaken | LeaseLost) -> None:
         change = "taken" if isinstance(event, LeaseTaken) else "lost"
         self._lease_changes.cell(event.lease, change).value += 1
+
+    def _blocks_dealt(self, event: BlocksDealt) -> None:
+        self._limit_deals.cell(event.outcome).value += 1
 
     def _message_refused(self, event: MessageRefused) -> None:
         self._messages_refused.cell(event.reason).value += 1

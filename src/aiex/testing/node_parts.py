@@ -36,8 +36,8 @@ from aiex.node.parts import Parts
 from aiex.node.supervision import ServiceState
 from aiex.settings import Settings
 from aiex.telemetry import LogWriter, Telemetry
-from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.clock import FakeClock
+from aiex.testing.store_memory import MemoryStore
 
 
 class MemoryNode:
@@ -47,14 +47,14 @@ class MemoryNode:
     """
 
     def __init__(
-        self, directory: Path, settings: Settings, bucket: MemoryBucket | None = None
+        self, directory: Path, settings: Settings, store: MemoryStore | None = None
     ) -> None:
         self.clock = FakeClock()
         self.settings = settings
         self.events: list[Any] = []
-        self.bucket = bucket or MemoryBucket()
+        self.store = store or MemoryStore(self.clock)
         self.keys = KeyRing(
-            self.bucket,
+            self.store,
             cache_file=directory / "keys.json",
             key_of_setting=settings.api.key.reveal() if settings.api.key else None,
             clock=self.clock,
@@ -111,7 +111,14 @@ class MemoryNode:
     def admin(self, token: str, *, is_metrics_open: bool = True) -> Admin:
         """The admin API over these parts."""
         metering = build_metering(
-            self.settings, self.keys.limits, lambda _: MemoryBucket(), writer="n1", clock=self.clock
+            self.settings,
+            self.keys.limits,
+            self.store,
+            writer="n1",
+            company=lambda: 1,
+            clock=self.clock,
+            random=Random(7),  # noqa: S311 - jitter, not secrets
+            emit=self.events.append,
         )
         return Admin(
             [
