@@ -24,6 +24,7 @@ from aiex.settings import (
 from aiex.telemetry import LogWriter, Telemetry
 from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.clock import FakeClock
+from aiex.testing.store_memory import MemoryStore
 from aiex.testing.running import running
 
 SETTINGS = Settings(
@@ -53,7 +54,7 @@ class Stage:
             emit=lambda _: None,
         )
         self.keys = KeyRing(
-            MemoryBucket(),
+            MemoryStore(self.clock),
             cache_file=directory / "keys.json",
             key_of_setting="k",
             clock=self.clock,
