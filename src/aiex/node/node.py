@@ -262,6 +262,7 @@ def build_node(
         api,
         intake,
         telemetry,
+        lambda: joining.cluster,
         lambda: root.state(),
         milestones,
     )

@@ -89,6 +89,7 @@ class MemoryNode:
         self.in_flight_count = 0
         self.stream_count = 0
         self.gate = LagGate()
+        self.cluster_settings = settings.cluster
         self.services = ServiceState(
             "node", "supervisor", "running", 0, "", self.clock.wall_s(), strategy="rest for one"
         )
@@ -114,6 +115,7 @@ class MemoryNode:
             catalogue=catalogue,
             targets=self.targets,
             telemetry=self.telemetry,
+            cluster_settings=lambda: self.cluster_settings,
             supervision=lambda: self.services,
             milestones=self.milestones,
             **parts,
