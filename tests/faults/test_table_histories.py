@@ -22,11 +22,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.slow]
 OPERATIONS = 10_000
 TROUBLED_RATIO = 0.3
 ROUNDS_MAX = 30
-BEFORE = 200
+BEFORE = 500
 PATIENCE_S = 60.0
-# Longer than those who are left need to choose another leader and to write. The one that was cut
-# off gives old answers meanwhile.
-CUT_S = 14.0
+# Longer than those who are left need to choose another leader and to write.
+CUT_S = 10.0
 
 type MakeStage = Callable[..., StoreStage]
 
@@ -96,9 +95,8 @@ def test_who_acknowledges_before_the_quorum_has_it_is_convicted(
 def test_who_serves_a_stale_read_as_linearizable_is_convicted(
     make_stage: MakeStage, spoiled: str
 ) -> None:
-    """Each machine is cut off once, so the leader's is. Its clients have no other engine."""
-    stage = make_stage(spoiled=spoiled, own_engine_only=True)
+    """What a machine that is cut off has at hand is old as soon as the others write."""
+    stage = make_stage(spoiled=spoiled)
     stage.until_told(BEFORE, PATIENCE_S)
-    for name in NAMES:
-        stage.play(Round(0, (Fault(FaultKind.CUT_OFF, (name,), 0.0, CUT_S),)))
+    stage.play(Round(0, (Fault(FaultKind.CUT_OFF, NAMES[:1], 0.0, CUT_S),)))
     assert bool(violations(stage.end().operations)) == bool(spoiled)
