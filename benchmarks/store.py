@@ -315,7 +315,8 @@ def main() -> int:
         disc = check_disc(DISC.resolve(), Path("/proc/mounts").read_text())
         CACHE.mkdir(parents=True, exist_ok=True)
         environments = {
-            one.name: package_environment(CACHE, one.package, one.extra) for one in DATABASES
+            one.name: package_environment(CACHE, one.package, one.extra, ("uvloop",))
+            for one in DATABASES
         }
         compileall.compile_dir(ROOT / "src", quiet=1)
         with tempfile.TemporaryDirectory(prefix="aiex-bench-", dir=DISC) as directory:
