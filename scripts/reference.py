@@ -27,6 +27,7 @@ EVENT_MODULES = (
     "aiex.service",
     "aiex.engine.events",
     "aiex.cluster.events",
+    "aiex.store.events",
     "aiex.assistant.events",
 )
 

@@ -52,6 +52,11 @@ class AsgiScope:
         self.headers = {name.decode(): text.decode("latin-1") for name, text in scope["headers"]}
 
     @property
+    def query_string(self) -> str:
+        query: bytes = self._scope["query_string"]
+        return query.decode("latin-1")
+
+    @property
     def server(self) -> str:
         return "{}:{}".format(*self._scope["server"])
 

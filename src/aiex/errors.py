@@ -15,10 +15,13 @@ AiexError
 │   │   ├── StoreUnavailable
 │   │   └── WriteUncertain
 │   ├── EngineRefused
+│   ├── QueryRefused
+│   ├── RowUnreadable       it was written by another release
 │   └── Conflict
 ├── ClusterError
 │   ├── CallRefused          what answers a request of another node would not
 │   └── GroupRefused
+├── BackupRefused            a file that is no backup, or not a whole one, restores nothing
 ├── FenceOutdated            another node holds the lease by now
 ├── RequestRefused           the client is told, in OpenAI's error form (see `aiex.assistant`)
 └── ProviderError            a provider failed; may be tried elsewhere before the first byte
@@ -91,6 +94,14 @@ class EngineRefused(EngineError):
     """The engine was reached but cannot be used."""
 
 
+class QueryRefused(EngineError):
+    """The query cannot be answered; it may read the tables that have views, and only read."""
+
+
+class RowUnreadable(EngineError):
+    """The row was written by another release, and this one cannot read it; upgrade this node."""
+
+
 class Conflict(EngineError):
     """Somebody else changed the value since it was read; read it again and decide anew."""
 
@@ -105,6 +116,10 @@ class CallRefused(ClusterError):
 
 class GroupRefused(ClusterError):
     """A node cannot be in that group: 32 is the limit, and a name is short and plain."""
+
+
+class BackupRefused(AiexError):
+    """The file is no backup, or not a whole one; nothing of it is restored."""
 
 
 class FenceOutdated(AiexError):

@@ -272,7 +272,7 @@ async def test_a_bucket_made_while_a_carrier_is_away_is_kept_by_it_too_once_it_i
         c.engine.take_seat(Client(()))
         await until(lambda: c.pid is None)
         # Whether nats-server takes the third for granted depends on how long it has been away.
-        jetstream = JetStream(a.engine.connection, replica_count=lambda: 2)
+        jetstream = JetStream(a.engine.connection, server_count=lambda: 2)
         config = {"subjects": ["$KV.any.>"], "max_msgs_per_subject": 1, "deny_delete": True}
         await jetstream.ensure_stream("KV_any", config)
         await a.engine.bucket("any").put("key", b"value")

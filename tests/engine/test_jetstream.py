@@ -10,12 +10,14 @@ import pytest
 from aiex.engine.connection import EngineConnection
 from aiex.engine.jetstream import (
     INFO_TIMEOUTS_S,
+    REPLICA_MAX,
     TIMEOUT_S,
     JetStream,
-    StoredMessage,
+    Repeated,
     StreamMissing,
 )
-from aiex.engine.session import Message, NoAnswer, NobodyAnswers
+from aiex.engine.session import Message, NoAnswer, NobodyAnswers, NotDone
+from aiex.engine.stream import Kept, StreamMessage
 from aiex.errors import AiexError, Conflict, EngineRefused, EngineUnavailable
 
 
@@ -25,6 +27,7 @@ class ScriptedConnection:
     def __init__(self, *script: object) -> None:
         self._script = list(script)
         self.asked: list[str] = []
+        self.sent: list[bytes] = []
 
     async def request(
         self,
@@ -35,6 +38,7 @@ class ScriptedConnection:
         timeout_s: float,
     ) -> Message:
         self.asked.append(subject)
+        self.sent.append(payload)
         answer = self._script.pop(0)
         if isinstance(answer, AiexError):
             raise answer
@@ -84,9 +88,10 @@ async def test_a_call_nobody_takes_is_an_engine_that_is_not_there_yet() -> None:
         await jetstream(ScriptedConnection(NobodyAnswers())).stream("KV_a")
 
 
-async def test_a_write_gives_the_sequence() -> None:
+async def test_a_write_gives_the_sequence_and_whether_it_was_there_before() -> None:
     answer = {"stream": "KV_a", "seq": 17, "duplicate": True}
-    assert await jetstream(ScriptedConnection(answer)).write("$KV.a.b", b"") == 17
+    kept = await jetstream(ScriptedConnection(answer)).write("$KV.a.b", b"")
+    assert kept == Kept(17, is_repeat=True)
 
 
 async def test_a_subject_without_a_message_has_no_last_one() -> None:
@@ -100,13 +105,14 @@ async def test_the_last_message_comes_with_its_bytes_and_headers() -> None:
         "message": {
             "subject": "$KV.a.b",
             "seq": 4,
+            "time": "2026-11-23T18:03:08.123456789Z",
             "data": base64.b64encode(b"\x00value").decode(),
             "hdrs": base64.b64encode(block).decode(),
         }
     }
     found = await jetstream(ScriptedConnection(answer)).last_message("KV_a", "$KV.a.b")
     headers = {"KV-Operation": "DEL", "Link": "http://x:1"}
-    assert found == StoredMessage("$KV.a.b", 4, b"\x00value", headers)
+    assert found == StreamMessage("$KV.a.b", 4, 1795456988.123456, headers, b"\x00value")
 
 
 async def test_a_stream_that_is_there_is_not_made_again() -> None:
@@ -143,3 +149,34 @@ async def test_a_stream_that_cannot_be_made_tells_the_servers_words() -> None:
     connection = ScriptedConnection(fault(404, 10059), no_room, fault(404, 10059))
     with pytest.raises(EngineRefused, match="insufficient storage"):
         await jetstream(connection).ensure_stream("KV_a", {})
+
+
+@pytest.mark.parametrize(
+    ("servers", "metadata", "replicas"),
+    [
+        (1, {}, 1),
+        (3, {}, 3),
+        (5, {}, 3),
+        (5, {REPLICA_MAX: "5"}, 5),
+        (5, {REPLICA_MAX: "1"}, 1),
+        (3, {REPLICA_MAX: "5"}, 3),
+    ],
+)
+async def test_a_stream_is_kept_by_three_servers_unless_there_are_fewer_or_it_says_otherwise(
+    servers: int, metadata: dict[str, str], replicas: int
+) -> None:
+    connection = ScriptedConnection(fault(404, 10059), STREAM)
+    asked = JetStream(cast("EngineConnection", connection), server_count=lambda: servers)
+    await asked.ensure_stream("T_a", {"metadata": metadata})
+    assert msgspec.json.decode(connection.sent[-1])["num_replicas"] == replicas
+
+
+@pytest.mark.parametrize("code", [10176, 10210])
+async def test_a_batch_that_can_be_sent_again_was_not_done(code: int) -> None:
+    with pytest.raises(NotDone, match="the words of the server"):
+        await jetstream(ScriptedConnection(fault(400, code))).write("$KV.a.b", b"")
+
+
+async def test_a_batch_whose_messages_were_there_before_says_so() -> None:
+    with pytest.raises(Repeated):
+        await jetstream(ScriptedConnection(fault(400, 10201))).write("$KV.a.b", b"")

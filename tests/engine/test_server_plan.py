@@ -10,7 +10,7 @@ from aiex.engine.server_plan import (
     ServerPlan,
     carriers_of,
     is_clustered,
-    replica_count,
+    server_count,
     server_plan,
     system_addresses,
 )
@@ -59,10 +59,10 @@ def test_no_cluster_block_ever_stands_over_the_standalone_store(seat: Alone | Ca
 
 @pytest.mark.parametrize(
     ("seat", "count"),
-    [(Alone(), 1), (LONE, 1), (THREE, 3), (Carrier(OWN, tuple(OTHERS)), 3), (Client(CARRIERS), 3)],
+    [(Alone(), 1), (LONE, 1), (THREE, 3), (Carrier(OWN, tuple(OTHERS)), 5), (Client(CARRIERS), 5)],
 )
-def test_streams_are_kept_by_three_servers_where_there_are_three(seat: Seat, count: int) -> None:
-    assert replica_count(seat) == count
+def test_an_engine_has_as_many_servers_as_it_has_carriers(seat: Seat, count: int) -> None:
+    assert server_count(seat) == count
 
 
 def test_whoever_has_a_seat_knows_the_carriers() -> None:

@@ -1,13 +1,18 @@
 """What the rows of every table promise, asked of the store in memory and of a real one."""
 
 import asyncio
-from typing import Any
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 
+from aiex.clock import SystemClock
+from aiex.engine import Engine
 from aiex.errors import Conflict, StoreUnavailable, WriteUncertain
-from aiex.store import ABSENT, Delete, Key, Put, Rows, Store, Stored, Table
+from aiex.store import ABSENT, Delete, EngineStore, Key, Put, Rows, Stored, Table
 from aiex.testing.clock import FakeClock
 from aiex.testing.store_memory import MemoryStore
 
@@ -20,16 +25,40 @@ class Note(msgspec.Struct, frozen=True):
 
 NOTES = Table("notes", row=Note, key=("book", "page"))
 SPREAD = Table("spread", row=Note, key=("book", "page"), fragments=4)
+STORAGES = [pytest.param(kind, marks=pytest.mark.integration) for kind in ("disc", "memory")]
+
+
+class Stores(NamedTuple):
+    """A store with two tables that are empty."""
+
+    store: MemoryStore | EngineStore
+    notes: Table[Note]
+    spread: Table[Note]
+
+
+@pytest.fixture(params=["in memory", *STORAGES])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    if request.param == "in memory":
+        return Stores(MemoryStore(FakeClock()), NOTES, SPREAD)
+    own = secrets.token_hex(4)
+    tables = [
+        replace(table, name=f"{table.name}_{own}", storage=request.param)
+        for table in (NOTES, SPREAD)
+    ]
+    engine: Engine = request.getfixturevalue("engine")
+    clock = SystemClock()
+    store = EngineStore(engine, tables, Path("/nowhere"), clock=clock, emit=lambda _: None)
+    return Stores(store, *tables)
 
 
 @pytest.fixture
-def store() -> Store:
-    return MemoryStore(FakeClock())
+def notes(stores: Stores) -> Rows[Note]:
+    return stores.store.rows(stores.notes)
 
 
 @pytest.fixture
-def notes(store: Store) -> Rows[Note]:
-    return store.rows(NOTES)
+def spread(stores: Stores) -> Rows[Note]:
+    return stores.store.rows(stores.spread)
 
 
 async def scanned(rows: Rows[Note], *prefix: str) -> list[Note]:
@@ -98,8 +127,7 @@ async def test_a_scan_gives_what_begins_alike_as_it_was_last_written(notes: Rows
     assert await scanned(notes, "none") == []
 
 
-async def test_a_scan_of_all_goes_over_every_fragment(store: Store) -> None:
-    spread = store.rows(SPREAD)
+async def test_a_scan_of_all_goes_over_every_fragment(spread: Rows[Note]) -> None:
     books = [f"book {number}" for number in range(20)]
     for book in books:
         await spread.put(Note(book, 1))
@@ -122,8 +150,7 @@ async def test_a_batch_with_one_conflict_does_nothing(notes: Rows[Note]) -> None
     assert await scanned(notes) == [Note("diary", 1, "there")]
 
 
-async def test_a_batch_is_of_one_fragment_and_changes_a_row_once(store: Store) -> None:
-    spread = store.rows(SPREAD)
+async def test_a_batch_is_of_one_fragment_and_changes_a_row_once(spread: Rows[Note]) -> None:
     other = next(name for name in "bcdefgh" if SPREAD.fragment_of(name) != SPREAD.fragment_of("a"))
     with pytest.raises(ValueError, match="fragment"):
         await spread.batch([Put(Note("a", 1)), Put(Note(other, 1))])

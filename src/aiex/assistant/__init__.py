@@ -5,6 +5,8 @@ from aiex.assistant.attempted import Attempted
 from aiex.assistant.bookkeeper import Bookkeeper, seconds_in
 from aiex.assistant.catalogue import Catalogue, Model, Target
 from aiex.assistant.chat import Chat
+from aiex.assistant.conversations.talk import Talk
+from aiex.assistant.conversations.thread_form import THREADS
 from aiex.assistant.events import (
     AttemptHedged,
     AttemptRetried,
@@ -16,6 +18,9 @@ from aiex.assistant.events import (
     RequestFinished,
     RequestShed,
     TargetPassedOver,
+    TurnBegun,
+    TurnConflicted,
+    TurnEnded,
     UsageTidied,
 )
 from aiex.assistant.exchange import Exchange, RequestScope
@@ -41,6 +46,7 @@ from aiex.assistant.token_count import TokenCount
 
 __all__ = [
     "PATIENCE_S",
+    "THREADS",
     "Api",
     "AttemptHedged",
     "AttemptRetried",
@@ -76,11 +82,15 @@ __all__ = [
     "RequestFinished",
     "RequestScope",
     "RequestShed",
+    "Talk",
     "Target",
     "TargetPassedOver",
     "TargetState",
     "Targets",
     "TokenCount",
+    "TurnBegun",
+    "TurnConflicted",
+    "TurnEnded",
     "UsageRow",
     "UsageTidied",
     "build_metering",

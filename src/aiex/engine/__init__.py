@@ -1,4 +1,4 @@
-"""NATS: the embedded server, the connection to it, and buckets."""
+"""NATS: the embedded server, the connection to it, buckets and streams."""
 
 from aiex.engine.bucket import Bucket, CaughtUp, Change, Deleted, Entry, Restarted
 from aiex.engine.cluster_access import ClusterAccess
@@ -17,17 +17,35 @@ from aiex.engine.events import (
     StateMoveFailed,
     StrangerRefused,
 )
+from aiex.engine.jetstream import Repeated
 from aiex.engine.messaging import Messaging, Received
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
-from aiex.engine.session import Inbox, Message, NobodyAnswers
+from aiex.engine.session import Inbox, Message, NobodyAnswers, NotDone
 from aiex.engine.state_duty import BOTH_HAVE_STATE, STATE_NOT_USED
 from aiex.engine.status import EngineStatus
 from aiex.engine.strangers import Refusal
+from aiex.engine.stream import (
+    BATCH_LEN_MAX,
+    DELETION,
+    Began,
+    Followed,
+    Kept,
+    NewMessage,
+    Position,
+    Stream,
+    StreamConfig,
+    StreamFacts,
+    StreamMessage,
+    UpToDate,
+)
 
 __all__ = [
+    "BATCH_LEN_MAX",
     "BOTH_HAVE_STATE",
+    "DELETION",
     "STATE_NOT_USED",
     "Alone",
+    "Began",
     "Bucket",
     "Carrier",
     "CarrierAddress",
@@ -46,13 +64,19 @@ __all__ = [
     "EngineStatus",
     "EngineUp",
     "Entry",
+    "Followed",
     "Inbox",
+    "Kept",
     "Message",
     "Messaging",
+    "NewMessage",
     "NobodyAnswers",
+    "NotDone",
+    "Position",
     "Received",
     "Refusal",
     "RefusedAsStranger",
+    "Repeated",
     "ReplicasRaised",
     "Restarted",
     "Seat",
@@ -60,4 +84,9 @@ __all__ = [
     "StateMoveFailed",
     "StateMoved",
     "StrangerRefused",
+    "Stream",
+    "StreamConfig",
+    "StreamFacts",
+    "StreamMessage",
+    "UpToDate",
 ]

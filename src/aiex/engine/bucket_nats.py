@@ -10,17 +10,15 @@ from contextlib import aclosing
 from typing import Any
 
 from aiex.engine.bucket import CaughtUp, Change, Deleted, Entry, Restarted, check_key, is_key
-from aiex.engine.bucket_watch import OPERATION, BucketWatch, is_deletion
-from aiex.engine.jetstream import NANOSECONDS, TIMEOUT_S, JetStream, StoredMessage, StreamMissing
+from aiex.engine.jetstream import NANOSECONDS, TIMEOUT_S, JetStream, StreamMissing
+from aiex.engine.stream import DELETION, REPEATS_KNOWN_FOR_S, Began, StreamMessage, UpToDate
+from aiex.engine.stream_follow import StreamFollow
 from aiex.errors import Conflict, EngineUnavailable
 
 ENTRIES_TIMEOUT_S = 10.0
-# Within this time the server recognises a write that is sent again (`Nats-Msg-Id`).
-DEDUPLICATION_S = 120
 LEADER_POLL_S = 0.05
 
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
-_DELETE = {OPERATION: "DEL"}
 
 
 class NatsBucket:
@@ -43,9 +41,9 @@ class NatsBucket:
         if not is_key(key):
             return None
         last = await self._last(key)
-        if last is None or is_deletion(last.headers):
+        if last is None or last.is_deletion:
             return None
-        return Entry(key, last.data, last.seq)
+        return Entry(key, last.data, last.sequence)
 
     async def put(self, key: str, value: bytes) -> int:
         return await self._write(key, value, {})
@@ -56,16 +54,16 @@ class NatsBucket:
         except Conflict:
             # A deletion is a message with a sequence: creating over it means replacing just that.
             last = await self._last(key)
-            if last is None or not is_deletion(last.headers):
+            if last is None or not last.is_deletion:
                 raise
-        return await self.update(key, value, last.seq)
+        return await self.update(key, value, last.sequence)
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
         return await self._write(key, value, {_EXPECTED: str(revision)})
 
     async def delete(self, key: str, revision: int | None = None) -> int:
         expected = {} if revision is None else {_EXPECTED: str(revision)}
-        return await self._write(key, b"", _DELETE | expected)
+        return await self._write(key, b"", DELETION | expected)
 
     async def entries(self) -> list[Entry]:
         try:
@@ -94,12 +92,31 @@ class NatsBucket:
         return list(found.values())
 
     async def watch(self) -> AsyncGenerator[Change]:
-        watch = BucketWatch(self._jetstream, self._name, self._config())
-        async with aclosing(watch.changes()) as changes:
-            async for change in changes:
-                yield change
+        name, subjects = f"KV_{self._name}", f"$KV.{self._name}.>"
+        follow = StreamFollow(self._jetstream, name, subjects, self._config())
+        is_first, is_caught_up = True, False
+        async with aclosing(follow.messages()) as followed:
+            async for one in followed:
+                match one:
+                    case StreamMessage():
+                        yield self._change(one)
+                    case UpToDate(sequence):
+                        if not is_caught_up:
+                            yield CaughtUp(sequence)
+                        is_caught_up = True
+                    case Began() if is_first:
+                        is_first = False
+                    case Began():
+                        is_caught_up = False
+                        yield Restarted()
 
-    async def _last(self, key: str) -> StoredMessage | None:
+    def _change(self, message: StreamMessage) -> Entry | Deleted:
+        key = message.subject.removeprefix(self._subject(""))
+        if message.is_deletion:
+            return Deleted(key, message.sequence)
+        return Entry(key, message.data, message.sequence)
+
+    async def _last(self, key: str) -> StreamMessage | None:
         check_key(key)
         try:
             return await self._jetstream.last_message(f"KV_{self._name}", self._subject(key))
@@ -113,7 +130,7 @@ class NatsBucket:
             raise EngineUnavailable(f"The engine cannot keep this: {trouble}.")
         try:
             try:
-                return await self._jetstream.write(subject, value, headers=headers)
+                return (await self._jetstream.write(subject, value, headers=headers)).sequence
             except StreamMissing:
                 await self._jetstream.ensure_stream(f"KV_{self._name}", self._config())
                 return await self._write_again(subject, value, headers)
@@ -129,7 +146,7 @@ class NatsBucket:
         give_up_at_s = loop.time() + TIMEOUT_S
         while True:
             try:
-                return await self._jetstream.write(subject, value, headers=headers)
+                return (await self._jetstream.write(subject, value, headers=headers)).sequence
             except StreamMissing as error:
                 # Nobody takes what is sent to it: its servers are too few, or choose a leader.
                 if loop.time() >= give_up_at_s:
@@ -150,5 +167,5 @@ class NatsBucket:
             "allow_direct": True,
             "deny_delete": True,
             "deny_purge": True,
-            "duplicate_window": DEDUPLICATION_S * NANOSECONDS,
+            "duplicate_window": REPEATS_KNOWN_FOR_S * NANOSECONDS,
         }

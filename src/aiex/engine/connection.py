@@ -11,7 +11,7 @@ from aiex.engine.condition import Condition, ask_condition
 from aiex.engine.events import EngineDown, EngineUp
 from aiex.engine.founding import ON_ITS_WAY, Founding
 from aiex.engine.server_version import OLDEST, OLDEST_TEXT, version_in
-from aiex.engine.session import Inbox, Message, Session
+from aiex.engine.session import Inbox, Message, NotDone, Session
 from aiex.engine.status import EngineState, EngineStatus
 from aiex.errors import EngineError, EngineRefused, EngineUnavailable
 from aiex.events import Emit
@@ -199,7 +199,7 @@ class EngineConnection:
     def _current(self) -> Session:
         if self._session is None:
             reason = self._reason or "it is not connected yet"
-            raise EngineUnavailable(f"The engine is {self._state}: {reason}.")
+            raise NotDone(f"The engine is {self._state}: {reason}.")
         return self._session
 
     async def _first_session(self) -> tuple[Session, Condition]:

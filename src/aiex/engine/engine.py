@@ -21,13 +21,15 @@ from aiex.engine.server_plan import (
     carrier_address,
     carriers_of,
     have_one_server,
-    replica_count,
+    server_count,
     system_addresses,
 )
 from aiex.engine.session import Session
 from aiex.engine.state_keeper import StateKeeper
 from aiex.engine.status import EngineStatus
 from aiex.engine.strangers import Refusal
+from aiex.engine.stream import Stream, StreamConfig
+from aiex.engine.stream_nats import NatsStream
 from aiex.engine.system_account import system_account
 from aiex.errors import EngineError, EngineUnavailable, SettingsError
 from aiex.events import Emit
@@ -225,12 +227,19 @@ class Engine:
 
     def bucket(self, name: str, history: int = 1) -> Bucket:
         """The bucket of that name, keeping `history` values of each key."""
-        jetstream = JetStream(
-            self._connection,
-            withheld=lambda: self._connection.withheld(is_staying=name == STAYING_BUCKET),
-            replica_count=lambda: replica_count(self._seat),
-        )
+        jetstream = self._jetstream(is_staying=name == STAYING_BUCKET)
         return NatsBucket(name, jetstream, history=history, trouble=self._trouble)
+
+    def stream(self, config: StreamConfig) -> Stream:
+        """The stream of that name, made with this configuration where there is none."""
+        return NatsStream(config, self._jetstream(), trouble=self._trouble)
+
+    def _jetstream(self, *, is_staying: bool = False) -> JetStream:
+        return JetStream(
+            self._connection,
+            withheld=lambda: self._connection.withheld(is_staying=is_staying),
+            server_count=lambda: server_count(self._seat),
+        )
 
     @property
     def connection(self) -> EngineConnection:

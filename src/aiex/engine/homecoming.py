@@ -65,11 +65,13 @@ class Homecoming:
                 self._jetstream,
                 home,
                 move_id=self._move_id,
-                replica_count=1,
+                server_count=1,
                 until_stored=_at_once,
             )
             staying = {STREAM, self._staying_stream}
-            names = {stream.name for stream in await self._jetstream.streams()} - staying
+            streams = await self._jetstream.streams()
+            # What is in memory would be gone with the server that it was copied to.
+            names = {stream.name for stream in streams if not stream.is_in_memory} - staying
             for name in sorted(names):
                 await fence(self._jetstream, name, by=self._move_id)
                 await move.bring(name)

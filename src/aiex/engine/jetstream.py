@@ -7,12 +7,14 @@ import base64
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from aiex.engine.connection import EngineConnection
-from aiex.engine.session import Inbox, Message, NoAnswer, NobodyAnswers
+from aiex.engine.session import Inbox, Message, NoAnswer, NobodyAnswers, NotDone
+from aiex.engine.stream import Kept, StreamMessage
 from aiex.errors import Conflict, EngineRefused, EngineUnavailable
 
 TIMEOUT_S = 3.0
@@ -20,18 +22,30 @@ TIMEOUT_S = 3.0
 # it is asked again. An engine that is merely slow has the last of these to answer in.
 INFO_TIMEOUTS_S = (0.25, 0.5, 2.25)
 NANOSECONDS = 1_000_000_000
+# Three outlive the loss of any one; more cost writes. A stream may say otherwise in its metadata.
+REPLICAS = 3
+REPLICA_MAX = "aiex.replica_max"
+# Of as many subjects, and no more, a server gives the newest messages in one answer.
+_MULTIPLE_MAX = 1_024
 
 _STREAM_MISSING = 10059
 _NO_MESSAGE = 10037
 _TOO_FEW_SERVERS = 10005
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _UNAVAILABLE = 503
+_REPEATED = 10201
+# A batch that lost a message on its way, as when the connection was made anew, and one too many.
+_PASSING = (10176, 10210)
+# The same message is being written at this moment, since it was sent twice.
+_IN_PROGRESS = 10158
 
 
 class StreamState(msgspec.Struct, frozen=True):
     messages: int
     first_seq: int
     last_seq: int
+    bytes: int = 0
+    num_subjects: int = 0
 
     def is_that_of(self, other: "StreamState") -> bool:
         """Whether both are of the same content; a restored stream without any begins at 1."""
@@ -80,6 +94,19 @@ class StreamInfo(msgspec.Struct, frozen=True):
     def name(self) -> str:
         return str(self.config["name"])
 
+    @property
+    def is_in_memory(self) -> bool:
+        return self.config.get("storage") == "memory"
+
+    @property
+    def replica_count(self) -> int:
+        return int(self.config.get("num_replicas", 1))
+
+
+def replica_max(config: Mapping[str, Any]) -> int:
+    """By how many servers a stream is to be kept at most, however many there are."""
+    return int((config.get("metadata") or {}).get(REPLICA_MAX, REPLICAS))
+
 
 class _Listed(msgspec.Struct, frozen=True):
     total: int
@@ -89,13 +116,6 @@ class _Listed(msgspec.Struct, frozen=True):
 class ConsumerInfo(msgspec.Struct, frozen=True):
     name: str
     num_pending: int
-
-
-class StoredMessage(msgspec.Struct, frozen=True):
-    subject: str
-    seq: int
-    data: bytes
-    headers: Mapping[str, str]
 
 
 class _Fault(msgspec.Struct, frozen=True):
@@ -110,17 +130,26 @@ class _Answer(msgspec.Struct, frozen=True):
 
 class _Written(msgspec.Struct, frozen=True):
     seq: int
+    duplicate: bool = False
 
 
 class _Stored(msgspec.Struct, frozen=True):
     subject: str
     seq: int
+    time: str
     data: str = ""
     hdrs: str = ""
 
 
 class _Found(msgspec.Struct, frozen=True):
     message: _Stored
+
+
+class NewestMessages(msgspec.Struct, frozen=True):
+    """The newest messages of some subjects in a stream as it was up to a sequence."""
+
+    messages: list[StreamMessage]
+    up_to: int
 
 
 class StreamMissing(EngineRefused):
@@ -139,15 +168,15 @@ class JetStream:
         connection: EngineConnection,
         *,
         withheld: Callable[[], str] = lambda: "",
-        replica_count: Callable[[], int] = lambda: 1,
+        server_count: Callable[[], int] = lambda: 1,
     ) -> None:
         """`withheld` says why the state is not to be used now, empty when it is.
 
-        `replica_count` is how often new streams are kept.
+        `server_count` is how many servers there are to keep new streams.
         """
         self._connection = connection
         self._withheld = withheld
-        self._replica_count = replica_count
+        self._server_count = server_count
 
     async def until_up(self) -> None:
         """Come back once the engine is up; without a deadline."""
@@ -217,7 +246,7 @@ class JetStream:
 
         On one server alone nothing is made that should outlive the loss of one.
         """
-        wanted = self._replica_count()
+        wanted = min(self._server_count(), replica_max(config))
         for count in sorted({wanted, min(wanted, 2)}, reverse=True):
             made = {"name": name, **config, "num_replicas": count}
             try:
@@ -230,44 +259,101 @@ class JetStream:
         )
 
     async def write(
-        self, subject: str, value: bytes, *, headers: Mapping[str, str] | None = None
-    ) -> int:
-        """The sequence of the message once it is on disk.
+        self,
+        subject: str,
+        value: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Kept:
+        """Where the message is, once it is on disk.
 
         Raises `Conflict` when an expectation in the headers does not hold, `StreamMissing` when no
-        stream takes the subject.
+        stream takes the subject, `Repeated` when it is of a batch whose messages were there before.
         """
+        answer = await self._request(subject, value, headers, timeout_s)
+        written = msgspec.json.decode(answer.data, type=_Written)
+        return Kept(written.seq, written.duplicate)
+
+    async def begin_batch(
+        self, subject: str, value: bytes, *, headers: Mapping[str, str], timeout_s: float
+    ) -> None:
+        """Send the first message of a batch; raises what `write` does."""
+        await self._request(subject, value, headers, timeout_s)
+
+    async def go_on_with_batch(
+        self, subject: str, value: bytes, *, headers: Mapping[str, str], timeout_s: float
+    ) -> None:
+        """Send another message of a batch, not the last one, which is written; nobody answers."""
+        await self._connection.publish(subject, value, headers=headers, timeout_s=timeout_s)
+
+    async def _request(
+        self, subject: str, value: bytes, headers: Mapping[str, str] | None, timeout_s: float
+    ) -> Message:
         self._check_withheld()
         try:
             answer = await self._connection.request(
-                subject, value, headers=headers, timeout_s=TIMEOUT_S
+                subject, value, headers=headers, timeout_s=timeout_s
             )
         except NobodyAnswers as error:
             raise StreamMissing(f"No stream of the engine takes {subject}.") from error
         _raise_fault(answer)
-        return msgspec.json.decode(answer.data, type=_Written).seq
+        return answer
 
-    async def last_message(self, stream: str, subject: str) -> StoredMessage | None:
-        """The newest message of a subject as the stream's leader has it; None without one."""
+    async def last_message(
+        self, stream: str, subject: str, *, timeout_s: float = TIMEOUT_S
+    ) -> StreamMessage | None:
+        """The newest message of a subject, which may have wildcards, as the stream's leader has it.
+
+        None without one.
+        """
+        body = {"last_by_subj": subject}
         try:
-            answer = await self.call(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+            answer = await self.call(f"STREAM.MSG.GET.{stream}", body, timeout_s=timeout_s)
         except _MessageMissing:
             return None
         found = msgspec.json.decode(answer, type=_Found).message
-        return StoredMessage(
+        return StreamMessage(
             found.subject,
             found.seq,
-            base64.b64decode(found.data),
+            instant_s(found.time),
             _headers(base64.b64decode(found.hdrs)),
+            base64.b64decode(found.data),
         )
 
-    async def has_message(self, stream: str, seq: int) -> bool:
-        """Whether the stream's leader still has the message of that sequence."""
-        try:
-            await self.call(f"STREAM.MSG.GET.{stream}", {"seq": seq})
-        except _MessageMissing:
-            return False
-        return True
+    async def newest_messages(
+        self, stream: str, subjects: Sequence[str], *, timeout_s: float
+    ) -> NewestMessages | None:
+        """From whichever server of the stream is nearest; None when it is too much for one answer.
+
+        https://docs.nats.io/nats-concepts/jetstream/streams#direct-get-batch-requests
+        """
+        self._check_withheld()
+        found: list[StreamMessage] = []
+        body = msgspec.json.encode({"multi_last": subjects, "batch": _MULTIPLE_MAX})
+        async with self._connection.inbox(timeout_s) as inbox:
+            await self._connection.publish(
+                f"$JS.API.DIRECT.GET.{stream}", body, reply=inbox.subject, timeout_s=timeout_s
+            )
+            while True:
+                try:
+                    message = await inbox.next(timeout_s)
+                except TimeoutError as error:
+                    raise EngineUnavailable(
+                        f"The engine did not give {', '.join(subjects)} within {timeout_s:g} s."
+                    ) from error
+                match message.status:
+                    case "":
+                        found.append(_direct(message))
+                    case "204" if not int(message.headers.get("Nats-Num-Pending", 0)):
+                        return NewestMessages(found, int(message.headers["Nats-UpTo-Sequence"]))
+                    case "204" | "413":
+                        return None
+                    case "404":  # a server that is behind may have none yet
+                        return NewestMessages([], 0)
+                    case _:
+                        words = message.headers.get("Description", "nobody has that stream")
+                        raise NotDone(f"The engine says: {words}.")
 
     async def create_consumer(self, stream: str, config: Mapping[str, Any]) -> ConsumerInfo:
         body = {"stream_name": stream, "config": dict(config)}
@@ -294,7 +380,7 @@ class JetStream:
 
     def _check_withheld(self) -> None:
         if reason := self._withheld():
-            raise EngineUnavailable(f"The engine's state cannot be used now: {reason}.")
+            raise NotDone(f"The engine's state cannot be used now: {reason}.")
 
 
 class _TooFewServers(EngineRefused):
@@ -303,6 +389,10 @@ class _TooFewServers(EngineRefused):
 
 class _MessageMissing(EngineRefused):
     """The stream has no such message."""
+
+
+class Repeated(EngineRefused):
+    """Messages of the batch were written before; nothing of it was written now."""
 
 
 def _raise_fault(answer: Message) -> None:
@@ -317,8 +407,29 @@ def _raise_fault(answer: Message) -> None:
         raise _TooFewServers(f"The engine says: {fault.description}.")
     if fault.err_code == _NO_MESSAGE:
         raise _MessageMissing
+    if fault.err_code == _REPEATED:
+        raise Repeated
     text = f"The engine says: {fault.description}."
-    raise EngineUnavailable(text) if fault.code == _UNAVAILABLE else EngineRefused(text)
+    if fault.err_code == _IN_PROGRESS:
+        raise EngineUnavailable(text)
+    is_passing = fault.code == _UNAVAILABLE or fault.err_code in _PASSING
+    raise NotDone(text) if is_passing else EngineRefused(text)
+
+
+def _direct(message: Message) -> StreamMessage:
+    headers = message.headers
+    return StreamMessage(
+        headers["Nats-Subject"],
+        int(headers["Nats-Sequence"]),
+        instant_s(headers["Nats-Time-Stamp"]),
+        headers,
+        message.data,
+    )
+
+
+def instant_s(text: str) -> float:
+    """Seconds since the epoch of a time as the server writes it, to the microsecond."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def _headers(block: bytes) -> dict[str, str]:

@@ -22,6 +22,8 @@ def node_permissions(cluster: str) -> Permissions:
             f"aiex.{cluster}.>",
             "_INBOX.>",  # answers
             "$KV.>",
+            "aiex_rows.>",  # of tables
+            "aiex_birth.>",  # of streams in memory
             "$JS.API.INFO",
             "$JS.API.STREAM.>",
             "$JS.API.CONSUMER.>",

@@ -124,6 +124,6 @@ def carriers_of(seat: Seat) -> Sequence[CarrierAddress]:
             return ()
 
 
-def replica_count(seat: Seat) -> int:
-    """How many servers keep each stream: three outlive the loss of any one, more cost writes."""
-    return min(3, len(carriers_of(seat))) or 1
+def server_count(seat: Seat) -> int:
+    """How many servers the engine of the seat has."""
+    return len(carriers_of(seat)) or 1

@@ -47,7 +47,11 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         return self.headers.get("Status", "")
 
 
-class NobodyAnswers(EngineUnavailable):
+class NotDone(EngineUnavailable):
+    """The engine did not do it, and will not: it was not reached, or said so."""
+
+
+class NobodyAnswers(NotDone):
     """The engine runs, and nothing in it takes this request; JetStream may still be starting."""
 
 
@@ -221,7 +225,7 @@ class Session:
     async def _guarded(self, timeout_s: float) -> AsyncIterator[None]:
         """Turns what the client raises, and the end of the session, into our errors."""
         if self.has_ended:
-            raise _unavailable(self.end_reason)
+            raise NotDone(_unavailable_text(self.end_reason))
         from nats import errors  # imported long since, by `open`
 
         task = asyncio.current_task()

@@ -25,7 +25,7 @@ from aiex.engine.name_word import name_of, name_word
 from aiex.engine.private_store import private_store
 from aiex.engine.seat import Alone, Carrier, Seat
 from aiex.engine.server_config import EngineFiles
-from aiex.engine.server_plan import carriers_of, is_clustered, replica_count, system_addresses
+from aiex.engine.server_plan import carriers_of, is_clustered, server_count, system_addresses
 from aiex.engine.standalone_store import came_home_by, holds_state, put_aside
 from aiex.engine.state_claims import LISTEN_S, Claim, ask_claims, claim_subject
 from aiex.engine.state_duty import Duty, Facts, verdict
@@ -84,7 +84,7 @@ class StateKeeper:
         self._seat: Seat = Alone()
         self._seat_changed = asyncio.Event()
         # Not withheld from the one who brings it.
-        self._jetstream = JetStream(connection, replica_count=lambda: replica_count(self._seat))
+        self._jetstream = JetStream(connection, server_count=lambda: server_count(self._seat))
         self._record: Bucket = NatsBucket(BUCKET, self._jetstream)
         self._home_heard_at_s = 0.0
         self._last_failure = ""
@@ -225,7 +225,7 @@ class StateKeeper:
             case Duty.TEND:
                 assert founding is not None, "before it is founded a cluster is not tended"
                 self._forget_move(facts)
-                await self._tend(founding, replica_count(seat))
+                await self._tend(founding, server_count(seat))
                 return TURN_EVERY_S
             case Duty.WAIT:
                 pass
@@ -294,7 +294,7 @@ class StateKeeper:
                 store,
                 self._jetstream,
                 move_id=move.id,
-                replica_count=replica_count(seat),
+                server_count=server_count(seat),
                 until_stored=lambda stream: until_stored(system, stream),
                 # The state was here before and left for this node: what it left is fenced.
                 is_left=lambda stream: bool(left) and fenced_by(stream.config) == left,
@@ -316,7 +316,7 @@ class StateKeeper:
         assert founding is not None, "an entry has a value"
         await self._record.update(KEY, founding.back().encoded(), entry.revision)
 
-    async def _tend(self, founding: Founding, wanted: int) -> None:
+    async def _tend(self, founding: Founding, server_count: int) -> None:
         """Streams are kept often enough, and none is fenced that was given back."""
         streams = await self._jetstream.streams()
         await self._note_lacking(streams)
@@ -325,7 +325,7 @@ class StateKeeper:
                 continue
             if await lift_fence(self._jetstream, stream, by=founding.taken_back):
                 continue  # its configuration is another now
-            if await raise_replicas(self._jetstream, stream, wanted):
+            if await raise_replicas(self._jetstream, stream, server_count):
                 raised = await until_replicated(self._jetstream, stream.name)
                 self._emit(ReplicasRaised(stream.name, current_count(raised)))
 

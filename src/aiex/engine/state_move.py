@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from aiex.engine.jetstream import JetStream, StreamInfo, StreamMissing
+from aiex.engine.jetstream import JetStream, StreamInfo, StreamMissing, replica_max
 from aiex.engine.stream_fence import fence, lift_fence, open_config
 from aiex.engine.stream_snapshot import StreamSnapshot, restore_stream, stream_snapshot
 from aiex.errors import EngineRefused, EngineUnavailable
@@ -40,14 +40,14 @@ class StateMove:
         there: JetStream,
         *,
         move_id: str,
-        replica_count: int,
+        server_count: int,
         until_stored: Callable[[StreamInfo], Awaitable[bool]],
         is_left: Callable[[StreamInfo], bool] = lambda _: False,
     ) -> None:
         self._here = here
         self._there = there
         self._move_id = move_id
-        self._replica_count = replica_count
+        self._server_count = server_count
         self._until_stored = until_stored
         self._is_left = is_left
 
@@ -96,7 +96,10 @@ class StateMove:
     def _relabelled(self, snapshot: StreamSnapshot) -> StreamSnapshot:
         config = open_config(snapshot.config)
         metadata = {**(config.get("metadata") or {}), _MOVE: self._move_id}
-        config |= {"num_replicas": self._replica_count, "metadata": metadata}
+        config |= {
+            "num_replicas": min(self._server_count, replica_max(config)),
+            "metadata": metadata,
+        }
         return StreamSnapshot(config, snapshot.state, snapshot.chunks)
 
 

@@ -3,17 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
-from aiex.engine.jetstream import JetStream, StreamInfo
+from aiex.engine.jetstream import JetStream, StreamInfo, replica_max
 from aiex.engine.system_account import SystemAccount
 
 # A follower gets a small stream within milliseconds, a large one as fast as the network is. After
 # this time a majority is enough: the rest is there when the missing server is.
 PATIENCE_S = 20.0
 POLL_S = 0.05
-
-
-def replica_count_of(stream: StreamInfo) -> int:
-    return int(stream.config.get("num_replicas", 1))
 
 
 def current_count(stream: StreamInfo) -> int:
@@ -34,16 +30,17 @@ async def until_replicated(jetstream: JetStream, name: str) -> StreamInfo:
     patient_until_s = loop.time() + PATIENCE_S
     while True:
         stream = await jetstream.stream(name)
-        wanted, current = replica_count_of(stream), current_count(stream)
+        wanted, current = stream.replica_count, current_count(stream)
         is_enough = 2 * current > wanted and loop.time() >= patient_until_s
         if current >= wanted or is_enough:
             return stream
         await asyncio.sleep(POLL_S)
 
 
-async def raise_replicas(jetstream: JetStream, stream: StreamInfo, wanted: int) -> bool:
+async def raise_replicas(jetstream: JetStream, stream: StreamInfo, server_count: int) -> bool:
     """Whether the stream had fewer replicas than wanted; the missing ones are made online."""
-    if replica_count_of(stream) >= wanted:
+    wanted = min(server_count, replica_max(stream.config))
+    if stream.replica_count >= wanted:
         return False
     await jetstream.update_stream(stream.name, {**stream.config, "num_replicas": wanted})
     return True
@@ -58,7 +55,7 @@ async def until_stored(
     """
     loop = asyncio.get_running_loop()
     patient_until_s = loop.time() + patience_s
-    wanted = replica_count_of(stream)
+    wanted = stream.replica_count
     while True:
         stored = await system.stored(stream.name, wanted)
         count = sum(state.is_that_of(stream.state) for state in stored)
@@ -72,7 +69,7 @@ async def until_stored(
 async def are_stored(system: SystemAccount, streams: Sequence[StreamInfo]) -> bool:
     """Whether each stream is on the discs of all servers that should keep it, as it was told."""
     for stream in streams:
-        wanted = replica_count_of(stream)
+        wanted = stream.replica_count
         stored = await system.stored(stream.name, wanted)
         if sum(one.last_seq >= stream.state.last_seq for one in stored) < wanted:
             return False

@@ -10,9 +10,11 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from aiex.assistant import (
     PATIENCE_S,
+    THREADS,
     Api,
     Catalogue,
     Chat,
@@ -23,6 +25,7 @@ from aiex.assistant import (
     LocalModel,
     OwnSockets,
     Pace,
+    Talk,
     Targets,
     TokenCount,
     build_metering,
@@ -36,6 +39,7 @@ from aiex.cluster import (
     Cluster,
     Condition,
     Describe,
+    DescribeCopies,
     Description,
     Drain,
     DrainBegun,
@@ -47,6 +51,7 @@ from aiex.cluster import (
     Milestones,
     Own,
     PlanDrain,
+    VerifyCopies,
 )
 from aiex.engine import Engine
 from aiex.events import EventBus
@@ -57,6 +62,7 @@ from aiex.node.admin import (
     ModelOperations,
     NodeOperations,
     Probes,
+    StoreOperations,
     UsageOperations,
 )
 from aiex.node.cluster_change import ClusterChange
@@ -67,12 +73,16 @@ from aiex.node.finding import first_seat
 from aiex.node.joining import Joining
 from aiex.node.life import Life
 from aiex.node.listener import Listener
+from aiex.node.lives import is_over, life_of
 from aiex.node.node_report import NodeReport
+from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
 from aiex.node.services import supervised
+from aiex.node.store_report import StoreReport
 from aiex.node.supervisor import Supervisor
 from aiex.node.tls import check_ca_files, tls_files
 from aiex.settings import Settings, is_loopback
+from aiex.store import Backup, EngineStore, Restore, Table
 from aiex.telemetry import LoopLag, Telemetry
 
 # What an operator asks is answered in milliseconds; nothing there is worth waiting longer for.
@@ -119,6 +129,8 @@ def build_node(
     )
     if found.discovery is not None:
         engine.take_seat(first_seat(engine, directory.path))
+    tables: list[Table[Any]] = [THREADS]
+    store = EngineStore(engine, tables, directory.path, clock=clock, emit=bus.emit)
     keys = KeyRing(
         engine.bucket("keys"),
         cache_file=directory.path / "keys.json",
@@ -146,6 +158,7 @@ def build_node(
     async def drain(request: Drain, __: Caller) -> DrainBegun:
         return drains.begin(is_forced=request.is_forced)
 
+    copies = OwnCopies(store.views)
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
@@ -159,7 +172,14 @@ def build_node(
             api.in_flight_count,
             settings.api.in_flight_max,
         ),
-        handlers={Describe: describe, Examine: examine, PlanDrain: plan_drain, Drain: drain},
+        handlers={
+            Describe: describe,
+            Examine: examine,
+            PlanDrain: plan_drain,
+            Drain: drain,
+            DescribeCopies: copies.described,
+            VerifyCopies: copies.verified,
+        },
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
         random=random,
@@ -195,8 +215,17 @@ def build_node(
     )
     intake = Intake(limits, random=random, emit=bus.emit)
     targets = Targets(catalogue, clock=clock, random=random, emit=bus.emit)
+    chat = Chat(catalogue, providers, targets, admission=metering.admission)
+    talk = Talk(
+        chat,
+        store.rows(THREADS),
+        node=lambda: life_of(life.name, cluster.incarnation()),
+        is_gone=lambda other: is_over(other, cluster.view()),
+        clock=clock,
+        emit=bus.emit,
+    )
     api = Api(
-        Chat(catalogue, providers, targets, admission=metering.admission),
+        chat,
         catalogue,
         token_count=TokenCount(catalogue, providers, targets, admission=metering.admission),
         key_check=lambda: report.key_check(),
@@ -208,12 +237,13 @@ def build_node(
         random=random,
         emit=bus.emit,
         admission=metering.admission,
+        talk=talk,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
     telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
     telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)
-    for name, values in targets.gauges().items():
+    for name, values in {**targets.gauges(), **store.gauges()}.items():
         telemetry.read_by_label(name, values)
     loop_lag = LoopLag(clock, intake.loop_was_late)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
@@ -239,6 +269,8 @@ def build_node(
     report, drains = NodeReport(parts), Drains(parts, stop_this_process)
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
     change = ClusterChange(cluster, engine, joining)
+    named = {table.name: table for table in tables}
+    saved = {name: engine.bucket(name) for name in ("hot", "keys")}
     admin = Admin(
         [
             Probes(report, telemetry.metrics),
@@ -247,6 +279,15 @@ def build_node(
             ModelOperations(report),
             KeyOperations(keys, metering.ledger),
             UsageOperations(metering.bookkeeper, keys),
+            StoreOperations(
+                store,
+                named,
+                StoreReport(named, store.logs, cluster),
+                store.views,
+                Backup(store.logs, saved, cluster=cluster.name, release=life.version, clock=clock),
+                Restore(store, saved, clock),
+                emit=bus.emit,
+            ),
         ],
         version=life.version,
         token=token,
@@ -285,7 +326,7 @@ def build_node(
         settings,
         telemetry=[loop_lag],
         formation=cluster.first_services(),
-        engine=[*engine.services(), keys, metering.bookkeeper],
+        engine=[*engine.services(), *store.services(), keys, metering.bookkeeper],
         cluster=cluster.services(),
         assistant=[*([local_model] if local_model else []), housekeeper],
         http=[admin_listener, api_listener],

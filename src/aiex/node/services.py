@@ -9,6 +9,7 @@ node (rest for one)
 │   ├── engine.server      nats-server, a child process (embedded only)
 │   ├── engine.connection  goes on without the own server: in a cluster there are others
 │   ├── engine.state        moves the state into a cluster, looks after it (embedded only)
+│   ├── store.memory_tables says when a table in memory lost its rows
 │   ├── assistant.keys     follows the keys in the engine
 │   └── assistant.usage    writes who used what to the engine; its stop writes the rest
 ├── cluster                nor does this; its stop says goodbye, while the engine still runs

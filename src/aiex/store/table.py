@@ -42,9 +42,10 @@ class Table[R: msgspec.Struct]:
 
     `storage`: a memory table promises nothing across a stop of all its servers. `replicas`: at
     most; a cluster of fewer servers keeps fewer. `view`: whether every node has a copy to query.
-    `history`: how many values of a row are kept, for restores to a point in time. `version` is
-    written with each row; `upgrade` makes the fields of an older one those of this release. Fields
-    this release does not know are kept when a row is changed, unless they are upgraded.
+    `history`: how many values of a row are kept, for restores to a point in time. `sensitive`:
+    fields that an operator is shown only when he asks for them by name. `version` is written with
+    each row; `upgrade` makes the fields of an older one those of this release. Fields this release
+    does not know are kept when a row is changed, unless they are upgraded.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Table[R: msgspec.Struct]:
     indexes: tuple[Index, ...] = ()
     fragments: int = 1
     history: int = 1
+    sensitive: tuple[str, ...] = ()
     version: int = 1
     upgrade: Callable[[int, Fields], Fields] = _as_it_is
 
@@ -65,7 +67,7 @@ class Table[R: msgspec.Struct]:
         assert 1 <= self.history <= HISTORY_MAX, f"{self.name}: a history of 1 to {HISTORY_MAX}"
         assert self.key, f"{self.name}: rows need a key"
         known = self.row.__struct_fields__
-        for fields in (self.key, *(index.fields for index in self.indexes)):
+        for fields in (self.key, self.sensitive, *(index.fields for index in self.indexes)):
             missing = set(fields) - set(known)
             assert not missing, f"{self.name}: no fields {missing} in {self.row.__name__}"
 

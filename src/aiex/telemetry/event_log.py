@@ -38,6 +38,7 @@ from aiex.engine import (
 )
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
+from aiex.store import RowSkipped, RowsRestored, RowsRevealed, TableEmptied
 
 _log = logging.getLogger("aiex.telemetry.events")
 
@@ -75,6 +76,10 @@ LOGGED = (
     LoadTurned,
     BreakerTurned,
     UsageTidied,
+    RowSkipped,
+    TableEmptied,
+    RowsRevealed,
+    RowsRestored,
     ServiceStarted,
     ServiceFailed,
     ServiceAbandoned,
@@ -105,6 +110,10 @@ def line(event: Any) -> tuple[int, str]:
             return _load_line(state, lag_s)
         case KeysChanged() | UsageTidied():
             return logging.INFO, _record_text(event)
+        case RowsRevealed() | RowsRestored():
+            return logging.INFO, _operator_text(event)
+        case RowSkipped() | TableEmptied():
+            return logging.WARNING, _table_text(event)
         case BreakerTurned(target, state, reason):
             level = logging.WARNING if state == "open" else logging.INFO
             return level, f"the breaker of {target} is {state}: {reason}"
@@ -144,6 +153,31 @@ def _state_line(event: Any) -> tuple[int, str]:
         case ReplicasRaised(stream, count):
             return logging.INFO, f"the stream {stream} is kept by {count} servers now"
     raise AssertionError(f"{type(event).__name__} has no sentence")
+
+
+def _operator_text(event: RowsRevealed | RowsRestored) -> str:
+    match event:
+        case RowsRevealed(table, count, asked):
+            where = f" of the table {table}" if table else ""
+            rows = "1 row" if count == 1 else f"{count} rows"
+            return f"admin was shown sensitive fields{where}: {rows}, asked for {asked!r}"
+        case RowsRestored(table, written, cleared):
+            return (
+                f"admin restored the table {table}: {written} rows written, {cleared} deleted "
+                "that the backup has not"
+            )
+    raise AssertionError(f"{type(event).__name__} has no sentence")
+
+
+def _table_text(event: RowSkipped | TableEmptied) -> str:
+    match event:
+        case RowSkipped(table, key, reason):
+            return f"a scan of the table {table} left out the row {key}: {reason}"
+        case TableEmptied(table):
+            return (
+                f"the table {table} is kept in memory and is empty now: all servers that kept it "
+                "had stopped"
+            )
 
 
 def _record_text(event: KeysChanged | UsageTidied) -> str:

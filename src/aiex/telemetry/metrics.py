@@ -104,6 +104,13 @@ METRICS = {
             "What requests cost by the prices in the settings, in dollars.",
             ("model", "provider"),
         ),
+        Metric(
+            "aiex_turns_total",
+            "counter",
+            "Turns of conversations and responses that are kept: begun, then committed, overtaken, "
+            "cancelled, given_up or unkept; conflicted: turned away, since one was in progress.",
+            ("kind", "outcome"),
+        ),
         Metric("aiex_api_keys_active", "gauge", "API keys that are accepted."),
         Metric("aiex_engine_up", "gauge", "1 while the engine (NATS) answers."),
         Metric("aiex_members", "gauge", "Members that take part, this node included."),
@@ -138,6 +145,31 @@ METRICS = {
             "counter",
             "Leases that this node took or lost.",
             ("lease", "change"),
+        ),
+        *(
+            Metric(name, "counter", text, ("table",))
+            for name, text in (
+                ("aiex_store_reads_total", "Rows asked for by their keys."),
+                ("aiex_store_read_seconds_total", "What those reads took, together."),
+                ("aiex_store_read_bytes_total", "Bytes of rows that were read, scans included."),
+                ("aiex_store_writes_total", "Puts, deletes and batches that were done."),
+                ("aiex_store_write_seconds_total", "What writes took, together."),
+                ("aiex_store_written_rows_total", "Rows put and deleted."),
+                ("aiex_store_written_bytes_total", "Bytes of rows that were put."),
+                ("aiex_store_scans_total", "Scans that were begun."),
+                ("aiex_store_scan_seconds_total", "What scans took that came to their end."),
+                ("aiex_store_scanned_rows_total", "Rows that scans gave."),
+                (
+                    "aiex_store_skipped_rows_total",
+                    "Rows left out that this release cannot read.",
+                ),
+                ("aiex_store_conflicts_total", "Writes refused, as a row was not as expected."),
+                ("aiex_store_unavailable_total", "Reads and writes the engine was not there for."),
+                (
+                    "aiex_store_uncertain_total",
+                    "Writes that were perhaps done, perhaps not.",
+                ),
+            )
         ),
         Metric("aiex_calls_in_flight", "gauge", "Calls to other nodes that are under way."),
         Metric("aiex_cluster_requests_in_hand", "gauge", "Requests of other nodes in hand here."),
