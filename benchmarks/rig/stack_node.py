@@ -156,6 +156,7 @@ class UvicornListener:
         self.name = name
         self.port = port
         self.url = f"http://{host}:{port}"
+        self.shared_url = ""
         config = uvicorn.Config(
             partial(asgi_app, respond),
             host=host,
@@ -179,6 +180,9 @@ class UvicornListener:
         finally:
             self._server.should_exit = self._server.force_exit = True
             await asyncio.wait([serving])
+
+    async def leave_shared_port(self) -> None:
+        """It shares none."""
 
 
 class AiohttpUpstream:
