@@ -145,6 +145,9 @@ async def fixed_answer(scope: RequestScope, exchange: Exchange) -> None:
 class UvicornListener:
     """The API served by uvicorn in the node's own loop."""
 
+    url = ""
+    shared_url = ""
+
     def __init__(self, name: str, respond: Respond, *, host: str, port: int) -> None:
         import uvicorn
 
@@ -156,7 +159,6 @@ class UvicornListener:
         self.name = name
         self.port = port
         self.url = f"http://{host}:{port}"
-        self.shared_url = ""
         config = uvicorn.Config(
             partial(asgi_app, respond),
             host=host,
@@ -182,7 +184,7 @@ class UvicornListener:
             await asyncio.wait([serving])
 
     async def leave_shared_port(self) -> None:
-        """It shares none."""
+        return None
 
 
 class AiohttpUpstream:
