@@ -24,8 +24,8 @@ from aiex.settings import (
 from aiex.telemetry import LogWriter, Telemetry
 from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.clock import FakeClock
-from aiex.testing.store_memory import MemoryStore
 from aiex.testing.running import running
+from aiex.testing.store_memory import MemoryStore
 
 SETTINGS = Settings(
     node=NodeSettings(drain_deadline_s=12.0),
