@@ -179,8 +179,11 @@ class EngineRows[R: msgspec.Struct]:
         """The message that does it, and what of the row in it is not known to this release."""
         subject, expects = place.fragment.subject(self._key(change)), change.expects
         if isinstance(change, Delete):
-            deletion = NewMessage(subject, expects=expects, ttl_s=MARKER_LIFE_S, headers=DELETION)
+            # Where older values are kept, the newest of them would come back with the marker's end.
+            life_s = MARKER_LIFE_S if self.table.history == 1 else 0
+            deletion = NewMessage(subject, expects=expects, ttl_s=life_s, headers=DELETION)
             return deletion, None
+        assert not change.ttl_s or self.table.history == 1, "older values would come back"
         beside = await self._beside_of(place, subject, expects, give_up_at_s) if expects else None
         data, headers = self._form.encoded(change.row, beside)
         message = NewMessage(subject, data, expects=expects, ttl_s=change.ttl_s, headers=headers)
