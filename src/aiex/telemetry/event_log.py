@@ -37,6 +37,7 @@ from aiex.engine import (
     StrangerRefused,
 )
 from aiex.events import EventBus
+from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
 from aiex.store import (
     RowSkipped,
@@ -88,6 +89,9 @@ LOGGED = (
     LoadTurned,
     BreakerTurned,
     UsageTidied,
+    HotValueChanged,
+    HotValueRefused,
+    CanaryEnded,
     RowSkipped,
     TableEmptied,
     RowsRevealed,
@@ -124,6 +128,8 @@ def line(event: Any) -> tuple[int, str]:
             return _load_line(state, lag_s)
         case KeysChanged() | UsageTidied():
             return logging.INFO, _record_text(event)
+        case HotValueChanged() | HotValueRefused() | CanaryEnded():
+            return _hot_line(event)
         case RowsRevealed() | RowsRestored():
             return logging.INFO, _operator_text(event)
         case RowSkipped() | TableEmptied():
@@ -227,6 +233,21 @@ def _record_text(event: KeysChanged | UsageTidied) -> str:
         case UsageTidied(page_count):
             pages = "1 page" if page_count == 1 else f"{page_count} pages"
             return f"{pages} of usage past their time deleted"
+
+
+def _hot_line(event: HotValueChanged | HotValueRefused | CanaryEnded) -> tuple[int, str]:
+    match event:
+        case HotValueChanged(key, value, revision, what, by):
+            who = f" by {by}" if by else ""
+            return logging.INFO, f"{key} is {value} now: {what}{who} (revision {revision})"
+        case HotValueRefused(key, revision, reason):
+            return (
+                logging.WARNING,
+                f"revision {revision} of {key} is not taken, the value before stays: {reason}",
+            )
+        case CanaryEnded(key, revision, verdict, outcome, reason):
+            level = logging.WARNING if verdict == "worse" else logging.INFO
+            return level, f"the canary of {key} is {outcome}: {verdict} ({reason})"
 
 
 def _member_line(event: Any) -> tuple[int, str]:

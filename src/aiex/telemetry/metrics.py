@@ -105,6 +105,15 @@ METRICS = {
             ("model", "provider"),
         ),
         Metric(
+            "aiex_hot_revision",
+            "gauge",
+            "The newest change of a hot value that this node has heard.",
+        ),
+        Metric("aiex_hot_values_refused", "gauge", "Hot values that are not taken here."),
+        Metric(
+            "aiex_hot_changes_total", "counter", "Changes of a hot value in force here.", ("key",)
+        ),
+        Metric(
             "aiex_turns_total",
             "counter",
             "Turns of conversations and responses that are kept: begun, then committed, overtaken, "
