@@ -1,5 +1,6 @@
 """The rows of one table, in the engine's streams."""
 
+import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from aiex.store.events import RowSkipped
 from aiex.store.fragment import MARKER_LIFE_S, Fragment
 from aiex.store.kept_beside import KeptBeside
 from aiex.store.patience import Patience
-from aiex.store.row_form import RowForm
+from aiex.store.row_form import Beside, RowForm
 from aiex.store.rows import ABSENT, DEADLINE_S, ROWS_MAX, Delete, Put, Stored, Written
 from aiex.store.table import Key, KeyPart, Table
 from aiex.store.writer import TRY_S, Writer
@@ -160,43 +161,47 @@ class EngineRows[R: msgspec.Struct]:
     async def _written(
         self, place: Place, changes: Sequence[Put[R] | Delete], give_up_at_s: float
     ) -> int:
-        messages = [await self._message(place, change, give_up_at_s) for change in changes]
+        prepared = [await self._prepared(place, change, give_up_at_s) for change in changes]
+        messages = [message for message, _ in prepared]
         while True:
             left_s = give_up_at_s - self._clock.monotonic_s()
             try:
-                sequence = await place.writer.write(messages, deadline_s=left_s)
+                last = await place.writer.write(messages, deadline_s=left_s)
+                break
             except Conflict:
                 messages = await self._over_deletions(place, changes, messages, give_up_at_s)
-                continue
-            self.counts.bytes_written += sum(len(message.data) for message in messages)
-            return sequence
+        self.counts.bytes_written += sum(len(message.data) for message in messages)
+        for sequence, (message, beside) in enumerate(prepared, start=last - len(prepared) + 1):
+            self._beside.remember(message.subject, sequence, beside)
+        return last
 
-    async def _message(
+    async def _prepared(
         self, place: Place, change: Put[R] | Delete, give_up_at_s: float
-    ) -> NewMessage:
-        subject = place.fragment.subject(self._key(change))
+    ) -> tuple[NewMessage, Beside | None]:
+        """The message that does it, and what of the row in it is not known to this release."""
+        subject, expects = place.fragment.subject(self._key(change)), change.expects
         if isinstance(change, Delete):
             # Where older values are kept, the newest of them would come back with the marker's end.
             life_s = MARKER_LIFE_S if self.table.history == 1 else 0
-            return NewMessage(subject, expects=change.expects, ttl_s=life_s, headers=DELETION)
+            deletion = NewMessage(subject, expects=expects, ttl_s=life_s, headers=DELETION)
+            return deletion, None
         assert not change.ttl_s or self.table.history == 1, "older values would come back"
-        beside = None
-        if change.expects:
-            if not self._beside.is_known(subject, change.expects):
-                await self._read_beside(place, subject, give_up_at_s)
-            if self._beside.is_known(subject, change.expects):
-                beside = self._beside.of(subject)
+        beside = await self._beside_of(place, subject, expects, give_up_at_s) if expects else None
         data, headers = self._form.encoded(change.row, beside)
-        return NewMessage(
-            subject, data, expects=change.expects, ttl_s=change.ttl_s, headers=headers
-        )
+        message = NewMessage(subject, data, expects=expects, ttl_s=change.ttl_s, headers=headers)
+        return message, beside
 
-    async def _read_beside(self, place: Place, subject: str, give_up_at_s: float) -> None:
-        message = await self._read(
+    async def _beside_of(
+        self, place: Place, subject: str, expects: int, give_up_at_s: float
+    ) -> Beside | None:
+        with contextlib.suppress(KeyError):
+            return self._beside.of(subject, expects)
+        last = await self._read(
             lambda timeout_s: place.stream.last(subject, timeout_s=timeout_s), give_up_at_s
         )
-        if message is not None:
-            self._beside.remember(subject, message.sequence, self._form.beside(message))
+        if last is None or last.sequence != expects:
+            return None  # so the engine will refuse it
+        return self._form.beside(last)
 
     async def _over_deletions(
         self,
