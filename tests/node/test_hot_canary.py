@@ -227,6 +227,7 @@ async def test_one_key_has_one_canary_at_a_time(stage: Stage) -> None:
         (CanaryPlan(watch=()), "what to watch"),
         (CanaryPlan(nodes=3), "one that does not; 3 are up"),
         (CanaryPlan(nodes=0), "one that does not; 3 are up"),
+        (CanaryPlan(nodes=-1), "one that does not; 3 are up"),
         (CanaryPlan(nodes=("n9",)), "n9 cannot try it: the nodes that are up are n1, n2, n3"),
     ],
 )
@@ -236,6 +237,16 @@ async def test_a_plan_that_compares_nothing_is_refused(
     with pytest.raises(CanaryRefused, match=words):
         await stage.desk.begin("limit", 99, plan, by="admin")
     assert stage.limits() == [10, 10, 10]
+
+
+async def test_a_value_that_its_node_refuses_is_tried_by_nobody(stage: Stage) -> None:
+    await stage.nodes.stop("n2")
+    await stage.nodes.start("n2", Schema(Values, check=lambda *_: "not in this release"))
+    with pytest.raises(CanaryRefused, match=r"undone \(n2: limit: not in this release\)"):
+        await stage.desk.begin("limit", 99, CanaryPlan(), by="admin")
+    await stage.advance(1)
+    assert stage.limits()[::2] == [10, 10]
+    assert stage.desk.canary("limit") is None
 
 
 async def test_a_desk_that_does_not_run_begins_nothing() -> None:

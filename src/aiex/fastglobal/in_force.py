@@ -195,4 +195,4 @@ class InForce[S: msgspec.Struct]:
         return True
 
 
-_NOTHING = HotEntry(what="reset", by="", at="")
+_NOTHING = HotEntry(what="reset")
