@@ -29,6 +29,7 @@ EVENT_MODULES = (
     "aiex.cluster.events",
     "aiex.fastglobal.events",
     "aiex.store.events",
+    "aiex.store.view_events",
     "aiex.assistant.events",
 )
 

@@ -145,6 +145,9 @@ async def fixed_answer(scope: RequestScope, exchange: Exchange) -> None:
 class UvicornListener:
     """The API served by uvicorn in the node's own loop."""
 
+    url = ""
+    shared_url = ""
+
     def __init__(self, name: str, respond: Respond, *, host: str, port: int) -> None:
         import uvicorn
 
@@ -179,6 +182,9 @@ class UvicornListener:
         finally:
             self._server.should_exit = self._server.force_exit = True
             await asyncio.wait([serving])
+
+    async def leave_shared_port(self) -> None:
+        return None
 
 
 class AiohttpUpstream:

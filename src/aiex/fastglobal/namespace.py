@@ -2,7 +2,7 @@
 
 The interpreter remembers, at each place that reads an attribute, where in the object it is, as long
 as the object's class stays as it is. So each schema gets a class of its own, made once and never
-touched: no `__getattr__`, no property, no value on the class. Measured in decision 0009.
+touched: no `__getattr__`, no property, no value on the class. Measured in decision 0010.
 """
 
 from collections.abc import Callable, Mapping, Sequence

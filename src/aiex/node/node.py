@@ -13,6 +13,8 @@ from random import Random
 from typing import Any
 
 from aiex.assistant import (
+    KEYS,
+    METERING_TABLES,
     PATIENCE_S,
     THREADS,
     Api,
@@ -35,6 +37,7 @@ from aiex.assistant import (
 )
 from aiex.clock import SystemClock
 from aiex.cluster import (
+    BreakOff,
     Cluster,
     Condition,
     DescribeCopies,
@@ -69,7 +72,7 @@ from aiex.node.hot_values import HotValues, apply_hot_values, hot_schema
 from aiex.node.joining import Joining
 from aiex.node.life import Life
 from aiex.node.listener import Listener
-from aiex.node.lives import is_over, life_of
+from aiex.node.lives import MemberLives, broken_off
 from aiex.node.node_report import NodeReport
 from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
@@ -126,10 +129,10 @@ def build_node(
     )
     if found.discovery is not None:
         engine.take_seat(first_seat(engine, directory.path))
-    tables: list[Table[Any]] = [THREADS]
+    tables: list[Table[Any]] = [KEYS, *METERING_TABLES, THREADS]
     store = EngineStore(engine, tables, directory.path, clock=clock, emit=bus.emit)
     keys = KeyRing(
-        engine.bucket("keys"),
+        store,
         cache_file=directory.path / "keys.json",
         key_of_setting=settings.api.key.reveal() if settings.api.key else None,
         clock=clock,
@@ -140,10 +143,18 @@ def build_node(
     )
     keys.load()
     metering = build_metering(
-        settings, keys.limits, engine.bucket, writer=_writer(life.name, directory), clock=clock
+        settings,
+        keys.limits,
+        store,
+        writer=_writer(life.name, directory),
+        company=lambda: cluster.company_count(),
+        clock=clock,
+        random=random,
+        emit=bus.emit,
     )
 
     copies = OwnCopies(store.views)
+
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
@@ -162,6 +173,7 @@ def build_node(
             **Answers(lambda: parts, lambda: report, lambda: drains).handlers(),
             DescribeCopies: copies.described,
             VerifyCopies: copies.verified,
+            BreakOff: lambda asked, _: broken_off(asked, talk),
         },
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
@@ -169,6 +181,8 @@ def build_node(
         emit=bus.emit,
     )
     telemetry.read("aiex_members", lambda: cluster.live_count())
+    telemetry.read("aiex_limits_away", lambda: metering.borrower.is_away)
+    telemetry.read_by_label("aiex_limit_overshoot_max", metering.borrower.overshoot)
     telemetry.read_by_label(
         "aiex_lease_held", lambda: {one.lease: one.is_held_here for one in cluster.leases()}
     )
@@ -217,8 +231,7 @@ def build_node(
     talk = Talk(
         chat,
         store.rows(THREADS),
-        node=lambda: life_of(life.name, cluster.incarnation()),
-        is_gone=lambda other: is_over(other, cluster.view()),
+        MemberLives(life.name, cluster),
         clock=clock,
         emit=bus.emit,
     )
@@ -264,6 +277,7 @@ def build_node(
         lambda: joining.cluster,
         lambda: root.state(),
         milestones,
+        store.views.states,
     )
     report, drains = NodeReport(parts), Drains(parts, stop_this_process)
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
@@ -328,7 +342,12 @@ def build_node(
         formation=cluster.first_services(),
         engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],
         cluster=cluster.services(),
-        assistant=[*([local_model] if local_model else []), housekeeper, canaries],
+        assistant=[
+            *([local_model] if local_model else []),
+            housekeeper,
+            metering.borrower,
+            canaries,
+        ],
         http=[admin_listener, api_listener],
         drain_s=lambda: hot.ns.drain_deadline_s,
         clock=clock,
@@ -339,5 +358,5 @@ def build_node(
 
 
 def _writer(name: str, directory: DataDirectory) -> str:
-    """This node's name in the engine's buckets, which take few characters; its own for good."""
+    """This node's name in tables, its own for good."""
     return sha256(f"{name} {directory.path}".encode()).hexdigest()[:16]

@@ -18,6 +18,7 @@ from aiex.node.health import (
     load_check,
     local_model_check,
     phase_check,
+    views_check,
     worst,
 )
 from aiex.node.parts import Parts
@@ -68,6 +69,8 @@ class NodeReport:
             engine_check(engine.state, engine.reason),
             cluster_check(cluster.stays_out, cluster.split, lacking_text(parts.engine.lacking())),
         ]
+        if views := parts.views():
+            checks.append(views_check(views))
         if not parts.cluster.is_formed_here:  # else readiness depends on it too
             checks.append(self._hot_check())
         if parts.local_model is not None:

@@ -1,6 +1,6 @@
 """What a node is made of, once built: the list that the report and the admin API read from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from aiex.node.hot_values import HotValues
 from aiex.node.life import Life
 from aiex.node.supervision import ServiceState
 from aiex.settings import ClusterSettings, Settings
+from aiex.store import ViewState
 from aiex.telemetry import Telemetry
 
 
@@ -33,3 +34,4 @@ class Parts:
     cluster_settings: Callable[[], ClusterSettings]  # with what this node was told to join
     supervision: Callable[[], ServiceState]
     milestones: Milestones
+    views: Callable[[], Sequence[ViewState]]

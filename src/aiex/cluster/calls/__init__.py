@@ -7,6 +7,8 @@ from aiex.cluster.calls.group import Group
 from aiex.cluster.calls.requests import (
     REQUESTS,
     AwaitHot,
+    BreakOff,
+    BrokenOff,
     CountTraffic,
     Describe,
     DescribeCopies,
@@ -43,6 +45,8 @@ __all__ = [
     "Answer",
     "Answers",
     "AwaitHot",
+    "BreakOff",
+    "BrokenOff",
     "CallDesk",
     "Caller",
     "Calls",

@@ -268,6 +268,17 @@ class VerifiedCopies(msgspec.Struct, frozen=True):
     copies: Annotated[tuple[VerifiedCopy, ...], Meta(max_length=LISTED_MAX)]
 
 
+class BreakOff(Request["BrokenOff"], frozen=True):
+    """A turn was cancelled: the one in this part of a thread."""
+
+    thread: Word
+    part: Word
+
+
+class BrokenOff(msgspec.Struct, frozen=True):
+    was_here: bool = False
+
+
 class RequestKind(msgspec.Struct, frozen=True):
     """A line of the page."""
 
@@ -298,6 +309,9 @@ REQUESTS = (
         VerifyCopies,
         VerifiedCopies,
         "What the node's views differ in from what the engine has.",
+    ),
+    RequestKind(
+        "break_off", BreakOff, BrokenOff, "Break off a turn that was cancelled at another node."
     ),
 )
 
