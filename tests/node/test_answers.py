@@ -11,19 +11,14 @@ from aiex.cluster import (
     AwaitHot,
     Caller,
     CountTraffic,
-    DescribeCopies,
     HotApplied,
-    Ping,
     Traffic,
-    VerifyCopies,
 )
 from aiex.node.answers import Answers
 from aiex.settings import Settings
 from aiex.testing.node_parts import MemoryNode
 
 CALLER = Caller("n2", 7, 1.0, "")
-# The cluster answers a ping itself, and the store answers of its copies.
-OF_OTHERS = {Ping, DescribeCopies, VerifyCopies}
 
 
 @pytest.fixture
@@ -36,8 +31,8 @@ def answers(node: MemoryNode) -> Answers:
     return Answers(lambda: node.parts, lambda: node.report, lambda: node.drains)
 
 
-def test_every_request_of_the_page_is_answered_by_somebody(answers: Answers) -> None:
-    assert set(answers.handlers()) | OF_OTHERS == {kind.request for kind in REQUESTS}
+def test_what_is_answered_is_on_the_page_of_requests(answers: Answers) -> None:
+    assert set(answers.handlers()) <= {kind.request for kind in REQUESTS}
 
 
 async def test_a_hot_value_is_answered_once_the_node_has_heard_of_it(
