@@ -18,7 +18,7 @@ from aiex.cluster import (
     Traffic,
     View,
 )
-from aiex.fastglobal import CanaryEnded, FastGlobal, Schema
+from aiex.fastglobal import CanaryEnded, FastGlobal, Schema, Trials
 from aiex.node.canary_verdict import Judgement, Verdict
 from aiex.node.hot_canary import (
     SETTLE_S,
@@ -215,8 +215,34 @@ async def test_a_value_that_is_set_meanwhile_ends_the_canary(stage: Stage) -> No
 
 async def test_one_key_has_one_canary_at_a_time(stage: Stage) -> None:
     await stage.desk.begin("limit", 99, CanaryPlan(for_s=60), by="admin")
-    with pytest.raises(CanaryRefused, match="tried already"):
+    with pytest.raises(CanaryRefused, match="tried on n2 already"):
         await stage.desk.begin("limit", 98, CanaryPlan(for_s=60), by="admin")
+    await stage.desk.settle("limit", is_promoted=False, by="admin")
+    await stage.desk.begin("limit", 98, CanaryPlan(for_s=60), by="admin")
+
+
+async def test_a_value_that_ended_by_itself_stands_in_nobodys_way(stage: Stage) -> None:
+    await Trials(stage.hots["n3"], stage.nodes.clock).begin("limit", 99, nodes=("n3",), for_s=5)
+    with pytest.raises(CanaryRefused, match="tried on n3 already"):
+        await stage.desk.begin("limit", 98, CanaryPlan(), by="admin")
+    await stage.advance(6)
+    await stage.desk.begin("limit", 98, CanaryPlan(), by="admin")
+    assert stage.limits() == [10, 98, 10]
+
+
+async def test_a_desk_that_begins_anew_knows_that_it_compares_nothing_any_more(
+    stage: Stage,
+) -> None:
+    task = asyncio.create_task(stage.desk.run(lambda: None))
+    await stage.nodes.settle()
+    await stage.desk.begin("limit", 99, CanaryPlan(for_s=60), by="admin")
+    task.cancel()
+    await asyncio.wait([task])
+    again = asyncio.create_task(stage.desk.run(lambda: None))
+    await stage.nodes.settle()
+    assert ended(stage)[1] == "left"
+    again.cancel()
+    await asyncio.wait([again])
 
 
 @pytest.mark.parametrize(

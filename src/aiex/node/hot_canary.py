@@ -119,6 +119,8 @@ class CanaryDesk:
     async def run(self, ready: Ready) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            for one in [one for one in self._canaries.values() if not one.outcome]:
+                self._end(one, "left", "this node began anew, and compares it no more")
             ready()
             try:
                 await asyncio.Event().wait()
@@ -173,12 +175,14 @@ class CanaryDesk:
             raise CanaryRefused(f"A canary lasts up to {FOR_S_MAX / 3600:g} hours.")
         if not plan.watch:
             raise CanaryRefused("Name what to watch: error_rate, p99 or both.")
-        running = [one for one in self._canaries.values() if not one.outcome]
-        if any(one.key == key for one in running):
+        held = self._hot.held(key)
+        trial = held.entry.trial if held is not None else None
+        if trial is not None and not 0 < trial.ends_at_s <= self._clock.wall_s():
             raise CanaryRefused(
-                f"A value of {key} is tried already; wait, or end it: aiex hot reset {key}."
+                f"A value of {key} is tried on {', '.join(trial.nodes)} already; wait, or settle "
+                f"it: aiex hot canary {key} --promote, or --revert."
             )
-        if len(running) >= CANARIES_MAX:
+        if sum(not one.outcome for one in self._canaries.values()) >= CANARIES_MAX:
             raise CanaryRefused(f"{CANARIES_MAX} canaries run from here, which is the limit.")
 
     async def _check_begun(self, spread: Spread, nodes: Sequence[str]) -> None:
