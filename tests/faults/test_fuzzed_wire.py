@@ -548,6 +548,8 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """What a schema of the admin API's requests allows, of the parts of JSON Schema they use."""
     if "anyOf" in schema:
         return st.one_of([fitting(one) for one in schema["anyOf"]])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
     match schema["type"]:
         case "object":
             fields = {name: fitting(one) for name, one in schema["properties"].items()}
@@ -564,6 +566,8 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
             )
         case "string":
             return st.text(max_size=30)
+        case "boolean":
+            return st.booleans()
         case "null":
             return st.none()
     raise AssertionError(f"a kind of schema that is new here: {schema}")
