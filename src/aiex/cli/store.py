@@ -202,4 +202,8 @@ def _verified_cells(came: Verification) -> Iterator[tuple[str, ...]]:
 
 
 def _verdict(copy: VerifiedCopy) -> str:
-    return "equal" if copy.is_equal else f"differs, as in {', '.join(copy.examples)}"
+    if copy.is_equal:
+        return "equal"
+    found = [f"differs, as in {', '.join(copy.examples)}"] if copy.examples else []
+    found += [f"damaged: {', '.join(copy.damages)}"] if copy.damages else []
+    return "; ".join(found) or "differs"
