@@ -37,8 +37,19 @@ from aiex.engine import (
     StrangerRefused,
 )
 from aiex.events import EventBus
+from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
-from aiex.store import RowSkipped, RowsRestored, RowsRevealed, TableEmptied
+from aiex.store import (
+    RowSkipped,
+    RowsRestored,
+    RowsRevealed,
+    RowsUnreadable,
+    TableEmptied,
+    ViewBeganAnew,
+    ViewCompleted,
+    ViewPutAside,
+    ViewStuck,
+)
 
 _log = logging.getLogger("aiex.telemetry.events")
 
@@ -68,14 +79,19 @@ CLUSTER = (
     LeaseTaken,
     LeaseLost,
 )
+VIEWS = (ViewCompleted, ViewBeganAnew, ViewPutAside, ViewStuck, RowsUnreadable)
 LOGGED = (
     *ENGINE,
     *CLUSTER,
+    *VIEWS,
     LocalModelTurned,
     KeysChanged,
     LoadTurned,
     BreakerTurned,
     UsageTidied,
+    HotValueChanged,
+    HotValueRefused,
+    CanaryEnded,
     RowSkipped,
     TableEmptied,
     RowsRevealed,
@@ -102,6 +118,8 @@ def line(event: Any) -> tuple[int, str]:
     """How severe an event is, as `logging` counts, and its sentence."""
     if isinstance(event, ENGINE):
         return _engine_line(event)
+    if isinstance(event, VIEWS):
+        return _view_line(event)
     match event:
         case LocalModelTurned(state, detail):
             level = logging.WARNING if state in ("down", "unavailable") else logging.INFO
@@ -110,6 +128,8 @@ def line(event: Any) -> tuple[int, str]:
             return _load_line(state, lag_s)
         case KeysChanged() | UsageTidied():
             return logging.INFO, _record_text(event)
+        case HotValueChanged() | HotValueRefused() | CanaryEnded():
+            return _hot_line(event)
         case RowsRevealed() | RowsRestored():
             return logging.INFO, _operator_text(event)
         case RowSkipped() | TableEmptied():
@@ -180,6 +200,31 @@ def _table_text(event: RowSkipped | TableEmptied) -> str:
             )
 
 
+def _view_line(event: Any) -> tuple[int, str]:
+    match event:
+        case ViewCompleted(table, count, took_s):
+            rows = "1 row" if count == 1 else f"{count} rows"
+            return logging.INFO, f"the view of {table} is complete: {rows} in {took_s:.1f} s"
+        case ViewBeganAnew(table, fragment, reason):
+            return logging.INFO, f"the view of {table}, fragment {fragment}, is made anew: {reason}"
+        case ViewPutAside(table, reason, path):
+            return logging.ERROR, (
+                f"the file of the view of {table} cannot be used and lies at {path} now, a new one "
+                f"is made: {reason}"
+            )
+        case ViewStuck(table, reason):
+            return logging.ERROR, (
+                f"the view of {table} cannot be written and stays as it is until it can: {reason}"
+            )
+        case RowsUnreadable(table, count, key, version, reason):
+            rows = "1 row" if count == 1 else f"{count} rows"
+            return logging.WARNING, (
+                f"the view of {table} leaves out {rows}, the last one {key} of version {version}: "
+                f"{reason}"
+            )
+    raise AssertionError(f"{type(event).__name__} has no sentence")
+
+
 def _record_text(event: KeysChanged | UsageTidied) -> str:
     match event:
         case KeysChanged(active_count, revision):
@@ -188,6 +233,21 @@ def _record_text(event: KeysChanged | UsageTidied) -> str:
         case UsageTidied(page_count):
             pages = "1 page" if page_count == 1 else f"{page_count} pages"
             return f"{pages} of usage past their time deleted"
+
+
+def _hot_line(event: HotValueChanged | HotValueRefused | CanaryEnded) -> tuple[int, str]:
+    match event:
+        case HotValueChanged(key, value, revision, what, by):
+            who = f" by {by}" if by else ""
+            return logging.INFO, f"{key} is {value} now: {what}{who} (revision {revision})"
+        case HotValueRefused(key, revision, reason):
+            return (
+                logging.WARNING,
+                f"revision {revision} of {key} is not taken, the value before stays: {reason}",
+            )
+        case CanaryEnded(key, revision, verdict, outcome, reason):
+            level = logging.WARNING if verdict == "worse" else logging.INFO
+            return level, f"the canary of {key} is {outcome}: {verdict} ({reason})"
 
 
 def _member_line(event: Any) -> tuple[int, str]:

@@ -5,6 +5,7 @@ be forgotten. A new group is a module beside this one, named here and built in `
 """
 
 from aiex.node.admin.cluster import ClusterOperations
+from aiex.node.admin.hot import HotOperations
 from aiex.node.admin.keys import KeyOperations
 from aiex.node.admin.models import ModelOperations
 from aiex.node.admin.node import NodeOperations
@@ -20,6 +21,7 @@ GROUPS: tuple[type, ...] = (
     ModelOperations,
     KeyOperations,
     UsageOperations,
+    HotOperations,
     StoreOperations,
 )
 OPERATIONS = tuple(one for group in GROUPS for one in operations_of(group))
