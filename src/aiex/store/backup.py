@@ -32,6 +32,7 @@ from aiex.store.backup_line import (
     SavedTable,
     SavedValue,
 )
+from aiex.store.fragment import MARKER_LIFE_S
 from aiex.store.fragment_log import FragmentLogs, Logged, Quiet
 from aiex.store.table import Table
 
@@ -80,7 +81,7 @@ class Backup:
 
     async def _lines(self, tables: Sequence[Table[Any]], with_values: bool) -> AsyncGenerator[Line]:
         saved = tuple(SavedTable.of(table) for table in tables)
-        yield Head(FORMAT, self._cluster, self._release, self._clock.wall_s(), saved)
+        yield Head(FORMAT, self._cluster, self._release, self._clock.wall_s(), saved, MARKER_LIFE_S)
         for table in tables:
             for number in range(table.fragments):
                 async with aclosing(self._fragment(table, number)) as lines:
