@@ -31,7 +31,7 @@ from typing import Any
 from rig.cluster import NAMES, LoopbackCluster, loopback_cluster
 from rig.errors import RigError
 from rig.figures import Figure, Findings, Goal, as_json, as_text
-from rig.node import TOKEN
+from rig.node_settings import TOKEN
 from rig.peers import percentile
 from rig.processes import program_path
 from rig.readers import Loop, read_ns, readers

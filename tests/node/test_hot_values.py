@@ -25,6 +25,7 @@ from aiex.telemetry import LogWriter, Telemetry
 from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.clock import FakeClock
 from aiex.testing.running import running
+from aiex.testing.store_memory import MemoryStore
 
 SETTINGS = Settings(
     node=NodeSettings(drain_deadline_s=12.0),
@@ -53,7 +54,7 @@ class Stage:
             emit=lambda _: None,
         )
         self.keys = KeyRing(
-            MemoryBucket(),
+            MemoryStore(self.clock),
             cache_file=directory / "keys.json",
             key_of_setting="k",
             clock=self.clock,

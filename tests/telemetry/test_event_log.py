@@ -9,9 +9,10 @@ import pytest
 from aiex.assistant import (
     BreakerTurned,
     KeysChanged,
+    LimitsTurned,
     LoadTurned,
     LocalModelTurned,
-    UsageTidied,
+    UsageMerged,
 )
 from aiex.cluster import (
     CallHandlerFailed,
@@ -153,8 +154,14 @@ SENTENCES: list[tuple[Any, str, str]] = [
     ),
     (LeaseTaken("x", 7), "info", "this node holds the lease x (fence 7)"),
     (LeaseLost("x", 7, "n2 took it"), "info", "this node lost the lease x (fence 7): n2 took it"),
-    (UsageTidied(1), "info", "1 page of usage past their time deleted"),
-    (UsageTidied(3), "info", "3 pages of usage past their time deleted"),
+    (UsageMerged(1), "info", "1 page of usage put together with others"),
+    (
+        LimitsTurned("away", "no engine"),
+        "warning",
+        "limits are counted without other nodes: no engine",
+    ),
+    (LimitsTurned("shared", ""), "info", "limits are shared with other nodes again"),
+    (UsageMerged(3), "info", "3 pages of usage put together with others"),
     (LocalModelTurned("up", ""), "info", "the local model is up"),
     (LocalModelTurned("starting", "pid 7"), "info", "the local model is starting: pid 7"),
     (LocalModelTurned("down", "killed"), "warning", "the local model is down: killed"),

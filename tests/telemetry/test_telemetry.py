@@ -105,6 +105,8 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_target_queue_length",
         "aiex_members",
         "aiex_lease_held",
+        "aiex_limit_overshoot_max",
+        "aiex_limits_away",
         "aiex_calls_in_flight",
         "aiex_cluster_requests_in_hand",
         "aiex_cluster_answer_bytes_held",

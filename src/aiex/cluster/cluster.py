@@ -25,7 +25,7 @@ from aiex.cluster.discovery import Discovery
 from aiex.cluster.events import MemberDown, MemberLeft
 from aiex.cluster.formation import CHARTER_FILE, EngineSeats, FormationService, attendance
 from aiex.cluster.leases import Leasehold, LeaseService, LeaseStatus
-from aiex.cluster.membership import GONE, Condition, MembershipService, Own, View
+from aiex.cluster.membership import GONE, Condition, MembershipService, MemberState, Own, View
 from aiex.engine import Bucket, Messaging
 from aiex.events import Emit
 from aiex.service import Service
@@ -128,6 +128,16 @@ class Cluster:
     def live_count(self) -> int:
         """How many take part, this node included; it counts alone before it runs."""
         return sum(member.state not in GONE for member in self.view().members) or 1
+
+    def company_count(self) -> int:
+        """How many share what is for all: those that are missing too, since they may go on alone.
+
+        Before this node hears of others it counts those it knows to carry the engine.
+        """
+        members = self.view().members
+        known = sum(member.state is not MemberState.LEFT for member in members)
+        charter = self.formation.status().charter if self.formation is not None else None
+        return max(known, len(charter.names) if charter is not None else 0, 1)
 
     def forget(self, name: str) -> None:
         """Tell all that a node which is down will not come back: it counts as missing no more."""

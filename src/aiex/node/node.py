@@ -13,6 +13,8 @@ from random import Random
 from typing import Any
 
 from aiex.assistant import (
+    KEYS,
+    METERING_TABLES,
     PATIENCE_S,
     THREADS,
     Api,
@@ -127,10 +129,10 @@ def build_node(
     )
     if found.discovery is not None:
         engine.take_seat(first_seat(engine, directory.path))
-    tables: list[Table[Any]] = [THREADS]
+    tables: list[Table[Any]] = [KEYS, *METERING_TABLES, THREADS]
     store = EngineStore(engine, tables, directory.path, clock=clock, emit=bus.emit)
     keys = KeyRing(
-        engine.bucket("keys"),
+        store,
         cache_file=directory.path / "keys.json",
         key_of_setting=settings.api.key.reveal() if settings.api.key else None,
         clock=clock,
@@ -141,7 +143,14 @@ def build_node(
     )
     keys.load()
     metering = build_metering(
-        settings, keys.limits, engine.bucket, writer=_writer(life.name, directory), clock=clock
+        settings,
+        keys.limits,
+        store,
+        writer=_writer(life.name, directory),
+        company=lambda: cluster.company_count(),
+        clock=clock,
+        random=random,
+        emit=bus.emit,
     )
 
     copies = OwnCopies(store.views)
@@ -172,6 +181,8 @@ def build_node(
         emit=bus.emit,
     )
     telemetry.read("aiex_members", lambda: cluster.live_count())
+    telemetry.read("aiex_limits_away", lambda: metering.borrower.is_away)
+    telemetry.read_by_label("aiex_limit_overshoot_max", metering.borrower.overshoot)
     telemetry.read_by_label(
         "aiex_lease_held", lambda: {one.lease: one.is_held_here for one in cluster.leases()}
     )
@@ -331,7 +342,12 @@ def build_node(
         formation=cluster.first_services(),
         engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],
         cluster=cluster.services(),
-        assistant=[*([local_model] if local_model else []), housekeeper, canaries],
+        assistant=[
+            *([local_model] if local_model else []),
+            housekeeper,
+            metering.borrower,
+            canaries,
+        ],
         http=[admin_listener, api_listener],
         drain_s=lambda: hot.ns.drain_deadline_s,
         clock=clock,
@@ -342,5 +358,5 @@ def build_node(
 
 
 def _writer(name: str, directory: DataDirectory) -> str:
-    """This node's name in the engine's buckets, which take few characters; its own for good."""
+    """This node's name in tables, its own for good."""
     return sha256(f"{name} {directory.path}".encode()).hexdigest()[:16]

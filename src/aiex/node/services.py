@@ -20,6 +20,7 @@ node (rest for one)
 ├── assistant              never gives up either
 │   ├── assistant.local_model
 │   ├── assistant.housekeeper  works on the node that holds the lease
+│   ├── assistant.limits    borrows of the limits that nodes share; its stop gives all back
 │   └── node.canaries          the hot values that are tried from here
 └── http
     ├── http.admin

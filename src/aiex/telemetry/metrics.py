@@ -148,6 +148,19 @@ METRICS = {
             "From a call to another node to its answer or failure.",
             ("request",),
         ),
+        Metric(
+            "aiex_limit_overshoot_max",
+            "gauge",
+            "What nodes may use of a key's minute beyond its limit, of the key where it is most.",
+            ("limit",),
+        ),
+        Metric("aiex_limits_away", "gauge", "1 while limits that nodes share cannot be asked for."),
+        Metric(
+            "aiex_limit_deals_total",
+            "counter",
+            "Exchanges with the limits that nodes share: dealt, or short of what was needed.",
+            ("outcome",),
+        ),
         Metric("aiex_lease_held", "gauge", "1 while this node holds the lease.", ("lease",)),
         Metric(
             "aiex_lease_changes_total",

@@ -14,6 +14,7 @@ from aiex.assistant import (
     Attempted,
     AttemptHedged,
     AttemptRetried,
+    BlocksDealt,
     BreakerTurned,
     KeysChanged,
     LocalModelTurned,
@@ -125,6 +126,7 @@ class Telemetry:
         self._views_anew = counter("aiex_view_anew_total")
         self._rows_unreadable = counter("aiex_view_unreadable_rows_total")
         self._hot_changes = counter("aiex_hot_changes_total")
+        self._limit_deals = counter("aiex_limit_deals_total")
         self._families = (
             self._requests,
             self._shed,
@@ -150,6 +152,7 @@ class Telemetry:
             self._views_anew,
             self._rows_unreadable,
             self._hot_changes,
+            self._limit_deals,
         )
         self._request_count = self._error_count = 0
         self._latency: Counter[int] = Counter()
@@ -190,6 +193,7 @@ class Telemetry:
             bus.subscribe(event_type, partial(self._member_changed, state))
         bus.subscribe(LeaseTaken, self._lease_changed)
         bus.subscribe(LeaseLost, self._lease_changed)
+        bus.subscribe(BlocksDealt, self._blocks_dealt)
         bus.subscribe(MessageRefused, self._message_refused)
         bus.subscribe(ViewAdvanced, self._view_advanced)
         bus.subscribe(ViewBeganAnew, self._view_began_anew)
@@ -255,6 +259,9 @@ class Telemetry:
 
     def _hot_value_changed(self, event: HotValueChanged) -> None:
         self._hot_changes.cell(event.key).value += 1
+
+    def _blocks_dealt(self, event: BlocksDealt) -> None:
+        self._limit_deals.cell(event.outcome).value += 1
 
     def _message_refused(self, event: MessageRefused) -> None:
         self._messages_refused.cell(event.reason).value += 1

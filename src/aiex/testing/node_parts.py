@@ -60,18 +60,17 @@ class MemoryNode:
         self,
         directory: Path,
         settings: Settings,
-        bucket: MemoryBucket | None = None,
+        store: MemoryStore | None = None,
         tables: Sequence[Table[Any]] = (),
     ) -> None:
         self.clock = FakeClock()
-        self.store = MemoryStore(self.clock)
+        self.store = store or MemoryStore(self.clock)
         self.views = SetViews()
         self.tables = {table.name: table for table in tables}
         self.settings = settings
         self.events: list[Any] = []
-        self.bucket = bucket or MemoryBucket()
         self.keys = KeyRing(
-            self.bucket,
+            self.store,
             cache_file=directory / "keys.json",
             key_of_setting=settings.api.key.reveal() if settings.api.key else None,
             clock=self.clock,
@@ -144,7 +143,14 @@ class MemoryNode:
     def admin(self, token: str, *, is_metrics_open: bool = True) -> Admin:
         """The admin API over these parts."""
         metering = build_metering(
-            self.settings, self.keys.limits, lambda _: MemoryBucket(), writer="n1", clock=self.clock
+            self.settings,
+            self.keys.limits,
+            self.store,
+            writer="n1",
+            company=lambda: 1,
+            clock=self.clock,
+            random=Random(7),  # noqa: S311 - jitter, not secrets
+            emit=self.events.append,
         )
         return Admin(
             [

@@ -7,9 +7,9 @@ from aiex.cluster.calls.group import Group
 from aiex.cluster.calls.requests import (
     REQUESTS,
     AwaitHot,
-    CountTraffic,
     BreakOff,
     BrokenOff,
+    CountTraffic,
     Describe,
     DescribeCopies,
     DescribedContact,

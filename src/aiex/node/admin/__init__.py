@@ -1,4 +1,4 @@
-"""The admin API: groups of operations over one application."""
+"""The admin API: chapters of operations over one application."""
 
 from aiex.node.admin.admin import Admin
 from aiex.node.admin.cluster import ClusterOperations
