@@ -139,7 +139,7 @@ async def test_values_go_into_their_bucket(node: MemoryNode, operator: Operator)
     asked = {"lines": [line, foreign]}
     answer = (await operator.ask("POST", "/admin/v1/store/import-values", asked)).json()
     assert (answer["written"], len(answer["refused"])) == (1, 1)
-    entry = await node.hot.get("drain_s")
+    entry = await node.hot_bucket.get("drain_s")
     assert entry is not None
     assert entry.value == b"30"
 
