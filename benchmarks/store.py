@@ -279,7 +279,8 @@ def measure(plan: Plan, _: Path) -> Found:
     disc = check_disc(DISC.resolve(), Path("/proc/mounts").read_text())
     ready_machine()
     environments = {
-        one.name: package_environment(CACHE, one.package, one.extra) for one in DATABASES
+        one.name: package_environment(CACHE, one.package, one.extra, ("uvloop",))
+        for one in DATABASES
     }
     with tempfile.TemporaryDirectory(prefix="aiex-bench-", dir=DISC) as directory:
         # PostgreSQL runs as somebody else, and has to come through to what is its own.

@@ -10,40 +10,46 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiex.assistant.bookkeeper import SINCE_S_MAX, WRITE_EVERY_S, Bookkeeper, seconds_in
+from aiex.assistant.bookkeeper import (
+    OTHERS_EVERY_S,
+    SINCE_S_MAX,
+    WRITE_EVERY_S,
+    Bookkeeper,
+    seconds_in,
+)
 from aiex.assistant.ledger import Ledger, Span
 from aiex.assistant.usage import Usage
+from aiex.assistant.usage_pages import MERGED, UsagePage, pages_in
 from aiex.errors import EngineUnavailable
-from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.clock import FakeClock
+from aiex.testing.store_memory import MemoryStore
 
 NOON_S = datetime(2026, 3, 14, 12, 0, 20, tzinfo=UTC).timestamp()
 DAY_S = 24 * 3600
 
 
 class Desk:
-    """Buckets that outlive the processes that write them."""
+    """Tables that outlive the processes that write them."""
 
     def __init__(self, wall_s: float = NOON_S) -> None:
         self.clock = FakeClock(wall_s)
-        self.buckets = {span: MemoryBucket() for span in Span}
+        self.store = MemoryStore(self.clock)
+        self.pages = pages_in(self.store)
         self.restart()
 
     def restart(self, writer: str = "node") -> None:
         """Forget all that is in memory, as a new process has."""
         self.ledger = Ledger(self.clock.wall_s)
-        self.keeper = Bookkeeper(self.ledger, self.buckets, writer=writer, clock=self.clock)
+        self.keeper = Bookkeeper(self.ledger, self.pages, writer=writer, clock=self.clock)
 
     def request(self, key: str = "k", cost: int = 5) -> None:
         self.ledger.add(key, "m", Usage(2, 3), cost, is_failure=False)
 
     def go_down(self) -> None:
-        for bucket in self.buckets.values():
-            bucket.go_down("test")
+        self.store.go_down("test")
 
     def come_back(self) -> None:
-        for bucket in self.buckets.values():
-            bucket.come_back()
+        self.store.come_back()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -56,6 +62,9 @@ class Desk:
             task.cancel()
             await asyncio.wait([task])
 
+    async def rows(self, span: Span) -> list[UsagePage]:
+        return [stored.row async for stored in self.pages[span].scan()]
+
     async def requests(self, since_s: float) -> int:
         return sum(row.requests for row in await self.keeper.usage(since_s))
 
@@ -65,8 +74,8 @@ async def test_usage_is_written_every_few_seconds() -> None:
     async with desk.running():
         desk.request()
         await desk.clock.advance(WRITE_EVERY_S)
-        for bucket in desk.buckets.values():
-            assert len(await bucket.entries()) == 1
+        for span in Span:
+            assert len(await desk.rows(span)) == 1
 
 
 async def test_what_was_counted_last_is_written_on_a_stop_and_read_at_the_start() -> None:
@@ -137,6 +146,46 @@ async def test_minutes_are_kept_for_a_day_and_hours_for_two_months() -> None:
     assert await desk.requests(DAY_S) == 1
     assert await desk.requests(29 * DAY_S) == 1
     assert await desk.requests(31 * DAY_S) == 3
+
+
+async def test_a_lost_answer_counts_nothing_twice() -> None:
+    desk = Desk()
+    desk.request()
+    await desk.keeper.write()
+    desk.request()
+    for _ in range(3):
+        desk.store.lose_next_answer()
+        with suppress(EngineUnavailable):
+            await desk.keeper.write()
+        desk.request()
+    assert await desk.requests(3600) == 5
+
+
+async def test_what_was_merged_meanwhile_is_not_counted_again() -> None:
+    desk = Desk()
+    desk.request()
+    await desk.keeper.write()
+    rows = desk.pages[Span.MINUTE]
+    (page,) = await desk.rows(Span.MINUTE)
+    await rows.put(UsagePage(page.at, MERGED, page.rows))
+    await rows.delete((page.at, page.writer))
+    desk.request()
+    assert await desk.requests(3600) == 2
+
+
+async def test_what_others_spend_is_heard_of_within_a_minute() -> None:
+    desk = Desk()
+    first, keeper = desk.ledger, desk.keeper
+    await keeper.write()
+    desk.restart("another")
+    desk.request(cost=7)
+    await desk.keeper.write()
+    await desk.clock.advance(OTHERS_EVERY_S)
+    await keeper.write()
+    assert first.spent_nano_usd("k") == 7
+    assert first.own_nano_usd("k") == 0
+    assert [one.used for one in await keeper.spent("k", first.month)] == [7]
+    assert await keeper.spent("other", first.month) == ()
 
 
 @settings(max_examples=50, deadline=None)

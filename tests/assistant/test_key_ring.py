@@ -1,34 +1,29 @@
-"""A ring of keys follows its bucket, outlives the engine's outages, and says only what changed."""
+"""A ring of keys follows their view, outlives the engine's outages, and says only what changed."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from aiex.assistant.events import KeysChanged
 from aiex.assistant.key_ring import CHANGE_TRIES_MAX, PATIENCE_S, KeyRing, KeyUnknown
-from aiex.assistant.keys import KeyRecord, new_key
-from aiex.engine import CaughtUp, Change, Entry
+from aiex.assistant.keys import KEYS, KeyRecord
 from aiex.errors import Conflict, EngineUnavailable
-from aiex.testing.bucket_memory import MemoryBucket
+from aiex.store import Change, Refreshed, RowPut, Stored, Table, Written
 from aiex.testing.clock import FakeClock
-
-AT = "2026-01-01T00:00:00.000+00:00"
+from aiex.testing.store_memory import MemoryRows, MemoryStore, MemoryView
 
 
 class Stage:
-    """Rings over one bucket, each with a file of its own, and what they emitted."""
+    """Rings over one table, each with a file of its own, and what they emitted."""
 
-    def __init__(self, directory: Path, bucket: MemoryBucket | None = None) -> None:
-        self.bucket = bucket or MemoryBucket()
-        self.clock = FakeClock()
+    def __init__(self, directory: Path, store: MemoryStore | None = None) -> None:
+        self.store = store or MemoryStore(FakeClock())
+        self.clock: FakeClock = self.store.clock  # type: ignore[assignment]
         self.events: list[Any] = []
         self.readies: list[str] = []
         self._directory = directory
@@ -39,7 +34,7 @@ class Stage:
     def ring(self, node: str = "a", key_of_setting: str | None = None) -> KeyRing:
         """A ring as it is when its node has just started."""
         ring = KeyRing(
-            self.bucket,
+            self.store,
             cache_file=self.file(node),
             key_of_setting=key_of_setting,
             clock=self.clock,
@@ -64,6 +59,49 @@ class Stage:
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path)
+
+
+class ToldStore(MemoryStore):
+    """Its view tells of changes only when they are let through: `told`."""
+
+    def __init__(self) -> None:
+        super().__init__(FakeClock())
+        self.told: asyncio.Queue[Change[KeyRecord]] = asyncio.Queue()
+
+    def view(self, _: Table[Any]) -> Any:
+        return ToldView(self, self.rows(KEYS), self.told)
+
+    def lose_everything(self) -> None:
+        """As when the engine's discs are gone: the table begins anew."""
+        (fragment,) = self.rows(KEYS)._fragments
+        fragment.rows.clear()
+        fragment.sequence = 0
+        self.told.put_nowait(Refreshed())
+
+
+class ToldView(MemoryView[KeyRecord]):
+    def __init__(
+        self,
+        store: MemoryStore,
+        rows: MemoryRows[KeyRecord],
+        told: asyncio.Queue[Change[KeyRecord]],
+    ) -> None:
+        super().__init__(store, rows)
+        self._told = told
+
+    async def changes(self) -> AsyncGenerator[Change[KeyRecord]]:
+        while True:
+            yield await self._told.get()
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, ToldStore())
+
+
+def tell(stage: Stage, change: Change[KeyRecord]) -> None:
+    assert isinstance(stage.store, ToldStore)
+    stage.store.told.put_nowait(change)
 
 
 async def test_a_new_key_is_taken_at_once_where_it_was_made(stage: Stage) -> None:
@@ -130,7 +168,7 @@ async def test_a_restart_that_finds_what_it_remembers_tells_of_it_once(stage: St
 
 async def test_keys_outlive_a_restart_while_the_engine_is_away(stage: Stage) -> None:
     key, record = await stage.ring().create("laptop", by="admin")
-    stage.bucket.go_down("a drill")
+    stage.store.go_down("a drill")
     ring = stage.ring()
     async with stage.running(ring):
         assert ring.check.key_id(key) == record.id
@@ -158,59 +196,58 @@ async def test_a_revocation_that_was_heard_survives_a_restart_without_the_engine
     async with stage.running(ring):
         await stage.ring("b").revoke(record.id)
         await stage.clock.settle()
-    stage.bucket.go_down("a drill")
+    stage.store.go_down("a drill")
     assert stage.ring("a").check.key_id(key) == ""
 
 
-async def test_a_node_starts_without_the_engine_after_a_patient_while(stage: Stage) -> None:
-    stage.bucket.go_down("a drill")
-    async with stage.running(stage.ring()):
-        await stage.clock.advance(PATIENCE_S - 0.1)
-        assert stage.readies == []
-        await stage.clock.advance(0.1)
-        stage.bucket.come_back()
-        await stage.clock.settle()
-        assert stage.readies == ["!"]
+async def test_a_node_that_has_no_view_yet_starts_after_a_patient_while(told: Stage) -> None:
+    async with told.running(told.ring()):
+        await told.clock.advance(PATIENCE_S - 0.1)
+        assert told.readies == []
+        await told.clock.advance(0.1)
+        tell(told, Refreshed())
+        await told.clock.settle()
+        assert told.readies == ["!"]
 
 
-async def test_with_the_engine_a_node_is_ready_at_once_and_only_once(stage: Stage) -> None:
-    async with stage.running(stage.ring()):
-        assert stage.readies == ["!"]
-        stage.bucket.lose_everything()
-        await stage.clock.advance(PATIENCE_S)
-        assert stage.readies == ["!"]
+async def test_with_a_view_a_node_is_ready_at_once_and_only_once(told: Stage) -> None:
+    async with told.running(told.ring()):
+        tell(told, Refreshed())
+        await told.clock.settle()
+        assert told.readies == ["!"]
+        tell(told, Refreshed())
+        await told.clock.advance(PATIENCE_S)
+        assert told.readies == ["!"]
 
 
-async def test_stopped_before_it_was_ready_it_never_says_so(stage: Stage) -> None:
-    stage.bucket.go_down("a drill")
-    async with stage.running(stage.ring()):
+async def test_stopped_before_it_was_ready_it_never_says_so(told: Stage) -> None:
+    async with told.running(told.ring()):
         pass
-    await stage.clock.advance(PATIENCE_S)
-    assert stage.readies == []
+    await told.clock.advance(PATIENCE_S)
+    assert told.readies == []
 
 
 async def test_an_engine_that_lost_everything_takes_the_keys_and_opens_no_door(
-    stage: Stage,
+    told: Stage,
 ) -> None:
-    ring = stage.ring()
-    async with stage.running(ring):
+    assert isinstance(told.store, ToldStore)
+    ring = told.ring()
+    async with told.running(ring):
         key, _ = await ring.create("laptop", by="admin")
-        await stage.clock.settle()
-        stage.bucket.lose_everything()
-        await stage.clock.settle()
+        told.store.lose_everything()
+        await told.clock.settle()
         assert ring.check.key_id(key) == ""
         assert ring.has_ever_held_one
         fresh, record = await ring.create("new", by="admin")
-        await stage.clock.settle()
         assert ring.check.key_id(fresh) == record.id
-    assert stage.ring().has_ever_held_one
+    assert told.ring().has_ever_held_one
 
 
 async def test_a_deleted_record_is_a_key_no_more(stage: Stage) -> None:
     ring = stage.ring()
     async with stage.running(ring):
         key, record = await ring.create("laptop", by="admin")
-        await stage.bucket.delete(record.id)
+        await stage.store.rows(KEYS).delete((record.id,))
         await stage.clock.settle()
         assert ring.check.key_id(key) == ""
         assert ring.has_ever_held_one
@@ -224,92 +261,33 @@ async def test_a_node_that_never_had_a_key_remembers_none(stage: Stage) -> None:
     assert stage.ring(key_of_setting="k").has_ever_held_one
 
 
-class SlowBucket(MemoryBucket):
-    """Tells its watchers of changes only when they are let through."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: asyncio.Queue[Change] = asyncio.Queue()
-
-    async def watch(self) -> AsyncIterator[Change]:  # type: ignore[override]
-        while True:
-            yield await self.told.get()
-
-
-async def test_a_late_word_of_an_older_record_revives_no_revoked_key(tmp_path: Path) -> None:
-    bucket = SlowBucket()
-    stage = Stage(tmp_path, bucket)
-    ring = stage.ring()
-    async with stage.running(ring):
-        bucket.told.put_nowait(CaughtUp(0))
-        await stage.clock.settle()
+async def test_a_late_word_of_an_older_record_revives_no_revoked_key(told: Stage) -> None:
+    ring = told.ring()
+    async with told.running(ring):
+        tell(told, Refreshed())
+        await told.clock.settle()
         key, record = await ring.create("laptop", by="admin")
-        created = await bucket.get(record.id)
-        assert created is not None
         await ring.revoke(record.id)
-        bucket.told.put_nowait(created)
-        await stage.clock.settle()
+        tell(told, RowPut((record.id,), Stored(record, 1, 0.0)))
+        await told.clock.settle()
         assert ring.check.key_id(key) == ""
-        assert stage.events == [KeysChanged(1, 1), KeysChanged(0, 2)]
+        assert told.events == [KeysChanged(1, 1), KeysChanged(0, 2)]
 
 
-async def test_a_key_made_while_the_bucket_is_read_is_kept(tmp_path: Path) -> None:
-    bucket = SlowBucket()
-    stage = Stage(tmp_path, bucket)
-    ring = stage.ring()
-    async with stage.running(ring):
+async def test_a_key_made_before_the_view_was_there_is_kept(told: Stage) -> None:
+    ring = told.ring()
+    async with told.running(ring):
         key, record = await ring.create("laptop", by="admin")
-        bucket.told.put_nowait(CaughtUp(0))
-        await stage.clock.settle()
+        tell(told, Refreshed())
+        await told.clock.settle()
         assert ring.check.key_id(key) == record.id
 
 
-@settings(max_examples=25, deadline=None)  # it waits for the disc
-@given(
-    st.dictionaries(
-        st.text().filter(lambda name: name not in KeyRecord.__struct_fields__),
-        st.text() | st.integers(-(2**53), 2**53) | st.none(),
-        max_size=4,
-    )
-)
-def test_a_newer_releases_record_is_taken_and_revoked_with_all_it_holds(
-    tmp_path_factory: pytest.TempPathFactory, unknown: dict[str, Any]
-) -> None:
-    async def story() -> None:
-        stage = Stage(tmp_path_factory.mktemp("node"))
-        key, record = new_key("tomorrow", at=AT, by="admin")
-        fields = json.loads(msgspec.json.encode(record)) | unknown
-        await stage.bucket.put(record.id, json.dumps(fields).encode())
-        ring = stage.ring()
-        async with stage.running(ring):
-            assert ring.check.key_id(key) == record.id
-            revoked = await ring.revoke(record.id)
-        kept = await stage.bucket.get(record.id)
-        assert kept is not None
-        assert json.loads(kept.value) == fields | {"revoked_at": revoked.revoked_at}
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize("broken", [b"", b"[]", b"\xff", b'{"id":"x"}'])
-async def test_a_record_nobody_can_read_harms_no_other_key(stage: Stage, broken: bytes) -> None:
-    ring = stage.ring()
-    await stage.bucket.put("before", broken)
-    async with stage.running(ring):
-        key, record = await ring.create("laptop", by="admin")
-        await stage.bucket.put("after", broken)
-        await stage.clock.settle()
-        assert ring.check.key_id(key) == record.id
-        assert ring.active_count == 1
-        with pytest.raises(KeyUnknown):
-            await ring.revoke("after")
-
-
-async def test_neither_bucket_nor_file_holds_a_secret(stage: Stage) -> None:
+async def test_neither_table_nor_file_holds_a_secret(stage: Stage) -> None:
     key, _ = await stage.ring().create("laptop", by="admin")
     secret = key.split("-", 3)[3].encode()
-    (entry,) = await stage.bucket.entries()
-    assert secret not in entry.value
+    (stored,) = stage.store.rows(KEYS).all_now(())
+    assert secret not in msgspec.json.encode(stored.row)
     assert secret not in stage.file().read_bytes()
     assert stage.file().stat().st_mode & 0o777 == 0o600
 
@@ -329,25 +307,31 @@ async def test_a_file_that_cannot_be_written_costs_no_key(stage: Stage) -> None:
     assert ring.check.key_id(key) == record.id
 
 
-class RacedBucket(MemoryBucket):
+class RacedStore(MemoryStore):
     """Somebody else always writes first."""
 
-    async def update(self, key: str, value: bytes, revision: int) -> int:
-        entry = await self.get(key)
-        assert entry is not None
-        await self.put(key, entry.value)
-        return await super().update(key, value, revision)
+    def __init__(self) -> None:
+        super().__init__(FakeClock())
+        self.raced = RacedRows(self, KEYS)
+
+    def rows(self, _: Table[Any]) -> Any:
+        return self.raced
+
+
+class RacedRows(MemoryRows[KeyRecord]):
+    async def put(self, row: KeyRecord, *, expects: int | None = None, **more: Any) -> Written:
+        if expects and (there := self.now((row.id,))) is not None:
+            await super().put(there.row)
+        return await super().put(row, expects=expects, **more)
 
 
 async def test_a_lost_race_to_revoke_is_run_again_but_not_for_ever(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, RacedBucket())
-    ring = stage.ring()
+    store = RacedStore()
+    ring = Stage(tmp_path, store).ring()
     _, record = await ring.create("laptop", by="admin")
     with pytest.raises(Conflict):
         await ring.revoke(record.id)
-    newest = await stage.bucket.get(record.id)
-    assert isinstance(newest, Entry)
-    assert newest.revision == 1 + CHANGE_TRIES_MAX
+    assert store.raced.sequence(0) == 1 + CHANGE_TRIES_MAX
 
 
 async def test_the_key_of_the_settings_counts_and_is_not_listed(stage: Stage) -> None:

@@ -4,24 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from aiex.assistant.key_ring import KeyRing, KeyUnknown
-from aiex.assistant.keys import SETTING
+from aiex.assistant.keys import KEYS, SETTING, KeyRecord
 from aiex.assistant.limits import NO_LIMITS, KeyLimits, Limits
-from aiex.engine import Entry
 from aiex.errors import EngineUnavailable
-from aiex.testing.bucket_memory import MemoryBucket
+from aiex.store import Stored, Table
 from aiex.testing.clock import FakeClock
+from aiex.testing.store_memory import MemoryRows, MemoryStore
 
 DEFAULTS = Limits(requests_per_minute=60)
 
 
-def ring(bucket: MemoryBucket, directory: Path) -> KeyRing:
+def ring(store: MemoryStore, directory: Path) -> KeyRing:
     return KeyRing(
-        bucket,
+        store,
         cache_file=directory / "keys.json",
         key_of_setting="from-a-file",
         clock=FakeClock(),
@@ -47,7 +48,7 @@ async def following(keys: KeyRing) -> AsyncIterator[None]:
 
 
 async def test_a_new_keys_limits_are_over_the_defaults(tmp_path: Path) -> None:
-    keys = ring(MemoryBucket(), tmp_path)
+    keys = ring(MemoryStore(FakeClock()), tmp_path)
     _, record = await keys.create("ci", by="test", limits=KeyLimits(concurrency=2))
     assert keys.limits(record.id) == Limits(requests_per_minute=60, concurrency=2)
     assert keys.limits(SETTING) == DEFAULTS
@@ -55,39 +56,49 @@ async def test_a_new_keys_limits_are_over_the_defaults(tmp_path: Path) -> None:
 
 
 async def test_limits_changed_on_another_node_are_in_force_here(tmp_path: Path) -> None:
-    bucket = MemoryBucket()
-    here, there = ring(bucket, tmp_path), ring(bucket, tmp_path)
+    store = MemoryStore(FakeClock())
+    here, there = ring(store, tmp_path), ring(store, tmp_path)
     _, record = await here.create("ci", by="test")
     async with following(here):
         await there.limit(record.id, concurrency(3))
         await asyncio.sleep(0)
+        await asyncio.sleep(0)
         assert here.limits(record.id).concurrency == 3
 
 
-class RacedBucket(MemoryBucket):
+class RacedRows(MemoryRows[KeyRecord]):
     """After the next read of a key somebody else writes `overtaking`, once."""
 
-    overtaking: bytes | None = None
+    overtaking: KeyRecord | None = None
 
-    async def get(self, key: str) -> Entry | None:
-        entry = await super().get(key)
+    async def get(self, *args: Any, **more: Any) -> Stored[KeyRecord] | None:
+        stored = await super().get(*args, **more)
         if self.overtaking is not None:
-            value, self.overtaking = self.overtaking, None
-            await self.put(key, value)
-        return entry
+            record, self.overtaking = self.overtaking, None
+            await self.put(record)
+        return stored
+
+
+class RacedStore(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__(FakeClock())
+        self.raced = RacedRows(self, KEYS)
+
+    def rows(self, _: Table[Any]) -> Any:
+        return self.raced
 
 
 async def test_two_changes_at_once_are_both_kept(tmp_path: Path) -> None:
-    bucket = RacedBucket()
-    keys = ring(bucket, tmp_path)
+    store = RacedStore()
+    keys = ring(store, tmp_path)
     _, record = await keys.create("ci", by="test")
-    bucket.overtaking = msgspec.json.encode(record.limited(KeyLimits(tokens_per_minute=7)))
+    store.raced.overtaking = record.limited(KeyLimits(tokens_per_minute=7))
     changed = await keys.limit(record.id, concurrency(3))
     assert changed.limits == KeyLimits(concurrency=3, tokens_per_minute=7)
 
 
 async def test_a_revoked_keys_limits_stay_and_an_unknown_one_has_none(tmp_path: Path) -> None:
-    keys = ring(MemoryBucket(), tmp_path)
+    keys = ring(MemoryStore(FakeClock()), tmp_path)
     _, record = await keys.create("ci", by="test")
     await keys.revoke(record.id)
     assert (await keys.limit(record.id, concurrency(3))).limits == KeyLimits()
@@ -96,12 +107,12 @@ async def test_a_revoked_keys_limits_stay_and_an_unknown_one_has_none(tmp_path: 
 
 
 async def test_limits_are_remembered_for_a_start_without_the_engine(tmp_path: Path) -> None:
-    bucket = MemoryBucket()
-    _, record = await ring(bucket, tmp_path).create(
+    store = MemoryStore(FakeClock())
+    _, record = await ring(store, tmp_path).create(
         "ci", by="test", limits=KeyLimits(models=("a",), budget_micro_usd=5)
     )
-    bucket.go_down("test")
-    keys = ring(bucket, tmp_path)
+    store.go_down("test")
+    keys = ring(store, tmp_path)
     keys.load()
     assert keys.limits(record.id) == Limits(60, 0, 0, ("a",), 5)
     with pytest.raises(EngineUnavailable):

@@ -58,13 +58,16 @@ def test_what_was_spent_counts_until_the_month_ends() -> None:
     now = Now(LAST_OF_JANUARY)
     ledger = Ledger(now)
     ledger.add("k", "m", NO_USAGE, 7, is_failure=False)
-    ledger.add_spent(Span.MONTH.at(now.wall_s), [UsageRow("k", "n", cost_nano_usd=3)])
-    ledger.add_spent(Span.MONTH.at(now.wall_s) - 1, [UsageRow("k", "n", cost_nano_usd=100)])
-    assert ledger.spent_nano_usd("k") == 10
+    assert ledger.own_nano_usd("k") is None
+    ledger.begin_with(Span.MONTH.at(now.wall_s), [UsageRow("k", "n", cost_nano_usd=3)])
+    ledger.others_spent(Span.MONTH.at(now.wall_s), {"k": 20})
+    ledger.others_spent(Span.MONTH.at(now.wall_s) - 1, {"k": 100})
+    assert ledger.own_nano_usd("k") == 10
+    assert ledger.spent_nano_usd("k") == 30
     assert ledger.spent_nano_usd("other") == 0
     assert ledger.month_left_s() == 30
     now.wall_s += 30
-    assert ledger.spent_nano_usd("k") == 0
+    assert ledger.spent_nano_usd("k") == ledger.own_nano_usd("k") == 0
     assert ledger.month_left_s() == timedelta(days=28).total_seconds()
 
 

@@ -9,9 +9,10 @@ import pytest
 from aiex.assistant import (
     BreakerTurned,
     KeysChanged,
+    LimitsTurned,
     LoadTurned,
     LocalModelTurned,
-    UsageTidied,
+    UsageMerged,
 )
 from aiex.cluster import (
     CallHandlerFailed,
@@ -40,8 +41,19 @@ from aiex.engine import (
     StrangerRefused,
 )
 from aiex.events import EventBus
+from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
-from aiex.store import RowSkipped, RowsRestored, RowsRevealed, TableEmptied
+from aiex.store import (
+    RowSkipped,
+    RowsRestored,
+    RowsRevealed,
+    RowsUnreadable,
+    TableEmptied,
+    ViewBeganAnew,
+    ViewCompleted,
+    ViewPutAside,
+    ViewStuck,
+)
 from aiex.telemetry.event_log import LOGGED, line, log_events
 
 SENTENCES: list[tuple[Any, str, str]] = [
@@ -69,6 +81,34 @@ SENTENCES: list[tuple[Any, str, str]] = [
         TableEmptied("blocks"),
         "warning",
         "the table blocks is kept in memory and is empty now: all servers that kept it had stopped",
+    ),
+    (
+        ViewCompleted("notes", 1, 0.25),
+        "info",
+        "the view of notes is complete: 1 row in 0.2 s",
+    ),
+    (
+        ViewBeganAnew("notes", 0, "its stream is another one"),
+        "info",
+        "the view of notes, fragment 0, is made anew: its stream is another one",
+    ),
+    (
+        ViewPutAside("notes", "file is not a database", "/views/notes.sqlite.broken"),
+        "error",
+        "the file of the view of notes cannot be used and lies at /views/notes.sqlite.broken now, "
+        "a new one is made: file is not a database",
+    ),
+    (
+        ViewStuck("notes", "database or disk is full"),
+        "error",
+        "the view of notes cannot be written and stays as it is until it can: "
+        "database or disk is full",
+    ),
+    (
+        RowsUnreadable("notes", 2, "('diary', 1)", 3, "it has another form"),
+        "warning",
+        "the view of notes leaves out 2 rows, the last one ('diary', 1) of version 3: "
+        "it has another form",
     ),
     (EngineUp("2.14.0"), "info", "the engine is up (NATS 2.14.0)"),
     (EngineDown("no answer"), "warning", "the engine is down: no answer"),
@@ -114,12 +154,39 @@ SENTENCES: list[tuple[Any, str, str]] = [
     ),
     (LeaseTaken("x", 7), "info", "this node holds the lease x (fence 7)"),
     (LeaseLost("x", 7, "n2 took it"), "info", "this node lost the lease x (fence 7): n2 took it"),
-    (UsageTidied(1), "info", "1 page of usage past their time deleted"),
-    (UsageTidied(3), "info", "3 pages of usage past their time deleted"),
+    (UsageMerged(1), "info", "1 page of usage put together with others"),
+    (
+        LimitsTurned("away", "no engine"),
+        "warning",
+        "limits are counted without other nodes: no engine",
+    ),
+    (LimitsTurned("shared", ""), "info", "limits are shared with other nodes again"),
+    (UsageMerged(3), "info", "3 pages of usage put together with others"),
     (LocalModelTurned("up", ""), "info", "the local model is up"),
     (LocalModelTurned("starting", "pid 7"), "info", "the local model is starting: pid 7"),
     (LocalModelTurned("down", "killed"), "warning", "the local model is down: killed"),
     (LocalModelTurned("unavailable", "x"), "warning", "the local model is unavailable: x"),
+    (
+        HotValueChanged("log_level", "debug", 7, "set", "admin"),
+        "info",
+        "log_level is debug now: set by admin (revision 7)",
+    ),
+    (HotValueChanged("x", "1", 7, "gone", ""), "info", "x is 1 now: gone (revision 7)"),
+    (
+        HotValueRefused("x", 7, "x: expected 1"),
+        "warning",
+        "revision 7 of x is not taken, the value before stays: x: expected 1",
+    ),
+    (
+        CanaryEnded("x", 7, "not worse", "kept", "alike"),
+        "info",
+        "the canary of x is kept: not worse (alike)",
+    ),
+    (
+        CanaryEnded("x", 7, "worse", "reverted", "errors"),
+        "warning",
+        "the canary of x is reverted: worse (errors)",
+    ),
     (KeysChanged(1, 7), "info", "1 API key is active (revision 7)"),
     (KeysChanged(0, 7), "info", "0 API keys are active (revision 7)"),
     (LoadTurned("ok", 0.05), "info", "the loop is 50 ms late: every request is taken again"),

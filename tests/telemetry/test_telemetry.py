@@ -32,8 +32,11 @@ from aiex.cluster import (
 )
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
+from aiex.fastglobal import HotValueChanged
 from aiex.service import ServiceFailed, ServiceStarted
+from aiex.store import RowsUnreadable, ViewAdvanced, ViewBeganAnew
 from aiex.telemetry import LogWriter, Telemetry, resident_bytes
+from aiex.telemetry.latency import cell_of
 from aiex.telemetry.metrics import METRICS
 from aiex.testing.prometheus_text import MetricFamily, metric_families
 
@@ -102,13 +105,37 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_target_queue_length",
         "aiex_members",
         "aiex_lease_held",
+        "aiex_limit_overshoot_max",
+        "aiex_limits_away",
         "aiex_calls_in_flight",
         "aiex_cluster_requests_in_hand",
         "aiex_cluster_answer_bytes_held",
         "aiex_tasks",
+        "aiex_hot_revision",
+        "aiex_hot_values_refused",
     }
-    of_tables = {name for name in METRICS if name.startswith("aiex_store_")}
+    of_tables = {name for name in METRICS if name.startswith("aiex_store_")} | {
+        "aiex_view_complete",
+        "aiex_view_stale",
+        "aiex_view_file_bytes",
+        "aiex_view_reads_total",
+        "aiex_view_read_rows_total",
+        "aiex_view_read_seconds_total",
+    }
     assert set(scrape) == set(METRICS) - handed_in - of_tables
+
+
+def test_what_views_take_and_leave_out_is_counted_by_table() -> None:
+    watched = Watched().emit(
+        ViewAdvanced("notes", 3, 4_000),
+        ViewAdvanced("notes", 1, 6_000),
+        ViewBeganAnew("notes", 0, "its stream is another one"),
+        RowsUnreadable("notes", 2, "('a',)", 9, "no"),
+    )
+    assert watched.value("aiex_view_changes_total", table="notes") == 4
+    assert watched.value("aiex_view_lag_seconds", "_sum", table="notes") == 0.01
+    assert watched.value("aiex_view_anew_total", table="notes") == 1
+    assert watched.value("aiex_view_unreadable_rows_total", table="notes") == 2
 
 
 def test_requests_turned_away_are_counted_by_reason() -> None:
@@ -306,3 +333,18 @@ def test_a_split_is_seen_until_the_cluster_is_whole() -> None:
     assert watched.value("aiex_cluster_split") == 1
     watched.emit(ClusterWhole())
     assert watched.value("aiex_cluster_split") == 0
+
+
+def test_changes_of_hot_values_are_counted_by_key() -> None:
+    changed = [HotValueChanged("log_level", "debug", number, "set", "a") for number in (1, 2)]
+    samples = Watched().emit(*changed).scrape()["aiex_hot_changes_total"].samples
+    assert [(dict(labels)["key"], value) for (_, labels), value in samples.items()] == [
+        ("log_level", 2)
+    ]
+
+
+def test_what_the_api_answered_is_told_to_others_in_numbers_that_add_up() -> None:
+    watched = Watched().emit(FINISHED, FINISHED)
+    traffic = watched.telemetry.traffic(7)
+    assert (traffic.incarnation, traffic.requests) == (7, 2)
+    assert traffic.durations == {cell_of(FINISHED.duration_us): 2}

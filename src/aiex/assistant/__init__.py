@@ -10,8 +10,10 @@ from aiex.assistant.conversations.thread_form import THREADS
 from aiex.assistant.events import (
     AttemptHedged,
     AttemptRetried,
+    BlocksDealt,
     BreakerTurned,
     KeysChanged,
+    LimitsTurned,
     LoadTurned,
     LocalModelTurned,
     QueueLeft,
@@ -21,20 +23,20 @@ from aiex.assistant.events import (
     TurnBegun,
     TurnConflicted,
     TurnEnded,
-    UsageTidied,
+    UsageMerged,
 )
 from aiex.assistant.exchange import Exchange, RequestScope
 from aiex.assistant.housekeeper import Housekeeper
 from aiex.assistant.intake import Intake
 from aiex.assistant.key_ring import PATIENCE_S, KeyRing, KeyUnknown
-from aiex.assistant.keys import KeyCheck, KeyRecord, instant
+from aiex.assistant.keys import KEYS, KeyCheck, KeyRecord
 from aiex.assistant.ledger import Ledger, UsageRow
 from aiex.assistant.limits import KeyLimits, Limits, default_limits
 from aiex.assistant.load_gate import LagGate, LoadLimits
 from aiex.assistant.local_model import LocalModel, LocalModelState
 from aiex.assistant.local_model_claim import LocalAddress
 from aiex.assistant.local_model_probe import answers as local_model_answers
-from aiex.assistant.metering import Metering, build_metering
+from aiex.assistant.metering import METERING_TABLES, Metering, build_metering
 from aiex.assistant.own_sockets import OwnSockets
 from aiex.assistant.paced_exchange import Pace
 from aiex.assistant.provider import Provider
@@ -43,14 +45,18 @@ from aiex.assistant.refusal import keys_unknown
 from aiex.assistant.target_state import TargetState
 from aiex.assistant.targets import Targets
 from aiex.assistant.token_count import TokenCount
+from aiex.clock import instant
 
 __all__ = [
+    "KEYS",
+    "METERING_TABLES",
     "PATIENCE_S",
     "THREADS",
     "Api",
     "AttemptHedged",
     "AttemptRetried",
     "Attempted",
+    "BlocksDealt",
     "Bookkeeper",
     "BreakerTurned",
     "Catalogue",
@@ -67,6 +73,7 @@ __all__ = [
     "LagGate",
     "Ledger",
     "Limits",
+    "LimitsTurned",
     "LoadLimits",
     "LoadTurned",
     "LocalAddress",
@@ -91,8 +98,8 @@ __all__ = [
     "TurnBegun",
     "TurnConflicted",
     "TurnEnded",
+    "UsageMerged",
     "UsageRow",
-    "UsageTidied",
     "build_metering",
     "build_providers",
     "default_limits",

@@ -20,6 +20,7 @@ class Limit(Enum):
     TOKENS = "tokens"
     CONCURRENCY = "concurrency"
     BUDGET = "insufficient_quota"
+    UNKNOWN = "limits_unavailable"  # what is left cannot be asked for, and is not guessed
 
 
 class Shortage(msgspec.Struct, frozen=True):

@@ -41,12 +41,12 @@ class LocalAccounts:
 
 class LocalAccount:
     __slots__ = (
-        "_in_progress",
         "_key_id",
         "_now_ns",
         "_requests",
         "_spending",
         "_tokens",
+        "in_progress",
         "limits",
     )
 
@@ -56,7 +56,7 @@ class LocalAccount:
         self._spending = spending
         self._requests: Gcra | None = None
         self._tokens: Gcra | None = None
-        self._in_progress = 0
+        self.in_progress = 0
         self.limits = NO_LIMITS
 
     def change(self, limits: Limits) -> None:
@@ -68,8 +68,8 @@ class LocalAccount:
     async def take(self, tokens: int) -> Hold | Shortage:
         now_ns = self._now_ns()
         limits = self.limits
-        if limits.concurrency and self._in_progress >= limits.concurrency:
-            return Shortage(Limit.CONCURRENCY, limits.concurrency, self._in_progress, None)
+        if limits.concurrency and self.in_progress >= limits.concurrency:
+            return Shortage(Limit.CONCURRENCY, limits.concurrency, self.in_progress, None)
         if limits.budget_micro_usd:
             spent_nano = self._spending.spent_nano_usd(self._key_id)
             if spent_nano >= limits.budget_micro_usd * NANO_PER_MICRO:
@@ -78,7 +78,7 @@ class LocalAccount:
         if requests is not None and (wait_ns := requests.take(1, now_ns)):
             return Shortage(Limit.REQUESTS, requests.limit, 1, wait_ns)
         if rate is None:
-            self._in_progress += 1
+            self.in_progress += 1
             return LocalHold(self, None, 0, 0, 0)
         if wait_ns := rate.take(tokens, now_ns):
             # A request refused for one limit costs nothing of another.
@@ -86,7 +86,7 @@ class LocalAccount:
                 requests.untake(1)
             wait = None if wait_ns == NEVER else wait_ns
             return Shortage(Limit.TOKENS, rate.limit, tokens, wait)
-        self._in_progress += 1
+        self.in_progress += 1
         return LocalHold(self, rate, tokens, rate.due, rate.given_back)
 
     def standing(self) -> Standing:
@@ -109,9 +109,29 @@ class LocalAccount:
             tokens_reset_ns,
         )
 
+    def backlogs(self) -> tuple[int, int]:
+        """How many requests and tokens were taken that are not worked off."""
+        now_ns = self._now_ns()
+        requests, tokens = self._requests, self._tokens
+        return (
+            requests.backlog(now_ns) if requests is not None else 0,
+            tokens.backlog(now_ns) if tokens is not None else 0,
+        )
+
+    def begin(self, limits: Limits, requests: int, tokens: int) -> None:
+        """Forget what was taken; begin with so much that was taken elsewhere."""
+        now_ns = self._now_ns()
+        self._requests = _changed(None, limits.requests_per_minute, now_ns)
+        self._tokens = _changed(None, limits.tokens_per_minute, now_ns)
+        self.limits = limits
+        if self._requests is not None:
+            self._requests.overrun(requests, now_ns)
+        if self._tokens is not None:
+            self._tokens.overrun(tokens, now_ns)
+
     def settle(self, hold: "LocalHold", used: int | None) -> None:
         """End one request; its rate may be one of older limits, which nobody asks any more."""
-        self._in_progress -= 1
+        self.in_progress -= 1
         rate = hold.rate
         if rate is None or used is None:
             return

@@ -1,26 +1,24 @@
-"""Writes the ledger's pages to the engine, reads back what was spent, answers who used what.
+"""Writes the ledger's pages to their tables, reads back what was spent, answers who used what.
 
-One entry a page, its key `<writer>.<page number modulo the ring>`: entries are overwritten in turn,
-so the buckets stay as large as they are. Minutes are kept for a day, hours for two months, months
-for two years.
+A page's row is written as a whole whenever it changed: twice is the same as once. Rows end by
+themselves: minutes are kept for a day, hours for two months, months for two years.
 
 Limits: after `kill -9` what was counted since the last write is lost, `WRITE_EVERY_S` at most.
-While the engine is away pages wait in memory, within the ledger's limits. What other nodes spend
-is read when this one starts; sharing a budget live is for accounts that lease (see `account`).
+While the engine is away pages wait in memory, within the ledger's limits. What other nodes spent
+is read once a minute; budgets that are shared do not depend on it (see `budget_block`).
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from typing import Final
 
-import msgspec
-
-from aiex.assistant.ledger import Ledger, Page, Span, Tallies, UsageRow, tally_of
+from aiex.assistant.holdings import Holding, Holdings
+from aiex.assistant.ledger import Ledger, Page, Span, Tallies, UsageRow, add_spent, tally_of
+from aiex.assistant.usage_pages import KEPT_S, Pages, UsagePage
 from aiex.clock import Clock
-from aiex.engine import Bucket
-from aiex.errors import EngineError
+from aiex.errors import Conflict, EngineError
 from aiex.service import Ready
+from aiex.store import ABSENT
 
 WRITE_EVERY_S: Final = 3.0
 # An engine that is away must not keep the node from starting; budgets count from nothing until it
@@ -28,7 +26,7 @@ WRITE_EVERY_S: Final = 3.0
 PATIENCE_S: Final = 1.0
 # The engine answers within a millisecond, or not at all; a stop does not wait longer.
 LAST_WRITE_S: Final = 2.0
-RING: Final = {Span.MINUTE: 25 * 60, Span.HOUR: 63 * 24, Span.MONTH: 24}
+OTHERS_EVERY_S: Final = 60.0
 MINUTES_SINCE_S_MAX: Final = 24 * 3600
 SINCE_S_MAX: Final = 62 * 24 * 3600
 _SPAN_S: Final = {Span.MINUTE: 60, Span.HOUR: 3600}
@@ -36,27 +34,18 @@ _SPAN_S: Final = {Span.MINUTE: 60, Span.HOUR: 3600}
 _log = logging.getLogger("aiex.assistant.usage")
 
 
-class StoredPage(msgspec.Struct, frozen=True):
-    at: int
-    rows: list[UsageRow]
-
-
-_PAGE = msgspec.json.Decoder(StoredPage)
-
-
 class Bookkeeper:
     """Keeps the ledger of one node, `writer`, whose name is the same after a restart."""
 
     name = "assistant.usage"
 
-    def __init__(
-        self, ledger: Ledger, buckets: Mapping[Span, Bucket], *, writer: str, clock: Clock
-    ) -> None:
+    def __init__(self, ledger: Ledger, pages: Pages, *, writer: str, clock: Clock) -> None:
         self._ledger = ledger
-        self._buckets = buckets
+        self._pages = pages
         self._writer = writer
         self._clock = clock
         self._is_loaded = False
+        self._others_due_s = 0.0
         self._turn = asyncio.Lock()
 
     async def run(self, ready: Ready) -> None:
@@ -75,7 +64,7 @@ class Bookkeeper:
     async def write(self) -> None:
         """Write all there is to write; raises `EngineUnavailable`, then it is still there."""
         async with self._turn:
-            if not self._is_loaded:
+            if not self._is_loaded or self._clock.monotonic_s() >= self._others_due_s:
                 await self._load()
             self._ledger.fold()
             for span in Span:
@@ -92,12 +81,10 @@ class Bookkeeper:
         span = Span.MINUTE if since_s <= MINUTES_SINCE_S_MAX else Span.HOUR
         first_at = int((self._clock.wall_s() - since_s) // _SPAN_S[span])
         sums: Tallies = {}
-        for entry in await self._buckets[span].entries():
-            stored = _PAGE.decode(entry.value)
-            if stored.at >= first_at:
-                for row in stored.rows:
+        async for stored in self._pages[span].scan():
+            if stored.row.at >= first_at:
+                for row in stored.row.rows:
                     tally_of(sums, (row.key_id, row.model)).add(row)
-            await asyncio.sleep(0)  # a large store must not hold up requests
         return [sums[names].row(*names) for names in sorted(sums)]
 
     async def _write_or_wait(self, timeout_s: float) -> str:
@@ -111,34 +98,58 @@ class Bookkeeper:
             return f"the engine does not answer within {timeout_s:g} s"
         return ""
 
+    async def spent(self, key_id: str, month: int) -> Holdings:
+        """What each node spent of a key's money in a month, as holdings that are over."""
+        spent: dict[str, dict[str, int]] = {}
+        async for stored in self._pages[Span.MONTH].scan(month):
+            add_spent(spent.setdefault(stored.row.writer, {}), stored.row.rows)
+        return tuple(
+            Holding(writer, by_key[key_id], 0, by_key[key_id])
+            for writer, by_key in spent.items()
+            if by_key.get(key_id)
+        )
+
     async def _load(self) -> None:
         """Take over what was spent this month: by this node before it started, and by others."""
         month = Span.MONTH.at(self._clock.wall_s())
-        own_key = self._key(Span.MONTH, month)
-        entries = await self._buckets[Span.MONTH].entries()
-        pages = {entry.key: _PAGE.decode(entry.value) for entry in entries}
-        for key, stored in pages.items():
-            if stored.at == month:
-                self._ledger.add_spent(month, stored.rows)
-                if key == own_key:
-                    self._ledger.page(Span.MONTH, month).base(stored.rows)
-        self._is_loaded = True
+        others: dict[str, int] = {}
+        own: tuple[UsageRow, ...] = ()
+        sequence = ABSENT
+        async for stored in self._pages[Span.MONTH].scan(month):
+            if stored.row.writer == self._writer:
+                own, sequence = stored.row.rows, stored.sequence
+            else:
+                add_spent(others, stored.row.rows)
+        self._ledger.others_spent(month, others)
+        self._others_due_s = self._clock.monotonic_s() + OTHERS_EVERY_S
+        if not self._is_loaded:
+            self._ledger.begin_with(month, own)
+            self._ledger.page(Span.MONTH, month).base(own, sequence)
+            self._is_loaded = True
 
     async def _write_page(self, span: Span, page: Page) -> None:
-        bucket, key = self._buckets[span], self._key(span, page.at)
         if not page.is_based:
-            entry = await bucket.get(key)
-            stored = _PAGE.decode(entry.value) if entry is not None else None
-            page.base(stored.rows if stored is not None and stored.at == page.at else ())
+            stored = await self._pages[span].get((page.at, self._writer))
+            page.base(stored.row.rows, stored.sequence) if stored else page.base(())
         page.is_dirty = False
         try:
-            await bucket.put(key, msgspec.json.encode(StoredPage(page.at, page.rows())))
+            try:
+                await self._put(span, page)
+            except Conflict:
+                # Merged with others', since its span is over; or the last answer was lost.
+                stored = await self._pages[span].get((page.at, self._writer))
+                page.meet(stored.row.rows, stored.sequence) if stored else page.begin_anew()
+                await self._put(span, page)
         except BaseException:
             page.is_dirty = True
             raise
 
-    def _key(self, span: Span, at: int) -> str:
-        return f"{self._writer}.{at % RING[span]}"
+    async def _put(self, span: Span, page: Page) -> None:
+        rows = page.rows()
+        written = await self._pages[span].put(
+            UsagePage(page.at, self._writer, rows), expects=page.sequence, ttl_s=KEPT_S[span]
+        )
+        page.sequence, page.written = written.sequence, rows
 
 
 def seconds_in(text: str) -> int:

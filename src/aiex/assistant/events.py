@@ -102,10 +102,23 @@ class TargetPassedOver(msgspec.Struct, frozen=True):
     reason: str
 
 
-class UsageTidied(msgspec.Struct, frozen=True):
-    """Pages of usage past their time were deleted, by this node for all."""
+class UsageMerged(msgspec.Struct, frozen=True):
+    """Pages of usage whose time is over became parts of others, by this node for all."""
 
     page_count: int
+
+
+class BlocksDealt(msgspec.Struct, frozen=True):
+    """An account dealt with the rows all nodes share: `dealt`, or `short` of what was needed."""
+
+    outcome: str
+
+
+class LimitsTurned(msgspec.Struct, frozen=True):
+    """What is left of limits is asked for in the engine again (`shared`), or cannot be (`away`)."""
+
+    state: str
+    reason: str
 
 
 class QueueLeft(msgspec.Struct, frozen=True):

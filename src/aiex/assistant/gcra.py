@@ -91,6 +91,10 @@ class Gcra:
         room = self._horizon - backlog
         return room // self.period_ns if room > 0 else 0, -(-backlog // self.limit)
 
+    def backlog(self, now_ns: int) -> int:
+        """How many units are not worked off yet, rounded up."""
+        return max(-((now_ns * self.limit - self.due) // self.period_ns), 0)
+
     def changed(self, limit: int, *, burst: int, now_ns: int) -> "Gcra":
         """A new limit in which what was taken under this one still counts."""
         new = Gcra(limit, burst=burst, period_ns=self.period_ns)

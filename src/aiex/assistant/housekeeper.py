@@ -1,37 +1,39 @@
-"""Deletes pages of usage that nobody asks for any more, on one node of the cluster at a time.
+"""Puts the pages of usage that all nodes wrote together, on one node of the cluster at a time.
 
-The bookkeeper of a node overwrites its own pages in turn. A node that never comes back, as most do
-where nodes have no disk of their own, leaves its last ones behind; without this they would be read
-at every question for ever.
+Every node writes a page of its own for each minute and hour, so a cluster has as many as it has
+nodes, those that never came back included. Once a span is over for good they are made one page:
+questions about usage read a fraction then, and the engine keeps a fraction.
 
-One node is enough, so whoever holds the lease does it. A page is deleted by compare-and-set: should
-its writer come back at that moment, the page stays. A round begins and ends with a note of its
-time, written by the lease's fence: the next holder knows when it is due, and one that was replaced
-cannot begin another.
+One node is enough, so whoever holds the lease does it. The merged page is written and the others
+are deleted in one batch, by compare-and-set: should a writer come back at that moment, all stays
+as it is; should it come later, it finds its page gone and writes only what came since. A round
+begins and ends with a note of its time, written by the lease's fence: the next holder knows when it
+is due, and one that was replaced cannot begin another.
 
-Limits: of a deleted page its key stays, some hundred bytes. Clocks that are wrong by less than the
-time a page is kept do no harm.
+Limits: a merged page has as many rows as a page of one node; months are left as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
-from aiex.assistant.bookkeeper import RING, StoredPage
-from aiex.assistant.events import UsageTidied
-from aiex.assistant.ledger import Span
+from aiex.assistant.events import UsageMerged
+from aiex.assistant.ledger import Span, Tallies, UsageRow, tally_of
+from aiex.assistant.usage_pages import KEPT_S, MERGED, Pages, UsagePage
 from aiex.clock import Clock
 from aiex.cluster import FencedEntry, Leasehold
-from aiex.engine import Bucket, Entry
 from aiex.errors import Conflict, EngineError, FenceOutdated
 from aiex.events import Emit
 from aiex.service import Ready
+from aiex.store import ABSENT, Delete, Put, Stored
 
 ROUND_EVERY_S: Final = 3600.0
 RETRY_S: Final = 60.0
-# A page that is overwritten by nobody is deleted when it is twice as old as the oldest shown.
-KEPT: Final = {span: 2 * length for span, length in RING.items()}
+# How many spans a page must be past; a node without its engine for longer finds its page merged.
+MERGED_AFTER: Final = {Span.MINUTE: 60, Span.HOUR: 2}
+# Of one span; those of more are put together in further rounds.
+PAGES_MAX: Final = 500
 
 
 class Rounds(msgspec.Struct, frozen=True):
@@ -41,7 +43,6 @@ class Rounds(msgspec.Struct, frozen=True):
     finished_at_s: float = 0.0
 
 
-_PAGE = msgspec.json.Decoder(StoredPage)
 _ROUNDS = msgspec.json.Decoder(Rounds)
 
 
@@ -52,7 +53,7 @@ class Housekeeper:
 
     def __init__(
         self,
-        pages: Mapping[Span, Bucket],
+        pages: Pages,
         lease: Leasehold,
         rounds: FencedEntry,
         *,
@@ -86,38 +87,55 @@ class Housekeeper:
         if 0 <= now_s - finished_at_s < ROUND_EVERY_S:
             return ROUND_EVERY_S - (now_s - finished_at_s)
         await self._write(Rounds(now_s, finished_at_s), fence)
-        page_count = sum([await self._tidy(span, bucket) for span, bucket in self._pages.items()])
+        page_count = sum([await self._merge(span, age) for span, age in MERGED_AFTER.items()])
         if not self._lease.is_held:
             return RETRY_S
         await self._write(Rounds(now_s, self._clock.wall_s()), fence)
         if page_count:
-            self._emit(UsageTidied(page_count))
+            self._emit(UsageMerged(page_count))
         return ROUND_EVERY_S
 
-    async def _tidy(self, span: Span, bucket: Bucket) -> int:
-        """How many pages were deleted; ends early once the lease is not held for sure."""
-        oldest = span.at(self._clock.wall_s()) - KEPT[span]
-        old = [one for one in await bucket.entries() if _is_older(one, oldest)]
+    async def _merge(self, span: Span, age: int) -> int:
+        """How many pages became part of others; ends early once the lease is not held for sure."""
+        last = span.at(self._clock.wall_s()) - age
+        pages: dict[int, list[Stored[UsagePage]]] = {}
+        async for stored in self._pages[span].scan():
+            if stored.row.at < last:
+                pages.setdefault(stored.row.at, []).append(stored)
         page_count = 0
-        for entry in old:
-            if not self._lease.is_held:
-                break
-            try:
-                await bucket.delete(entry.key, entry.revision)
-            except Conflict:
-                continue
-            page_count += 1
+        for at in sorted(pages):
+            if len(pages[at]) > 1:
+                if not self._lease.is_held:
+                    break
+                page_count += await self._put_together(span, at, pages[at][:PAGES_MAX])
         return page_count
+
+    async def _put_together(self, span: Span, at: int, pages: list[Stored[UsagePage]]) -> int:
+        """How many pages are fewer now: none when a writer was faster."""
+        there = {stored.row.writer: stored.sequence for stored in pages}
+        merged = UsagePage(at, MERGED, _sums(stored.row for stored in pages))
+        written = there.pop(MERGED, ABSENT)
+        try:
+            await self._pages[span].batch(
+                [
+                    Put(merged, written, KEPT_S[span]),
+                    *(Delete((at, writer), sequence) for writer, sequence in there.items()),
+                ]
+            )
+        except Conflict:
+            return 0
+        return len(pages) - 1
 
     async def _write(self, rounds: Rounds, fence: int) -> None:
         await self._rounds.write(msgspec.json.encode(rounds), fence)
 
 
-def _is_older(entry: Entry, oldest: int) -> bool:
-    try:
-        return _PAGE.decode(entry.value).at < oldest
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False  # of a newer release perhaps
+def _sums(pages: Iterable[UsagePage]) -> tuple[UsageRow, ...]:
+    sums: Tallies = {}
+    for page in pages:
+        for row in page.rows:
+            tally_of(sums, (row.key_id, row.model)).add(row)
+    return tuple(sums[names].row(*names) for names in sorted(sums))
 
 
 def _finished_at_s(value: bytes | None) -> float:

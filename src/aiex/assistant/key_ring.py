@@ -1,35 +1,38 @@
-"""The keys a node knows: follows the engine's bucket, remembers them on disc, changes them.
+"""The keys a node knows: follows the view of their table, remembers them on disc, changes them.
 
 While the engine is away the last known keys are in force: a request needs no engine, and a node
-that restarts meanwhile reads them from its data directory.
+that restarts meanwhile reads them from its data directory. The view alone would not do: a node has
+none until it has seen the engine once, nor while it is made anew, and it does not tell a cluster
+that lost its keys from one that never had any.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import msgspec
 
 from aiex.assistant.events import KeysChanged
-from aiex.assistant.keys import NO_KEY_LIMITS, SETTING, KeyCheck, KeyRecord, instant, new_key
+from aiex.assistant.keys import KEYS, NO_KEY_LIMITS, SETTING, KeyCheck, KeyRecord, new_key
 from aiex.assistant.limits import NO_LIMITS, KeyLimits, Limits
-from aiex.clock import Clock
-from aiex.engine import Bucket, CaughtUp, Deleted, Entry, Restarted
-from aiex.errors import AiexError, Conflict
+from aiex.clock import Clock, instant
+from aiex.errors import AiexError, Conflict, StoreUnavailable
 from aiex.events import Emit
 from aiex.private_file import write_private
 from aiex.service import Ready
+from aiex.store import ABSENT, Refreshed, RowDeleted, RowPut, Store, Written
 
 PATIENCE_S = 3.0
 # Two operators may change one key at once; each try reads the newest record first.
 CHANGE_TRIES_MAX = 5
+KEYS_MAX: Final = 1_000_000
+# The view has what was written here within milliseconds, unless it is of another table by now.
+SEEN_S: Final = 2.0
 
 _log = logging.getLogger("aiex.assistant.keys")
 _RECORDS = msgspec.json.Decoder(dict[str, KeyRecord])
-_RECORD = msgspec.json.Decoder(KeyRecord)
-_FIELDS = msgspec.json.Decoder(dict[str, Any])
 
 
 class KeyUnknown(AiexError):
@@ -43,7 +46,7 @@ class KeyRing:
 
     def __init__(
         self,
-        bucket: Bucket,
+        store: Store,
         *,
         cache_file: Path,
         key_of_setting: str | None,
@@ -54,7 +57,7 @@ class KeyRing:
     ) -> None:
         """`patience_s` is how long the node's start waits for the engine to tell the keys."""
         self._patience_s = patience_s
-        self._bucket = bucket
+        self._rows, self._view = store.rows(KEYS), store.view(KEYS)
         self._cache_file = cache_file
         self._key_of_setting = key_of_setting
         self._clock = clock
@@ -62,8 +65,9 @@ class KeyRing:
         self._default_limits = default_limits
         self._limits = {SETTING: default_limits}
         self._records: dict[str, KeyRecord] = {}
-        # What was read later may be older: a watch tells again what was just written here.
-        self._revisions: dict[str, int] = {}
+        # What is told later may be older: a view tells again what was just written here.
+        self._sequences: dict[str, int] = {}
+        self._last_write: Written | None = None
         self._has_held_one = False
         self._has_read = False
         self.check = KeyCheck({}, key_of_setting)
@@ -110,8 +114,13 @@ class KeyRing:
         """What is in force for a key; nothing is for requests that need no key."""
         return self._limits.get(key_id, NO_LIMITS)
 
+    def default_to(self, limits: Limits) -> None:
+        """These are in force from now on for keys that say nothing."""
+        self._default_limits = limits
+        self._limit_all()
+
     async def run(self, ready: Ready) -> None:
-        """Follow the bucket for as long as the node lives."""
+        """Follow the view for as long as the node lives."""
         # An engine that is away must not keep the node from starting: then the remembered keys
         # are in force until it comes.
         patience = asyncio.create_task(self._patience(ready), name="assistant.keys.patience")
@@ -125,50 +134,45 @@ class KeyRing:
         ready()
 
     async def _follow(self, patience: "asyncio.Task[None]", ready: Ready) -> None:
-        pending: dict[str, KeyRecord] | None = {}
-        self._revisions.clear()  # of a bucket that may be another one by now
-        async for change in self._bucket.watch():
+        async for change in self._view.changes():
             match change:
-                case Restarted():
-                    pending = {}
-                    self._revisions.clear()
-                case CaughtUp(revision=revision):
-                    if pending is not None:
-                        self._adopt(pending | self._newer_than(revision), revision=revision)
-                    pending, self._has_read = None, True
+                case Refreshed():
+                    await self._read_all()
                     if not (patience.done() or patience.cancelling()):
                         patience.cancel()
                         ready()
-                case Entry() | Deleted():
-                    if pending is None:
-                        self._take(change)
-                    elif record := _record(change):
-                        pending[change.key] = record
+                case RowPut(stored=stored):
+                    self._take(stored.row.id, stored.row, stored.sequence)
+                case RowDeleted(key=(key_id,), sequence=sequence):
+                    self._take(str(key_id), None, sequence)
 
-    def _take(self, change: Entry | Deleted) -> None:
-        """One change of the bucket, unless a newer one of its key is known."""
-        if change.revision <= self._revisions.get(change.key, 0):
+    async def _read_all(self) -> None:
+        """Take the view as it is, once it has what was written here."""
+        if self._last_write is not None:
+            try:
+                await self._view.at_least(self._last_write, deadline_s=SEEN_S)
+            except StoreUnavailable:
+                self._last_write = None  # of a table that is no more
+        found = self._view.scan(limit=KEYS_MAX)
+        self._sequences = {stored.row.id: stored.sequence for stored in found}
+        self._has_read = True
+        newest = max(self._sequences.values(), default=0)
+        self._adopt({stored.row.id: stored.row for stored in found}, revision=newest)
+
+    def _take(self, key_id: str, record: KeyRecord | None, sequence: int) -> None:
+        """One change of the table, unless a newer one of its key is known."""
+        if sequence <= self._sequences.get(key_id, 0):
             return
-        self._revisions[change.key] = change.revision
-        others = {key: one for key, one in self._records.items() if key != change.key}
-        record = _record(change)
-        self._adopt(others | ({change.key: record} if record else {}), revision=change.revision)
-
-    def _newer_than(self, revision: int) -> dict[str, KeyRecord]:
-        """What was written here while the bucket was being read."""
-        return {
-            key: record
-            for key, record in self._records.items()
-            if self._revisions.get(key, 0) > revision
-        }
+        self._sequences[key_id] = sequence
+        others = {key: one for key, one in self._records.items() if key != key_id}
+        self._adopt(others | ({key_id: record} if record else {}), revision=sequence)
 
     async def create(
         self, name: str, *, by: str, limits: KeyLimits = NO_KEY_LIMITS
     ) -> tuple[str, KeyRecord]:
         """A new key and its record; raises `EngineUnavailable` when it cannot be kept."""
         key, record = new_key(name, at=instant(self._clock.wall_s()), by=by, limits=limits)
-        revision = await self._bucket.create(record.id, msgspec.json.encode(record))
-        self._adopt_own(record, revision)
+        self._adopt_own(record, await self._rows.put(record, expects=ABSENT))
         return key, record
 
     async def revoke(self, key_id: str) -> KeyRecord:
@@ -190,40 +194,38 @@ class KeyRing:
 
     async def _change(self, key_id: str, change: Callable[[KeyRecord], KeyRecord]) -> KeyRecord:
         for _ in range(CHANGE_TRIES_MAX):
-            entry = await self._bucket.get(key_id)
-            record = _record(entry) if entry is not None else None
-            if entry is None or record is None:
+            stored = await self._rows.get((key_id,))
+            if stored is None:
                 raise KeyUnknown
-            changed = change(record)
-            if changed == record:
-                return record
-            # What a newer release keeps beside is kept: only fields known here change.
-            known = _FIELDS.decode(msgspec.json.encode(changed))
-            fields = {**_FIELDS.decode(entry.value), **known}
+            changed = change(stored.row)
+            if changed == stored.row:
+                return changed
             try:
-                revision = await self._bucket.update(
-                    key_id, msgspec.json.encode(fields), entry.revision
-                )
+                written = await self._rows.put(changed, expects=stored.sequence)
             except Conflict:
                 continue
-            self._adopt_own(changed, revision)
+            self._adopt_own(changed, written)
             return changed
         raise Conflict
 
-    def _adopt_own(self, record: KeyRecord, revision: int) -> None:
-        self._revisions[record.id] = revision
-        self._adopt({**self._records, record.id: record}, revision=revision)
+    def _adopt_own(self, record: KeyRecord, written: Written) -> None:
+        self._last_write = written
+        self._take(record.id, record, written.sequence)
 
     def _adopt(self, records: dict[str, KeyRecord], *, revision: int) -> None:
         if records == self._records:
             return
         self._records = records
         self._has_held_one = True
-        self._limits = {key: one.limits.over(self._default_limits) for key, one in records.items()}
-        self._limits[SETTING] = self._default_limits
+        self._limit_all()
         self.check = KeyCheck(records, self._key_of_setting)
         self._remember()
         self._emit(KeysChanged(self.active_count, revision))
+
+    def _limit_all(self) -> None:
+        defaults = self._default_limits
+        self._limits = {key: one.limits.over(defaults) for key, one in self._records.items()}
+        self._limits[SETTING] = defaults
 
     def _remember(self) -> None:
         try:
@@ -231,14 +233,3 @@ class KeyRing:
         except OSError as error:
             # The keys in memory are right; only a restart without the engine would miss the change.
             _log.warning("the keys could not be kept in %s: %s", self._cache_file, error.strerror)
-
-
-def _record(change: Entry | Deleted) -> KeyRecord | None:
-    """The key's record; None when it is deleted, or is nothing this release can read."""
-    if isinstance(change, Deleted):
-        return None
-    try:
-        return _RECORD.decode(change.value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        _log.warning("the record of key %s cannot be read: %s", change.key, error)
-        return None

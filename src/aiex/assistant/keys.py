@@ -1,4 +1,4 @@
-"""API keys: who may ask. Kept hashed in the engine, followed by every node, checked in memory.
+"""API keys: who may ask. Kept hashed in a table, viewed on every node, checked in memory.
 
 A key is `sk-aiex-<id>-<secret>`: 12 hex digits that name it in lists and logs, 256 random bits.
 Only the SHA-256 of the whole is kept. A slow password hash would protect nothing here: with 256
@@ -9,12 +9,12 @@ people choose the secret).
 import hmac
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from hashlib import sha256
 
 import msgspec
 
 from aiex.assistant.limits import KeyLimits
+from aiex.store import Table
 
 PREFIX = "sk-aiex-"
 # The id of the key that is in the settings.
@@ -60,16 +60,14 @@ def new_key(
     return key, record
 
 
-def instant(wall_s: float) -> str:
-    """A wall clock time as RFC 3339 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds")
-
-
 def key_in(authorization: str | None, x_api_key: str | None) -> str:
     """The key a request carries, as OpenAI's clients or as Anthropic's send it; empty if none."""
     if authorization is not None and authorization[:7].lower() == "bearer ":
         return authorization[7:].strip()
     return x_api_key or ""
+
+
+KEYS = Table("keys", row=KeyRecord, key=("id",), view="everywhere")
 
 
 class KeyCheck:

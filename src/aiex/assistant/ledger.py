@@ -27,11 +27,11 @@ _log = logging.getLogger("aiex.assistant.usage")
 
 
 class Span(Enum):
-    """How long a page's time is. The value is the name of its bucket."""
+    """How long a page's time is."""
 
-    MINUTE = "usage-minutes"
-    HOUR = "usage-hours"
-    MONTH = "usage-months"
+    MINUTE = "minutes"
+    HOUR = "hours"
+    MONTH = "months"
 
     def at(self, wall_s: float) -> int:
         """The number of the minute, hour or month (UTC) that `wall_s` is in."""
@@ -86,6 +86,15 @@ class Tally:
         self.reasoning_tokens += other.reasoning_tokens
         self.cost_nano_usd += other.cost_nano_usd
 
+    def subtract(self, other: UsageRow) -> None:
+        self.requests -= other.requests
+        self.failures -= other.failures
+        self.prompt_tokens -= other.prompt_tokens
+        self.completion_tokens -= other.completion_tokens
+        self.cached_tokens -= other.cached_tokens
+        self.reasoning_tokens -= other.reasoning_tokens
+        self.cost_nano_usd -= other.cost_nano_usd
+
     def row(self, key_id: str, model: str) -> UsageRow:
         return UsageRow(
             key_id,
@@ -105,28 +114,40 @@ type Tallies = dict[tuple[str, str], Tally]
 
 class Page:
     """One span's totals. `is_dirty` until written, `is_based` once it holds what was there before
-    this process began."""
+    this process began. `sequence` is that of its row when it was last written or read."""
 
-    __slots__ = ("at", "is_based", "is_dirty", "tallies")
+    __slots__ = ("at", "is_based", "is_dirty", "sequence", "tallies", "written")
 
     def __init__(self, at: int) -> None:
         self.at = at
         self.tallies: Tallies = {}
         self.is_dirty = False
         self.is_based = False
+        self.sequence = 0
+        self.written: tuple[UsageRow, ...] = ()
 
-    def rows(self) -> list[UsageRow]:
-        return [tally.row(*names) for names, tally in self.tallies.items()]
+    def rows(self) -> tuple[UsageRow, ...]:
+        return tuple(tally.row(*names) for names, tally in self.tallies.items())
 
     def add(self, names: tuple[str, str], more: Tally | UsageRow) -> None:
         tally_of(self.tallies, names).add(more)
         self.is_dirty = True
 
-    def base(self, rows: Iterable[UsageRow]) -> None:
+    def base(self, rows: Iterable[UsageRow], sequence: int = 0) -> None:
         """Add what an earlier process of this node had written."""
         for row in rows:
             tally_of(self.tallies, (row.key_id, row.model)).add(row)
-        self.is_based = True
+        self.is_based, self.sequence, self.written = True, sequence, tuple(rows)
+
+    def meet(self, rows: tuple[UsageRow, ...], sequence: int) -> None:
+        """It was written, though nobody heard of it."""
+        self.sequence, self.written = sequence, rows
+
+    def begin_anew(self) -> None:
+        """What was written is kept elsewhere by now: hold only what came since."""
+        for row in self.written:
+            self.tallies[row.key_id, row.model].subtract(row)
+        self.sequence, self.written = 0, ()
 
 
 class Ledger:
@@ -137,7 +158,9 @@ class Ledger:
         self._fresh: Tallies = {}
         self._fresh_minute = 0
         self._pages: dict[Span, dict[int, Page]] = {span: {} for span in Span}
-        self._spent: dict[str, int] = {}
+        self._own: dict[str, int] = {}  # spent this month, counted here
+        self._others: dict[str, int] = {}  # and by other nodes, as far as was heard
+        self._is_own_known = False
         self._month = 0
         self._month_begins_s = self._month_ends_s = 0.0
 
@@ -164,24 +187,45 @@ class Ledger:
             tally.cost_nano_usd += cost_nano_usd
             if wall_s >= self._month_ends_s:
                 self._turn_month(wall_s)
-            self._spent[key_id] = self._spent.get(key_id, 0) + cost_nano_usd
+            self._own[key_id] = self._own.get(key_id, 0) + cost_nano_usd
+
+    @property
+    def month(self) -> int:
+        """The number of the month that is now."""
+        self._turn_month(self._wall_s())
+        return self._month
 
     def spent_nano_usd(self, key_id: str) -> int:
-        """What the key spent in the month that is now."""
+        """What the key spent in the month that is now, on other nodes as far as is known."""
         self._turn_month(self._wall_s())
-        return self._spent.get(key_id, 0)
+        return self._own.get(key_id, 0) + self._others.get(key_id, 0)
+
+    def own_nano_usd(self, key_id: str) -> int | None:
+        """What it spent on this node; None while what an earlier process counted is not known."""
+        if not self._is_own_known:
+            return None
+        wall_s = self._wall_s()
+        if not self._month_begins_s <= wall_s < self._month_ends_s:
+            self._turn_month(wall_s)
+        return self._own.get(key_id, 0)
 
     def month_left_s(self) -> float:
         wall_s = self._wall_s()
         self._turn_month(wall_s)
         return self._month_ends_s - wall_s
 
-    def add_spent(self, month: int, rows: Iterable[UsageRow]) -> None:
-        """Count what was spent before this process, or by another node, in a month."""
+    def begin_with(self, month: int, rows: Iterable[UsageRow]) -> None:
+        """Count what earlier processes of this node spent in a month; once."""
+        self._turn_month(self._wall_s())
+        self._is_own_known = True
+        if month == self._month:
+            add_spent(self._own, rows)
+
+    def others_spent(self, month: int, spent: dict[str, int]) -> None:
+        """What other nodes spent in a month until now, by key."""
         self._turn_month(self._wall_s())
         if month == self._month:
-            for row in rows:
-                self._spent[row.key_id] = self._spent.get(row.key_id, 0) + row.cost_nano_usd
+            self._others = spent
 
     def page(self, span: Span, at: int) -> Page:
         """The page of a span, made when it is missing."""
@@ -234,10 +278,10 @@ class Ledger:
         self._month_begins_s = _month_begins_s(self._month)
         self._month_ends_s = _month_begins_s(self._month + 1)
         page = self._pages[Span.MONTH].get(self._month)
-        self._spent = {}
+        self._own, self._others = {}, {}
         # Only a clock that was set back finds a page here.
-        for (key_id, _), tally in page.tallies.items() if page is not None else ():
-            self._spent[key_id] = self._spent.get(key_id, 0) + tally.cost_nano_usd
+        if page is not None:
+            add_spent(self._own, page.rows())
 
 
 def tally_of(tallies: Tallies, names: tuple[str, str]) -> Tally:
@@ -248,6 +292,12 @@ def tally_of(tallies: Tallies, names: tuple[str, str]) -> Tally:
             names = (names[0], OTHER)
         tally = tallies.setdefault(names, Tally())
     return tally
+
+
+def add_spent(spent: dict[str, int], rows: Iterable[UsageRow]) -> None:
+    """Add what the rows cost to what each key spent."""
+    for row in rows:
+        spent[row.key_id] = spent.get(row.key_id, 0) + row.cost_nano_usd
 
 
 def _month_begins_s(month: int) -> float:

@@ -1,45 +1,76 @@
 """Limits, prices and usage of one node, put together."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from random import Random
+from typing import Any
 
 import msgspec
 
+from aiex.assistant.account_borrowing import BorrowingAccounts
 from aiex.assistant.account_local import LocalAccounts
 from aiex.assistant.admission import Admission
 from aiex.assistant.bookkeeper import Bookkeeper
-from aiex.assistant.ledger import Ledger, Span
+from aiex.assistant.borrower import BUDGETS, LIMITS, Borrower
+from aiex.assistant.ledger import Ledger
 from aiex.assistant.limits import Limits
 from aiex.assistant.prices import Prices
+from aiex.assistant.usage_pages import PAGES, Pages, pages_in
 from aiex.clock import Clock
-from aiex.engine import Bucket
+from aiex.events import Emit
 from aiex.settings import Settings
+from aiex.store import Store, Table
+
+METERING_TABLES: tuple[Table[Any], ...] = (LIMITS, BUDGETS, *PAGES.values())
 
 
 class Metering(msgspec.Struct, frozen=True):
-    """`admission` is asked by requests, `bookkeeper` is a service, `ledger` is between them.
+    """`admission` is asked by requests; `bookkeeper` and `borrower` are services.
 
-    `pages` are the buckets of usage, which all nodes share.
+    `ledger` is between requests and the bookkeeper, whose `pages` all nodes share.
     """
 
     admission: Admission
     bookkeeper: Bookkeeper
+    borrower: Borrower
     ledger: Ledger
-    pages: Mapping[Span, Bucket]
+    pages: Pages
 
 
 def build_metering(
     settings: Settings,
     limits_of: Callable[[str], Limits],
-    bucket: Callable[[str], Bucket],
+    store: Store,
     *,
     writer: str,
+    company: Callable[[], int],
     clock: Clock,
+    random: Random,
+    emit: Emit,
 ) -> Metering:
-    """`writer` names this node in the engine, the same after a restart: letters and digits."""
-    ledger = Ledger(clock.wall_s)
-    accounts = LocalAccounts(time.monotonic_ns, ledger)
+    """`writer` names this node in the tables, the same after a restart.
+
+    `company` counts the nodes that share the limits, those that are missing included.
+    """
+    ledger, pages = Ledger(clock.wall_s), pages_in(store)
+    bookkeeper = Bookkeeper(ledger, pages, writer=writer, clock=clock)
+    accounts = BorrowingAccounts(
+        LocalAccounts(time.monotonic_ns, ledger),
+        lambda: borrower,
+        writer=writer,
+        spending=ledger,
+        clock=clock,
+        without_engine=settings.limits.without_engine,
+    )
+    borrower = Borrower(
+        accounts,
+        store.rows(LIMITS),
+        store.rows(BUDGETS),
+        company=company,
+        spent_before=bookkeeper.spent,
+        clock=clock,
+        random=random,
+        emit=emit,
+    )
     admission = Admission(limits_of, accounts, Prices(settings.prices), ledger, wall_s=clock.wall_s)
-    buckets = {span: bucket(span.value) for span in Span}
-    bookkeeper = Bookkeeper(ledger, buckets, writer=writer, clock=clock)
-    return Metering(admission, bookkeeper, ledger, buckets)
+    return Metering(admission, bookkeeper, borrower, ledger, pages)

@@ -10,6 +10,7 @@ from aiex.assistant.refusal import Refusal
 
 # Nobody knows when an answer in progress ends; most do within seconds.
 CONCURRENCY_WAIT_S = 1
+UNKNOWN_WAIT_S = 1
 _DO_NOT_RETRY = ("x-should-retry", "false")  # OpenAI's clients heed it
 _RATE = "rate_limit_exceeded"
 
@@ -26,6 +27,15 @@ def shortage_refusal(shortage: Shortage, *, wall_s: float) -> Refusal:
                 "many. Try again when one of them has ended.",
                 kind="requests",
                 retry_after_s=CONCURRENCY_WAIT_S,
+            )
+        case Limit.UNKNOWN:
+            return Refusal(
+                503,
+                shortage.limit.value,
+                "What this API key may still use cannot be asked for now, since the engine does "
+                "not answer. Try again in a second.",
+                kind="server_error",
+                retry_after_s=UNKNOWN_WAIT_S,
             )
         case Limit.BUDGET:
             assert wait_ns is not None, "months end"

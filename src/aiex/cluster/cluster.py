@@ -25,7 +25,7 @@ from aiex.cluster.discovery import Discovery
 from aiex.cluster.events import MemberDown, MemberLeft
 from aiex.cluster.formation import CHARTER_FILE, EngineSeats, FormationService, attendance
 from aiex.cluster.leases import Leasehold, LeaseService, LeaseStatus
-from aiex.cluster.membership import GONE, Condition, MembershipService, Own, View
+from aiex.cluster.membership import GONE, Condition, MembershipService, MemberState, Own, View
 from aiex.engine import Bucket, Messaging
 from aiex.events import Emit
 from aiex.service import Service
@@ -129,6 +129,16 @@ class Cluster:
         """How many take part, this node included; it counts alone before it runs."""
         return sum(member.state not in GONE for member in self.view().members) or 1
 
+    def company_count(self) -> int:
+        """How many share what is for all: those that are missing too, since they may go on alone.
+
+        Before this node hears of others it counts those it knows to carry the engine.
+        """
+        members = self.view().members
+        known = sum(member.state is not MemberState.LEFT for member in members)
+        charter = self.formation.status().charter if self.formation is not None else None
+        return max(known, len(charter.names) if charter is not None else 0, 1)
+
     def forget(self, name: str) -> None:
         """Tell all that a node which is down will not come back: it counts as missing no more."""
         self._membership.forget(name)
@@ -171,6 +181,10 @@ class Cluster:
         Leave it early through `contextlib.aclosing`, so that the other calls are cancelled then.
         """
         return self._calls.call_all(request, deadline_s=deadline_s, traceparent=traceparent)
+
+    def expected_names(self) -> list[str]:
+        """Those that `call_all` asks: all members but the ones that said goodbye."""
+        return self._membership.expected_names()
 
     def lease(self, name: str) -> Leasehold:
         """The lease of that name; raises `ValueError` for what cannot be a key of a bucket."""

@@ -1,12 +1,13 @@
 """How the node is, check by check, and what that means for those who ask."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
 
 from aiex.assistant import LagGate
 from aiex.cluster import FormationStatus
+from aiex.store import ViewState
 
 OPEN = LagGate()
 
@@ -94,6 +95,23 @@ def cluster_check(stays_out: str, split: str, behind: str = "") -> Check:
     return Check("cluster", Health.OK)
 
 
+def views_check(views: Sequence[ViewState]) -> Check:
+    """Whether the node's own copies of tables can be read, and are what the engine has."""
+    for view in views:
+        if not view.is_complete:
+            why = f": {view.trouble}" if view.trouble else ""
+            reason = f"the view of {view.table} is not complete yet and cannot be read{why}"
+            return Check("views", Health.DEGRADED, reason)
+    for view in views:
+        if view.trouble:
+            reason = f"the view of {view.table} cannot be written and is as it was: {view.trouble}"
+            return Check("views", Health.DEGRADED, reason)
+    if stale := [view.table for view in views if view.is_stale]:
+        reason = f"views are as they were when the engine was heard of last: {', '.join(stale)}"
+        return Check("views", Health.DEGRADED, reason)
+    return Check("views", Health.OK)
+
+
 def local_model_check(state: str, detail: str) -> Check:
     if state == "up":
         return Check("local_model", Health.OK)
@@ -115,3 +133,21 @@ def load_check(in_flight: int, in_flight_max: int, gate: LagGate = OPEN) -> Chec
     else:
         return Check("load", Health.OK)
     return Check("load", Health.FAILED, reason)
+
+
+def hot_check(refusals: Mapping[str, str], *, is_settled: bool, is_caught_up: bool) -> Check:
+    """A start waits a while for what was changed meanwhile, and then goes on without."""
+    if not is_settled:
+        return Check("hot_values", Health.FAILED, "the newest hot values are not known here yet")
+    if refusals:
+        reasons = "; ".join(reason.rstrip(".") for reason in refusals.values())
+        return Check(
+            "hot_values",
+            Health.DEGRADED,
+            f"{reasons}. The value before is in force here; `aiex hot history` shows both",
+        )
+    if not is_caught_up:
+        return Check(
+            "hot_values", Health.DEGRADED, "the engine is away; the last known values are in force"
+        )
+    return Check("hot_values", Health.OK)

@@ -13,6 +13,8 @@ from random import Random
 from typing import Any
 
 from aiex.assistant import (
+    KEYS,
+    METERING_TABLES,
     PATIENCE_S,
     THREADS,
     Api,
@@ -35,29 +37,23 @@ from aiex.assistant import (
 )
 from aiex.clock import SystemClock
 from aiex.cluster import (
-    Caller,
+    BreakOff,
     Cluster,
     Condition,
-    Describe,
     DescribeCopies,
-    Description,
-    Drain,
-    DrainBegun,
-    DrainPlan,
-    Examination,
-    Examine,
     FencedEntry,
     Forming,
     Milestones,
     Own,
-    PlanDrain,
     VerifyCopies,
 )
 from aiex.engine import Engine
 from aiex.events import EventBus
+from aiex.fastglobal import HISTORY, FastGlobal, HotFile
 from aiex.node.admin import (
     Admin,
     ClusterOperations,
+    HotOperations,
     KeyOperations,
     ModelOperations,
     NodeOperations,
@@ -65,15 +61,18 @@ from aiex.node.admin import (
     StoreOperations,
     UsageOperations,
 )
+from aiex.node.answers import Answers
 from aiex.node.cluster_change import ClusterChange
 from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
 from aiex.node.drain import Drains, stop_this_process
 from aiex.node.finding import first_seat
+from aiex.node.hot_canary import CanaryDesk
+from aiex.node.hot_values import HotValues, apply_hot_values, hot_schema
 from aiex.node.joining import Joining
 from aiex.node.life import Life
 from aiex.node.listener import Listener
-from aiex.node.lives import is_over, life_of
+from aiex.node.lives import MemberLives, broken_off
 from aiex.node.node_report import NodeReport
 from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
@@ -96,6 +95,7 @@ class Node:
     life: Life
     settings: Settings
     directory: DataDirectory
+    hot: FastGlobal[HotValues]
     root: Supervisor
     api: Api
     api_listener: Listener
@@ -129,10 +129,10 @@ def build_node(
     )
     if found.discovery is not None:
         engine.take_seat(first_seat(engine, directory.path))
-    tables: list[Table[Any]] = [THREADS]
+    tables: list[Table[Any]] = [KEYS, *METERING_TABLES, THREADS]
     store = EngineStore(engine, tables, directory.path, clock=clock, emit=bus.emit)
     keys = KeyRing(
-        engine.bucket("keys"),
+        store,
         cache_file=directory.path / "keys.json",
         key_of_setting=settings.api.key.reveal() if settings.api.key else None,
         clock=clock,
@@ -143,22 +143,18 @@ def build_node(
     )
     keys.load()
     metering = build_metering(
-        settings, keys.limits, engine.bucket, writer=_writer(life.name, directory), clock=clock
+        settings,
+        keys.limits,
+        store,
+        writer=_writer(life.name, directory),
+        company=lambda: cluster.company_count(),
+        clock=clock,
+        random=random,
+        emit=bus.emit,
     )
 
-    async def describe(_: Describe, __: Caller) -> Description:
-        return report.of_cluster.own.now()
-
-    async def examine(_: Examine, __: Caller) -> Examination:
-        return await report.of_cluster.own.examination()
-
-    async def plan_drain(_: PlanDrain, __: Caller) -> DrainPlan:
-        return drains.plan()
-
-    async def drain(request: Drain, __: Caller) -> DrainBegun:
-        return drains.begin(is_forced=request.is_forced)
-
     copies = OwnCopies(store.views)
+
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
@@ -171,14 +167,13 @@ def build_node(
             life.admin_url,
             api.in_flight_count,
             settings.api.in_flight_max,
+            hot_revision=hot.revision,
         ),
         handlers={
-            Describe: describe,
-            Examine: examine,
-            PlanDrain: plan_drain,
-            Drain: drain,
+            **Answers(lambda: parts, lambda: report, lambda: drains).handlers(),
             DescribeCopies: copies.described,
             VerifyCopies: copies.verified,
+            BreakOff: lambda asked, _: broken_off(asked, talk),
         },
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
@@ -186,6 +181,8 @@ def build_node(
         emit=bus.emit,
     )
     telemetry.read("aiex_members", lambda: cluster.live_count())
+    telemetry.read("aiex_limits_away", lambda: metering.borrower.is_away)
+    telemetry.read_by_label("aiex_limit_overshoot_max", metering.borrower.overshoot)
     telemetry.read_by_label(
         "aiex_lease_held", lambda: {one.lease: one.is_held_here for one in cluster.leases()}
     )
@@ -201,6 +198,20 @@ def build_node(
     telemetry.read("aiex_cluster_answer_bytes_held", cluster.held_bytes)
 
     catalogue = Catalogue(settings)
+    hot = FastGlobal(
+        hot_schema(settings, catalogue),
+        engine.bucket("hot", HISTORY),
+        node=life.name,
+        clock=clock,
+        emit=bus.emit,
+        file=HotFile(directory.path / "hot.json"),
+        nodes=cluster,
+        holds_start=found.discovery is None,
+    )
+    hot.load()
+    telemetry.read("aiex_hot_revision", lambda: hot.revision)
+    telemetry.read("aiex_hot_values_refused", lambda: len(hot.refusals()))
+    canaries = CanaryDesk(hot, cluster, clock=clock, emit=bus.emit)
     local_model = None
     if catalogue.has_local:
         local_model = LocalModel(
@@ -215,12 +226,12 @@ def build_node(
     )
     intake = Intake(limits, random=random, emit=bus.emit)
     targets = Targets(catalogue, clock=clock, random=random, emit=bus.emit)
+    apply_hot_values(hot, telemetry, keys, catalogue)
     chat = Chat(catalogue, providers, targets, admission=metering.admission)
     talk = Talk(
         chat,
         store.rows(THREADS),
-        node=lambda: life_of(life.name, cluster.incarnation()),
-        is_gone=lambda other: is_over(other, cluster.view()),
+        MemberLives(life.name, cluster),
         clock=clock,
         emit=bus.emit,
     )
@@ -256,6 +267,7 @@ def build_node(
         engine,
         cluster,
         keys,
+        hot,
         catalogue,
         targets,
         local_model,
@@ -265,12 +277,13 @@ def build_node(
         lambda: joining.cluster,
         lambda: root.state(),
         milestones,
+        store.views.states,
     )
     report, drains = NodeReport(parts), Drains(parts, stop_this_process)
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
     change = ClusterChange(cluster, engine, joining)
     named = {table.name: table for table in tables}
-    saved = {name: engine.bucket(name) for name in ("hot", "keys")}
+    saved = {"hot": engine.bucket("hot", HISTORY), "keys": engine.bucket("keys")}
     admin = Admin(
         [
             Probes(report, telemetry.metrics),
@@ -279,6 +292,7 @@ def build_node(
             ModelOperations(report),
             KeyOperations(keys, metering.ledger),
             UsageOperations(metering.bookkeeper, keys),
+            HotOperations(parts, canaries),
             StoreOperations(
                 store,
                 named,
@@ -299,7 +313,7 @@ def build_node(
         interface="asgi",
         host=settings.admin.host,
         port=settings.admin.port,
-        drain_s=ADMIN_DRAIN_S,
+        drain_s=lambda: ADMIN_DRAIN_S,
         tls=tls_files("admin", settings.admin),
     )
 
@@ -315,7 +329,7 @@ def build_node(
         host=settings.api.host,
         port=settings.api.port,
         shared_port=settings.api.shared_port,
-        drain_s=settings.node.drain_deadline_s,
+        drain_s=lambda: hot.ns.drain_deadline_s,
         connections_max=settings.api.connections_max,
         keep_alive_s=settings.api.keep_alive_s,
         cut_off=api.cut_off,
@@ -326,17 +340,23 @@ def build_node(
         settings,
         telemetry=[loop_lag],
         formation=cluster.first_services(),
-        engine=[*engine.services(), *store.services(), keys, metering.bookkeeper],
+        engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],
         cluster=cluster.services(),
-        assistant=[*([local_model] if local_model else []), housekeeper],
+        assistant=[
+            *([local_model] if local_model else []),
+            housekeeper,
+            metering.borrower,
+            canaries,
+        ],
         http=[admin_listener, api_listener],
+        drain_s=lambda: hot.ns.drain_deadline_s,
         clock=clock,
         random=random,
         emit=bus.emit,
     )
-    return Node(life, settings, directory, root, api, api_listener, admin_listener)
+    return Node(life, settings, directory, hot, root, api, api_listener, admin_listener)
 
 
 def _writer(name: str, directory: DataDirectory) -> str:
-    """This node's name in the engine's buckets, which take few characters; its own for good."""
+    """This node's name in tables, its own for good."""
     return sha256(f"{name} {directory.path}".encode()).hexdigest()[:16]

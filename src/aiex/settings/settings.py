@@ -497,6 +497,14 @@ class LimitsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Usd,
         Meta(description="Dollars a calendar month (UTC), to six decimals; 0 means no budget."),
     ] = 0.0
+    without_engine: Annotated[
+        Literal["share", "refuse"],
+        Meta(
+            description="What a node of a cluster does when it cannot ask what is left: `share` "
+            "lets each node use its share of the limit, `refuse` answers 503. Budgets are never "
+            "guessed."
+        ),
+    ] = "share"
 
 
 class PriceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -105,6 +105,15 @@ METRICS = {
             ("model", "provider"),
         ),
         Metric(
+            "aiex_hot_revision",
+            "gauge",
+            "The newest change of a hot value that this node has heard.",
+        ),
+        Metric("aiex_hot_values_refused", "gauge", "Hot values that are not taken here."),
+        Metric(
+            "aiex_hot_changes_total", "counter", "Changes of a hot value in force here.", ("key",)
+        ),
+        Metric(
             "aiex_turns_total",
             "counter",
             "Turns of conversations and responses that are kept: begun, then committed, overtaken, "
@@ -139,6 +148,19 @@ METRICS = {
             "From a call to another node to its answer or failure.",
             ("request",),
         ),
+        Metric(
+            "aiex_limit_overshoot_max",
+            "gauge",
+            "What nodes may use of a key's minute beyond its limit, of the key where it is most.",
+            ("limit",),
+        ),
+        Metric("aiex_limits_away", "gauge", "1 while limits that nodes share cannot be asked for."),
+        Metric(
+            "aiex_limit_deals_total",
+            "counter",
+            "Exchanges with the limits that nodes share: dealt, or short of what was needed.",
+            ("outcome",),
+        ),
         Metric("aiex_lease_held", "gauge", "1 while this node holds the lease.", ("lease",)),
         Metric(
             "aiex_lease_changes_total",
@@ -169,6 +191,31 @@ METRICS = {
                     "aiex_store_uncertain_total",
                     "Writes that were perhaps done, perhaps not.",
                 ),
+            )
+        ),
+        Metric("aiex_view_complete", "gauge", "1 while the table's view can be read.", ("table",)),
+        Metric(
+            "aiex_view_stale",
+            "gauge",
+            "1 while the table's view was not known to have all for seconds.",
+            ("table",),
+        ),
+        Metric("aiex_view_file_bytes", "gauge", "Size of the view's file.", ("table",)),
+        Metric(
+            "aiex_view_lag_seconds",
+            "histogram",
+            "From a change's writing by the engine's clock to its being readable by this node's.",
+            ("table",),
+        ),
+        *(
+            Metric(name, "counter", text, ("table",))
+            for name, text in (
+                ("aiex_view_changes_total", "Changes that views took."),
+                ("aiex_view_anew_total", "Fragments of views that were made anew."),
+                ("aiex_view_unreadable_rows_total", "Rows left out of views, not to be read here."),
+                ("aiex_view_reads_total", "Reads of views by the node itself."),
+                ("aiex_view_read_rows_total", "Rows that those reads gave."),
+                ("aiex_view_read_seconds_total", "What those reads took, together."),
             )
         ),
         Metric("aiex_calls_in_flight", "gauge", "Calls to other nodes that are under way."),

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from aiex.assistant import KeyRecord
 from aiex.errors import Conflict
 from aiex.settings import Settings
-from aiex.testing.bucket_memory import MemoryBucket
+from aiex.store import Table, Written
+from aiex.testing.clock import FakeClock
 from aiex.testing.node_parts import MemoryNode
 from aiex.testing.operator import Operator, refusal
+from aiex.testing.store_memory import MemoryRows, MemoryStore
 
 
 async def test_a_key_is_made_listed_and_revoked(node: MemoryNode, operator: Operator) -> None:
@@ -71,24 +74,34 @@ async def test_without_the_engine_keys_are_listed_and_not_changed(
     node: MemoryNode, operator: Operator
 ) -> None:
     made = await operator.ask("POST", "/admin/v1/keys", {"name": "robot"})
-    node.bucket.go_down("it was lost")
+    node.store.go_down("it was lost")
     for answer in (
         await operator.ask("POST", "/admin/v1/keys", {"name": "other"}),
         await operator.ask("DELETE", f"/admin/v1/keys/{made.json()['id']}"),
     ):
-        assert (answer.status, refusal(answer)) == (503, "The engine is down: it was lost.")
+        assert (answer.status, refusal(answer)) == (
+            503,
+            "The tables cannot be used now: it was lost.",
+        )
     assert len((await operator.ask("GET", "/admin/v1/keys")).json()["keys"]) == 1
 
 
-class ContestedBucket(MemoryBucket):
-    """Somebody else always changes an entry first."""
+class ContestedStore(MemoryStore):
+    """Somebody else always changes a row first."""
 
-    async def update(self, key: str, value: bytes, revision: int) -> int:
-        raise Conflict
+    def rows[R: msgspec.Struct](self, table: Table[R]) -> MemoryRows[R]:
+        return ContestedRows(self, table)
+
+
+class ContestedRows[R: msgspec.Struct](MemoryRows[R]):
+    async def put(self, row: R, *, expects: int | None = None, **more: Any) -> Written:
+        if expects:
+            raise Conflict
+        return await super().put(row, expects=expects, **more)
 
 
 async def test_a_change_that_lost_to_another_is_a_conflict(tmp_path: Path) -> None:
-    operator = Operator(MemoryNode(tmp_path, Settings(), ContestedBucket()))
+    operator = Operator(MemoryNode(tmp_path, Settings(), ContestedStore(FakeClock())))
     made = await operator.ask("POST", "/admin/v1/keys", {"name": "robot"})
     answer = await operator.ask("DELETE", f"/admin/v1/keys/{made.json()['id']}")
     assert answer.status == 409

@@ -14,7 +14,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from aiex.errors import Conflict, EngineError, QueryRefused, SettingsError
+from aiex.errors import (
+    Conflict,
+    EngineError,
+    HotValueError,
+    HotValueInvalid,
+    QueryRefused,
+    SettingsError,
+)
 from aiex.node.admin.answers import error_answer, json_answer
 from aiex.node.admin.openapi import openapi
 from aiex.node.admin.operation import operations_of
@@ -22,14 +29,18 @@ from aiex.node.admin.operations import CHAPTERS
 from aiex.node.admin.page import admin_page
 from aiex.node.admin.token_check import TokenCheck
 from aiex.node.cluster_change import ChangeRefused
+from aiex.node.hot_canary import CanaryRefused
 
 # What an operation may raise beside `HTTPException`, and the status that this is; the nearest
 # class counts.
 STATUSES: dict[type[Exception], int] = {
+    CanaryRefused: 409,
     ChangeRefused: 409,
     Conflict: 409,
     QueryRefused: 400,
     EngineError: 503,
+    HotValueError: 404,
+    HotValueInvalid: 400,
     SettingsError: 400,
 }
 

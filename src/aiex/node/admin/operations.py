@@ -5,6 +5,7 @@ be forgotten. A new chapter is a module beside this one, named here and built in
 """
 
 from aiex.node.admin.cluster import ClusterOperations
+from aiex.node.admin.hot import HotOperations
 from aiex.node.admin.keys import KeyOperations
 from aiex.node.admin.models import ModelOperations
 from aiex.node.admin.node import NodeOperations
@@ -20,6 +21,7 @@ CHAPTERS: tuple[type, ...] = (
     ModelOperations,
     KeyOperations,
     UsageOperations,
+    HotOperations,
     StoreOperations,
 )
 OPERATIONS = tuple(one for chapter in CHAPTERS for one in operations_of(chapter))
