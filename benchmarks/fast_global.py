@@ -198,7 +198,7 @@ class HotAdmin:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=20)
 
     def put_once_possible(self, value: float) -> Mapping[str, Any]:
-        """Without waiting for nodes; an engine whose leader was killed takes nothing for seconds."""
+        """Waits for no node; an engine whose leader was killed takes nothing for seconds."""
         give_up_at_s = time.monotonic() + LEADERLESS_S
         while True:
             try:
