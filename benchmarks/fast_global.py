@@ -35,6 +35,7 @@ from rig.readers import Loop, read_ns, readers
 KEY = "propagation_delay_s"
 MISSED = 1000
 BACK_S = 60.0
+LEADERLESS_S = 30.0
 WARM_UP_PUTS = 20
 FSYNCS = 100
 # A put is synced by two of three servers before it counts, so a disc that is slower than this says
@@ -144,11 +145,11 @@ def measure_catch_up(
     others = dict.fromkeys(NAMES[:-1])
     cluster.until_all_see({victim: "down"}, observers=tuple(others))
     for number in range(MISSED):
-        admin.put(number / 10, wait="none")
+        admin.put_once_possible(number / 10)
     time.sleep(max(0.0, away_s - (time.monotonic() - killed_s)))
     log = cluster.members[victim].log
     told_before = len(log.read_bytes())
-    last = admin.put(999, wait="none")["revision"]
+    last = admin.put_once_possible(999)["revision"]
     began_at_s = time.time()
     cluster.start(victim)
 
@@ -182,21 +183,35 @@ def _first_at_s(lines: Sequence[Mapping[str, Any]], part: str) -> float | None:
     return None
 
 
+class NotTaken(RigError):
+    """A put was refused; a moment later it may not be."""
+
+
 class HotAdmin:
     """One connection to a node's admin API."""
 
     def __init__(self, port: int) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=20)
 
+    def put_once_possible(self, value: float) -> Mapping[str, Any]:
+        """Waits for no node; an engine whose leader was killed takes nothing for seconds."""
+        give_up_at_s = time.monotonic() + LEADERLESS_S
+        while True:
+            try:
+                return self.put(value, wait="none")
+            except NotTaken:
+                if time.monotonic() > give_up_at_s:
+                    raise
+
     def put(self, value: float, wait: str = "all") -> Mapping[str, Any]:
-        """Where the value got; raises `RigError` when it was not taken."""
+        """Where the value got; raises `NotTaken` while the engine takes nothing."""
         headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
         body = json.dumps({"value": value, "wait": wait})
         self._connection.request("PUT", f"/admin/v1/hot/{KEY}", body, headers)
         response = self._connection.getresponse()
         answer = response.read()
         if response.status != 200:
-            raise RigError(f"a put was answered {response.status}: {answer.decode()}")
+            raise NotTaken(f"a put was answered {response.status}: {answer.decode()}")
         spread: Mapping[str, Any] = json.loads(answer)
         return spread
 
