@@ -62,7 +62,7 @@ class Plan:
 
 
 FULL = Plan(read_rounds=30, read_turns=100_000, put_rounds=3, puts=500, away_s=60)
-QUICK = Plan(read_rounds=9, read_turns=50_000, put_rounds=1, puts=200, away_s=3)
+QUICK = Plan(read_rounds=9, read_turns=50_000, put_rounds=1, puts=100, away_s=3)
 
 
 @dataclass(slots=True)

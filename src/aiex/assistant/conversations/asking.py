@@ -137,9 +137,8 @@ class Asking:
             raise locked()
         check_room(head, 0, 0)
         hold(head.byte_count)
-        turns = [one async for one in self._threads.turns(stored.row.thread)]
-        turns.sort(key=lambda one: one[0])
-        items = [item for _, turn in turns if turn.claim is None for item in turn.items]
+        turns = await self._threads.conversation(stored.row.thread, owner, head.turn_count)
+        items = [item for turn in turns for item in turn.items]
         return PlaceInConversation(self._threads, self._claims, stored, self._now_s()), items
 
     async def _after(self, owner: str, response_id: str, hold: Hold) -> tuple[str, str, list[Item]]:
@@ -166,7 +165,7 @@ class Asking:
         thread, part = stored.row.thread, stored.row.part
         turns: list[tuple[str, KeptTurn]] = []
         size = 0
-        async for one in self._threads.turns(thread):
+        async for one in self._threads.chain(thread, owner, part):
             size += one[1].byte_count
             if size > THREAD_BYTES_MAX or len(turns) == TURNS_MAX:
                 raise Refusal(

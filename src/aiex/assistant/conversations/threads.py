@@ -1,13 +1,22 @@
 """The rows of threads, read for their owner and written for certain."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
-from aiex.assistant.conversations.thread_form import Deleted, Head, KeptTurn, ThreadRow
+from aiex.assistant.conversations.thread_form import (
+    Deleted,
+    Head,
+    KeptTurn,
+    ThreadRow,
+    part_of_turn,
+)
 from aiex.errors import Conflict, WriteUncertain
 from aiex.store import Delete, Put, Rows, Stored
 
+# A scan costs as much to begin as reading so many rows one by one.
+FEW: Final = 24
 # Who loses a race for a row so often is not unlucky.
 TRIES_MAX: Final = 5
 
@@ -25,11 +34,42 @@ class Threads:
             return None
         return stored
 
-    async def turns(self, thread: str) -> AsyncIterator[tuple[str, KeptTurn]]:
-        """The thread's turns with their parts, as they were last written, one after another.
+    async def conversation(self, thread: str, owner: str, count: int) -> list[KeptTurn]:
+        """The first `count` turns of a conversation in their order; some came to nothing."""
+        parts = [part_of_turn(number + 1) for number in range(count)]
+        if count > FEW:
+            turns = {part: turn async for part, turn in self._scanned(thread)}
+        else:
+            found = await asyncio.gather(
+                *(self.find(thread, part, owner) for part in parts), return_exceptions=True
+            )
+            turns = {}
+            for part, stored in zip(parts, found, strict=True):
+                if isinstance(stored, BaseException):
+                    raise stored
+                if stored is not None:
+                    turns[part] = turn_of(stored)
+        return [turns[part] for part in parts if part in turns and turns[part].claim is None]
 
-        All of a thread is one owner's, who was asked for with `find`.
-        """
+    async def chain(
+        self, thread: str, owner: str, part: str
+    ) -> AsyncIterator[tuple[str, KeptTurn]]:
+        """What led to the response in `part`, itself included; of a long chain its branches too."""
+        seen: set[str] = set()
+        while part and len(seen) < FEW:
+            stored = await self.find(thread, part, owner)
+            if stored is None:
+                return
+            yield part, turn_of(stored)
+            seen.add(part)
+            part = turn_of(stored).before
+        if part:
+            async for one in self._scanned(thread):
+                if one[0] not in seen:
+                    yield one
+
+    async def _scanned(self, thread: str) -> AsyncIterator[tuple[str, KeptTurn]]:
+        """All turns of a thread that its owner was asked for with `find`."""
         async for stored in self._rows.scan(thread):
             row = stored.row
             if isinstance(row.kept, KeptTurn):
