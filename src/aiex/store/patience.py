@@ -52,4 +52,5 @@ class Patience:
 
 
 def _phrase(status: EngineStatus) -> str:
-    return f"the engine is {status.state}" + (f": {status.reason}" if status.reason else "")
+    how = "has no quorum" if status.state == "no quorum" else f"is {status.state}"
+    return f"the engine {how}" + (f": {status.reason}" if status.reason else "")
