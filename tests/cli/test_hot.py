@@ -90,6 +90,10 @@ def test_a_change_that_is_not_everywhere_it_should_be_ends_with_1(
         (("set", "x=1", "--promote"), "add --nodes 1"),
         (("set", "x=1", "--nodes", "1", "--for", "soon"), "no time like 60s, 10m or 1h"),
         (("set", "x=1", "--nodes", "1", "--expects", "3"), "not for a canary"),
+        (
+            ("set", "x=1", "--nodes", "1", "--watch", "p99,p50"),
+            "'p50' cannot be watched; error_rate",
+        ),
         (("canary", "x", "--promote", "--revert"), "Choose one"),
         (("rollback", "x", "0"), "REVISION"),
     ],
@@ -159,6 +163,16 @@ def test_a_canary_is_begun_followed_and_its_end_told(tmp_path: Path) -> None:
         "auto_revert": True,
         "promote": False,
     }
+
+
+def test_a_canary_whose_node_is_gone_is_said_to_end_by_itself(tmp_path: Path) -> None:
+    with ScriptedServer(answer(RUNNING), b"") as server:
+        said = run_aiex(
+            *(tmp_path, "hot", "set", "log_level=debug", "--nodes", "1"),
+            *("--admin-url", server.url),
+        )
+    assert said.exit_code == 1
+    assert "the canary of log_level ends by itself; ask any other node" in said.stderr
 
 
 def test_a_value_that_does_harm_ends_with_1(tmp_path: Path) -> None:

@@ -45,9 +45,9 @@ def test_where_a_value_comes_from() -> None:
     refused = HotValue("x", 1, "refused", 8, "admin", AT, "set", refusal="x: expected 1.")
     assert source_text(refused).startswith("REFUSED here: x: expected 1.; revision 8")
     tried = HotValue("x", 1, "hot", 8, "admin", AT, "canary", trial=Trial(2, ("n2",), 9.0))
-    assert source_text(tried).endswith("; 2 is tried on n2 until it is settled")
+    assert source_text(tried).endswith("; 2 on n2 until 1970-01-01 00:00:09 at the latest")
     kept = HotValue("x", 1, "hot", 8, "admin", AT, "kept", trial=Trial(2, ("n2",)))
-    assert source_text(kept).endswith("; 2 is tried on n2 without an end")
+    assert source_text(kept).endswith("; 2 on n2 until it is changed")
 
 
 def test_the_list_says_what_is_not_used_here_and_that_the_engine_is_away() -> None:
@@ -98,7 +98,7 @@ def test_history_says_what_each_change_was() -> None:
     assert [line.split("   ")[0] for line in lines] == ["REVISION", "9", "8", "7"]
     assert "not readable here" in lines[1]
     assert lines[2].endswith("admin   rolled back (from 5)   debug")
-    assert lines[3].endswith("default; x is tried on n2 until it is settled")
+    assert lines[3].endswith("default; x on n2 until 1970-01-01 00:00:09 at the latest")
 
 
 CANARY = Canary(

@@ -48,6 +48,15 @@ def test_a_name_that_the_node_refuses_is_told(tmp_path: Path) -> None:
     assert "refused: A key has a name." in said.stderr
 
 
+def test_models_that_name_none_are_wrong_usage(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        said = run_aiex(
+            *(tmp_path, "keys", "create", "ci", "--models", " , ", "--admin-url", server.url)
+        )
+    assert said.exit_code == 2
+    assert "--models names none; 'none' lifts the limit" in said.stderr
+
+
 def test_keys_are_listed_with_their_state(tmp_path: Path) -> None:
     with ScriptedServer(listed(LAPTOP, PHONE)) as server:
         said = run_aiex(tmp_path, "keys", "list", "--admin-url", server.url)

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.admin_client import AdminClient, AdminUnreachable, decoded
 from aiex.cli.answers.hot import Canary
 
 type CanaryOptions = dict[str, Any]
 
 LOOK_EVERY_S = 1.0
+WATCHABLE = ("error_rate", "p99")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -52,7 +53,7 @@ def canary_options(command: Callable[..., None]) -> Callable[..., None]:
         given = {
             "nodes": _nodes(nodes),
             "for_s": seconds_of(for_text or "60s"),
-            "watch": [one.strip() for one in (watch or "error_rate,p99").split(",")],
+            "watch": _watched(watch),
             "auto_revert": auto_revert,
             "promote": promote,
         }
@@ -75,7 +76,13 @@ def see_through(
         if tell is not None:
             tell(found)
         pause(LOOK_EVERY_S)
-        document = admin.get(path)
+        try:
+            document = admin.get(path)
+        except AdminUnreachable as error:
+            raise AdminUnreachable(
+                f"{error} If that node is gone, the canary of {found.key} ends by itself; "
+                f"ask any other node: aiex hot get {found.key}"
+            ) from error
     return document
 
 
@@ -85,6 +92,14 @@ def seconds_of(text: str) -> float:
     if not (unit and count.isascii() and count.isdecimal() and len(count) < 6):
         raise click.UsageError(f"'{text}' is no time like 60s, 10m or 1h.")
     return float(int(count) * unit)
+
+
+def _watched(text: str | None) -> list[str]:
+    watched = list(WATCHABLE) if text is None else [one.strip() for one in text.split(",")]
+    for one in watched:
+        if one not in WATCHABLE:
+            raise click.UsageError(f"'{one}' cannot be watched; {' and '.join(WATCHABLE)} can.")
+    return watched
 
 
 def _nodes(text: str) -> int | list[str]:

@@ -1,6 +1,7 @@
 """Hot values in words for people; pure."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -45,8 +46,9 @@ def source_text(one: HotValue) -> str:
 
 
 def trial_text(trial: Trial) -> str:
-    end = "until it is settled" if trial.ends_at_s else "without an end"
-    return f"{value_text(trial.value)} is tried on {', '.join(trial.nodes)} {end}"
+    """What is tried where; a history has it long after, so nothing is said of now."""
+    until = f"{_wall_second(trial.ends_at_s)} at the latest" if trial.ends_at_s else "it is changed"
+    return f"{value_text(trial.value)} on {', '.join(trial.nodes)} until {until}"
 
 
 def value_lines(one: HotValue) -> list[str]:
@@ -136,6 +138,10 @@ def _version_value(version: HotVersion) -> str:
 
 def _second(instant: str) -> str:
     return instant[:19].replace("T", " ")
+
+
+def _wall_second(wall_s: float) -> str:
+    return _second(datetime.fromtimestamp(wall_s, UTC).isoformat())
 
 
 def _line(label: str, text: str) -> str:

@@ -107,4 +107,6 @@ def _models(text: str) -> list[str] | None:
         return None
     if text == "none":
         return ["*"]
-    return [name.strip() for name in text.split(",") if name.strip()]
+    if not (names := [name.strip() for name in text.split(",") if name.strip()]):
+        raise click.UsageError("--models names none; 'none' lifts the limit, 'default' resets it.")
+    return names

@@ -79,6 +79,7 @@ async def test_a_value_is_set_shown_and_reset(operator: Operator) -> None:
         ({}, 400, "`value`, or in `text`"),
         ({"value": "debug", "text": "debug"}, 400, "`value`, or in `text`"),
         ({"value": "debug", "part": "x"}, 400, "it has no parts"),
+        ({"text": "{bad", "part": "x"}, 400, "no JSON"),
         ({"value": "debug", "expects": 7}, 409, "Somebody else changed"),
         ({"value": "debug", "wait": "most"}, 400, "wait"),
         ({"valeu": "debug"}, 400, "valeu"),

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from aiex.errors import HotValueInvalid
 from aiex.fastglobal import HotEntry, Trial, Version, plain
 from aiex.node.admin.answers import json_answer
 from aiex.node.admin.body import body_as
@@ -172,7 +173,7 @@ class HotOperations:
         if not asked.part:
             is_text = asked.text is not msgspec.UNSET
             return (schema.of_text(key, str(asked.text)) if is_text else asked.value), revision
-        new = asked.value if asked.text is msgspec.UNSET else _loose(str(asked.text))
+        new = asked.value if asked.text is msgspec.UNSET else _loose(key, str(asked.text))
         return schema.with_part(key, self._hot.common_value(key), asked.part, new), revision
 
     def _list(self) -> HotListView:
@@ -229,11 +230,13 @@ def _trial_view(trial: Trial | None) -> HotTrialView | None:
     return HotTrialView(msgspec.json.decode(trial.value), trial.nodes, trial.ends_at_s)
 
 
-def _loose(text: str) -> Any:
+def _loose(name: str, text: str) -> Any:
     """A part's value as somebody wrote it: JSON where it is some, else the text itself."""
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except msgspec.DecodeError as error:
+        if text[:1] in ("{", "["):
+            raise HotValueInvalid(f"{name}: no JSON: {error}.") from error
         return text
 
 

@@ -43,7 +43,10 @@ class KeyOperations:
         asked = await body_as(request, KeyRequest)
         name = asked.name.strip()
         if not name or len(name) > KEY_NAME_CHARS_MAX or not name.isprintable():
-            raise HTTPException(400, f"A key's name has 1 to {KEY_NAME_CHARS_MAX} characters.")
+            raise HTTPException(
+                400,
+                f"A key's name has 1 to {KEY_NAME_CHARS_MAX} characters, all of them printable.",
+            )
         limits = KeyLimits(**{field: getattr(asked, field) for field in _LIMITS})
         key, record = await self._keys.create(name, by="admin", limits=limits)
         return json_answer(NewKeyView(record.id, record.name, key, record.created_at), 201)
