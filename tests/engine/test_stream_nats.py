@@ -13,7 +13,7 @@ from aiex.errors import EngineUnavailable
 CONFIG = StreamConfig(
     "T_notes_0", followed="notes.>", others=("notes",), storage="disc", marker_life_s=60
 )
-ROW = StreamMessage("notes.a", 7, b"a row", {}, 0.0)
+ROW = StreamMessage("notes.a", 7, 0.0, {}, b"a row")
 
 
 class Restarted:
