@@ -9,6 +9,9 @@ from rig.bench import Headroom, Rounds, Sample, judge
 from rig.errors import Refused
 from rig.load import Load, Report
 from rig.processes import CpuTime
+from rig.stack_node import UvicornListener
+
+from aiex.node.listener import Listener
 
 REPORT = Report(
     completed=1000,
@@ -71,6 +74,11 @@ def test_a_node_that_asks_nobody_must_not_have_asked() -> None:
     judge(REPORT, ROOMY, load, upstream_answered=0)
     with pytest.raises(Refused, match="cost 3 calls"):
         judge(REPORT, ROOMY, load, upstream_answered=3)
+
+
+def test_another_server_has_what_the_node_asks_of_its_listener() -> None:
+    asked = {name for name in vars(Listener) if not name.startswith("_")}
+    assert asked <= set(vars(UvicornListener))
 
 
 def test_every_other_stack_is_measured_both_ways() -> None:

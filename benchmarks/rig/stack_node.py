@@ -52,6 +52,11 @@ class AsgiScope:
         self.headers = {name.decode(): text.decode("latin-1") for name, text in scope["headers"]}
 
     @property
+    def query_string(self) -> str:
+        query: bytes = self._scope["query_string"]
+        return query.decode("latin-1")
+
+    @property
     def server(self) -> str:
         return "{}:{}".format(*self._scope["server"])
 
@@ -140,6 +145,9 @@ async def fixed_answer(scope: RequestScope, exchange: Exchange) -> None:
 class UvicornListener:
     """The API served by uvicorn in the node's own loop."""
 
+    url = ""
+    shared_url = ""
+
     def __init__(self, name: str, respond: Respond, *, host: str, port: int) -> None:
         import uvicorn
 
@@ -174,6 +182,9 @@ class UvicornListener:
         finally:
             self._server.should_exit = self._server.force_exit = True
             await asyncio.wait([serving])
+
+    async def leave_shared_port(self) -> None:
+        return None
 
 
 class AiohttpUpstream:

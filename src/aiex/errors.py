@@ -21,6 +21,7 @@ AiexError
 ├── ClusterError
 │   ├── CallRefused          what answers a request of another node would not
 │   └── GroupRefused
+├── BackupRefused            a file that is no backup, or not a whole one, restores nothing
 ├── FenceOutdated            another node holds the lease by now
 ├── RequestRefused           the client is told, in OpenAI's error form (see `aiex.assistant`)
 └── ProviderError            a provider failed; may be tried elsewhere before the first byte
@@ -115,6 +116,10 @@ class CallRefused(ClusterError):
 
 class GroupRefused(ClusterError):
     """A node cannot be in that group: 32 is the limit, and a name is short and plain."""
+
+
+class BackupRefused(AiexError):
+    """The file is no backup, or not a whole one; nothing of it is restored."""
 
 
 class FenceOutdated(AiexError):

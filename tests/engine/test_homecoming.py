@@ -20,7 +20,7 @@ from aiex.testing.engine_cluster import (
     seat_of,
     until_kept,
 )
-from aiex.testing.engine_process import EngineProcess
+from aiex.testing.engine_process import LAST_WORDS, EngineProcess
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault]
 
@@ -137,6 +137,35 @@ async def test_when_the_others_took_the_state_back_the_journey_fails_and_nothing
             assert await contents(one) == written
         await until_kept(lambda: b.engine.bucket("keys").put("writable", b"again"))
     assert not EngineFiles.below(tmp_path / "a").store.exists()
+
+
+async def test_state_that_left_for_a_node_that_is_lost_is_given_back_once_that_is_taken_out(
+    tmp_path: Path,
+) -> None:
+    carriers = addresses("a", "b", "c")
+    async with cluster_of(tmp_path, carriers, access(), running=carriers[1:]) as engines:
+        seat = Carrier(carriers[0], carriers[1:])
+        node = await EngineProcess.start(tmp_path / "a", seat)
+        for one in engines:
+            await one.until("up")
+        written = await fill(engines[0])
+        await node.kill()
+        node = await EngineProcess.start(tmp_path / "a", seat, "home", "mute")
+        await node.until_it_says(LAST_WORDS)
+        await node.kill()
+        # What a charter without it makes of the others: the seat by itself is not enough.
+        for one in engines:
+            one.engine.take_seat(seat_of(one.name, carriers[1:]))
+        await engines[0].until("forming")
+        with pytest.raises(EngineUnavailable, match="on its way to the node a"):
+            await engines[1].engine.bucket("keys").put("key", b"too early")
+        await until_kept(lambda: engines[0].engine.remove_server("a", is_forced=True))
+        for one in engines:
+            await one.until("up")
+            assert await contents(one) == written
+        for bucket in BUCKETS:
+            entries = engines[1].engine.bucket(bucket)
+            await until_kept(lambda entries=entries: entries.put("added", b"again"))  # type: ignore[misc]
 
 
 async def test_a_cluster_without_state_has_none_to_bring_home(tmp_path: Path) -> None:

@@ -11,7 +11,12 @@ NOTHING = Claims((), ())
 BOTH_SAY_NO = Claims((Claim("b", False, False), Claim("c", False, False)), ())
 FOUNDED = Founding("b", "move-1")
 FACTS = Facts(
-    own="a", holds_state=False, brings_home=False, move="", founding=None, claims=BOTH_SAY_NO
+    own="a",
+    holds_state=False,
+    brings_home=False,
+    move="",
+    founding=None,
+    claims=BOTH_SAY_NO,
 )
 
 
@@ -109,6 +114,18 @@ def test_they_wait_for_a_node_that_is_at_it() -> None:
     assert verdict_of(founding=leaving, claims=claims, home_silent_s=99.0).duty is Duty.WAIT
 
 
-def test_what_is_gone_nobody_else_ever_takes_back() -> None:
+def test_what_is_gone_nobody_else_takes_back_and_a_person_is_asked() -> None:
     gone = FOUNDED.leaving_for("b", "move-2").gone()
-    assert verdict_of(founding=gone, claims=NOTHING, home_silent_s=9999.0).duty is Duty.WAIT
+    assert verdict_of(founding=gone, claims=NOTHING, home_silent_s=1.0) == Verdict(Duty.WAIT)
+    told = verdict_of(founding=gone, claims=NOTHING, home_silent_s=9999.0)
+    assert told.duty is Duty.WAIT
+    assert "aiex cluster remove b" in told.trouble
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_once_the_other_node_was_taken_out_the_state_is_given_back(is_gone: bool) -> None:
+    founding = FOUNDED.leaving_for("b", "move-2")
+    founding = founding.gone() if is_gone else founding
+    for holds_state in (False, True):
+        told = verdict_of(founding=founding, is_home_out=True, holds_state=holds_state)
+        assert told.duty is Duty.GIVE_BACK

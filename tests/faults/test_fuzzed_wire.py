@@ -36,7 +36,7 @@ FUZZ = settings(
 )
 # What the page for status 500 says; a provider's own 500 is passed on as its error.
 CRASHED = b"The server failed on this request"
-CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 
 QUESTION = [{"role": "user", "content": "echo a b"}]
 TOOL = {"name": "f", "parameters": {"type": "object", "properties": {"x": {"type": "string"}}}}
@@ -86,6 +86,34 @@ GOOD_REQUESTS: dict[str, list[dict[str, Any]]] = {
         },
     ],
     "/v1/messages/count_tokens": [{"model": "mock", "messages": QUESTION, "system": "x"}],
+    RESPONSES: [
+        {"model": "mock", "input": "echo a b", "max_output_tokens": 9, "metadata": {"a": "b"}},
+        {
+            "model": "mock",
+            "stream": True,
+            "store": False,
+            "instructions": "Be brief.",
+            "tools": [{"type": "function", **TOOL, "strict": True}],
+            "tool_choice": {"type": "function", "name": "f"},
+            "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}},
+            "reasoning": {"effort": "low"},
+            "input": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "input_text", "text": "see"},
+                        {"type": "input_image", "image_url": "data:image/png;base64,aGk="},
+                    ],
+                },
+                {"type": "reasoning", "id": "rs_1", "summary": []},
+                {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "c1", "output": "7"},
+            ],
+        },
+    ],
+    "/v1/conversations": [
+        {"metadata": {"a": "b"}, "items": [{"role": "user", "content": "hi"}]},
+    ],
     "/v1/embeddings": [{"model": "mock", "input": ["a", "b"], "dimensions": 8}],
     "/v1/completions": [
         {"model": "mock", "prompt": "echo a", "max_tokens": 9, "stop": ["x"]},
@@ -151,6 +179,14 @@ EVENTS: list[Any] = [
     {"type": "message_stop"},
 ]
 
+# The types of the last events, where there is no mark.
+ENDS = {
+    "message_stop",
+    "error",
+    "response.completed",
+    "response.incomplete",
+    "response.failed",
+}
 # Numbers that nobody can hold are among them, as are texts that no header takes.
 NUMBERS = st.sampled_from([-1, 0, 2**53 + 1, 2**63, -(2**64), 10**40, 1e308, -0.0, 1e-320])
 SCALARS = st.none() | st.booleans() | NUMBERS | st.integers() | st.text(max_size=20)
@@ -396,7 +432,7 @@ def _has_end(path: str, stream: bytes) -> bool:
         return True
     with suppress(ValueError):
         content = json.loads(last)
-        return "error" in content or content.get("type") in ("message_stop", "error")
+        return "error" in content or content.get("type") in ENDS
     return False
 
 
@@ -427,10 +463,12 @@ def test_no_answer_of_a_provider_makes_the_node_fail(rig: Rig, kind: str) -> Non
 
     @seed(SEED)
     @settings(FUZZ, max_examples=400)
-    @given(answers(), st.sampled_from([CHAT, MESSAGES]), st.booleans())
+    @given(answers(), st.sampled_from([CHAT, MESSAGES, RESPONSES]), st.booleans())
     def ask(answer: Scripted, path: str, is_stream: bool) -> None:
         rig.provider.answer_from_now_on(answer)
-        body = {"model": kind, "max_tokens": 9, "messages": QUESTION, "stream": is_stream}
+        body = {"model": kind, "stream": is_stream}
+        asked = {"input": QUESTION} if path == RESPONSES else {"messages": QUESTION}
+        body |= asked if path == RESPONSES else {"max_tokens": 9, **asked}
         check_form(path, wire.ask("POST", path, json.dumps(body).encode()))
 
     with wire:

@@ -12,7 +12,7 @@ from typing import Any
 import openai
 import pytest
 from pydantic_ai import Agent, RunUsage
-from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from aiex.testing.http_server import Scripted, ScriptedServer, http_answer, http_stream
@@ -131,9 +131,13 @@ SCRIPTS = {
 }
 
 
-def agent(client: openai.AsyncOpenAI, asked: list[str]) -> Agent[None, str]:
-    provider = OpenAIProvider(openai_client=client)
-    agent = Agent(OpenAIChatModel("there", provider=provider), instructions="Be brief.", retries=0)
+# The two APIs of OpenAI's that the framework can speak.
+APIS = {"chat": OpenAIChatModel, "responses": OpenAIResponsesModel}
+
+
+def agent(client: openai.AsyncOpenAI, api: str, asked: list[str]) -> Agent[None, str]:
+    model = APIS[api]("there", provider=OpenAIProvider(openai_client=client))
+    agent = Agent(model, instructions="Be brief.", retries=0)
 
     @agent.tool_plain
     def degrees(city: str) -> int:
@@ -152,9 +156,10 @@ async def answered(agent: Agent[None, str], *, is_stream: bool) -> tuple[str, Ru
         return await run.get_output(), run.usage
 
 
+@pytest.mark.parametrize("api", list(APIS))
 @pytest.mark.parametrize(("kind", "is_stream"), list(SCRIPTS))
 async def test_an_agent_calls_two_tools_at_once_and_says_what_came_of_it(
-    tmp_path: Path, kind: str, is_stream: bool
+    tmp_path: Path, kind: str, is_stream: bool, api: str
 ) -> None:
     asked: list[str] = []
     with ScriptedServer(*SCRIPTS[kind, is_stream]()) as server:
@@ -167,7 +172,7 @@ async def test_an_agent_calls_two_tools_at_once_and_says_what_came_of_it(
         with NodeProcess(tmp_path, settings) as node:
             url = f"{node.ready().api_url}/v1"
             async with openai.AsyncOpenAI(base_url=url, api_key="unused", max_retries=0) as client:
-                said, usage = await answered(agent(client, asked), is_stream=is_stream)
+                said, usage = await answered(agent(client, api, asked), is_stream=is_stream)
     assert said == ANSWER
     assert sorted(asked) == sorted(DEGREES)
     assert usage.requests == 2

@@ -20,7 +20,14 @@ from aiex.cluster import (
     View,
 )
 from aiex.node.health import Phase
-from aiex.settings import ApiSettings, Secret, Settings, settings_digest
+from aiex.settings import (
+    ApiSettings,
+    ClusterSettings,
+    Secret,
+    Settings,
+    settings_digest,
+    shared_digest,
+)
 from aiex.testing.asgi import ask
 from aiex.testing.node_parts import MemoryNode
 
@@ -135,3 +142,14 @@ async def test_leases_are_told_with_and_without_a_holder(node: MemoryNode) -> No
     assert (held.name, held.holder, held.fence) == ("a", "n2", 9)
     assert held.since == "2023-11-14T22:13:20.000+00:00"
     assert (free.name, free.holder, free.since) == ("b", None, None)
+
+
+def test_what_an_operator_has_a_node_join_is_among_its_settings(node: MemoryNode) -> None:
+    before = node.report.of_cluster.own.now()
+    node.cluster_settings = ClusterSettings(discovery="static", seeds=("10.0.0.1",), carriers=5)
+    told = node.report.of_cluster.own.now()
+    alike = msgspec.structs.replace(node.settings, cluster=node.cluster_settings)
+    assert told.settings == settings_digest(alike) != before.settings
+    assert told.formation is not None
+    assert told.formation.shared_settings == shared_digest(alike)
+    assert (told.formation.discovery, told.formation.seeds) == ("static", ("10.0.0.1",))

@@ -38,6 +38,9 @@ def test_what_is_joined_is_found_at_once_and_at_every_later_start(tmp_path: Path
         assert isinstance(one.discovery, StaticDiscovery)
         assert one.access is not None
         assert (one.access.cluster, one.access.secret) == ("aiex", SECRET)
+    told = joining(tmp_path)
+    told.join(SEEDS)
+    assert told.cluster.seeds == SEEDS.seeds
     kept = tmp_path / JOINED_FILE
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert SECRET not in repr(SEEDS)
@@ -48,7 +51,7 @@ def test_settings_have_the_last_word(tmp_path: Path) -> None:
     local = Settings(cluster=ClusterSettings(discovery="local", carriers=5))
     after = joining(tmp_path, local)
     assert isinstance(after.finding().discovery, LocalDiscovery)
-    assert after.carriers == 5
+    assert after.cluster.carriers == 5
     external = Settings(engine=EngineSettings(url="nats://there"))
     assert joining(tmp_path, external).finding() == (None, None)
 

@@ -9,9 +9,9 @@ import pytest
 from aiex.assistant import (
     BreakerTurned,
     KeysChanged,
+    LimitsTurned,
     LoadTurned,
     LocalModelTurned,
-    LimitsTurned,
     UsageMerged,
 )
 from aiex.cluster import (
@@ -42,7 +42,7 @@ from aiex.engine import (
 )
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
-from aiex.store import RowSkipped, TableEmptied
+from aiex.store import RowSkipped, RowsRestored, RowsRevealed, TableEmptied
 from aiex.telemetry.event_log import LOGGED, line, log_events
 
 SENTENCES: list[tuple[Any, str, str]] = [
@@ -50,6 +50,21 @@ SENTENCES: list[tuple[Any, str, str]] = [
         RowSkipped("notes", "diary.+1", "its text is no text"),
         "warning",
         "a scan of the table notes left out the row diary.+1: its text is no text",
+    ),
+    (
+        RowsRevealed("threads", 1, "conv_1"),
+        "info",
+        "admin was shown sensitive fields of the table threads: 1 row, asked for 'conv_1'",
+    ),
+    (
+        RowsRevealed("", 7, "SELECT 1"),
+        "info",
+        "admin was shown sensitive fields: 7 rows, asked for 'SELECT 1'",
+    ),
+    (
+        RowsRestored("usage", 3, 2),
+        "info",
+        "admin restored the table usage: 3 rows written, 2 deleted that the backup has not",
     ),
     (
         TableEmptied("blocks"),

@@ -5,6 +5,8 @@ from aiex.assistant.attempted import Attempted
 from aiex.assistant.bookkeeper import Bookkeeper, seconds_in
 from aiex.assistant.catalogue import Catalogue, Model, Target
 from aiex.assistant.chat import Chat
+from aiex.assistant.conversations.talk import Talk
+from aiex.assistant.conversations.thread_form import THREADS
 from aiex.assistant.events import (
     AttemptHedged,
     AttemptRetried,
@@ -18,6 +20,9 @@ from aiex.assistant.events import (
     RequestFinished,
     RequestShed,
     TargetPassedOver,
+    TurnBegun,
+    TurnConflicted,
+    TurnEnded,
     UsageMerged,
 )
 from aiex.assistant.exchange import Exchange, RequestScope
@@ -45,6 +50,7 @@ __all__ = [
     "KEYS",
     "METERING_TABLES",
     "PATIENCE_S",
+    "THREADS",
     "Api",
     "AttemptHedged",
     "AttemptRetried",
@@ -82,11 +88,15 @@ __all__ = [
     "RequestFinished",
     "RequestScope",
     "RequestShed",
+    "Talk",
     "Target",
     "TargetPassedOver",
     "TargetState",
     "Targets",
     "TokenCount",
+    "TurnBegun",
+    "TurnConflicted",
+    "TurnEnded",
     "UsageMerged",
     "UsageRow",
     "build_metering",

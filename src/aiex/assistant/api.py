@@ -20,10 +20,12 @@ from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
 from aiex.assistant.chat_request import decode_chat_request
 from aiex.assistant.completion_request import decode_completion_request
+from aiex.assistant.conversations.talk import Talk
 from aiex.assistant.embedding_request import decode_embedding_request
 from aiex.assistant.events import RequestShed
 from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
 from aiex.assistant.intake import Intake
+from aiex.assistant.json_answer import give_json
 from aiex.assistant.keys import KeyCheck, instant, key_in
 from aiex.assistant.load_gate import VERDICTS, Verdict
 from aiex.assistant.messages_exchange import MessagesExchange
@@ -41,6 +43,8 @@ from aiex.assistant.routes import (
     METHODS,
     MODEL,
     PROBES,
+    RESPONSES,
+    TALK_ROUTES,
     UNKNOWN,
     model_in,
     route_of,
@@ -103,6 +107,7 @@ class Api:
         random: Random,
         emit: Emit,
         admission: Admission | None = None,
+        talk: Talk | None = None,
     ) -> None:
         self._chat = chat
         self._catalogue = catalogue
@@ -115,6 +120,7 @@ class Api:
         self._body_timeout_s = body_timeout_s
         self._emit = emit
         self._admission = admission or Admission.open()
+        self._talk = talk
         self._ids = RequestIds(random)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at_s = int(time())
@@ -206,8 +212,8 @@ class Api:
         route = trail.route
         if route is UNKNOWN:
             raise refusals.path_unknown(scope.method, scope.path)
-        if scope.method != METHODS[route]:
-            raise refusals.method_wrong(scope.method, route, METHODS[route])
+        if scope.method not in METHODS[route]:
+            raise refusals.method_wrong(scope.method, route, ", ".join(METHODS[route]))
         decode = _DECODERS.get(route)
         if decode is not None:
             body = await self._whole_body(trail, scope, exchange)
@@ -223,6 +229,8 @@ class Api:
             headers, request_id = scope.headers, trail.request_id
             counted = partial(decode_count_request, headers=headers, request_id=request_id)
             await self._token_count.respond(trail, body, exchange, decode=counted)
+        elif route in TALK_ROUTES:
+            await self._talk_about(trail, scope, exchange)
         elif route == MODEL:
             self._admission.show(trail)
             model = self._catalogue.model(model_in(scope.path))
@@ -237,6 +245,17 @@ class Api:
             ]
             first, last = (models[0].id, models[-1].id) if models else (None, None)
             self._give(trail, _ModelList(models, first, last), exchange)
+
+    async def _talk_about(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> None:
+        if self._talk is None:
+            raise refusals.path_unknown(scope.method, scope.path)
+        body = b""
+        if scope.method == "POST":
+            body = await self._whole_body(trail, scope, exchange)
+        if trail.route != RESPONSES:
+            self._admission.show(trail)
+        hold = partial(self._hold, trail)
+        await self._talk.respond(trail, scope, body, exchange, hold=hold)
 
     async def _whole_body(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> bytes:
         try:
@@ -278,15 +297,7 @@ class Api:
         return _ListedModel(model.name, since_s, provider, model.name, instant(since_s))
 
     def _give(self, trail: Trail, content: msgspec.Struct, exchange: Exchange) -> None:
-        body = msgspec.json.encode(content)
-        trail.status = 200
-        trail.response_bytes = len(body)
-        headers = [
-            ("content-type", "application/json"),
-            ("x-request-id", trail.request_id),
-            *trail.extra_headers,
-        ]
-        exchange.response_bytes(200, headers, body)
+        give_json(trail, msgspec.json.encode(content), exchange)
 
     def _probe(self, path: str, exchange: Exchange) -> None:
         """Bare status for load balancers: nothing of the node's inside is told here."""
@@ -327,7 +338,7 @@ def _refuse(trail: Trail, refusal: Refusal, exchange: Exchange) -> None:
     trail.status = refusal.status
     # Nobody was asked yet when the server itself refuses: that it is full is no provider's failure.
     # Nor is it one's failure when a request says what its API cannot.
-    is_theirs = trail.attempt_count and refusal.status >= 500
+    is_theirs = trail.attempt_count and refusal.status >= 500 and not refusal.is_ours
     trail.outcome = "provider_failed" if is_theirs else "refused"
     trail.error_code = refusal.code
     headers = [

@@ -5,7 +5,7 @@ Another target is tried only while nothing was sent to the client.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from aiex.assistant.admission import Admission
 from aiex.assistant.attempt import Attempt
@@ -35,6 +35,19 @@ from aiex.errors import ProviderError
 type Result = Answer | ProviderError
 
 
+class AnswerKeeper(Protocol):
+    """Who keeps an answer before its client has all of it."""
+
+    async def begin(self) -> None:
+        """The request may be answered; raises `Refusal` when its answer could not be kept."""
+
+    async def kept(self, answer: Answer) -> Answer:
+        """A whole answer, as its client gets it; raises `Refusal` when it cannot be kept."""
+
+    async def last(self) -> bytes:
+        """The last bytes of a stream, once it is kept; else those that tell why it is not."""
+
+
 class Chat:
     """Answers requests for a model (chat, completions, embeddings) with the providers given."""
 
@@ -58,6 +71,7 @@ class Chat:
         exchange: Exchange,
         *,
         decode: Callable[[bytes], ChatRequest] = decode_chat_request,
+        keeper: AnswerKeeper | None = None,
     ) -> None:
         """Answer the request on `exchange`; raises `Refusal` while nothing was sent."""
         begun_us = trail.elapsed_us()
@@ -69,13 +83,16 @@ class Chat:
         trail.model = model.name
         trail.parse_us = parsed_us - begun_us
         await self._admission.admit(trail, raw, request.answer_tokens)
+        if keeper is not None:
+            await keeper.begin()
         trail.route_us = trail.elapsed_us() - parsed_us
         if request.is_stream:
-            answer = await self._stream(trail, request, attempts, exchange)
+            answer = await self._stream(trail, request, attempts, exchange, keeper)
         else:
             answer = await self._whole(trail, request, attempts, model.hedge_after_s)
         if answer is not None:
-            self._send(trail, _said(request, answer), exchange)
+            answer = _said(request, answer) if keeper is None else await _kept(keeper, answer)
+            self._send(trail, answer, exchange)
 
     async def _whole(
         self, trail: Trail, request: ChatRequest, attempts: Attempts, hedge_after_s: float
@@ -138,7 +155,12 @@ class Chat:
         return outcome
 
     async def _stream(
-        self, trail: Trail, request: ChatRequest, attempts: Attempts, exchange: Exchange
+        self,
+        trail: Trail,
+        request: ChatRequest,
+        attempts: Attempts,
+        exchange: Exchange,
+        keeper: AnswerKeeper | None,
     ) -> Answer | None:
         """None when a stream was passed on, to its end or to where it broke; else as `_whole`."""
         outcome: Result | None = None
@@ -148,6 +170,8 @@ class Chat:
                 relayed = self._relayed(trail, request, attempt, client)
                 outcome = await self._tried(trail, attempts, attempt, relayed)
                 if outcome is None:
+                    if keeper is not None:
+                        await client.send(await keeper.last())
                     return None
                 if client.is_open and isinstance(outcome, ProviderError):
                     await client.fail(_failed(trail, outcome))
@@ -233,6 +257,13 @@ def _call(trail: Trail, request: ChatRequest, attempt: Attempt) -> Call:
 def _said(request: ChatRequest, answer: Answer) -> Answer:
     try:
         return request.given(answer)
+    except ProviderError as error:
+        raise _refusal(error) from error
+
+
+async def _kept(keeper: AnswerKeeper, answer: Answer) -> Answer:
+    try:
+        return await keeper.kept(answer)
     except ProviderError as error:
         raise _refusal(error) from error
 

@@ -99,11 +99,11 @@ class ClientStream:
                         if data.startswith(_ERROR):
                             raise ProviderError("The provider began its stream with an error.")
                         begun()
-                    await self._send(data)
+                    await self.send(data)
         finally:
             self._trail.usage = relay.usage
         if data := relay.end():
-            await self._send(data)
+            await self.send(data)
 
     async def fail(self, refusal: Refusal) -> None:
         """Say in the stream that it broke; the status has long gone out."""
@@ -111,7 +111,8 @@ class ClientStream:
         assert self._relay is not None, "what was sent went through it"
         await self._hand_over(self._outlet, self._relay.failure(refusal))
 
-    async def _send(self, data: bytes) -> None:
+    async def send(self, data: bytes) -> None:
+        """Hand bytes to the client; the first ones open the stream."""
         outlet = self._outlet
         if outlet is None:
             trail = self._trail

@@ -127,3 +127,27 @@ class QueueLeft(msgspec.Struct, frozen=True):
     target: str
     outcome: str  # taken, full, timeout
     waited_us: int
+
+
+class TurnBegun(msgspec.Struct, frozen=True):
+    """A question is being answered, and its place among what is kept is claimed."""
+
+    kind: str  # conversation, response (kept without one)
+
+
+class TurnConflicted(msgspec.Struct, frozen=True):
+    """A question was turned away, since its conversation had a turn in progress."""
+
+    kind: str
+
+
+class TurnEnded(msgspec.Struct, frozen=True):
+    """A turn that had begun is over.
+
+    Committed: question and answer are kept. Overtaken: it was cancelled, deleted or taken over by
+    another, and is not kept. Cancelled: the same, noticed at once. Given up: there was no answer,
+    or its client left. Unkept: the engine did not take it.
+    """
+
+    kind: str
+    outcome: str  # committed, overtaken, cancelled, given_up, unkept

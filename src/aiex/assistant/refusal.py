@@ -34,7 +34,9 @@ class Refusal(RequestRefused):
         param: str | None = None,
         retry_after_s: int | None = None,
         headers: tuple[tuple[str, str], ...] = (),
+        is_ours: bool = False,
     ) -> None:
+        """`is_ours`: not the provider's failure, although it had answered."""
         super().__init__(message)
         self.status = status
         self.code = code
@@ -42,6 +44,7 @@ class Refusal(RequestRefused):
         self.param = param
         self.retry_after_s = retry_after_s
         self.headers = headers
+        self.is_ours = is_ours
 
     def body(self) -> bytes:
         """The error as a JSON document."""

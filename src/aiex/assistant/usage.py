@@ -20,6 +20,7 @@ class _CompletionDetails(msgspec.Struct, frozen=True, gc=False):
 
 class _OutputDetails(msgspec.Struct, frozen=True, gc=False):
     thinking_tokens: _Count | None = None
+    reasoning_tokens: _Count | None = None
 
 
 class _Reported(msgspec.Struct, frozen=True, gc=False):
@@ -27,8 +28,10 @@ class _Reported(msgspec.Struct, frozen=True, gc=False):
     completion_tokens: _Count | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
-    # Anthropic's: three kinds of input tokens that do not overlap.
+    # Anthropic's: three kinds of input tokens that do not overlap. OpenAI's Responses API has the
+    # same names, and cached tokens as part of the others.
     input_tokens: _Count | None = None
+    input_tokens_details: _PromptDetails | None = None
     output_tokens: _Count | None = None
     cache_read_input_tokens: _Count | None = None
     cache_creation_input_tokens: _Count | None = None
@@ -72,11 +75,11 @@ def usage_of(answer: bytes) -> Usage:
 
 
 def _of_message(reported: _Reported) -> Usage:
-    cached = reported.cache_read_input_tokens or 0
-    details = reported.output_tokens_details
+    read = reported.cache_read_input_tokens or 0
+    given, made = reported.input_tokens_details, reported.output_tokens_details
     return Usage(
-        (reported.input_tokens or 0) + cached + (reported.cache_creation_input_tokens or 0),
+        (reported.input_tokens or 0) + read + (reported.cache_creation_input_tokens or 0),
         reported.output_tokens or 0,
-        cached,
-        (details and details.thinking_tokens) or 0,
+        read or (given and given.cached_tokens) or 0,
+        (made and (made.thinking_tokens or made.reasoning_tokens)) or 0,
     )

@@ -9,6 +9,8 @@ import http.client
 import json
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -20,6 +22,7 @@ from aiex.errors import AiexError
 
 TIMEOUT_S = 10.0
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
+PIECE_BYTES = 64 * 1024
 
 
 class AdminUnreachable(AiexError):
@@ -44,6 +47,10 @@ class AdminClient:
         self._timeout_s = timeout_s
         self._ca_file = ca_file
 
+    def with_patience(self, timeout_s: float) -> "AdminClient":
+        """A client of the same node that bears a longer silence."""
+        return AdminClient(self.access, timeout_s=timeout_s, ca_file=self._ca_file)
+
     def get(self, path: str) -> bytes:
         """The answer's JSON; raises `AdminUnreachable` or `AdminRefused`."""
         return self._call("GET", path, None)
@@ -60,7 +67,31 @@ class AdminClient:
         """The answer's JSON; raises `AdminUnreachable` or `AdminRefused`."""
         return self._call("DELETE", path, None)
 
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """A long answer as it comes; raises `AdminUnreachable`, `AdminRefused` when asked for it.
+
+        `timeout_s` bounds each silence, not the whole.
+        """
+        with self._exchange("GET", path, None) as response:
+            while piece := response.read1(PIECE_BYTES):
+                yield piece
+            if response.length:
+                raise http.client.IncompleteRead(b"", response.length)
+
     def _call(self, method: str, path: str, body: bytes | None) -> bytes:
+        with self._exchange(method, path, body) as response:
+            answer = response.read(ANSWER_BYTES_MAX)
+            # What was announced and did not come, or is more than anybody may send.
+            if response.length:
+                raise http.client.IncompleteRead(answer, response.length)
+        decoded(answer, object)  # is it JSON at all? It may be printed as it is
+        return answer
+
+    @contextmanager
+    def _exchange(
+        self, method: str, path: str, body: bytes | None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """An answer that is no error, to be read in the block."""
         base_path = urlsplit(self.access.url).path.rstrip("/")
         headers = {"Accept": "application/json"}
         if self.access.token:
@@ -71,18 +102,13 @@ class AdminClient:
         try:
             connection.request(method, base_path + path, body, headers)
             response = connection.getresponse()
-            answer = response.read(ANSWER_BYTES_MAX)
-            # What was announced and did not come, or is more than anybody may send.
-            if response.length:
-                raise http.client.IncompleteRead(answer, response.length)
+            if response.status >= 300:
+                raise self._refusal(response.status, response.read(ANSWER_BYTES_MAX))
+            yield response
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._raise_unreachable(error)
         finally:
             connection.close()
-        if response.status >= 300:
-            raise self._refusal(response.status, answer)
-        decoded(answer, object)  # is it JSON at all? It may be printed as it is
-        return answer
 
     def _connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.access.url)

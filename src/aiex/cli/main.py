@@ -35,6 +35,9 @@ SUBCOMMANDS = {
     "models": Subcommand("aiex.cli.models", "List the models and where their requests go."),
     "keys": Subcommand("aiex.cli.keys", "Make, limit, list and revoke API keys."),
     "usage": Subcommand("aiex.cli.usage", "Show which key used which model how much."),
+    "store": Subcommand(
+        "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
+    ),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
         "aiex.cli.import_settings",

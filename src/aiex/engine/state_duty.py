@@ -27,7 +27,8 @@ class Duty(Enum):
 class Facts(msgspec.Struct, frozen=True):
     """`move` is the id of a move that this node once began, empty without one.
 
-    `came_home_by` is that of the move which brought what this node's store holds.
+    `came_home_by` is that of the move which brought what this node's store holds. `is_home_out`:
+    the node that the state leaves for was taken out of the cluster, and will never come back.
     """
 
     own: str
@@ -38,6 +39,7 @@ class Facts(msgspec.Struct, frozen=True):
     claims: Claims
     home_silent_s: float = 0.0
     came_home_by: str = ""
+    is_home_out: bool = False
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -107,9 +109,18 @@ def _of_leaving_state(founding: Founding, facts: Facts) -> Verdict:
     if founding.home == facts.own:
         # It crashed on the way: what it has is not whole.
         return Verdict(Duty.GIVE_BACK)
+    if facts.is_home_out:
+        return Verdict(Duty.GIVE_BACK)
     is_coming = any(
         claim.brings_home for claim in facts.claims.heard if claim.name == founding.home
     )
-    if founding.is_gone or is_coming or facts.home_silent_s < HOME_PATIENCE_S:
+    if is_coming or facts.home_silent_s < HOME_PATIENCE_S:
         return Verdict(Duty.WAIT)
+    if founding.is_gone:
+        # It may have begun to use what it brought home: only a person can know that it did not.
+        return Verdict(
+            Duty.WAIT,
+            f"the state has left for the node {founding.home}, which is not there; start it, or, "
+            f"if it will never come back, take it out: aiex cluster remove {founding.home}",
+        )
     return Verdict(Duty.GIVE_BACK)

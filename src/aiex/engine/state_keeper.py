@@ -248,7 +248,18 @@ class StateKeeper:
             claims=claims,
             home_silent_s=now_s - self._home_heard_at_s,
             came_home_by=came_home_by(self._files.store),
+            is_home_out=founding is not None and await self._is_out(seat, founding.home),
         )
+
+    async def _is_out(self, seat: Carrier, home: str) -> bool:
+        """Whether an operator took out the node that the state leaves for: of the charter, and with
+        that of the engine's Raft group. Each by itself may be an old view.
+        """
+        if not home or home in {one.name for one in carriers_of(seat)}:
+            return False
+        assert self._access is not None, "a carrier has a cluster"
+        async with system_account(system_addresses(carriers_of(seat), self._access)) as system:
+            return home not in await system.servers()
 
     async def _move_in(self, seat: Carrier, entry: Entry | None) -> None:
         began_s = self._clock.monotonic_s()

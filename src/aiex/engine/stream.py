@@ -176,8 +176,10 @@ class Stream(Protocol):
         What the leader had when this began is there, or something newer.
         """
 
-    def follow(self, position: Position) -> AsyncGenerator[Followed]:
+    def follow(self, position: Position, *, with_history: bool = False) -> AsyncGenerator[Followed]:
         """The newest message of each subject, then each in its sequence, for ever.
+
+        With history: all messages that are kept, and not only the newest.
 
         Goes on by itself over restarts, freezes and losses. Values that were overwritten while it
         was away may be missing, the newest never is.

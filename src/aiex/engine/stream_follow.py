@@ -67,10 +67,12 @@ class StreamFollow:
         position: Position = Position(),  # noqa: B008 - frozen
         *,
         identity: Callable[[StreamInfo], Awaitable[str]] | None = None,
+        with_history: bool = False,
     ) -> None:
         """The stream is made with `config` when it is missing; `subjects` are those to hear of.
 
         `identity` tells one stream from another, when that takes more than when it was made.
+        `with_history`: what is before the newest message of a subject is to be heard of too.
         """
         self._jetstream = jetstream
         self._stream = name
@@ -78,6 +80,7 @@ class StreamFollow:
         self._config = config
         self._position = position
         self._identity = identity or _time_of_making
+        self._first = "all" if with_history else "last_per_subject"
         self._has_begun = False
         self._is_caught_up = False
 
@@ -168,7 +171,7 @@ class StreamFollow:
         return UpToDate(max(head, sequence))
 
     def _consumer_config(self, deliver_subject: str) -> dict[str, Any]:
-        start: dict[str, Any] = {"deliver_policy": "last_per_subject"}
+        start: dict[str, Any] = {"deliver_policy": self._first}
         if self._position.sequence:
             start = {
                 "deliver_policy": "by_start_sequence",

@@ -168,10 +168,12 @@ class NatsStream:
             await asyncio.sleep(BEHIND_POLL_S)
         return None
 
-    def follow(self, position: Position) -> AsyncGenerator[Followed]:
-        return self._follow(self.config.followed, position)
+    def follow(self, position: Position, *, with_history: bool = False) -> AsyncGenerator[Followed]:
+        return self._follow(self.config.followed, position, with_history=with_history)
 
-    def _follow(self, subjects: str, position: Position) -> AsyncGenerator[Followed]:
+    def _follow(
+        self, subjects: str, position: Position, *, with_history: bool = False
+    ) -> AsyncGenerator[Followed]:
         follow = StreamFollow(
             self._jetstream,
             self.config.name,
@@ -179,6 +181,7 @@ class NatsStream:
             stream_config(self.config),
             position,
             identity=self._identity,
+            with_history=with_history,
         )
         return follow.messages()
 

@@ -41,7 +41,7 @@ class ClusterChange:
         assert found.access is not None, "what is joined has a secret"
         assert found.discovery is not None, "and a way to be found"
         self._engine.admit(found.access)
-        formation.join(found.discovery, wanted=self._joining.carriers)
+        formation.join(found.discovery, wanted=self._joining.cluster.carriers)
 
     def leave(self) -> None:
         """Hand over what this node carries, drain, stop."""

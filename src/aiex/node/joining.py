@@ -48,10 +48,11 @@ class JoinRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Joining:
-    """Reads and keeps what this node was told to join."""
+    """Reads and keeps what this node was told to join; `cluster` are the settings that count."""
 
     def __init__(self, settings: Settings, node: str, data_dir: Path, meeting_dir: Path) -> None:
         self._settings = settings
+        self.cluster = settings.cluster
         self._node = node
         self._file = data_dir / JOINED_FILE
         self._charter_file = data_dir / CHARTER_FILE
@@ -63,15 +64,10 @@ class Joining:
         Raises `StartError` also for a node on its own whose state is in a cluster: what it would
         begin with were an empty store.
         """
-        settings = self._in_force()
+        settings = self.cluster = self._in_force()
         if settings.discovery == "none" and not self._settings.engine.url:
             self._check_alone(settings.name)
         return build_finding(settings, self._node, self._meeting_dir)
-
-    @property
-    def carriers(self) -> int:
-        """How many are to carry the engine."""
-        return self._in_force().carriers
 
     def join(self, asked: JoinRequest) -> Finding:
         """How the others are found from now on, kept for later starts.
@@ -87,6 +83,7 @@ class Joining:
             raise SettingsError("; ".join(texts) + ".")
         found = build_finding(wanted.cluster, self._node, self._meeting_dir)
         write_private(self._file, msgspec.json.encode(asked))
+        self.cluster = wanted.cluster
         return found
 
     def left(self) -> None:

@@ -16,6 +16,7 @@ from aiex.assistant import (
     KEYS,
     METERING_TABLES,
     PATIENCE_S,
+    THREADS,
     Api,
     Catalogue,
     Chat,
@@ -26,6 +27,7 @@ from aiex.assistant import (
     LocalModel,
     OwnSockets,
     Pace,
+    Talk,
     Targets,
     TokenCount,
     build_metering,
@@ -39,6 +41,7 @@ from aiex.cluster import (
     Cluster,
     Condition,
     Describe,
+    DescribeCopies,
     Description,
     Drain,
     DrainBegun,
@@ -50,6 +53,7 @@ from aiex.cluster import (
     Milestones,
     Own,
     PlanDrain,
+    VerifyCopies,
 )
 from aiex.engine import Engine
 from aiex.events import EventBus
@@ -60,6 +64,7 @@ from aiex.node.admin import (
     ModelOperations,
     NodeOperations,
     Probes,
+    StoreOperations,
     UsageOperations,
 )
 from aiex.node.cluster_change import ClusterChange
@@ -70,13 +75,16 @@ from aiex.node.finding import first_seat
 from aiex.node.joining import Joining
 from aiex.node.life import Life
 from aiex.node.listener import Listener
+from aiex.node.lives import is_over, life_of
 from aiex.node.node_report import NodeReport
+from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
 from aiex.node.services import supervised
+from aiex.node.store_report import StoreReport
 from aiex.node.supervisor import Supervisor
 from aiex.node.tls import check_ca_files, tls_files
 from aiex.settings import Settings, is_loopback
-from aiex.store import EngineStore, Table
+from aiex.store import Backup, EngineStore, Restore, Table
 from aiex.telemetry import LoopLag, Telemetry
 
 # What an operator asks is answered in milliseconds; nothing there is worth waiting longer for.
@@ -123,7 +131,7 @@ def build_node(
     )
     if found.discovery is not None:
         engine.take_seat(first_seat(engine, directory.path))
-    tables: list[Table[Any]] = [KEYS, *METERING_TABLES]
+    tables: list[Table[Any]] = [KEYS, *METERING_TABLES, THREADS]
     store = EngineStore(engine, tables, directory.path, clock=clock, emit=bus.emit)
     keys = KeyRing(
         store,
@@ -159,6 +167,7 @@ def build_node(
     async def drain(request: Drain, __: Caller) -> DrainBegun:
         return drains.begin(is_forced=request.is_forced)
 
+    copies = OwnCopies(store.views)
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
@@ -172,7 +181,14 @@ def build_node(
             api.in_flight_count,
             settings.api.in_flight_max,
         ),
-        handlers={Describe: describe, Examine: examine, PlanDrain: plan_drain, Drain: drain},
+        handlers={
+            Describe: describe,
+            Examine: examine,
+            PlanDrain: plan_drain,
+            Drain: drain,
+            DescribeCopies: copies.described,
+            VerifyCopies: copies.verified,
+        },
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
         random=random,
@@ -210,8 +226,17 @@ def build_node(
     )
     intake = Intake(limits, random=random, emit=bus.emit)
     targets = Targets(catalogue, clock=clock, random=random, emit=bus.emit)
+    chat = Chat(catalogue, providers, targets, admission=metering.admission)
+    talk = Talk(
+        chat,
+        store.rows(THREADS),
+        node=lambda: life_of(life.name, cluster.incarnation()),
+        is_gone=lambda other: is_over(other, cluster.view()),
+        clock=clock,
+        emit=bus.emit,
+    )
     api = Api(
-        Chat(catalogue, providers, targets, admission=metering.admission),
+        chat,
         catalogue,
         token_count=TokenCount(catalogue, providers, targets, admission=metering.admission),
         key_check=lambda: report.key_check(),
@@ -223,6 +248,7 @@ def build_node(
         random=random,
         emit=bus.emit,
         admission=metering.admission,
+        talk=talk,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
@@ -247,12 +273,15 @@ def build_node(
         api,
         intake,
         telemetry,
+        lambda: joining.cluster,
         lambda: root.state(),
         milestones,
     )
     report, drains = NodeReport(parts), Drains(parts, stop_this_process)
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
     change = ClusterChange(cluster, engine, joining)
+    named = {table.name: table for table in tables}
+    saved = {name: engine.bucket(name) for name in ("hot", "keys")}
     admin = Admin(
         [
             Probes(report, telemetry.metrics),
@@ -261,6 +290,15 @@ def build_node(
             ModelOperations(report),
             KeyOperations(keys, metering.ledger),
             UsageOperations(metering.bookkeeper, keys),
+            StoreOperations(
+                store,
+                named,
+                StoreReport(named, store.logs, cluster),
+                store.views,
+                Backup(store.logs, saved, cluster=cluster.name, release=life.version, clock=clock),
+                Restore(store, saved, clock),
+                emit=bus.emit,
+            ),
         ],
         version=life.version,
         token=token,

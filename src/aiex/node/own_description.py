@@ -33,17 +33,18 @@ LISTED_MAX = 64
 
 
 class OwnDescription:
-    """Read from the node's parts when asked; the settings and certificates once, at the start."""
+    """Read from the node's parts when asked; certificates at the start, settings as they change."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._settings = settings_digest(parts.settings)
-        self._shared_settings = shared_digest(parts.settings)
+        self._digest_settings()
         self._certificates = _certificate_ends(parts.settings)
 
     def now(self) -> Description:
         """This node, as others get it when they ask `describe`."""
         parts, life = self._parts, self._parts.life
+        if parts.cluster_settings() is not self._digested:
+            self._digest_settings()  # an operator had this node join others meanwhile
         engine, view = parts.engine.status(), parts.cluster.view()
         return Description(
             life.name,
@@ -76,6 +77,12 @@ class OwnDescription:
         )
         return Examination(tuple(map(_contact, await asyncio.gather(*looks))))
 
+    def _digest_settings(self) -> None:
+        self._digested = self._parts.cluster_settings()
+        settings = msgspec.structs.replace(self._parts.settings, cluster=self._digested)
+        self._settings = settings_digest(settings)
+        self._shared_settings = shared_digest(settings)
+
     def _other_carriers(self) -> tuple[CarrierAddress, ...]:
         """Those of the charter and those that discovery names, this node not among them."""
         formation = self._parts.cluster.formation
@@ -93,7 +100,7 @@ class OwnDescription:
 
     def _formation(self) -> DescribedFormation:
         parts = self._parts
-        cluster, settings = parts.cluster, parts.settings.cluster
+        cluster, settings = parts.cluster, parts.cluster_settings()
         free, total = _room(parts.data_dir)
         told = DescribedFormation(
             cluster.name,

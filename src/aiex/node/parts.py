@@ -9,7 +9,7 @@ from aiex.cluster import Cluster, Milestones
 from aiex.engine import Engine
 from aiex.node.life import Life
 from aiex.node.supervision import ServiceState
-from aiex.settings import Settings
+from aiex.settings import ClusterSettings, Settings
 from aiex.telemetry import Telemetry
 
 
@@ -27,5 +27,6 @@ class Parts:
     api: Api
     intake: Intake
     telemetry: Telemetry
+    cluster_settings: Callable[[], ClusterSettings]  # with what this node was told to join
     supervision: Callable[[], ServiceState]
     milestones: Milestones

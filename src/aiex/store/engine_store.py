@@ -7,10 +7,11 @@ from typing import Any, cast
 import msgspec
 
 from aiex.clock import Clock
-from aiex.engine import Engine
+from aiex.engine import Engine, Stream
 from aiex.events import Emit
 from aiex.service import Service
 from aiex.store.counts import TableCounts, gauges
+from aiex.store.engine_logs import EngineLogs
 from aiex.store.engine_rows import EngineRows, Place
 from aiex.store.fragment import Fragment, fragments_of, stream_config
 from aiex.store.memory_tables import BUCKET, MemoryTables
@@ -43,7 +44,6 @@ class EngineStore:
         self._emit = emit
         self._patience = Patience(engine.status, clock)
         self._rows = {table.name: self._rows_of(table) for table in tables}
-        self.views = Views(tables, self._feed, data_dir, clock=clock, emit=emit)
         self._memory_tables = MemoryTables(
             engine.connection,
             engine.bucket(BUCKET),
@@ -54,6 +54,7 @@ class EngineStore:
             },
             emit=emit,
         )
+        self.views = Views(tables, self._feed, data_dir, clock=clock, emit=emit)
 
     def rows[R: msgspec.Struct](self, table: Table[R]) -> EngineRows[R]:
         rows = self._rows.get(table.name)
@@ -67,6 +68,16 @@ class EngineStore:
     @property
     def tables(self) -> Sequence[Table[Any]]:
         return [rows.table for rows in self._rows.values()]
+
+    @property
+    def logs(self) -> EngineLogs:
+        """Of all fragments, as the engine keeps them."""
+
+        def place(table: Table[Any], number: int) -> tuple[Fragment, Stream]:
+            fragment, stream, _ = self.rows(table).places[number]
+            return fragment, stream
+
+        return EngineLogs(place)
 
     def counts(self) -> Mapping[str, TableCounts]:
         """How each table was used on this node, by name."""

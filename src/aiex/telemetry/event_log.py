@@ -6,8 +6,8 @@ from typing import Any
 from aiex.assistant import (
     BreakerTurned,
     KeysChanged,
-    LoadTurned,
     LimitsTurned,
+    LoadTurned,
     LocalModelTurned,
     UsageMerged,
 )
@@ -39,7 +39,7 @@ from aiex.engine import (
 )
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
-from aiex.store import RowSkipped, TableEmptied
+from aiex.store import RowSkipped, RowsRestored, RowsRevealed, TableEmptied
 
 _log = logging.getLogger("aiex.telemetry.events")
 
@@ -80,6 +80,8 @@ LOGGED = (
     LimitsTurned,
     RowSkipped,
     TableEmptied,
+    RowsRevealed,
+    RowsRestored,
     ServiceStarted,
     ServiceFailed,
     ServiceAbandoned,
@@ -114,6 +116,8 @@ def line(event: Any) -> tuple[int, str]:
             return logging.WARNING, f"limits are counted without other nodes: {reason}"
         case LimitsTurned():
             return logging.INFO, "limits are shared with other nodes again"
+        case RowsRevealed() | RowsRestored():
+            return logging.INFO, _operator_text(event)
         case RowSkipped() | TableEmptied():
             return logging.WARNING, _table_text(event)
         case BreakerTurned(target, state, reason):
@@ -154,6 +158,20 @@ def _state_line(event: Any) -> tuple[int, str]:
             return logging.ERROR, f"the engine's state did not get to {to}: {reason}"
         case ReplicasRaised(stream, count):
             return logging.INFO, f"the stream {stream} is kept by {count} servers now"
+    raise AssertionError(f"{type(event).__name__} has no sentence")
+
+
+def _operator_text(event: RowsRevealed | RowsRestored) -> str:
+    match event:
+        case RowsRevealed(table, count, asked):
+            where = f" of the table {table}" if table else ""
+            rows = "1 row" if count == 1 else f"{count} rows"
+            return f"admin was shown sensitive fields{where}: {rows}, asked for {asked!r}"
+        case RowsRestored(table, written, cleared):
+            return (
+                f"admin restored the table {table}: {written} rows written, {cleared} deleted "
+                "that the backup has not"
+            )
     raise AssertionError(f"{type(event).__name__} has no sentence")
 
 

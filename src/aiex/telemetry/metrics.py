@@ -104,6 +104,13 @@ METRICS = {
             "What requests cost by the prices in the settings, in dollars.",
             ("model", "provider"),
         ),
+        Metric(
+            "aiex_turns_total",
+            "counter",
+            "Turns of conversations and responses that are kept: begun, then committed, overtaken, "
+            "cancelled, given_up or unkept; conflicted: turned away, since one was in progress.",
+            ("kind", "outcome"),
+        ),
         Metric("aiex_api_keys_active", "gauge", "API keys that are accepted."),
         Metric("aiex_engine_up", "gauge", "1 while the engine (NATS) answers."),
         Metric("aiex_members", "gauge", "Members that take part, this node included."),

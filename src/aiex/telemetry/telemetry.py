@@ -21,6 +21,9 @@ from aiex.assistant import (
     RequestFinished,
     RequestShed,
     TargetPassedOver,
+    TurnBegun,
+    TurnConflicted,
+    TurnEnded,
 )
 from aiex.cluster import (
     CallFinished,
@@ -105,6 +108,7 @@ class Telemetry:
         self._hedges = counter("aiex_target_hedges_total")
         self._breakers = counter("aiex_target_breaker_transitions_total")
         self._queue_waits = durations("aiex_target_queue_wait_seconds")
+        self._turns = counter("aiex_turns_total")
         self._failures = counter("aiex_service_failures_total")
         self._restarts = counter("aiex_service_restarts_total")
         self._member_changes = counter("aiex_member_changes_total")
@@ -125,6 +129,7 @@ class Telemetry:
             self._hedges,
             self._breakers,
             self._queue_waits,
+            self._turns,
             self._failures,
             self._restarts,
             self._member_changes,
@@ -161,6 +166,9 @@ class Telemetry:
         bus.subscribe(TargetPassedOver, self._target_passed_over)
         bus.subscribe(BreakerTurned, self._breaker_turned)
         bus.subscribe(QueueLeft, self._queue_left)
+        bus.subscribe(TurnBegun, lambda event: self._turn_came(event.kind, "begun"))
+        bus.subscribe(TurnConflicted, lambda event: self._turn_came(event.kind, "conflicted"))
+        bus.subscribe(TurnEnded, lambda event: self._turn_came(event.kind, event.outcome))
         bus.subscribe(EngineUp, lambda _: self._level("aiex_engine_up", 1))
         bus.subscribe(EngineDown, lambda _: self._level("aiex_engine_up", 0))
         bus.subscribe(ClusterSplit, lambda _: self._level("aiex_cluster_split", 1))
@@ -255,6 +263,9 @@ class Telemetry:
 
     def _queue_left(self, event: QueueLeft) -> None:
         self._queue_waits.cell(event.target).observe_us(event.waited_us)
+
+    def _turn_came(self, kind: str, outcome: str) -> None:
+        self._turns.cell(kind, outcome).value += 1
 
     def _request_finished(self, event: RequestFinished) -> None:
         self._request_count += 1

@@ -1,5 +1,6 @@
 """An ASGI application asked in memory: a request goes in as a server would give it, raw."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -43,9 +44,12 @@ async def ask(
         "headers": [*headers, (b"host", b"test")],  # the first of a name is what counts
     }
     sent: list[Message] = []
+    unread = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if not unread:
+            await asyncio.Event().wait()  # the client stays until it has its answer
+        return unread.pop()
 
     async def send(message: Message) -> None:
         sent.append(message)

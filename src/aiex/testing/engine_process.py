@@ -3,7 +3,8 @@
     python -m aiex.testing.engine_process <data directory> <seat as JSON>
 
 Each event is written as a line: its type, then its fields. With `home` as a third argument it takes
-the state home once it is up, and takes the seat of a carrier without others.
+the state home once it is up, and takes the seat of a carrier without others; with `mute` beside it,
+it comes to its last words and never says them.
 """
 
 import asyncio
@@ -13,10 +14,12 @@ from pathlib import Path
 import msgspec
 
 from aiex.clock import SystemClock
-from aiex.engine import Carrier, CarrierAddress, Engine
+from aiex.engine import Bucket, Carrier, CarrierAddress, Engine
 from aiex.settings import EngineSettings
-from aiex.testing.engine_cluster import access, until
+from aiex.testing.engine_cluster import access, until, until_kept
 from aiex.testing.running import running
+
+LAST_WORDS = "it comes to its last words"
 
 
 class EngineProcess:
@@ -64,9 +67,19 @@ async def _main(data_dir: str, own: str, others: str, *words: str) -> None:
     async with running(engine.services()):
         if "home" in words:
             await until(lambda: engine.status().state == "up")
-            await engine.take_home()
+            say = _mute if "mute" in words else _nothing_to_say
+            await until_kept(lambda: engine.take_home(say))
             engine.take_seat(Carrier(seat.own, ()))
         await asyncio.get_running_loop().create_future()
+
+
+async def _nothing_to_say(_: Bucket) -> None:
+    pass
+
+
+async def _mute(_: Bucket) -> None:
+    print(LAST_WORDS, flush=True)  # noqa: T201 - that is what it is for
+    await asyncio.get_running_loop().create_future()
 
 
 if __name__ == "__main__":

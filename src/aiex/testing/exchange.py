@@ -10,7 +10,7 @@ class MemoryScope:
 
     def __init__(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> None:
         self.method = method
-        self.path = path
+        self.path, _, self.query_string = path.partition("?")
         self.headers = dict(headers or {})
         self.server, self.client = "127.0.0.1:8080", "127.0.0.1:50000"
 

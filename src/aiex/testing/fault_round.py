@@ -89,10 +89,10 @@ SECOND_RATIO = 0.5
 SECOND_AT_S_MAX = 2.0
 
 
-def plan_round(seed: int, names: Sequence[str]) -> Round:
+def plan_round(seed: int, names: Sequence[str], kinds: Sequence[FaultKind] = KINDS) -> Round:
     """The round of a seed; as many seeds in a row as there are kinds have each of them."""
     random = Random(seed)  # noqa: S311 - to be repeated, not secret
-    kind = KINDS[seed % len(KINDS)]
+    kind = kinds[seed % len(kinds)]
     order = random.sample(list(names), len(names))
     faults = [_fault(kind, order, 0.0, random)]
     if kind not in ALONE and random.random() < SECOND_RATIO:

@@ -4,7 +4,7 @@ What runs elsewhere (engine, local model, API, supervisor) is a plain state that
 """
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,6 +19,7 @@ from aiex.assistant import (
 )
 from aiex.cluster import Answer, Failure, LeaseStatus, Milestones, Page, View
 from aiex.engine import Alone, EngineStatus, Seat
+from aiex.errors import QueryRefused
 from aiex.node.admin import (
     Admin,
     ClusterOperations,
@@ -26,6 +27,7 @@ from aiex.node.admin import (
     ModelOperations,
     NodeOperations,
     Probes,
+    StoreOperations,
     UsageOperations,
 )
 from aiex.node.cluster_change import ChangeRefused
@@ -33,10 +35,14 @@ from aiex.node.drain import Drains
 from aiex.node.life import Life
 from aiex.node.node_report import NodeReport
 from aiex.node.parts import Parts
+from aiex.node.store_report import StoreReport
 from aiex.node.supervision import ServiceState
 from aiex.settings import Settings
+from aiex.store import Backup, QueryAnswer, Restore, Table, ViewState
 from aiex.telemetry import LogWriter, Telemetry
+from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.clock import FakeClock
+from aiex.testing.fragment_logs import MemoryLogs
 from aiex.testing.store_memory import MemoryStore
 
 
@@ -47,9 +53,16 @@ class MemoryNode:
     """
 
     def __init__(
-        self, directory: Path, settings: Settings, store: MemoryStore | None = None
+        self,
+        directory: Path,
+        settings: Settings,
+        store: MemoryStore | None = None,
+        tables: Sequence[Table[Any]] = (),
     ) -> None:
         self.clock = FakeClock()
+        self.views = SetViews()
+        self.hot = MemoryBucket()
+        self.tables = {table.name: table for table in tables}
         self.settings = settings
         self.events: list[Any] = []
         self.store = store or MemoryStore(self.clock)
@@ -75,6 +88,7 @@ class MemoryNode:
         self.in_flight_count = 0
         self.stream_count = 0
         self.gate = LagGate()
+        self.cluster_settings = settings.cluster
         self.services = ServiceState(
             "node", "supervisor", "running", 0, "", self.clock.wall_s(), strategy="rest for one"
         )
@@ -100,6 +114,7 @@ class MemoryNode:
             catalogue=catalogue,
             targets=self.targets,
             telemetry=self.telemetry,
+            cluster_settings=lambda: self.cluster_settings,
             supervision=lambda: self.services,
             milestones=self.milestones,
             **parts,
@@ -128,11 +143,44 @@ class MemoryNode:
                 ModelOperations(self.report),
                 KeyOperations(self.keys, metering.ledger),
                 UsageOperations(metering.bookkeeper, self.keys),
+                self._store_operations(),
             ],
             version="1.0",
             token=token,
             is_metrics_open=is_metrics_open,
         )
+
+    def _store_operations(self) -> StoreOperations:
+        logs, buckets = MemoryLogs(self.store), {"hot": self.hot}
+        return StoreOperations(
+            self.store,
+            self.tables,
+            StoreReport(self.tables, logs, self.parts.cluster),
+            self.views,
+            Backup(logs, buckets, cluster="lab", release="1.0", clock=self.clock),
+            Restore(self.store, buckets, self.clock),
+            emit=self.events.append,
+        )
+
+
+class SetViews:
+    """Views that say what was set; `asked` are the queries."""
+
+    def __init__(self) -> None:
+        self.answer: QueryAnswer | QueryRefused = QueryAnswer((), [], is_cut=False, took_us=1)
+        self.found: dict[str, ViewState] = {}
+        self.asked: list[tuple[str, bool, int]] = []
+
+    def states(self) -> list[ViewState]:
+        return list(self.found.values())
+
+    async def query(
+        self, statement: str, *, reveals: bool = False, rows_max: int = 1_000
+    ) -> QueryAnswer:
+        self.asked.append((statement, reveals, rows_max))
+        if isinstance(self.answer, QueryRefused):
+            raise self.answer
+        return self.answer
 
 
 class _Unchanging:

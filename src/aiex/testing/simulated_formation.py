@@ -1,4 +1,4 @@
-"""A machine room in memory for `aiex.cluster.formation.steps`: nodes, their discs, the engine's stores.
+"""A machine room in memory for `aiex.cluster.formation`: nodes, discs, the stores of the engine.
 
 What the engine does is modelled by its promises: a group of servers has its content while most of
 them run, a write is compared and set, state is moved whole or not at all and used in one place
@@ -340,7 +340,10 @@ class Room:
             if not machine.is_running or charter is None or machine.read != charter:
                 continue
             after = removed(charter, name, self.facts(machine).up)
-            if isinstance(after, Charter):
+            store = self.store(machine)
+            if isinstance(after, Charter) and store is not None:
+                if charter.takes == name:
+                    store.is_gone = False  # the engine gives the state back
                 self._write(machine, after, charter)
                 return
 

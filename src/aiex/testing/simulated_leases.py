@@ -1,9 +1,9 @@
 """Nodes that contend for one lease, the bucket between them and what goes wrong, by seed.
 
 What decides is the production code, `aiex.cluster.leases.lease`; simulated is what
-`aiex.cluster.leases.lease_service` does around it, the bucket it writes to, and what members know of each
-other: late, and now and then wrong. Answers get lost, the engine is away, watches lag and begin
-anew, processes freeze, are cut off, drained, killed and started again; clocks drift.
+`aiex.cluster.leases.lease_service` does around it, the bucket it writes to, and what members know
+of each other: late, and now and then wrong. Answers get lost, the engine is away, watches lag and
+begin anew, processes freeze, are cut off, drained, killed and started again; clocks drift.
 
 What reaches a frozen process waits for it, as in a socket.
 """

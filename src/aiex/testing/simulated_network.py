@@ -1,8 +1,8 @@
 """Nodes of a cluster, their clocks and the network between them, all in one thread and by seed.
 
 What decides is the production code, `aiex.cluster.membership`; simulated is what
-`aiex.cluster.membership.membership_service` does around it in a node. Messages get lost, late, twice and out
-of order; processes are killed, frozen, cut off and started anew; clocks drift and jump.
+`aiex.cluster.membership.membership_service` does around it in a node. Messages get lost, late,
+twice and out of order; processes are killed, frozen, cut off, started anew; clocks drift and jump.
 
 A message to a frozen process waits for it, as in a socket. A probe to a name that nobody listens
 for is answered so, by the server ("no responders"); one that meets a cut is not answered at all.
@@ -19,8 +19,10 @@ from typing import Any
 from aiex.cluster.membership.failure_detector import PROBE_TIMEOUT_S
 from aiex.cluster.membership.incarnation import next_incarnation
 from aiex.cluster.membership.member import View
-from aiex.cluster.membership.membership import Asked, Condition, Membership, Own
+from aiex.cluster.membership.membership import Membership
 from aiex.cluster.membership.messages import Goodbye, Heartbeat
+from aiex.cluster.membership.own import Condition, Own
+from aiex.cluster.membership.turn import Asked
 
 # A server that hears nothing of a client for so long closes its connection.
 SERVER_PATIENCE_S = 3.0

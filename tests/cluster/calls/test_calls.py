@@ -24,7 +24,7 @@ from aiex.cluster import (
 )
 from aiex.cluster.calls.call_messages import ANSWER_BYTES_MAX, CHUNK_BYTES, REQUEST_BYTES_MAX
 from aiex.cluster.calls.in_flight import PEER_MAX
-from aiex.cluster.membership.membership import NO_QUORUM_TEXT
+from aiex.cluster.membership.split import NO_QUORUM_TEXT
 from aiex.errors import CallRefused
 from aiex.testing.cluster_node import ClusterNode, together
 from aiex.testing.engine_memory import MemoryConnection, MemoryEngine

@@ -22,8 +22,8 @@ from aiex.cluster import (
     RequestKind,
 )
 from aiex.cluster.calls.call_messages import ANSWER_BYTES_MAX, body_of
-from aiex.cluster.membership.membership import MEMBERS_MAX
 from aiex.cluster.membership.messages import INCARNATION_MAX, MessageUnreadable
+from aiex.cluster.membership.roster import MEMBERS_MAX
 
 MEMBER = DescribedMember("n" * 128, INCARNATION_MAX, "suspect", "r" * 512, "v" * 64, "z" * 64)
 LARGEST = Description(

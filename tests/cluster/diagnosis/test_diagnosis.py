@@ -20,7 +20,7 @@ from aiex.cluster import (
     Witness,
     diagnosed,
 )
-from aiex.cluster.diagnosis.diagnosis import CERTIFICATE_ENDS_IN_S
+from aiex.cluster.diagnosis.upkeep import CERTIFICATE_ENDS_IN_S
 from aiex.engine import BOTH_HAVE_STATE
 from aiex.engine.strangers import CHECK_CERTIFICATE, CHECK_SECRET
 

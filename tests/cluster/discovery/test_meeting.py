@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from aiex.cluster import Meeting, meeting_secret
-from aiex.cluster.discovery.meeting import FILE_BYTES_MAX, Carriers, MeetingBusy, MeetingRefused, NameTaken
+from aiex.cluster.discovery.meeting import (
+    FILE_BYTES_MAX,
+    Carriers,
+    MeetingBusy,
+    MeetingRefused,
+    NameTaken,
+)
 from aiex.engine import CarrierAddress
 from aiex.errors import StartError
 

@@ -86,6 +86,24 @@ def one_is_lost_for_good(room: Room, random: Random) -> None:
         machine.has_left = True
 
 
+def one_is_lost_on_its_way_home(room: Room, random: Random) -> None:
+    """With its disc, before it used what it brought home or told anybody."""
+    crashes_and_leaves(room, random)
+    if any(one.has_left and not one.is_leaving for one in room.machines.values()):
+        return
+    for machine in room.machines.values():
+        group = machine.group
+        if not machine.carries_with_others or group is None or group.charter is None:
+            continue
+        others = group.members - {machine.name}
+        running = sum(room.machines[name].is_running for name in others)
+        is_taking = group.charter.takes == machine.name
+        if is_taking and 2 * running > len(group.members) and random.random() < 0.5:
+            machine.crash()
+            machine.has_left = True
+            return
+
+
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_clusters_are_founded_grown_and_shrunk_without_loss_whatever_crashes(block: int) -> None:
     acknowledged = 0
@@ -103,6 +121,15 @@ def test_a_carrier_lost_with_its_disc_is_removed_and_replaced() -> None:
         live(room, one_is_lost_for_good, seed)
         lost += any(one.has_left and not one.is_leaving for one in room.machines.values())
     assert lost > 50
+
+
+def test_a_carrier_lost_on_its_way_home_is_removed_and_the_others_go_on() -> None:
+    lost = 0
+    for seed in SEEDS[::4]:
+        room = Room("a b c", Random(seed))
+        live(room, one_is_lost_on_its_way_home, seed)
+        lost += any(one.has_left and not one.is_leaving for one in room.machines.values())
+    assert lost > 20
 
 
 def test_five_carriers_are_had_when_five_are_wanted() -> None:

@@ -169,3 +169,14 @@ def test_what_cannot_be_removed_is_told(charter: Charter, name: str, told: str) 
     answer = removed(charter, name, frozenset("a"))
     assert isinstance(answer, str)
     assert told in answer
+
+
+def test_who_was_to_take_the_state_and_is_lost_can_be_removed() -> None:
+    leaving = THREE.following((A, B, C), takes="a")
+    without_a = removed(leaving, "a", frozenset("bc"))
+    assert isinstance(without_a, Charter)
+    assert (without_a.names, without_a.takes, without_a.epoch) == (
+        ("b", "c"),
+        "",
+        leaving.epoch + 1,
+    )

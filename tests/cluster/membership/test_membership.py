@@ -20,18 +20,14 @@ from aiex.cluster.events import (
     StayedOut,
     TookPart,
 )
+from aiex.cluster.membership.hearing import TRUST_NOBODY_AFTER_S
 from aiex.cluster.membership.member import MemberState
-from aiex.cluster.membership.membership import (
-    LEFT_KEPT_S,
-    MEMBERS_MAX,
-    NO_QUORUM_TEXT,
-    TRUST_NOBODY_AFTER_S,
-    Asked,
-    Condition,
-    Membership,
-    Own,
-)
+from aiex.cluster.membership.membership import Membership
 from aiex.cluster.membership.messages import INCARNATION_MAX, Foreign, Gone, Goodbye, Heartbeat
+from aiex.cluster.membership.own import Condition, Own
+from aiex.cluster.membership.roster import LEFT_KEPT_S, MEMBERS_MAX
+from aiex.cluster.membership.split import NO_QUORUM_TEXT
+from aiex.cluster.membership.turn import Asked
 
 STEP_S = 0.1
 FORGET_S = 3600.0

@@ -6,8 +6,9 @@ from random import Random
 from typing import Any
 
 from aiex.clock import SystemClock
+from aiex.cluster.membership import Condition, Own
 from aiex.cluster.membership.member import MemberState
-from aiex.cluster.membership.membership import LOOK_EVERY_S, Condition, Own
+from aiex.cluster.membership.membership import LOOK_EVERY_S
 from aiex.cluster.membership.membership_service import MembershipService
 from aiex.cluster.membership.messages import Heartbeat, Probe, decoded, encoded
 from aiex.cluster.subjects import members_subject, node_subject

@@ -19,8 +19,10 @@ from msgspec.structs import replace
 
 from aiex.cluster.events import GroupJoined, GroupLeft, MemberDown, MemberSuspect, MemberUp
 from aiex.cluster.membership.member import MemberState
-from aiex.cluster.membership.membership import Condition, Membership, Turn
+from aiex.cluster.membership.membership import Membership
 from aiex.cluster.membership.messages import Heartbeat
+from aiex.cluster.membership.own import Condition
+from aiex.cluster.membership.turn import Turn
 from aiex.testing.simulated_network import Process, SimulatedNetwork, Weather
 
 # Bounds, as docs/internals/membership.md states them.
@@ -361,7 +363,7 @@ class Credulous(Membership):
     """Takes a hint for a verdict."""
 
     def hinted(self, carrier: str, now_s: float) -> None:
-        for peer in list(self._peers.values()):
+        for peer in self._roster:
             if peer.facts.carrier == carrier and not peer.is_gone:
                 self._put(peer.become(MemberState.DOWN, now_s, "it was said"), now_s)
 
@@ -370,9 +372,9 @@ class Forgetful(Membership):
     """Takes whatever it hears last for the newest, whichever life of a node it is from."""
 
     def _heard(self, heartbeat: Heartbeat, now_s: float, *, is_answer: bool) -> None:
-        known = self._peers.get(heartbeat.name)
+        known = self._roster.get(heartbeat.name)
         if known is not None and known.facts.incarnation > heartbeat.incarnation:
-            del self._peers[heartbeat.name]
+            del self._roster._peers[heartbeat.name]
         super()._heard(heartbeat, now_s, is_answer=is_answer)
 
 

@@ -4,7 +4,14 @@ from random import Random
 
 import pytest
 
-from aiex.cluster.membership.pulse import BETWEEN_S_MIN, GAP_S_MIN, HEARD_PER_S_MAX, SOON_S, Pulse, gap_s
+from aiex.cluster.membership.pulse import (
+    BETWEEN_S_MIN,
+    GAP_S_MIN,
+    HEARD_PER_S_MAX,
+    SOON_S,
+    Pulse,
+    gap_s,
+)
 
 
 @pytest.mark.parametrize(

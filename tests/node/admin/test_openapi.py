@@ -9,9 +9,16 @@ import pytest
 from aiex.cluster import Answer, Member, MemberState, View
 from aiex.node.admin import OPERATIONS, Operation, openapi
 from aiex.node.views.keys import KeyRequest
+from aiex.store import Table
 from aiex.testing.node_parts import MemoryNode
 from aiex.testing.operator import Operator
 
+
+class Note(msgspec.Struct, frozen=True):
+    book: str
+
+
+NOTES = Table("n1", row=Note, key=("book",))
 DOCUMENT: dict[str, Any] = msgspec.to_builtins(openapi("1.2.3"))
 
 
@@ -81,6 +88,7 @@ def test_what_a_key_request_may_hold_is_told() -> None:
 async def test_an_answer_is_what_the_document_says(operation: Operation, node: MemoryNode) -> None:
     node.cluster = View((Member("n1", 7, MemberState.UP, 1.0, "", "", 1, "", "", 0, 1),))
     node.came = [Answer("n1", node.drains.plan())]
+    node.tables = {"n1": NOTES}
     answer = await Operator(node).ask("GET", operation.path.replace("{name}", "n1"))
     assert answer.status == operation.status
     content = described(operation)["responses"][str(answer.status)]["content"]

@@ -6,12 +6,21 @@ have agreed: `reasoning_content` (DeepSeek, vLLM, llama.cpp; `reasoning` at othe
 that was met).
 """
 
+import re
 from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from aiex.assistant.anthropic.message_form import Thinking
+
+# OpenAI's models since o1 refuse `max_tokens`; many other servers know nothing else.
+_OPENAI_MODEL = re.compile(r"(?:.*/)?(?:gpt-(?!oss)|chatgpt|o\d)")
+
+
+def is_openais(model: str) -> bool:
+    """Whether a model is one of OpenAI's own, by its name."""
+    return _OPENAI_MODEL.match(model) is not None
 
 
 class TextPart(msgspec.Struct, frozen=True, tag="text"):
@@ -25,6 +34,7 @@ class RefusalPart(msgspec.Struct, frozen=True, tag="refusal"):
 
 class ImageUrl(msgspec.Struct, frozen=True):
     url: str
+    detail: str | UnsetType = UNSET
 
 
 class ImagePart(msgspec.Struct, frozen=True, tag="image_url"):
@@ -110,6 +120,7 @@ class JsonSchema(msgspec.Struct, frozen=True):
     name: str
     schema: Raw | UnsetType = UNSET
     strict: bool | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
 
 
 class ResponseFormat(msgspec.Struct, frozen=True):

@@ -1,6 +1,5 @@
 """A request in the form of Anthropic's Messages API, as OpenAI's chat says it."""
 
-import re
 from collections.abc import Iterator
 from typing import Final, Literal
 
@@ -25,6 +24,7 @@ from aiex.assistant.anthropic.chat_form import (
     StreamOptions,
     TextPart,
     ToolCall,
+    is_openais,
 )
 from aiex.assistant.anthropic.message_form import (
     Base64Source,
@@ -50,9 +50,6 @@ from aiex.assistant.anthropic.message_form import (
 from aiex.assistant.anthropic.not_carried import TO_CHAT, decoded, not_carried
 from aiex.assistant.anthropic.thinking import UNSIGNED, effort
 
-# OpenAI's models since o1 refuse `max_tokens`; many other servers know nothing else.
-_OPENAI_MODEL = re.compile(r"(?:.*/)?(?:gpt-(?!oss)|chatgpt|o\d)")
-
 # Claude Code's note to Anthropic on who pays. It is no part of a prompt, and it changes from one
 # request to the next, which would keep every other server from caching what follows it.
 _BILLING_NOTE: Final = "x-anthropic-billing-header:"
@@ -67,7 +64,6 @@ def chat_from_messages(raw: bytes, model: str) -> bytes:
     """The request for a server that calls the model `model`; raises `Refusal` (400)."""
     body = decoded(_BODY, raw, TO_CHAT)
     bound = body.max_tokens
-    is_openais = _OPENAI_MODEL.match(model) is not None
     choice = body.tool_choice
     output = body.output_config
     form = output.format if output and isinstance(output.format, JsonFormat) else body.output_format
@@ -75,8 +71,8 @@ def chat_from_messages(raw: bytes, model: str) -> bytes:
     chat = ChatBody(
         model=model,
         messages=list(_messages(body)),
-        max_completion_tokens=bound if is_openais else None,
-        max_tokens=None if is_openais else bound,
+        max_completion_tokens=bound if is_openais(model) else None,
+        max_tokens=None if is_openais(model) else bound,
         stream=body.stream,
         stream_options=StreamOptions(include_usage=True) if body.stream else None,
         temperature=body.temperature,

@@ -7,7 +7,10 @@ from aiex.cluster.calls.group import Group
 from aiex.cluster.calls.requests import (
     REQUESTS,
     Describe,
+    DescribeCopies,
     DescribedContact,
+    DescribedCopies,
+    DescribedCopy,
     DescribedEngine,
     DescribedFormation,
     DescribedMember,
@@ -25,6 +28,9 @@ from aiex.cluster.calls.requests import (
     Pong,
     Request,
     RequestKind,
+    VerifiedCopies,
+    VerifiedCopy,
+    VerifyCopies,
 )
 
 __all__ = [
@@ -35,7 +41,10 @@ __all__ = [
     "Caller",
     "Calls",
     "Describe",
+    "DescribeCopies",
     "DescribedContact",
+    "DescribedCopies",
+    "DescribedCopy",
     "DescribedEngine",
     "DescribedFormation",
     "DescribedMember",
@@ -57,4 +66,7 @@ __all__ = [
     "Reason",
     "Request",
     "RequestKind",
+    "VerifiedCopies",
+    "VerifiedCopy",
+    "VerifyCopies",
 ]

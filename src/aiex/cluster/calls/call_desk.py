@@ -37,11 +37,11 @@ from aiex.cluster.calls.call_messages import (
     spoken_version,
     too_old_text,
 )
-from aiex.cluster.events import CallHandlerFailed, MessageRefused
 from aiex.cluster.calls.held_answers import HELD_S, HeldAnswers
 from aiex.cluster.calls.in_flight import InFlight
-from aiex.cluster.membership import MessageUnreadable, Own
 from aiex.cluster.calls.requests import Page, RequestKind
+from aiex.cluster.events import CallHandlerFailed, MessageRefused
+from aiex.cluster.membership import MessageUnreadable, Own
 from aiex.cluster.subjects import node_subject
 from aiex.engine import Message, Messaging, Received
 from aiex.errors import AiexError, CallRefused, EngineError

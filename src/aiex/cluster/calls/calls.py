@@ -37,10 +37,10 @@ from aiex.cluster.calls.call_messages import (
     lengthened,
     quoted,
 )
-from aiex.cluster.events import CallFinished, MessageRefused
 from aiex.cluster.calls.in_flight import InFlight
-from aiex.cluster.membership import GONE, MemberState, MessageUnreadable
 from aiex.cluster.calls.requests import Page, Request, RequestKind
+from aiex.cluster.events import CallFinished, MessageRefused
+from aiex.cluster.membership import GONE, MemberState, MessageUnreadable
 from aiex.cluster.subjects import node_subject
 from aiex.engine import Messaging, NobodyAnswers
 from aiex.errors import EngineError, EngineRefused

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from aiex.cluster.calls.answer import Answers
 from aiex.cluster.calls.calls import Calls
-from aiex.cluster.membership import Member, MemberState
 from aiex.cluster.calls.requests import Request
+from aiex.cluster.membership import Member, MemberState
 
 
 class Groups(Protocol):

@@ -187,6 +187,46 @@ class DrainBegun(msgspec.Struct, frozen=True):
     refusal: Text = ""
 
 
+class DescribeCopies(Request["DescribedCopies"], frozen=True):
+    pass
+
+
+class DescribedCopy(msgspec.Struct, frozen=True):
+    """The node's view of a table: complete, stale or catching up; how far it is by fragment."""
+
+    table: Word
+    state: Word
+    sequences: Annotated[tuple[Number, ...], Meta(max_length=LISTED_MAX)] = ()
+    trouble: Text = ""
+
+
+class DescribedCopies(msgspec.Struct, frozen=True):
+    copies: Annotated[tuple[DescribedCopy, ...], Meta(max_length=LISTED_MAX)]
+
+
+class VerifyCopies(Request["VerifiedCopies"], frozen=True):
+    """Compare the views of these tables with the engine."""
+
+    tables: Annotated[tuple[Word, ...], Meta(max_length=LISTED_MAX)]
+
+
+class VerifiedCopy(msgspec.Struct, frozen=True):
+    """How many rows were compared, and what differs; `trouble` is why it could not be found out."""
+
+    table: Word
+    rows: Number = 0
+    missing: Number = 0
+    extra: Number = 0
+    different: Number = 0
+    damages: Texts = ()
+    examples: Texts = ()
+    trouble: Text = ""
+
+
+class VerifiedCopies(msgspec.Struct, frozen=True):
+    copies: Annotated[tuple[VerifiedCopy, ...], Meta(max_length=LISTED_MAX)]
+
+
 class RequestKind(msgspec.Struct, frozen=True):
     """A line of the page."""
 
@@ -207,6 +247,15 @@ REQUESTS = (
     RequestKind("examine", Examine, Examination, "What the node finds at each carrier's ports."),
     RequestKind("drain_plan", PlanDrain, DrainPlan, "What a drain of the node would wait for."),
     RequestKind("drain", Drain, DrainBegun, "Finish what is in hand and stop."),
+    RequestKind(
+        "describe_copies", DescribeCopies, DescribedCopies, "How far the node's views are."
+    ),
+    RequestKind(
+        "verify_copies",
+        VerifyCopies,
+        VerifiedCopies,
+        "What the node's views differ in from what the engine has.",
+    ),
 )
 
 

@@ -1,6 +1,7 @@
 """What is known of a cluster at one moment, from those of its nodes that could be asked."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -75,6 +76,14 @@ class Evidence(msgspec.Struct, frozen=True):
         for witness in self.witnesses:
             yield from witness.description.members
 
+    def heard_names(self) -> frozenset[str]:
+        """Members that somebody counts among those that take part."""
+        return frozenset(one.name for one in self.members() if one.state not in GONE)
+
+    def missed_names(self) -> frozenset[str]:
+        """Members that somebody counts as gone without a goodbye."""
+        return frozenset(one.name for one in self.members() if one.state == "down")
+
     def carriers_there(self) -> frozenset[str]:
         """Carriers, by their names, that somebody counts among those that take part."""
         return frozenset(
@@ -84,3 +93,13 @@ class Evidence(msgspec.Struct, frozen=True):
     def node_of_carrier(self, carrier: str) -> str:
         """The node's name; the carrier's own where nobody knows."""
         return next((one.name for one in self.members() if one.carrier == carrier), carrier)
+
+
+def odd_ones[V](values: Mapping[str, V]) -> Iterator[tuple[list[str], V]]:
+    """Those that have another value than most, by value."""
+    if len(set(values.values())) < 2:
+        return
+    most = Counter(values.values()).most_common(1)[0][0]
+    for value in dict.fromkeys(values.values()):
+        if value != most:
+            yield sorted(name for name, one in values.items() if one == value), value

@@ -1,8 +1,8 @@
 """Carriers among the nodes of one user on one machine: whoever comes first, until enough are there.
 
-They meet in a directory (`aiex.cluster.discovery.meeting`). Until the carriers are complete, one that died is
-forgotten as soon as another one comes; from then on the list changes only as the charter does
-(`renew`). A carrier's name is its node's; its ports are chosen when it enters and kept.
+They meet in a directory (`aiex.cluster.discovery.meeting`). Until the carriers are complete, one
+that died is forgotten as soon as another one comes; from then on the list changes only as the
+charter does (`renew`). A carrier's name is its node's; its ports are chosen at entry and kept.
 """
 
 import socket

@@ -1,30 +1,26 @@
 """Sees to it that a node has its seat in the engine: looks, does the next step, looks again.
 
-`aiex.cluster.formation.steps` decides; this hears the charter, the offers and what discovery finds, and
-does what was decided. An offer is a member's word that it may carry, and where.
+`aiex.cluster.formation.steps` decides; this gathers what the engine, the other nodes and discovery
+say, and does what was decided.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
-
-import msgspec
 
 from aiex.clock import Clock
-from aiex.cluster.formation.charter import (
-    Charter,
-    decoded,
-    encoded,
-    forget_charter,
-    keep_charter,
-    load_charter,
-)
 from aiex.cluster.discovery import Discovery, Found, follow
-from aiex.cluster.events import CarriersFound, CharterAdopted, CharterRead, SeatTaken
+from aiex.cluster.events import CarriersFound, CharterAdopted, SeatTaken
+from aiex.cluster.formation.attendance import Attendance
+from aiex.cluster.formation.charter import Charter, encoded
+from aiex.cluster.formation.cluster_bucket import CHARTER_KEY, ClusterBucket
+from aiex.cluster.formation.engine_seats import EngineSeats
+from aiex.cluster.formation.formation_status import FormationStatus
+from aiex.cluster.formation.hearsay import Hearsay
+from aiex.cluster.formation.known_charter import KnownCharter
+from aiex.cluster.formation.server_count import ServerCount
 from aiex.cluster.formation.steps import (
     Adopt,
     Facts,
@@ -39,99 +35,20 @@ from aiex.cluster.formation.steps import (
     next_step,
     removed,
 )
-from aiex.cluster.membership import GONE, View
-from aiex.cluster.subjects import charter_subject
-from aiex.engine import (
-    Bucket,
-    Carrier,
-    CarrierAddress,
-    CaughtUp,
-    Deleted,
-    Entry,
-    Messaging,
-    Restarted,
-    Seat,
-)
+from aiex.engine import Bucket, Seat
 from aiex.errors import AiexError, Conflict, EngineError, EngineUnavailable
 from aiex.events import Emit
 from aiex.service import Ready
 
-CHARTER_KEY = "charter"
-OFFER_PREFIX = "offer."
-OFFERS_MAX = 1024
 # Nothing to do is looked at now and then; while the cluster forms people wait for every step.
 LOOK_EVERY_S = 1.0
 HURRY_S = 0.1
-# The Raft group is asked for by the one carrier that acts, and it changes rarely.
-SERVERS_EVERY_S = 2.0
-ASK_EVERY_S = 1.0
-ASK_TIMEOUT_S = 0.5
-LISTEN_S = 60.0
 # Raft's elections take up to ten seconds.
 REMOVE_PATIENCE_S = 12.0
 # Who leaves goes without a goodbye when nobody is there to hear it.
 GOODBYE_PATIENCE_S = 5.0
-SEND_TIMEOUT_S = 0.5
 
 _log = logging.getLogger("aiex.cluster.formation")
-
-
-class Offer(msgspec.Struct, frozen=True):
-    """A node may carry the engine, at this address."""
-
-    node: str
-    carrier: CarrierAddress
-
-
-class EngineSeats(Protocol):
-    """What a formation needs of the engine."""
-
-    @property
-    def seat(self) -> Seat: ...
-    @property
-    def connection(self) -> Messaging: ...
-    def take_seat(self, seat: Seat) -> None: ...
-    def bucket(self, name: str) -> Bucket: ...
-    async def take_home(self, last_words: Callable[[Bucket], Awaitable[None]]) -> None: ...
-    async def servers(self) -> Mapping[str, bool]: ...
-    async def remove_server(self, name: str, *, is_forced: bool) -> None: ...
-    async def next_lost_carrier(self) -> str: ...
-    async def ask_at(
-        self, carrier: CarrierAddress, subject: str, *, timeout_s: float
-    ) -> bytes | None: ...
-
-
-class Attendance(msgspec.Struct, frozen=True):
-    """Who is up, as the membership has it: by the names of nodes, and of the carriers they are."""
-
-    nodes: frozenset[str]
-    carriers: frozenset[str]
-
-
-def attendance(view: View) -> Attendance:
-    """Of those who take part; one that is late or drains still carries."""
-    there = [member for member in view.members if member.state not in GONE]
-    return Attendance(
-        frozenset(member.name for member in there),
-        frozenset(member.carrier for member in there if member.carrier),
-    )
-
-
-class FormationStatus(msgspec.Struct, frozen=True):
-    """`waiting_for` and `trouble` are for people, empty when all is well.
-
-    `is_in_force`: the charter was read in an engine, now or in an earlier life, or told by others.
-    `servers` are the engine's own, with whether each is there and up to date; None while unknown.
-    """
-
-    charter: Charter | None
-    carrier: str  # this node's name as a carrier; empty when it is a client
-    waiting_for: str
-    trouble: str
-    found: Found
-    is_leaving: bool
-    is_in_force: bool = False
-    servers: Mapping[str, bool] | None = None
 
 
 class FormationService:
@@ -160,32 +77,29 @@ class FormationService:
         self._node = node
         self._cluster = cluster
         self._engine = engine
-        self._bucket = engine.bucket("cluster")
         self._discovery = discovery
         self._attendance = attendance
         self._wanted = wanted
-        self._charter_file = charter_file
         self._left = left
         self._clock = clock
         self._emit = emit
-        self._subject = charter_subject(cluster)
-        self._charter: Charter | None = None
-        self._is_kept = False
+        self._news = asyncio.Event()
+        self._joined = asyncio.Event()
+        self._known = KnownCharter(cluster, charter_file)
+        self._hearsay = Hearsay(cluster, engine, self._known, clock=clock)
+        self._bucket = ClusterBucket(
+            cluster,
+            engine.bucket("cluster"),
+            was_read=self._charter_read,
+            changed=self._news.set,
+            emit=emit,
+        )
         self._found = Found(waiting_for="what discovery finds")
-        self._read: Charter | Reading = Reading.UNREAD
-        self._revision = 0
-        self._offers: dict[str, Offer] = {}
-        self._servers: Mapping[str, bool] | None = None
-        self._servers_at_s = 0.0
-        self._asked_at_s = float("-inf")
+        self._count = ServerCount(engine, clock=clock)
         self._is_leaving = False
         self._may_go_at_s: float | None = None
         self._waits_for = ""
         self._trouble = ""
-        self._news = asyncio.Event()
-        self._seated = asyncio.Event()
-        self._sitting = 0  # counts the seats taken
-        self._joined = asyncio.Event()
 
     @property
     def is_on(self) -> bool:
@@ -194,17 +108,15 @@ class FormationService:
 
     def status(self) -> FormationStatus:
         """How far the cluster is, as this node knows; costs nothing."""
-        names = self._charter.names if self._charter is not None else ()
-        carrier = self._name if self._name in names else ""
         return FormationStatus(
-            self._charter,
-            carrier,
+            self._known.charter,
+            self._name if self._name in self._known.names else "",
             (self._waits_for or self._found.waiting_for) if self.is_on else "",
             self._trouble or self._found.trouble,
             self._found,
             self._is_leaving,
-            self._is_kept,
-            self._servers,
+            self._known.is_in_force,
+            self._count.servers,
         )
 
     def join(self, discovery: Discovery, *, wanted: int) -> None:
@@ -225,8 +137,8 @@ class FormationService:
         """
         give_up_at_s = self._clock.monotonic_s() + REMOVE_PATIENCE_S
         while True:
-            charter = self._charter
-            if charter is None or self._read != charter:
+            charter = self._known.charter
+            if charter is None or self._bucket.charter != charter:
                 return "this node does not know the charter in force yet; try again in a moment"
             after = removed(charter, name, self._attendance().carriers)
             if isinstance(after, str):
@@ -248,13 +160,12 @@ class FormationService:
             await self._joined.wait()
         discovery = self._discovery
         assert discovery is not None, "said by join"
-        self._charter = load_charter(self._charter_file, self._cluster)
-        self._is_kept = self._charter is not None
+        self._known.load()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._discover(discovery), name="formation discovery")
-                tasks.create_task(self._answer(), name="formation answers")
-                tasks.create_task(self._follow(), name="formation charter")
+                tasks.create_task(self._hearsay.tell(), name="formation answers")
+                tasks.create_task(self._bucket.follow(), name="formation charter")
                 tasks.create_task(self._step_on(), name="formation steps")
         finally:
             discovery.close()
@@ -268,78 +179,25 @@ class FormationService:
             self._found = found
             self._news.set()
 
-    async def _answer(self) -> None:
-        """Tell whoever asks the charter this node keeps, over every end of the connection."""
-        while True:
-            await self._engine.connection.until_up()
-            try:
-                async with self._engine.connection.subscribed(
-                    self._subject, timeout_s=SEND_TIMEOUT_S
-                ) as inbox:
-                    while True:
-                        with contextlib.suppress(TimeoutError):
-                            question = await inbox.next(LISTEN_S)
-                            await self._tell(question.reply)
-            except EngineError:
-                await self._clock.sleep(HURRY_S)
+    def _is_formed(self) -> bool:
+        return isinstance(self._bucket.charter, Charter)
 
-    async def _tell(self, reply: str) -> None:
-        if reply and self._is_kept and self._charter is not None:
-            await self._engine.connection.publish(
-                reply, encoded(self._charter), timeout_s=SEND_TIMEOUT_S
-            )
-
-    async def _follow(self) -> None:
-        """Read the charter and the offers in each seat anew, for as long as it is the seat."""
-        await self._seated.wait()
-        while True:
-            self._seated.clear()
-            reading = asyncio.create_task(self._read_on(self._sitting), name="formation reading")
-            seated = asyncio.create_task(self._seated.wait(), name="formation seated")
-            try:
-                await asyncio.wait({reading, seated}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                reading.cancel()
-                seated.cancel()
-                await asyncio.wait({reading, seated})
-            if not reading.cancelled():
-                reading.result()  # an error, or nothing when the seat changed
-
-    async def _read_on(self, sitting: int) -> None:
-        async for change in self._bucket.watch():
-            if sitting != self._sitting:
-                return  # it was on its way when the seat changed: true of another engine
-            match change:
-                case Entry(key, value, revision) if key == CHARTER_KEY:
-                    self._note_charter(decoded(value), revision)
-                case Entry(key, value) if key.startswith(OFFER_PREFIX):
-                    self._note_offer(key, value)
-                case Deleted(key):
-                    self._offers.pop(key, None)
-                case CaughtUp() if self._read is Reading.UNREAD:
-                    self._read = Reading.MISSING
-                case Restarted():
-                    self._read = Reading.UNREAD
-                    self._offers.clear()
-            self._news.set()
-
-    def _note_charter(self, charter: Charter | None, revision: int) -> None:
-        if charter is None or charter.cluster != self._cluster:
-            _log.warning("the charter in the engine cannot be read, revision %d", revision)
-            return
-        if not isinstance(self._read, Charter):
-            self._emit(CharterRead(charter.epoch, charter.names))
-        self._read, self._revision = charter, revision
-        if self._charter is not None and charter.epoch == self._charter.epoch:
+    def _charter_read(self, charter: Charter) -> None:
+        """The engine has this charter; a later one than the known is adopted by a step."""
+        if self._known.charter is not None and charter.epoch == self._known.charter.epoch:
             self._keep(charter)
 
-    def _note_offer(self, key: str, value: bytes) -> None:
-        if key not in self._offers and len(self._offers) >= OFFERS_MAX:
-            return
-        try:
-            self._offers[key] = msgspec.json.decode(value, type=Offer)
-        except msgspec.DecodeError:
-            self._offers.pop(key, None)
+    async def _ask_around(self) -> bool:
+        """Ask where a later charter may be known; whether one was told, and is known now."""
+        charter = self._located()
+        carriers = (*(charter.carriers if charter else ()), *self._found.carriers)
+        others = (one for one in dict.fromkeys(carriers) if one.name != self._name)
+        told = await self._hearsay.later_charter(others)
+        if told is None:
+            return False
+        self._emit(CharterAdopted(told.epoch, told.names))
+        self._keep(told)
+        return True
 
     # What is done.
 
@@ -372,12 +230,12 @@ class FormationService:
     async def _wait(self, facts: Facts, step: Wait) -> float:
         is_away = self._engine.connection.status().state != "up"
         if step.reason or is_away:
-            await self._ask_around(self._contacts())
+            await self._ask_around()
         if self._is_leaving and may_leave(facts) and next_step(self._facts()) == step:
             self._go(is_away=is_away)
         if not isinstance(facts.read, Charter):
             return HURRY_S
-        await self._tend(facts)
+        await self._tend()
         return HURRY_S if step.reason or self._is_leaving else LOOK_EVERY_S
 
     def _go(self, *, is_away: bool) -> None:
@@ -385,16 +243,19 @@ class FormationService:
         now_s = self._clock.monotonic_s()
         self._may_go_at_s = self._may_go_at_s or now_s
         if not is_away or now_s - self._may_go_at_s > GOODBYE_PATIENCE_S:
-            forget_charter(self._charter_file)
+            self._known.forget()
             self._left()
 
-    async def _tend(self, facts: Facts) -> None:
+    async def _tend(self) -> None:
         """See to what the next step may need. A cluster that is formed stays so when its engine is
         away for a while, and the engine itself says that it is.
         """
         try:
-            await self._offer(facts)
-            await self._count_servers(facts)
+            own = None if self._is_leaving else self._found.own or self._found.spare
+            with contextlib.suppress(Conflict):
+                await self._bucket.keep_offer(self._node, own)
+            if await self._count.count():
+                self._news.set()
         except EngineUnavailable as error:
             _log.debug("the engine is looked at again: %s", error)
 
@@ -404,7 +265,7 @@ class FormationService:
                 await self._adopt(charter)
             case Sit(seat):
                 # Whoever was away while the carriers changed learns of it before it sits down.
-                if self._read is Reading.UNREAD and await self._ask_around(self._contacts()):
+                if self._bucket.charter is Reading.UNREAD and await self._ask_around():
                     return
                 self._sit(seat)
             case Write(charter, over):
@@ -414,93 +275,48 @@ class FormationService:
             case RemoveServer(name):
                 # It may still run: who leaves goes on serving until it was taken out.
                 await self._engine.remove_server(name, is_forced=True)
-                self._servers = None
+                self._count.forget()
 
     async def _adopt(self, charter: Charter) -> None:
-        if self._charter is None and await self._ask_around(charter.carriers):
+        is_first = self._known.charter is None
+        if is_first and await self._ask_around():
             return
-        is_first = self._charter is None
-        self._charter = charter
         self._emit(CharterAdopted(charter.epoch, charter.names))
-        if not is_first:
+        if is_first:
+            self._known.assume(charter)
+        else:
             self._keep(charter)
 
     def _keep(self, charter: Charter) -> None:
         """The charter is in force: this node starts by it, and tells it to others."""
-        self._charter = charter
-        self._is_kept = True
-        keep_charter(self._charter_file, charter)
+        self._known.keep(charter)
         if self._discovery is not None:
             self._discovery.renew(charter.carriers, epoch=charter.epoch)
 
     def _sit(self, seat: Seat) -> None:
-        self._read, self._revision, self._servers = Reading.UNREAD, 0, None
-        self._offers.clear()
-        self._sitting += 1
+        self._count.forget()
+        self._bucket.read_anew()
         self._engine.take_seat(seat)
-        self._seated.set()
         self._emit(SeatTaken(type(seat).__name__.lower()))
 
     async def _write(self, charter: Charter, over: Charter | None) -> None:
-        if over is None:
-            revision = await self._bucket.create(CHARTER_KEY, encoded(charter))
-        else:
-            revision = await self._bucket.update(CHARTER_KEY, encoded(charter), self._revision)
-        if not isinstance(self._read, Charter):
-            self._emit(CharterRead(charter.epoch, charter.names))
-        self._read, self._revision = charter, revision
+        await self._bucket.write_charter(charter, over)
         self._keep(charter)
 
     async def _take_home(self, then: Charter) -> None:
-        revision = self._revision
+        revision, before = self._bucket.revision, self._known.charter
+        assert before is not None, "it says who takes the state"
 
         async def last_words(bucket: Bucket) -> None:
             self._keep(then)
-            await bucket.update(CHARTER_KEY, encoded(then), revision)
+            try:
+                await bucket.update(CHARTER_KEY, encoded(then), revision)
+            except Conflict:
+                # This node was taken out of the carriers meanwhile: what the engine has counts.
+                self._keep(before)
+                raise
 
         await self._engine.take_home(last_words)
-
-    async def _ask_around(self, contacts: Sequence[CarrierAddress]) -> bool:
-        """Ask where a later charter may be known; whether one was told, and is known now."""
-        now_s = self._clock.monotonic_s()
-        others = [one for one in contacts if one.name != self._name]
-        if not others or now_s - self._asked_at_s < ASK_EVERY_S:
-            return False
-        self._asked_at_s = now_s
-        answers = await asyncio.gather(
-            *(self._engine.ask_at(one, self._subject, timeout_s=ASK_TIMEOUT_S) for one in others)
-        )
-        told = [charter for answer in answers if answer and (charter := decoded(answer))]
-        latest = max(told, key=lambda one: one.epoch, default=None)
-        known = self._charter.epoch if self._charter is not None and self._is_kept else 0
-        if latest is None or latest.cluster != self._cluster or latest.epoch <= known:
-            return False
-        self._emit(CharterAdopted(latest.epoch, latest.names))
-        self._keep(latest)
-        return True
-
-    async def _offer(self, facts: Facts) -> None:
-        """Keep this node's offer in the engine true."""
-        key = OFFER_PREFIX + sha256(self._node.encode()).hexdigest()[:32]
-        own = None if self._is_leaving else self._found.own or self._found.spare
-        offer = None if own is None else Offer(self._node, own)
-        if self._offers.get(key) == offer or not isinstance(facts.read, Charter):
-            return
-        with contextlib.suppress(Conflict):
-            if offer is None:
-                await self._bucket.delete(key)
-            else:
-                await self._bucket.put(key, msgspec.json.encode(offer))
-
-    async def _count_servers(self, facts: Facts) -> None:
-        now_s = self._clock.monotonic_s()
-        if now_s - self._servers_at_s < SERVERS_EVERY_S or facts.charter is None:
-            return
-        self._servers_at_s = now_s
-        self._servers = None
-        if isinstance(facts.seat, Carrier) and facts.seat.others:
-            self._servers = await self._engine.servers()
-            self._news.set()
 
     # What is known.
 
@@ -510,40 +326,28 @@ class FormationService:
         known = self._found.own or self._found.spare
         return known.name if known is not None else self._node
 
-    def _is_formed(self) -> bool:
-        return isinstance(self._read, Charter)
-
-    def _contacts(self) -> tuple[CarrierAddress, ...]:
-        charter = self._located()
-        return tuple(dict.fromkeys((*(charter.carriers if charter else ()), *self._found.carriers)))
-
     def _located(self) -> Charter | None:
         """The charter with its carriers where discovery finds them now."""
-        if self._charter is None:
+        if self._known.charter is None:
             return None
-        addresses = {one.carrier.name: one.carrier for one in self._offers.values()}
-        return self._charter.located(addresses | {one.name: one for one in self._found.carriers})
+        found = {one.name: one for one in self._found.carriers}
+        return self._known.charter.located(self._bucket.offers.addresses() | found)
 
     def _facts(self) -> Facts:
         charter = self._located()
         attendance = self._attendance()
         names = charter.names if charter is not None else ()
-        available = {
-            one.carrier
-            for one in self._offers.values()
-            if one.node in attendance.nodes and one.carrier.name not in names
-        }
         return Facts(
             name=self._name,
             seat=self._engine.seat,
             found=self._found.carriers if self._found.is_complete else (),
             waiting_for=self._found.waiting_for,
             charter=charter,
-            read=self._read,
+            read=self._bucket.charter,
             wanted=self._wanted,
-            available=tuple(sorted(available)),
+            available=self._bucket.offers.available(attendance.nodes, names),
             up=attendance.carriers & set(names),
-            servers=self._servers,
+            servers=self._count.servers,
             is_leaving=self._is_leaving,
             cluster=self._cluster,
         )

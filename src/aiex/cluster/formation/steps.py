@@ -22,6 +22,7 @@ from enum import Enum
 import msgspec
 
 from aiex.cluster.formation.charter import COUNTS, Charter
+from aiex.cluster.wording import listed
 from aiex.engine import Carrier, CarrierAddress, Client, Seat
 
 
@@ -203,7 +204,7 @@ def _must_stay(facts: Facts, charter: Charter) -> bool:
 def _unwhole(facts: Facts, charter: Charter) -> str:
     servers = facts.servers or {}
     late = [one for one in charter.names if not servers.get(one) or one not in facts.up]
-    return f"{_listed(late or ['the engine'])} must be there, with all data, or be removed first"
+    return f"{listed(late or ['the engine'])} must be there, with all data, or be removed first"
 
 
 def _evened(charter: Charter, wanted: int, available: tuple[CarrierAddress, ...]) -> Charter | None:
@@ -238,10 +239,10 @@ def handed_over(
 def removed(charter: Charter, name: str, up: frozenset[str]) -> Charter | str:
     """The charter without a carrier that will never come back, or why that cannot be."""
     if charter.carrier(name) is None:
-        return f"{name} is not one of the carriers ({_listed(list(charter.names))})"
+        return f"{name} is not one of the carriers ({listed(charter.names)})"
     if name in up:
         return f"{name} is up; let it leave: aiex cluster leave"
-    if not charter.is_settled and charter.leaves != name:
+    if not charter.is_settled and name not in (charter.leaves, charter.takes):
         return "the carriers are changing already; try again once that is done"
     if len(charter.carriers) == 1:
         return f"{name} is the only carrier; without it there is no state"
@@ -268,13 +269,7 @@ def _names(carriers: tuple[CarrierAddress, ...]) -> frozenset[str]:
 
 def _unread(charter: Charter, seat: Seat) -> str:
     if isinstance(seat, Client):
-        return f"waits for the engine that {_listed(list(charter.names))} carry"
+        return f"waits for the engine that {listed(charter.names)} carry"
     if isinstance(seat, Carrier) and not seat.others:
         return "waits for the engine"
-    return f"waits for a quorum of the carriers {_listed(list(charter.names))}"
-
-
-def _listed(names: list[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    return ", ".join(names[:-1]) + f" and {names[-1]}"
+    return f"waits for a quorum of the carriers {listed(charter.names)}"

@@ -1,7 +1,7 @@
 """Who holds a lease, as one node sees it: news and time in, writes to the engine out.
 
-Nothing here waits, writes or reads a clock. `aiex.cluster.leases.lease_service` does that in a node,
-`aiex.testing.simulated_leases` in simulations of the same code.
+Nothing here waits, writes or reads a clock. `aiex.cluster.leases.lease_service` does that in a
+node, `aiex.testing.simulated_leases` in simulations of the same code.
 
         the entry has no holder, or one that is over, or is older than `ABANDONED_S`
 (not held) ─────────────────── take, by compare-and-set ──────────────────► held ─┐
@@ -10,8 +10,8 @@ Nothing here waits, writes or reads a clock. `aiex.cluster.leases.lease_service`
                                                                              └────┘
 
 A write is the only proof: a lease is held from the moment the engine acknowledged one, counted from
-when it was sent. What mutual exclusion rests on is the fence (`aiex.cluster.leases.fence`); the rest makes
-two holders rare and their time together short.
+when it was sent. What mutual exclusion rests on is the fence (`aiex.cluster.leases.fence`); the
+rest makes two holders rare and their time together short.
 """
 
 from enum import Enum
@@ -39,7 +39,8 @@ HOLD_S = 20.0
 # A holder that nobody knows to be over has stepped down by now, its clock slow and its write late.
 ABANDONED_S = 25.0
 # A node that did not look for so long was frozen: it makes sure before it acts. No member is called
-# down within this time of its last word (`aiex.cluster.membership.failure_detector`), so less needs no doubt.
+# down within this time of its last word (`aiex.cluster.membership.failure_detector`), so less needs
+# no doubt.
 FROZEN_S = 1.0
 # Whoever works under the lease gets this long to stop before it is given away.
 LET_GO_S = 1.0

@@ -1,7 +1,6 @@
 """Who is a member and how it is, by what nodes say of themselves."""
 
 from aiex.cluster.membership.member import GONE, Member, MemberState, Outsider, View
-from aiex.cluster.membership.membership import Condition, Own
 from aiex.cluster.membership.membership_service import MembershipService
 from aiex.cluster.membership.messages import (
     NAME_CHARS_MAX,
@@ -13,6 +12,7 @@ from aiex.cluster.membership.messages import (
     Url,
     Word,
 )
+from aiex.cluster.membership.own import Condition, Own
 
 __all__ = [
     "GONE",

@@ -6,11 +6,11 @@ member down is never a missing heartbeat alone, but that, and questions without 
 
 A hint that a member may be gone only brings questions forward. That nobody listens where they go
 makes it down when it is late, or when the hint is old enough for a node that lives to have found
-another server, or when a member
-found it gone after just that patience, and nothing was heard of it since.
+another server, or when a member found it gone after just that patience, and nothing was heard of
+it since.
 
-The times are those during which this node could listen (`aiex.cluster.membership.listening`): who was frozen
-or cut off itself has no right to call others silent.
+The times are those during which this node could listen (`aiex.cluster.membership.listening`): who
+was frozen or cut off itself has no right to call others silent.
 """
 
 from enum import Enum

@@ -12,7 +12,7 @@ from aiex.cluster.membership.failure_detector import PROBE_TIMEOUT_S
 from aiex.cluster.membership.groups import with_group, without_group
 from aiex.cluster.membership.incarnation import keep_incarnation, load_incarnation, next_incarnation
 from aiex.cluster.membership.member import Member, MemberState, View
-from aiex.cluster.membership.membership import LOOK_EVERY_S, Asked, Condition, Membership, Own
+from aiex.cluster.membership.membership import LOOK_EVERY_S, Membership
 from aiex.cluster.membership.messages import (
     Foreign,
     Goodbye,
@@ -23,6 +23,8 @@ from aiex.cluster.membership.messages import (
     decoded,
     encoded,
 )
+from aiex.cluster.membership.own import Condition, Own
+from aiex.cluster.membership.turn import Asked
 from aiex.cluster.subjects import members_subject, node_subject
 from aiex.engine import Message as EngineMessage
 from aiex.engine import Messaging, NobodyAnswers

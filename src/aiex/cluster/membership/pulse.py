@@ -28,6 +28,10 @@ class Pulse(msgspec.Struct, frozen=True, gc=False):
         jitter_s = JITTER_RATIO * random.random() * gap_s(member_count)
         return Pulse(now_s + gap_s(member_count) - jitter_s, now_s)
 
+    def at(self, now_s: float) -> "Pulse":
+        """With the next heartbeat due at that time."""
+        return Pulse(now_s, self.spoke_at_s)
+
     def soon(self, now_s: float, random: Random) -> "Pulse":
         """With the next heartbeat brought forward: somebody waits for it."""
         due_at_s = max(now_s + SOON_S * random.random(), self.spoke_at_s + BETWEEN_S_MIN)

@@ -10,6 +10,7 @@ from aiex.node.admin.operation import Operation
 from aiex.node.admin.operations import OPERATIONS
 from aiex.node.admin.page import admin_page
 from aiex.node.admin.probes import Probes
+from aiex.node.admin.store import StoreOperations
 from aiex.node.admin.usage import UsageOperations
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "NodeOperations",
     "Operation",
     "Probes",
+    "StoreOperations",
     "UsageOperations",
     "admin_page",
     "openapi",

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from aiex.errors import Conflict, EngineError, SettingsError
+from aiex.errors import Conflict, EngineError, QueryRefused, SettingsError
 from aiex.node.admin.answers import error_answer, json_answer
 from aiex.node.admin.openapi import openapi
 from aiex.node.admin.operation import operations_of
@@ -28,6 +28,7 @@ from aiex.node.cluster_change import ChangeRefused
 STATUSES: dict[type[Exception], int] = {
     ChangeRefused: 409,
     Conflict: 409,
+    QueryRefused: 400,
     EngineError: 503,
     SettingsError: 400,
 }

@@ -32,7 +32,9 @@ def openapi(version: str) -> dict[str, object]:
 
 
 def _described(operation: Operation) -> dict[str, object]:
-    answers: dict[str, object] = {str(operation.status): _content(operation.answer, "The answer.")}
+    answers: dict[str, object] = {
+        str(operation.status): _content(operation.answer, "The answer.", operation.media_type)
+    }
     if operation.needs_token:
         answers["401"] = _content(ErrorBody, "The admin token is missing or wrong.")
     described: dict[str, object] = {
@@ -52,9 +54,11 @@ def _described(operation: Operation) -> dict[str, object]:
     return described
 
 
-def _content(shape: type | None, description: str) -> dict[str, object]:
+def _content(
+    shape: type | None, description: str, media_type: str = "text/plain"
+) -> dict[str, object]:
     if shape is None:
-        media: dict[str, object] = {"text/plain": {"schema": {"type": "string"}}}
+        media: dict[str, object] = {media_type: {"schema": {"type": "string"}}}
     else:
         reference = {"$ref": f"#/components/schemas/{shape.__name__}"}
         media = {"application/json": {"schema": reference}}

@@ -16,10 +16,11 @@ class Operation(msgspec.Struct, frozen=True):
     method: str
     path: str
     summary: str
-    answer: type | None = None  # None: plain text
+    answer: type | None = None  # None: what `media_type` says
     takes: type | None = None
     status: int = 200
     needs_token: bool = True
+    media_type: str = "text/plain"  # of an answer that is no JSON
 
 
 def operation[E: Callable[[Any, Any], Awaitable[Response]]](
@@ -31,12 +32,15 @@ def operation[E: Callable[[Any, Any], Awaitable[Response]]](
     takes: type | None = None,
     status: int = 200,
     needs_token: bool = True,
+    media_type: str = "text/plain",
 ) -> Callable[[E], E]:
     """Make a group's method an operation of its name."""
 
     def described(endpoint: E) -> E:
         name = endpoint.__name__
-        made = Operation(name, method, path, summary, answer, takes, status, needs_token)
+        made = Operation(
+            name, method, path, summary, answer, takes, status, needs_token, media_type
+        )
         setattr(endpoint, _ATTRIBUTE, made)
         return endpoint
 

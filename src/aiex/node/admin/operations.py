@@ -10,6 +10,7 @@ from aiex.node.admin.models import ModelOperations
 from aiex.node.admin.node import NodeOperations
 from aiex.node.admin.operation import operations_of
 from aiex.node.admin.probes import Probes
+from aiex.node.admin.store import StoreOperations
 from aiex.node.admin.usage import UsageOperations
 
 GROUPS: tuple[type, ...] = (
@@ -19,5 +20,6 @@ GROUPS: tuple[type, ...] = (
     ModelOperations,
     KeyOperations,
     UsageOperations,
+    StoreOperations,
 )
 OPERATIONS = tuple(one for group in GROUPS for one in operations_of(group))

@@ -1,0 +1,180 @@
+"""Rows that break their promises, to show that whoever checks the promises notices.
+
+Each stands before the rows of a sound store and spoils one thing.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+from random import Random
+
+import msgspec
+
+from aiex.errors import AiexError, WriteUncertain
+from aiex.store import Delete, Key, KeyPart, Put, Rows, Stored, Table, Written
+from aiex.store.rows import DEADLINE_S
+from aiex.testing.history import NOT_TOLD
+
+
+class PassingRows[R: msgspec.Struct]:
+    """Passes everything on; no mutant, but what they are made from."""
+
+    def __init__(self, rows: Rows[R]) -> None:
+        self._rows = rows
+
+    @property
+    def table(self) -> Table[R]:
+        return self._rows.table
+
+    async def put(
+        self,
+        row: R,
+        *,
+        expects: int | None = None,
+        ttl_s: int = 0,
+        deadline_s: float = DEADLINE_S,
+    ) -> Written:
+        return await self._rows.put(row, expects=expects, ttl_s=ttl_s, deadline_s=deadline_s)
+
+    async def delete(
+        self, key: Key, *, expects: int | None = None, deadline_s: float = DEADLINE_S
+    ) -> Written:
+        return await self._rows.delete(key, expects=expects, deadline_s=deadline_s)
+
+    async def batch(
+        self, changes: Sequence[Put[R] | Delete], *, deadline_s: float = DEADLINE_S
+    ) -> Written:
+        return await self._rows.batch(changes, deadline_s=deadline_s)
+
+    async def get(
+        self, key: Key, *, linearizable: bool = False, deadline_s: float = DEADLINE_S
+    ) -> Stored[R] | None:
+        return await self._rows.get(key, linearizable=linearizable, deadline_s=deadline_s)
+
+    def scan(self, *prefix: KeyPart, deadline_s: float = DEADLINE_S) -> AsyncGenerator[Stored[R]]:
+        return self._rows.scan(*prefix, deadline_s=deadline_s)
+
+
+class EagerRows[R: msgspec.Struct](PassingRows[R]):
+    """Acknowledges a put before the quorum has it; what becomes of it then, nobody hears.
+
+    A put that expects something is done as it should be: its conflict has to be told.
+    """
+
+    def __init__(self, rows: Rows[R], tasks: asyncio.TaskGroup) -> None:
+        super().__init__(rows)
+        self._tasks = tasks
+
+    async def put(
+        self,
+        row: R,
+        *,
+        expects: int | None = None,
+        ttl_s: int = 0,
+        deadline_s: float = DEADLINE_S,
+    ) -> Written:
+        if expects is not None:
+            return await super().put(row, expects=expects, ttl_s=ttl_s, deadline_s=deadline_s)
+        self._tasks.create_task(self._put(row, ttl_s, deadline_s), name="eager put")
+        await asyncio.sleep(0)  # it is on its way
+        table = self.table
+        return Written(table.fragment_of(table.key_of(row)[0]), NOT_TOLD)
+
+    async def _put(self, row: R, ttl_s: int, deadline_s: float) -> None:
+        with contextlib.suppress(AiexError):
+            await self._rows.put(row, ttl_s=ttl_s, deadline_s=deadline_s)
+
+
+class StaleRows[R: msgspec.Struct](PassingRows[R]):
+    """Serves what some server has as if the quorum had been asked."""
+
+    async def get(
+        self, key: Key, *, linearizable: bool = False, deadline_s: float = DEADLINE_S
+    ) -> Stored[R] | None:
+        return await self._rows.get(key, deadline_s=deadline_s)
+
+
+class SlowRows[R: msgspec.Struct](PassingRows[R]):
+    """Sound rows that take a while, each time another one, so that others come in between.
+
+    Their plain reads are those of a leader that was cut off: as the row was when it was last read
+    or written here, once `is_cut_off`.
+    """
+
+    def __init__(self, rows: Rows[R], random: Random, turns_max: int = 8) -> None:
+        super().__init__(rows)
+        self._random = random
+        self._turns_max = turns_max
+        self._old: dict[Key, Stored[R] | None] = {}
+        self.is_cut_off = False
+
+    async def put(
+        self,
+        row: R,
+        *,
+        expects: int | None = None,
+        ttl_s: int = 0,
+        deadline_s: float = DEADLINE_S,
+    ) -> Written:
+        await self._pass_time()
+        written = await super().put(row, expects=expects, ttl_s=ttl_s, deadline_s=deadline_s)
+        await self._pass_time()
+        return written
+
+    async def delete(
+        self, key: Key, *, expects: int | None = None, deadline_s: float = DEADLINE_S
+    ) -> Written:
+        await self._pass_time()
+        written = await super().delete(key, expects=expects, deadline_s=deadline_s)
+        await self._pass_time()
+        return written
+
+    async def batch(
+        self, changes: Sequence[Put[R] | Delete], *, deadline_s: float = DEADLINE_S
+    ) -> Written:
+        await self._pass_time()
+        written = await super().batch(changes, deadline_s=deadline_s)
+        await self._pass_time()
+        return written
+
+    async def get(
+        self, key: Key, *, linearizable: bool = False, deadline_s: float = DEADLINE_S
+    ) -> Stored[R] | None:
+        await self._pass_time()
+        if self.is_cut_off and not linearizable and key in self._old:
+            return self._old[key]
+        stored = await super().get(key, linearizable=linearizable, deadline_s=deadline_s)
+        self._old[key] = stored
+        await self._pass_time()
+        return stored
+
+    async def _pass_time(self) -> None:
+        for _ in range(self._random.randint(1, self._turns_max)):
+            await asyncio.sleep(0)
+
+
+class TornRows[R: msgspec.Struct](PassingRows[R]):
+    """Writes a batch row by row."""
+
+    async def batch(
+        self, changes: Sequence[Put[R] | Delete], *, deadline_s: float = DEADLINE_S
+    ) -> Written:
+        for change in changes:
+            written = await self._rows.batch([change], deadline_s=deadline_s)
+        return written
+
+
+class RepeatingRows[R: msgspec.Struct](PassingRows[R]):
+    """Sends a put whose answer was lost again, as if it had not happened."""
+
+    async def put(
+        self,
+        row: R,
+        *,
+        expects: int | None = None,
+        ttl_s: int = 0,
+        deadline_s: float = DEADLINE_S,
+    ) -> Written:
+        while True:
+            with contextlib.suppress(WriteUncertain):
+                return await super().put(row, expects=expects, ttl_s=ttl_s, deadline_s=deadline_s)
