@@ -28,6 +28,7 @@ EVENT_MODULES = (
     "aiex.engine.events",
     "aiex.cluster.events",
     "aiex.store.events",
+    "aiex.store.view_events",
     "aiex.assistant.events",
 )
 

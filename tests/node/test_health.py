@@ -1,5 +1,6 @@
 """How the node is: as its worst part; degraded serves on, failed does not."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,8 +13,10 @@ from aiex.node.health import (
     load_check,
     local_model_check,
     phase_check,
+    views_check,
     worst,
 )
+from aiex.store import ViewState
 
 SEVERITY = {Health.OK: 0, Health.DEGRADED: 1, Health.FAILED: 2}
 
@@ -49,6 +52,25 @@ def test_without_its_local_model_too() -> None:
         "local_model", Health.DEGRADED, "the local model is starting: pid 7"
     )
     assert local_model_check("starting", "").reason == "the local model is starting"
+
+
+def test_views_that_are_not_there_or_are_old_are_told() -> None:
+    fine = ViewState("notes", True, False, 0.1, 0.001, (7,), 4_096)
+    assert views_check([]) == views_check([fine, fine]) == Check("views", Health.OK)
+    building = msgspec.structs.replace(fine, is_complete=False, trouble="the disc is full")
+    assert views_check([fine, building]) == Check(
+        "views",
+        Health.DEGRADED,
+        "the view of notes is not complete yet and cannot be read: the disc is full",
+    )
+    stuck = msgspec.structs.replace(fine, is_stale=True, trouble="the disc is full")
+    assert "cannot be written" in views_check([stuck]).reason
+    stale = msgspec.structs.replace(fine, is_stale=True)
+    assert views_check([fine, stale]) == Check(
+        "views",
+        Health.DEGRADED,
+        "views are as they were when the engine was heard of last: notes",
+    )
 
 
 def test_a_full_node_takes_no_more() -> None:

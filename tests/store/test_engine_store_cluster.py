@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,11 @@ import msgspec
 import pytest
 
 from aiex.clock import SystemClock
-from aiex.engine import Client, StreamFacts
+from aiex.engine import CarrierAddress, Client, StreamFacts
 from aiex.errors import Conflict, EngineUnavailable, StoreUnavailable
 from aiex.store import ABSENT, EngineStore, Put, Stored, Table, TableEmptied
 from aiex.store.engine_rows import EngineRows
+from aiex.store.memory_tables import MemoryTables
 from aiex.store.patience import CHOICE_S
 from aiex.testing.engine_cluster import (
     ClusterEngine,
@@ -43,6 +46,7 @@ DISC = Table("notes", row=Note, key=("book", "page"))
 MEMORY = replace(DISC, name="blocks", storage="memory")
 ONCE = replace(DISC, name="scraps", replicas=1)
 SPREAD = replace(DISC, name="spread", fragments=3)
+ADDED = Note("added", 1, "while there were three")
 TABLES = [DISC, MEMORY, ONCE, SPREAD]
 
 
@@ -161,8 +165,37 @@ async def test_tables_on_disc_grow_into_a_cluster_and_come_home_with_every_row(
     tmp_path: Path,
 ) -> None:
     carriers = addresses("a", "b", "c")
-    alone = ClusterEngine("a", tmp_path / "a", access())
-    kept = (DISC, ONCE, SPREAD)
+    written = await filled_alone(tmp_path)
+    engines = [ClusterEngine(name, tmp_path / name, access()) for name in "abc"]
+    stores = [store_of(one) for one in engines]
+    async with AsyncExitStack() as stack:
+        for one in engines:
+            await stack.enter_async_context(one.running(seat_of(one.name, carriers[:1])))
+        await seated(engines, carriers)
+        for store in stores:
+            assert await contents(store) == written
+            assert await scanned(store.rows(MEMORY)) == []
+        assert await emptied(engines, stores) == 1
+        for table in TABLES:
+            rows = stores[1].rows(table)
+            await rows.put(ADDED, deadline_s=PATIENT_S)
+            facts = await facts_of(rows, "added")
+            assert facts is not None
+            assert facts.replica_count == min(3, table.replicas)
+        await look(stores)
+        await engines[0].engine.take_home()
+        await seated(engines, carriers[:1])
+        for store in stores:
+            found = await contents(store)
+            assert {name: rows[:-1] for name, rows in found.items()} == written
+            assert {rows[-1].row for rows in found.values()} == {ADDED}
+            assert await scanned(store.rows(MEMORY)) == []
+        assert await emptied(engines, stores) == 2, "it was told again, by one node"
+
+
+async def filled_alone(directory: Path) -> dict[str, list[Stored[Note]]]:
+    """What a node that ran alone has on disc; it is stopped again."""
+    alone = ClusterEngine("a", directory / "a", access())
     async with alone.running():
         store = store_of(alone)
         for table in TABLES:
@@ -170,48 +203,37 @@ async def test_tables_on_disc_grow_into_a_cluster_and_come_home_with_every_row(
             for number in range(40):
                 await rows.put(Note(f"book {number % 7}", number % 30, str(number)))
             await rows.delete(("book 3", 3))
-        written = {table.name: await scanned(store.rows(table)) for table in kept}
-        record = [service for service in store.services() if service.name == "store.memory_tables"]
-        async with running(record):
-            await until_kept(lambda: alone.engine.bucket("tables").get("T_blocks_0"))
-            await until(lambda: bool(store.counts()))
-    a, b, c = (ClusterEngine(name, tmp_path / name, access()) for name in "abc")
-    stores = [store_of(one) for one in (a, b, c)]
-    async with (
-        a.running(seat_of("a", carriers[:1])),
-        b.running(seat_of("b", carriers[:1])),
-        c.running(seat_of("c", carriers[:1])),
-        running([service for store in stores for service in store.services()]),
-    ):
-        for one in (a, b, c):
-            await one.until("up")
-        for one in (a, b, c):
-            one.engine.take_seat(seat_of(one.name, carriers))
-        for one, store in zip((a, b, c), stores, strict=True):
-            await one.until("up")
-            for table in kept:
-                assert await scanned(store.rows(table)) == written[table.name]
-            assert await scanned(store.rows(MEMORY)) == []
-        await until(lambda: any(one.heard(TableEmptied) for one in (a, b, c)))
-        added = Note("added", 1, "while there were three")
-        for table in TABLES:
-            await stores[1].rows(table).put(added, deadline_s=PATIENT_S)
-        for table in kept:
-            facts = await facts_of(stores[0].rows(table), "added")
-            assert facts is not None
-            assert facts.replica_count == min(3, table.replicas)
-        await a.engine.take_home()
-        for one in (a, b, c):
-            one.engine.take_seat(seat_of(one.name, carriers[:1]))
-        for one, store in zip((a, b, c), stores, strict=True):
-            await one.until("up")
-            for table in kept:
-                found = {stored.row for stored in await scanned(store.rows(table))}
-                assert found == {added, *(stored.row for stored in written[table.name])}
-            assert await scanned(store.rows(MEMORY)) == []
-        told = [event for one in (a, b, c) for event in one.heard(TableEmptied)]
-        await until(lambda: sum(len(one.heard(TableEmptied)) for one in (a, b, c)) == 2)
-        assert told[0] == TableEmptied("blocks")
+        await look([store])
+        return await contents(store)
+
+
+async def contents(store: EngineStore) -> dict[str, list[Stored[Note]]]:
+    """Of the tables on disc; of one with fragments all are in one order."""
+    found = {table.name: await scanned(store.rows(table)) for table in TABLES if table != MEMORY}
+    found["spread"].sort(key=lambda stored: (stored.row == ADDED, stored.row.book, stored.row.page))
+    return found
+
+
+async def seated(engines: list[ClusterEngine], carriers: Sequence[CarrierAddress]) -> None:
+    """All in their seats among these carriers, and up."""
+    for one in engines:
+        one.engine.take_seat(seat_of(one.name, carriers))
+    for one in engines:
+        await one.until("up")
+
+
+async def look(stores: list[EngineStore]) -> None:
+    """As the stores do when the engine turned."""
+    for store in stores:
+        [service] = store.services()
+        assert isinstance(service, MemoryTables)
+        await until_kept(service.look)
+
+
+async def emptied(engines: list[ClusterEngine], stores: list[EngineStore]) -> int:
+    """How often it was told, by all, that the table in memory is empty."""
+    await look(stores)
+    return sum(len(one.heard(TableEmptied)) for one in engines)
 
 
 async def test_a_table_in_memory_comes_back_empty_from_a_stop_of_all_and_one_node_says_so(
@@ -229,9 +251,7 @@ async def test_a_table_in_memory_comes_back_empty_from_a_stop_of_all_and_one_nod
             identity = await facts_identity(stores[0])
             bucket = engines[0].engine.bucket("tables")
             # It looks again when the engine turns, or after a while.
-            for store in stores:
-                [service] = store.services()
-                await service.look()  # type: ignore[attr-defined]
+            await look(stores)
             assert await bucket.get("T_blocks_0") is not None
             for one in engines:
                 one.kill()

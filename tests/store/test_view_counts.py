@@ -1,6 +1,6 @@
 """Counting what is asked of views."""
 
-from aiex.store.view_counts import OTHER, SHAPES_MAX, ReadCount, ViewCounts
+from aiex.store.view_counts import ALL, OTHER, SHAPES_MAX, ReadCount, ViewCounts
 
 
 def test_reads_are_summed_by_table_and_index() -> None:
@@ -14,7 +14,10 @@ def test_reads_are_summed_by_table_and_index() -> None:
         ReadCount("notes", "by_book", 1, 5, 40),
         ReadCount("keys", "scan", 1, 3, 9),
     ]
-    assert counts.totals() == {"notes": 3, "keys": 1}
+    assert counts.totals() == [
+        ReadCount("notes", ALL, 3, 6, 65),
+        ReadCount("keys", ALL, 1, 3, 9),
+    ]
 
 
 def test_statements_that_ask_alike_are_one_shape_and_the_costliest_comes_first() -> None:

@@ -42,7 +42,17 @@ from aiex.engine import (
 )
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
-from aiex.store import RowSkipped, RowsRestored, RowsRevealed, TableEmptied
+from aiex.store import (
+    RowSkipped,
+    RowsRestored,
+    RowsRevealed,
+    RowsUnreadable,
+    TableEmptied,
+    ViewBeganAnew,
+    ViewCompleted,
+    ViewPutAside,
+    ViewStuck,
+)
 from aiex.telemetry.event_log import LOGGED, line, log_events
 
 SENTENCES: list[tuple[Any, str, str]] = [
@@ -70,6 +80,34 @@ SENTENCES: list[tuple[Any, str, str]] = [
         TableEmptied("blocks"),
         "warning",
         "the table blocks is kept in memory and is empty now: all servers that kept it had stopped",
+    ),
+    (
+        ViewCompleted("notes", 1, 0.25),
+        "info",
+        "the view of notes is complete: 1 row in 0.2 s",
+    ),
+    (
+        ViewBeganAnew("notes", 0, "its stream is another one"),
+        "info",
+        "the view of notes, fragment 0, is made anew: its stream is another one",
+    ),
+    (
+        ViewPutAside("notes", "file is not a database", "/views/notes.sqlite.broken"),
+        "error",
+        "the file of the view of notes cannot be used and lies at /views/notes.sqlite.broken now, "
+        "a new one is made: file is not a database",
+    ),
+    (
+        ViewStuck("notes", "database or disk is full"),
+        "error",
+        "the view of notes cannot be written and stays as it is until it can: "
+        "database or disk is full",
+    ),
+    (
+        RowsUnreadable("notes", 2, "('diary', 1)", 3, "it has another form"),
+        "warning",
+        "the view of notes leaves out 2 rows, the last one ('diary', 1) of version 3: "
+        "it has another form",
     ),
     (EngineUp("2.14.0"), "info", "the engine is up (NATS 2.14.0)"),
     (EngineDown("no answer"), "warning", "the engine is down: no answer"),

@@ -33,6 +33,7 @@ from aiex.cluster import (
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
+from aiex.store import RowsUnreadable, ViewAdvanced, ViewBeganAnew
 from aiex.telemetry import LogWriter, Telemetry, resident_bytes
 from aiex.telemetry.metrics import METRICS
 from aiex.testing.prometheus_text import MetricFamily, metric_families
@@ -109,8 +110,28 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_cluster_answer_bytes_held",
         "aiex_tasks",
     }
-    of_tables = {name for name in METRICS if name.startswith("aiex_store_")}
+    of_tables = {name for name in METRICS if name.startswith("aiex_store_")} | {
+        "aiex_view_complete",
+        "aiex_view_stale",
+        "aiex_view_file_bytes",
+        "aiex_view_reads_total",
+        "aiex_view_read_rows_total",
+        "aiex_view_read_seconds_total",
+    }
     assert set(scrape) == set(METRICS) - handed_in - of_tables
+
+
+def test_what_views_take_and_leave_out_is_counted_by_table() -> None:
+    watched = Watched().emit(
+        ViewAdvanced("notes", 3, 4_000),
+        ViewAdvanced("notes", 1, 6_000),
+        ViewBeganAnew("notes", 0, "its stream is another one"),
+        RowsUnreadable("notes", 2, "('a',)", 9, "no"),
+    )
+    assert watched.value("aiex_view_changes_total", table="notes") == 4
+    assert watched.value("aiex_view_lag_seconds", "_sum", table="notes") == 0.01
+    assert watched.value("aiex_view_anew_total", table="notes") == 1
+    assert watched.value("aiex_view_unreadable_rows_total", table="notes") == 2
 
 
 def test_requests_turned_away_are_counted_by_reason() -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from aiex.engine.address import EngineAddress
+from aiex.engine.header_lines import header_lines
 from aiex.engine.server_probe import login_refusal
 from aiex.errors import EngineRefused, EngineUnavailable
 
@@ -82,6 +83,8 @@ class Session:
         logging.getLogger("nats").setLevel(logging.CRITICAL)
         tls = None if address.tls is None else await _tls_context(address)
         client: Client = library.Client()
+        # The library's own is slow. It is not public: under another name it would be used again.
+        client._parse_header_lines = header_lines  # type: ignore[method-assign]
         failures: list[Exception] = []
         session = cls(client, "")
 

@@ -7,6 +7,7 @@ import msgspec
 
 from aiex.assistant import LagGate
 from aiex.cluster import FormationStatus
+from aiex.store import ViewState
 
 OPEN = LagGate()
 
@@ -92,6 +93,23 @@ def cluster_check(stays_out: str, split: str, behind: str = "") -> Check:
     if behind:
         return Check("cluster", Health.DEGRADED, behind)
     return Check("cluster", Health.OK)
+
+
+def views_check(views: Sequence[ViewState]) -> Check:
+    """Whether the node's own copies of tables can be read, and are what the engine has."""
+    for view in views:
+        if not view.is_complete:
+            why = f": {view.trouble}" if view.trouble else ""
+            reason = f"the view of {view.table} is not complete yet and cannot be read{why}"
+            return Check("views", Health.DEGRADED, reason)
+    for view in views:
+        if view.trouble:
+            reason = f"the view of {view.table} cannot be written and is as it was: {view.trouble}"
+            return Check("views", Health.DEGRADED, reason)
+    if stale := [view.table for view in views if view.is_stale]:
+        reason = f"views are as they were when the engine was heard of last: {', '.join(stale)}"
+        return Check("views", Health.DEGRADED, reason)
+    return Check("views", Health.OK)
 
 
 def local_model_check(state: str, detail: str) -> Check:

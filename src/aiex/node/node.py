@@ -276,6 +276,7 @@ def build_node(
         lambda: joining.cluster,
         lambda: root.state(),
         milestones,
+        store.views.states,
     )
     report, drains = NodeReport(parts), Drains(parts, stop_this_process)
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()

@@ -16,6 +16,7 @@ from aiex.node.health import (
     load_check,
     local_model_check,
     phase_check,
+    views_check,
     worst,
 )
 from aiex.node.parts import Parts
@@ -65,6 +66,8 @@ class NodeReport:
             engine_check(engine.state, engine.reason),
             cluster_check(cluster.stays_out, cluster.split, lacking_text(parts.engine.lacking())),
         ]
+        if views := parts.views():
+            checks.append(views_check(views))
         if parts.local_model is not None:
             model = parts.local_model.state()
             checks.append(local_model_check(model.state, model.detail))

@@ -1,6 +1,6 @@
 """What a node is made of, once built: the list that the report and the admin API read from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from aiex.engine import Engine
 from aiex.node.life import Life
 from aiex.node.supervision import ServiceState
 from aiex.settings import ClusterSettings, Settings
+from aiex.store import ViewState
 from aiex.telemetry import Telemetry
 
 
@@ -30,3 +31,4 @@ class Parts:
     cluster_settings: Callable[[], ClusterSettings]  # with what this node was told to join
     supervision: Callable[[], ServiceState]
     milestones: Milestones
+    views: Callable[[], Sequence[ViewState]]

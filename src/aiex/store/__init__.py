@@ -21,6 +21,15 @@ from aiex.store.rows import (
     Written,
 )
 from aiex.store.table import Index, Key, KeyPart, Table
+from aiex.store.view_counts import ReadCount
+from aiex.store.view_events import (
+    RowsUnreadable,
+    ViewAdvanced,
+    ViewBeganAnew,
+    ViewCompleted,
+    ViewPutAside,
+    ViewStuck,
+)
 from aiex.store.view_query import QueryAnswer
 from aiex.store.view_verify import Verification
 from aiex.store.views import Views, ViewState
@@ -40,6 +49,7 @@ __all__ = [
     "Put",
     "QueryAnswer",
     "Quiet",
+    "ReadCount",
     "Refreshed",
     "Restore",
     "RowDeleted",
@@ -49,6 +59,7 @@ __all__ = [
     "Rows",
     "RowsRestored",
     "RowsRevealed",
+    "RowsUnreadable",
     "Store",
     "Stored",
     "Table",
@@ -56,7 +67,12 @@ __all__ = [
     "TableEmptied",
     "Verification",
     "View",
+    "ViewAdvanced",
+    "ViewBeganAnew",
+    "ViewCompleted",
+    "ViewPutAside",
     "ViewState",
+    "ViewStuck",
     "Views",
     "Written",
 ]

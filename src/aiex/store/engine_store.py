@@ -85,7 +85,7 @@ class EngineStore:
 
     def gauges(self) -> Mapping[str, Callable[[], Mapping[str, float]]]:
         """What to read of all tables at each scrape, by the metric's name."""
-        return gauges(self.counts)
+        return {**gauges(self.counts), **self.views.gauges()}
 
     def services(self) -> list[Service]:
         """In start order."""

@@ -9,7 +9,7 @@ import msgspec
 from aiex.store.statement_shape import statement_shape
 
 SHAPES_MAX = 200
-OTHER = "other"
+OTHER, ALL = "other", "all"
 # The reads that use no index but the key.
 GET, SCAN = "get", "scan"
 
@@ -34,6 +34,11 @@ class _Sum:
         self.read_count += 1
         self.row_count += row_count
         self.duration_ns += duration_ns
+
+    def merge(self, other: "_Sum") -> None:
+        self.read_count += other.read_count
+        self.row_count += other.row_count
+        self.duration_ns += other.duration_ns
 
 
 class ViewCounts:
@@ -65,12 +70,12 @@ class ViewCounts:
         told = [_told("", shape, found) for shape, found in self._shapes.items()]
         return sorted(told, key=lambda count: count.duration_us, reverse=True)
 
-    def totals(self) -> dict[str, int]:
-        """How many reads each table had."""
-        totals: dict[str, int] = {}
+    def totals(self) -> list[ReadCount]:
+        """All reads of each table, whatever they asked."""
+        totals: dict[str, _Sum] = {}
         for (table, _), found in self._reads.items():
-            totals[table] = totals.get(table, 0) + found.read_count
-        return totals
+            totals.setdefault(table, _Sum()).merge(found)
+        return [_told(table, ALL, found) for table, found in totals.items()]
 
 
 def _told(table: str, shape: str, found: _Sum) -> ReadCount:

@@ -36,15 +36,14 @@ class ViewPutAside(msgspec.Struct, frozen=True):
 
 
 class ViewStuck(msgspec.Struct, frozen=True):
-    """The view cannot be written, as when the disc is full; it is tried again."""
+    """The view cannot be written, as when the disc is full; it is tried again every second."""
 
     table: str
     reason: str
-    again_in_s: float
 
 
 class RowsUnreadable(msgspec.Struct, frozen=True):
-    """Rows came that this release cannot read; its view leaves them out. `key` is that of one."""
+    """Rows came that this release cannot read; views leave them out. `key` is the last one's."""
 
     table: str
     row_count: int

@@ -72,7 +72,6 @@ class ViewService[R: msgspec.Struct]:
             self._table, self._view, self._file, thread, clock=self._clock, emit=self._emit
         )
         await writer.open()
-        self.trouble = ""
         queue: asyncio.Queue[tuple[int, FeedItem]] = asyncio.Queue(STEP_LEN_MAX)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._view.until_broken(), name=f"{self.name}.damage")
@@ -85,6 +84,7 @@ class ViewService[R: msgspec.Struct]:
                 while not queue.empty() and len(items) < STEP_LEN_MAX:
                     items.append(queue.get_nowait())
                 await writer.write(items)
+                self.trouble = ""
 
     async def _follow(
         self,
@@ -99,7 +99,7 @@ class ViewService[R: msgspec.Struct]:
 
     async def _recover(self, thread: Executor, error: Exception) -> None:
         """Come back when it is worth trying again."""
-        self.trouble = str(error)
+        is_known, self.trouble = self.trouble == str(error), str(error)
         loop = asyncio.get_running_loop()
         if isinstance(error, sqlite3.Error) and is_broken(error):
             self._view.close()
@@ -108,7 +108,8 @@ class ViewService[R: msgspec.Struct]:
             return
         # What was not committed is rolled back; readers keep what they have.
         await loop.run_in_executor(thread, self._file.close)
-        self._emit(ViewStuck(self._table.name, self.trouble, RETRY_S))
+        if not is_known:
+            self._emit(ViewStuck(self._table.name, self.trouble))
         await self._clock.sleep(RETRY_S)
 
 

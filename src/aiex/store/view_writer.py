@@ -22,10 +22,13 @@ from aiex.store.view_events import RowsUnreadable, ViewAdvanced, ViewBeganAnew, 
 from aiex.store.view_feed import Began, Fed, FeedItem, Position, UpToDate
 from aiex.store.view_file import ViewFile
 from aiex.store.view_progress import Progress
+from aiex.store.view_row import ViewRow
 from aiex.store.view_step import ViewStep
 
 # A view at rest notes this often that it was not away.
 CONTACT_EVERY_S = 60.0
+# A newer release may write many rows that this one cannot read: they are told together.
+UNREADABLE_EVERY_S = 5.0
 
 
 class ViewWriter[R: msgspec.Struct]:
@@ -49,6 +52,8 @@ class ViewWriter[R: msgspec.Struct]:
         self._emit = emit
         self._progress = [Progress() for _ in range(table.fragments)]
         self._heard_at_s = [0.0] * table.fragments
+        self._unreadable: list[ViewRow[R]] = []
+        self._told_of_unreadable_at_s = float("-inf")
         self._is_complete = False
         self._opened_at_s = self._committed_at_s = clock.monotonic_s()
         # Of the transaction that is open:
@@ -63,7 +68,8 @@ class ViewWriter[R: msgspec.Struct]:
         for fragment, position in opened.positions.items():
             self._progress[fragment] = Progress.of(position)
             self._heard_at_s[fragment] = position.heard_at_s
-        reader = await self._in_thread(self._file.reader)
+        # Not in the thread: a connection that comes when nobody waits any more is never closed.
+        reader = self._file.reader()
         self._view.open(reader, self._sequences(), is_complete=self._is_complete)
 
     def position(self, fragment: int) -> Position | None:
@@ -107,12 +113,14 @@ class ViewWriter[R: msgspec.Struct]:
             self._told += step.told
             if step.is_emptying or len(self._told) > CHANGES_MAX:
                 self._told = None
-        if step.unreadable:
-            one = step.unreadable[-1]
+        self._unreadable += step.unreadable
+        now_s = self._clock.monotonic_s()
+        if self._unreadable and now_s >= self._told_of_unreadable_at_s + UNREADABLE_EVERY_S:
+            self._told_of_unreadable_at_s = now_s
+            one, count = self._unreadable[-1], len(self._unreadable)
+            self._unreadable = []
             self._emit(
-                RowsUnreadable(
-                    self._table.name, len(step.unreadable), str(one.key), one.version, one.trouble
-                )
+                RowsUnreadable(self._table.name, count, str(one.key), one.version, one.trouble)
             )
 
     def _is_due(self) -> bool:

@@ -1,6 +1,6 @@
 """The views of a node: one for each of its tables that is viewed everywhere."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from aiex.events import Emit
 from aiex.service import Service
 from aiex.store.table import Table
 from aiex.store.view import SqliteView
-from aiex.store.view_counts import ViewCounts
+from aiex.store.view_counts import ReadCount, ViewCounts
 from aiex.store.view_feed import Feed
 from aiex.store.view_query import (
     BYTES_MAX,
@@ -70,6 +70,10 @@ class _Viewed:
         )
 
     @property
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
     def state(self) -> ViewState:
         view = self.view
         return ViewState(
@@ -79,7 +83,7 @@ class _Viewed:
             None if view.stale_s == float("inf") else round(view.stale_s, 3),
             view.lag_s,
             tuple(view.sequences),
-            self.path.stat().st_size if self.path.exists() else 0,
+            self.size_bytes,
             self.service.trouble,
         )
 
@@ -129,6 +133,24 @@ class Views:
     def incomplete(self) -> list[str]:
         """The tables whose views cannot be read yet."""
         return [name for name, viewed in self._viewed.items() if not viewed.view.is_complete]
+
+    def gauges(self) -> Mapping[str, Callable[[], Mapping[str, float]]]:
+        """What to read of all views at each scrape, by the metric's name."""
+
+        def of_each(value: Callable[[_Viewed], float]) -> Callable[[], Mapping[str, float]]:
+            return lambda: {name: value(viewed) for name, viewed in self._viewed.items()}
+
+        def of_reads(value: Callable[[ReadCount], float]) -> Callable[[], Mapping[str, float]]:
+            return lambda: {one.table: value(one) for one in self._counts.totals()}
+
+        return {
+            "aiex_view_complete": of_each(lambda viewed: viewed.view.is_complete),
+            "aiex_view_stale": of_each(lambda viewed: viewed.view.is_stale),
+            "aiex_view_file_bytes": of_each(lambda viewed: viewed.size_bytes),
+            "aiex_view_reads_total": of_reads(lambda one: one.read_count),
+            "aiex_view_read_rows_total": of_reads(lambda one: one.row_count),
+            "aiex_view_read_seconds_total": of_reads(lambda one: one.duration_us / 1e6),
+        }
 
     @property
     def counts(self) -> ViewCounts:

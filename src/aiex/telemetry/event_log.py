@@ -39,7 +39,17 @@ from aiex.engine import (
 )
 from aiex.events import EventBus
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
-from aiex.store import RowSkipped, RowsRestored, RowsRevealed, TableEmptied
+from aiex.store import (
+    RowSkipped,
+    RowsRestored,
+    RowsRevealed,
+    RowsUnreadable,
+    TableEmptied,
+    ViewBeganAnew,
+    ViewCompleted,
+    ViewPutAside,
+    ViewStuck,
+)
 
 _log = logging.getLogger("aiex.telemetry.events")
 
@@ -69,9 +79,11 @@ CLUSTER = (
     LeaseTaken,
     LeaseLost,
 )
+VIEWS = (ViewCompleted, ViewBeganAnew, ViewPutAside, ViewStuck, RowsUnreadable)
 LOGGED = (
     *ENGINE,
     *CLUSTER,
+    *VIEWS,
     LocalModelTurned,
     KeysChanged,
     LoadTurned,
@@ -104,6 +116,8 @@ def line(event: Any) -> tuple[int, str]:
     """How severe an event is, as `logging` counts, and its sentence."""
     if isinstance(event, ENGINE):
         return _engine_line(event)
+    if isinstance(event, VIEWS):
+        return _view_line(event)
     match event:
         case LocalModelTurned(state, detail):
             level = logging.WARNING if state in ("down", "unavailable") else logging.INFO
@@ -184,6 +198,31 @@ def _table_text(event: RowSkipped | TableEmptied) -> str:
                 f"the table {table} is kept in memory and is empty now: all servers that kept it "
                 "had stopped"
             )
+
+
+def _view_line(event: Any) -> tuple[int, str]:
+    match event:
+        case ViewCompleted(table, count, took_s):
+            rows = "1 row" if count == 1 else f"{count} rows"
+            return logging.INFO, f"the view of {table} is complete: {rows} in {took_s:.1f} s"
+        case ViewBeganAnew(table, fragment, reason):
+            return logging.INFO, f"the view of {table}, fragment {fragment}, is made anew: {reason}"
+        case ViewPutAside(table, reason, path):
+            return logging.ERROR, (
+                f"the file of the view of {table} cannot be used and lies at {path} now, a new one "
+                f"is made: {reason}"
+            )
+        case ViewStuck(table, reason):
+            return logging.ERROR, (
+                f"the view of {table} cannot be written and stays as it is until it can: {reason}"
+            )
+        case RowsUnreadable(table, count, key, version, reason):
+            rows = "1 row" if count == 1 else f"{count} rows"
+            return logging.WARNING, (
+                f"the view of {table} leaves out {rows}, the last one {key} of version {version}: "
+                f"{reason}"
+            )
+    raise AssertionError(f"{type(event).__name__} has no sentence")
 
 
 def _record_text(event: KeysChanged | UsageMerged) -> str:

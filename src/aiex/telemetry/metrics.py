@@ -184,6 +184,31 @@ METRICS = {
                 ),
             )
         ),
+        Metric("aiex_view_complete", "gauge", "1 while the table's view can be read.", ("table",)),
+        Metric(
+            "aiex_view_stale",
+            "gauge",
+            "1 while the table's view was not known to have all for seconds.",
+            ("table",),
+        ),
+        Metric("aiex_view_file_bytes", "gauge", "Size of the view's file.", ("table",)),
+        Metric(
+            "aiex_view_lag_seconds",
+            "histogram",
+            "From a change's writing by the engine's clock to its being readable by this node's.",
+            ("table",),
+        ),
+        *(
+            Metric(name, "counter", text, ("table",))
+            for name, text in (
+                ("aiex_view_changes_total", "Changes that views took."),
+                ("aiex_view_anew_total", "Fragments of views that were made anew."),
+                ("aiex_view_unreadable_rows_total", "Rows left out of views, not to be read here."),
+                ("aiex_view_reads_total", "Reads of views by the node itself."),
+                ("aiex_view_read_rows_total", "Rows that those reads gave."),
+                ("aiex_view_read_seconds_total", "What those reads took, together."),
+            )
+        ),
         Metric("aiex_calls_in_flight", "gauge", "Calls to other nodes that are under way."),
         Metric("aiex_cluster_requests_in_hand", "gauge", "Requests of other nodes in hand here."),
         Metric(

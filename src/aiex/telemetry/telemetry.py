@@ -41,6 +41,7 @@ from aiex.cluster import (
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.service import ServiceFailed, ServiceStarted
+from aiex.store import RowsUnreadable, ViewAdvanced, ViewBeganAnew
 from aiex.telemetry.cells import counter, dollars, durations, heading, labels_text
 from aiex.telemetry.event_log import log_events
 from aiex.telemetry.log_writer import LogWriter, timestamp
@@ -117,6 +118,10 @@ class Telemetry:
         self._call_durations = durations("aiex_call_duration_seconds")
         self._lease_changes = counter("aiex_lease_changes_total")
         self._limit_deals = counter("aiex_limit_deals_total")
+        self._view_lags = durations("aiex_view_lag_seconds")
+        self._view_changes = counter("aiex_view_changes_total")
+        self._views_anew = counter("aiex_view_anew_total")
+        self._rows_unreadable = counter("aiex_view_unreadable_rows_total")
         self._families = (
             self._requests,
             self._shed,
@@ -138,6 +143,10 @@ class Telemetry:
             self._call_durations,
             self._lease_changes,
             self._limit_deals,
+            self._view_lags,
+            self._view_changes,
+            self._views_anew,
+            self._rows_unreadable,
         )
         self._request_count = self._error_count = 0
         self._levels = {
@@ -179,6 +188,9 @@ class Telemetry:
         bus.subscribe(LeaseLost, self._lease_changed)
         bus.subscribe(BlocksDealt, self._blocks_dealt)
         bus.subscribe(MessageRefused, self._message_refused)
+        bus.subscribe(ViewAdvanced, self._view_advanced)
+        bus.subscribe(ViewBeganAnew, self._view_began_anew)
+        bus.subscribe(RowsUnreadable, self._row_was_unreadable)
         bus.subscribe(CallFinished, self._call_finished)
         bus.subscribe(
             LocalModelTurned, lambda event: self._level("aiex_local_model_up", event.state == "up")
@@ -238,6 +250,16 @@ class Telemetry:
     def _call_finished(self, event: CallFinished) -> None:
         self._calls.cell(event.request, event.outcome).value += 1
         self._call_durations.cell(event.request).observe_us(event.duration_us)
+
+    def _view_advanced(self, event: ViewAdvanced) -> None:
+        self._view_changes.cell(event.table).value += event.change_count
+        self._view_lags.cell(event.table).observe_us(event.lag_us)
+
+    def _view_began_anew(self, event: ViewBeganAnew) -> None:
+        self._views_anew.cell(event.table).value += 1
+
+    def _row_was_unreadable(self, event: RowsUnreadable) -> None:
+        self._rows_unreadable.cell(event.table).value += event.row_count
 
     def _service_started(self, event: ServiceStarted) -> None:
         if event.restart_count:

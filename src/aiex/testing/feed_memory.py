@@ -46,6 +46,7 @@ class MemoryFeed[R: msgspec.Struct]:
     def __init__(self, table: Table[R], clock: FakeClock, *, away_max_s: float = 3_600.0) -> None:
         self.table = table
         self.follow_count = 0
+        self.turns_between = 0  # how many turns of the loop a change takes to come
         self._clock = clock
         self._away_max_s = away_max_s
         self._names = count(1)
@@ -128,6 +129,10 @@ class MemoryFeed[R: msgspec.Struct]:
                 head, is_up_to_date, beat_count = stream.sequence, False, self._beat_count
                 yield Began(stream.identity, sequence, reason)
             elif to_come := stream.after(sequence):
+                for _ in range(self.turns_between):
+                    await asyncio.sleep(0)
+                if not (to_come := stream.after(sequence)):
+                    continue
                 sequence = to_come[0].sequence
                 yield to_come[0]._replace(pending_count=len(to_come) - 1)
             elif not is_up_to_date or beat_count < self._beat_count:

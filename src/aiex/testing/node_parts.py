@@ -117,6 +117,7 @@ class MemoryNode:
             cluster_settings=lambda: self.cluster_settings,
             supervision=lambda: self.services,
             milestones=self.milestones,
+            views=self.views.states,
             **parts,
         )
         self.report = NodeReport(self.parts)
