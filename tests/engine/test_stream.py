@@ -278,3 +278,36 @@ async def test_a_follower_hears_that_the_engine_lives_while_nothing_is_written(
     async with following(stream, Position()) as followed:
         await until_up_to_date(followed)
         assert [await anext(followed), await anext(followed)] == [UpToDate(first)] * 2
+
+
+@pytest.mark.parametrize("row_count", [40, 1_200], ids=["one answer", "more than one answer"])
+async def test_all_that_is_there_is_given_while_it_is_overwritten(
+    disc_stream: Stream, row_count: int
+) -> None:
+    words = {f"w{number}" for number in range(row_count)}
+
+    async def overwrite() -> None:
+        while True:
+            for start in range(0, row_count, 600):
+                batch = [
+                    message(disc_stream, f"w{number}", b"1")
+                    for number in range(start, min(start + 600, row_count))
+                ]
+                await disc_stream.write_batch(batch, timeout_s=DEADLINE_S)
+
+    for start in range(0, row_count, 600):
+        batch = [
+            message(disc_stream, f"w{number}")
+            for number in range(start, min(start + 600, row_count))
+        ]
+        await disc_stream.write_batch(batch, timeout_s=DEADLINE_S)
+    overwriting = asyncio.create_task(overwrite())
+    try:
+        async with asyncio.timeout(3 * DEADLINE_S):
+            for _ in range(20):
+                found = [word for word, _ in await newest(disc_stream)]
+                assert set(found) == words
+                assert len(found) == row_count
+    finally:
+        overwriting.cancel()
+        await asyncio.wait([overwriting])

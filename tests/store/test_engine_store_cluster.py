@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from aiex.clock import SystemClock
-from aiex.engine import CarrierAddress, Client, StreamFacts
+from aiex.engine import Began, CarrierAddress, Client, Position, StreamFacts
 from aiex.errors import Conflict, EngineUnavailable, StoreUnavailable
 from aiex.store import ABSENT, EngineStore, Put, Stored, Table, TableEmptied
 from aiex.store.engine_rows import EngineRows
@@ -270,3 +270,30 @@ async def facts_identity(store: EngineStore) -> str:
     if facts is None:
         raise EngineUnavailable("it is not there yet")
     return facts.identity
+
+
+async def test_a_table_in_memory_of_a_node_alone_is_empty_after_its_server_was_killed(
+    tmp_path: Path,
+) -> None:
+    alone = ClusterEngine("a", tmp_path / "a", access())
+    async with alone.running():
+        store = store_of(alone)
+        for table in (DISC, MEMORY):
+            await store.rows(table).put(Note("diary", 1))
+        assert await emptied([alone], [store]) == 0
+        followed = store.rows(MEMORY).places[0].stream.follow(Position())
+        async with aclosing(followed):
+            first = await anext(followed)
+            alone.kill()
+            await until(lambda: alone.engine.status().state != "up")
+            await alone.until("up")
+            again = first
+            while not isinstance(again, Began) or again is first:
+                again = await anext(followed)
+        assert isinstance(first, Began)
+        assert again.position.identity != first.position.identity
+        assert again.position.sequence == 0
+        assert await emptied([alone], [store]) == 1
+        assert await emptied([alone], [store]) == 1, "it was told again"
+        assert await scanned(store.rows(MEMORY)) == []
+        assert len(await scanned(store.rows(DISC))) == 1

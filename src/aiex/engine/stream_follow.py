@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from aiex.engine.catching_up import CatchingUp, Next
 from aiex.engine.jetstream import NANOSECONDS, ConsumerInfo, JetStream, StreamInfo
 from aiex.engine.session import Inbox, Message
 from aiex.engine.stream import Began, Followed, Position, StreamMessage, UpToDate
@@ -121,27 +122,39 @@ class StreamFollow:
     async def _read(
         self, inbox: Inbox, consumer: ConsumerInfo, head: int
     ) -> AsyncGenerator[Followed]:
-        delivered = 0
-        if not consumer.num_pending:
-            yield await self._caught_up(head)
+        delivered, pending = 0, consumer.num_pending
+        catching_up = CatchingUp(head, self._position.sequence)
+        if not pending:
+            catching_up = await self._asked(catching_up, pending)
+            if catching_up.next(pending) is Next.DONE:
+                yield self._caught_up(head)
         while True:
             message = await inbox.next(SILENCE_S)
             if message.status:
-                is_alive = await self._heed(message, delivered)
-                if is_alive and self._is_caught_up:
-                    yield UpToDate(max(head, self._position.sequence))
+                is_idle = await self._heed(message, delivered, pending)
+                if is_idle and self._is_caught_up:
+                    yield self._caught_up(head)
                 continue
             delivery = Delivery.of(message.reply)
-            delivered += 1
+            delivered, pending = delivered + 1, delivery.pending
             if delivery.consumer_seq != delivered:
                 raise FollowInterrupted(f"delivery {delivered} is missing")
             self._position = msgspec.structs.replace(self._position, sequence=delivery.stream_seq)
             yield _kept(message, delivery)
-            # Under a constant stream of writes something is always pending, but the head moves on.
-            if not self._is_caught_up and (not delivery.pending or delivery.stream_seq >= head):
-                yield await self._caught_up(head)
+            if self._is_caught_up:
+                continue
+            catching_up = await self._asked(catching_up.given(delivery.stream_seq), pending)
+            if catching_up.next(pending) is Next.DONE:
+                yield self._caught_up(head)
 
-    async def _heed(self, message: Message, delivered: int) -> bool:
+    async def _asked(self, catching_up: CatchingUp, pending: int) -> CatchingUp:
+        """After the leader was asked how far the stream goes, where that is to be known."""
+        if catching_up.next(pending) is not Next.ASK:
+            return catching_up
+        newest = await self._jetstream.last_message(self._stream, self._subjects)
+        return catching_up.told(0 if newest is None else newest.sequence)
+
+    async def _heed(self, message: Message, delivered: int, pending: int) -> bool:
         """Answer flow control and compare the heartbeat's numbers with ours; whether it was one."""
         if message.status != _CONTROL:
             raise FollowInterrupted(message.headers.get("Description", message.status))
@@ -154,21 +167,15 @@ class StreamFollow:
         sequence = self._position.sequence
         if int(message.headers.get("Nats-Last-Stream", sequence)) < sequence:
             raise FollowInterrupted("the stream is another one")
+        if not (stalled or pending or self._is_caught_up):
+            # In a cluster a consumer may be at a server that was away and lags behind: it says that
+            # nothing is pending while all it lacks is.
+            raise FollowInterrupted("the server that reads lags behind the leader")
         return not stalled
 
-    async def _caught_up(self, head: int) -> UpToDate:
-        """Raises `FollowInterrupted` when what reads for us has less than the stream.
-
-        In a cluster a consumer may be at a server that was away and lags behind: it says that
-        nothing is pending while all it lacks is. The leader knows what is the newest.
-        """
-        sequence = self._position.sequence
-        if sequence < head:
-            newest = await self._jetstream.last_message(self._stream, self._subjects)
-            if newest is not None and newest.sequence > sequence:
-                raise FollowInterrupted(f"the server that reads has not got to {newest.sequence}")
+    def _caught_up(self, head: int) -> UpToDate:
         self._is_caught_up = True
-        return UpToDate(max(head, sequence))
+        return UpToDate(max(head, self._position.sequence))
 
     def _consumer_config(self, deliver_subject: str) -> dict[str, Any]:
         start: dict[str, Any] = {"deliver_policy": self._first}
