@@ -124,12 +124,8 @@ def line(event: Any) -> tuple[int, str]:
             return level, f"the local model is {state}" + (f": {detail}" if detail else "")
         case LoadTurned(state, lag_s):
             return _load_line(state, lag_s)
-        case KeysChanged() | UsageMerged():
-            return logging.INFO, _record_text(event)
-        case LimitsTurned("away", reason):
-            return logging.WARNING, f"limits are counted without other nodes: {reason}"
-        case LimitsTurned():
-            return logging.INFO, "limits are shared with other nodes again"
+        case KeysChanged() | UsageMerged() | LimitsTurned():
+            return _record_line(event)
         case RowsRevealed() | RowsRestored():
             return logging.INFO, _operator_text(event)
         case RowSkipped() | TableEmptied():
@@ -225,14 +221,18 @@ def _view_line(event: Any) -> tuple[int, str]:
     raise AssertionError(f"{type(event).__name__} has no sentence")
 
 
-def _record_text(event: KeysChanged | UsageMerged) -> str:
+def _record_line(event: KeysChanged | UsageMerged | LimitsTurned) -> tuple[int, str]:
     match event:
         case KeysChanged(active_count, revision):
             keys = "1 API key is" if active_count == 1 else f"{active_count} API keys are"
-            return f"{keys} active (revision {revision})"
+            return logging.INFO, f"{keys} active (revision {revision})"
         case UsageMerged(page_count):
             pages = "1 page" if page_count == 1 else f"{page_count} pages"
-            return f"{pages} of usage put together with others"
+            return logging.INFO, f"{pages} of usage put together with others"
+        case LimitsTurned("away", reason):
+            return logging.WARNING, f"limits are counted without other nodes: {reason}"
+        case _:
+            return logging.INFO, "limits are shared with other nodes again"
 
 
 def _member_line(event: Any) -> tuple[int, str]:

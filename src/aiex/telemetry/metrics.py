@@ -142,7 +142,7 @@ METRICS = {
         Metric(
             "aiex_limit_overshoot_max",
             "gauge",
-            "What all nodes may use of a key's minute beyond its limit, of the key where it is most.",
+            "What all nodes may use of a minute beyond its limit, of the key where that is most.",
             ("limit",),
         ),
         Metric("aiex_limits_away", "gauge", "1 while limits that nodes share cannot be asked for."),
