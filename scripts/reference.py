@@ -27,6 +27,7 @@ EVENT_MODULES = (
     "aiex.service",
     "aiex.engine.events",
     "aiex.cluster.events",
+    "aiex.fastglobal.events",
     "aiex.store.events",
     "aiex.store.view_events",
     "aiex.assistant.events",

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from cluster import EXPECTED, WAITED_RATIO_MAX, Samples, failed_count, judge_load, peer_facts
+from cluster import EXPECTED, failed_count, judge_load, peer_facts
 from rig import chat
 from rig.errors import Refused
 from rig.load import Report
 from rig.peers import PeerRun, peer_run, percentile
+from rig.samples import WAITED_RATIO_MAX, Samples
 
 from aiex.assistant.mock import MockModel, decode_mock_request
 from aiex.settings import ProviderSettings

@@ -6,11 +6,10 @@ import pytest
 from rig.core_wait import CoreWait
 from rig.databases import newest, version_in
 from rig.errors import RigError
+from rig.samples import WAITED_RATIO_MAX, Samples
 from rig.single_writes import ROW_BYTES, key_of, measure_writes, row_of
 from store import (
-    WAIT_RATIO_MAX,
     PeerWrites,
-    Samples,
     check_disc,
     file_system,
     peer_facts,
@@ -52,9 +51,9 @@ def test_a_peer_stands_beside_what_was_measured_of_ours() -> None:
 def test_who_writes_and_has_no_core_has_no_figure() -> None:
     samples = Samples()
     samples.add("write_p50_ms", 2.0)
-    samples.judge("write_p50_ms", WAIT_RATIO_MAX)
+    samples.judge(["write_p50_ms"], "the measuring process", WAITED_RATIO_MAX)
     assert [figure.value for figure in samples.figures()] == [2.0]
-    samples.judge("write_p50_ms", WAIT_RATIO_MAX + 0.01)
+    samples.judge(["write_p50_ms"], "the measuring process", WAITED_RATIO_MAX + 0.01)
     [figure] = samples.figures()
     assert figure.value is None
     assert "waited 26%" in figure.refusal

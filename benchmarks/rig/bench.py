@@ -7,7 +7,7 @@ refused: its numbers would say nothing about the gateway.
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from rig.cores import Cores
 from rig.errors import Refused
 from rig.figures import Figure
 from rig.gateways import Gateway
-from rig.load import Load, Report, finish_load, load_command, start_load
+from rig.load import Load, Report, build, finish_load, load_command, start_load
+from rig.machine import CACHE
 from rig.processes import CpuTime, awake_s, cpu_time, rival, rss_mb, tree
-from rig.upstream import answered_count
+from rig.upstream import answered_count, upstream
 
 # A program with nothing to do for less than this share of the time may have been the limit.
 HEADROOM_RATIO_MIN = 0.10
@@ -226,3 +227,13 @@ def take_turns(bench: Bench, loads: Sequence[tuple[Gateway, Load]], rounds: int)
             except Refused as refusal:
                 refusals[gateway.name] = str(refusal)
     return Rounds(samples, refusals)
+
+
+@contextlib.contextmanager
+def ready_bench(cores: Cores, directory: Path, *, retry_s: float) -> Iterator[Bench]:
+    """Generator and upstream, there until the block ends; disturbed runs are repeated until then.
+
+    Raises `RigError` when they cannot be built or do not come up.
+    """
+    with upstream(build("upstream", CACHE), cores.upstream, directory) as provider:
+        yield Bench(build("load", CACHE), cores, provider, time.monotonic() + retry_s)

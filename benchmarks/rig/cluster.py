@@ -17,34 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from aiex.testing.nats_process import PASSWORD, USER, NatsProcess
-from rig.chat import KEY, MODEL
+from rig.chat import MODEL
 from rig.errors import RigError
 from rig.gateways import LOG_TAIL, fetch, free_port
-from rig.node import AIEX, TOKEN
+from rig.node import AIEX
+from rig.node_settings import TOKEN, node_settings
 from rig.processes import rss_mb, running, tree
 
 NAMES = ("n1", "n2", "n3")
 ASK_S = 5.0
 POLL_S = 0.005
 FORM_S = 60.0
-CONFIG = f"""
-[node]
-name = "%(name)s"
-data_dir = "%(data)s"
-[api]
-port = %(port)d
-auth = "required"
-key = "{KEY}"
-[admin]
-port = %(admin_port)d
-token = "{TOKEN}"
-[log]
-format = "json"
+SETTINGS = f"""
 [providers.mock]
 kind = "mock"
 [models.{MODEL}]
 targets = [{{ provider = "mock" }}]
-%(engine)s
 """
 # Nodes of one user on one machine find each other below the data home, which is the run's own.
 OWN_ENGINES = """
@@ -123,14 +111,11 @@ class LoopbackCluster:
         """A node on an empty data directory, begun and not awaited."""
         port, admin_port = free_port(), free_port()
         config, log = self.directory / f"{name}.toml", self.directory / f"{name}.log"
-        values = {
-            "name": name,
-            "data": self.directory / name,
-            "port": port,
-            "admin_port": admin_port,
-            "engine": self.engine(len(self.members)),
-        }
-        config.write_text(CONFIG % values)
+        more = SETTINGS + self.engine(len(self.members))
+        settings = node_settings(
+            name, self.directory / name, port=port, admin_port=admin_port, more=more
+        )
+        config.write_text(settings)
         argv = (str(AIEX), "serve", "--config", str(config))
         process = self.stack.enter_context(running(argv, core=self.core, log=log))
         self.members[name] = Member(name, port, admin_port, process, log)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rig.errors import RigError
@@ -12,8 +13,10 @@ FRESH_S = 24 * 3600.0
 INSTALL_S = 600.0
 
 
-def package_environment(cache: Path, package: str, extra: str = "") -> Path:
-    """The environment that `package` lives in, brought up to date once a day.
+def package_environment(
+    cache: Path, package: str, extra: str = "", beside: Sequence[str] = ()
+) -> Path:
+    """The environment that `package` lives in, with others beside it; up to date once a day.
 
     Without network an older one does; raises `RigError` when there is none at all.
     """
@@ -23,7 +26,7 @@ def package_environment(cache: Path, package: str, extra: str = "") -> Path:
         return environment
     print(f"Installing the newest {package} into .make/bench ...", file=sys.stderr)
     try:
-        _install(environment, package + extra)
+        _install(environment, package + extra, *beside)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         if not stamp.exists():
             raise RigError(
@@ -47,13 +50,13 @@ def python_of(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
-def _install(environment: Path, requirement: str) -> None:
+def _install(environment: Path, *requirements: str) -> None:
     python = python_of(environment)
     if not python.exists():
         _uv("venv", "--quiet", "--python", sys.executable, str(environment))
     _uv(
         *("pip", "install", "--quiet", "--upgrade", "--compile-bytecode"),
-        *("--python", str(python), requirement),
+        *("--python", str(python), *requirements),
     )
 
 

@@ -8,32 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig.chat import KEY, MODEL
+from rig.chat import MODEL
 from rig.gateways import Gateway, await_ready, engine_is_ok, fetch, free_port
+from rig.node_settings import TOKEN, node_settings
 from rig.processes import running, tree, wait_until_gone
 
 AIEX = Path(sys.executable).parent / "aiex"
 READY_S = 30.0
-TOKEN = "bench-admin-7c1f4d9e2b60"
 
-CONFIG = f"""
-[node]
-name = "bench"
-data_dir = "%(data)s"
-[api]
-port = %(port)d
-auth = "required"
-key = "{KEY}"
-[admin]
-port = %(admin_port)d
-token = "{TOKEN}"
-[log]
-level = "info"
-format = "json"
-access = true
+SETTINGS = f"""
 [providers.upstream]
 kind = "openai"
-base_url = "http://127.0.0.1:%(upstream_port)d/v1"
+base_url = "http://127.0.0.1:%d/v1"
 api_key = "sk-upstream"
 [models.{MODEL}]
 targets = [{{ provider = "upstream" }}]
@@ -67,8 +53,8 @@ def node(
     data, log, config = (directory / f"{name}{suffix}" for suffix in (".data", ".log", ".toml"))
     shutil.rmtree(data, ignore_errors=True)
     port, admin_port = free_port(), free_port()
-    values = {"data": data, "port": port, "admin_port": admin_port, "upstream_port": upstream_port}
-    config.write_text(CONFIG % values)
+    more = SETTINGS % upstream_port
+    config.write_text(node_settings("bench", data, port=port, admin_port=admin_port, more=more))
 
     def is_ready() -> bool:
         return fetch(port, "/readyz")[0] == 200 and engine_is_ok(

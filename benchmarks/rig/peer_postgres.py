@@ -6,11 +6,11 @@ One connection for each write in flight, as a pool gives them; a row is an INSER
 committed by itself.
 """
 
-import asyncio
 import sys
 from pathlib import Path
 
 import asyncpg
+import uvloop
 
 from rig.single_writes import key_of, measure_writes, put_down, row_of
 
@@ -42,4 +42,4 @@ async def main(result: Path, port: int, alone: int, in_flight: int, seconds: flo
 
 if __name__ == "__main__":
     file, port, alone, in_flight, seconds = sys.argv[1:]
-    asyncio.run(main(Path(file), int(port), int(alone), int(in_flight), float(seconds)))
+    uvloop.run(main(Path(file), int(port), int(alone), int(in_flight), float(seconds)))

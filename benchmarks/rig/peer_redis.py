@@ -5,10 +5,10 @@
 One connection for each write in flight; a row is a SET of its own, answered once it is on the disc.
 """
 
-import asyncio
 import sys
 from pathlib import Path
 
+import uvloop
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from rig.single_writes import key_of, measure_writes, put_down, row_of
@@ -30,4 +30,4 @@ async def main(result: Path, port: int, alone: int, in_flight: int, seconds: flo
 
 if __name__ == "__main__":
     file, port, alone, in_flight, seconds = sys.argv[1:]
-    asyncio.run(main(Path(file), int(port), int(alone), int(in_flight), float(seconds)))
+    uvloop.run(main(Path(file), int(port), int(alone), int(in_flight), float(seconds)))

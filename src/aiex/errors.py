@@ -21,6 +21,10 @@ AiexError
 ├── ClusterError
 │   ├── CallRefused          what answers a request of another node would not
 │   └── GroupRefused
+├── HotValueError            a hot value cannot be so
+│   ├── HotKeyUnknown
+│   ├── HotValueInvalid
+│   └── HotVersionUnknown
 ├── BackupRefused            a file that is no backup, or not a whole one, restores nothing
 ├── FenceOutdated            another node holds the lease by now
 ├── RequestRefused           the client is told, in OpenAI's error form (see `aiex.assistant`)
@@ -116,6 +120,22 @@ class CallRefused(ClusterError):
 
 class GroupRefused(ClusterError):
     """A node cannot be in that group: 32 is the limit, and a name is short and plain."""
+
+
+class HotValueError(AiexError):
+    """The hot value cannot be so."""
+
+
+class HotKeyUnknown(HotValueError):
+    """There is no hot value of this name; `aiex hot list` shows those there are."""
+
+
+class HotValueInvalid(HotValueError):
+    """The value is not one that the key can have; `aiex hot list` says what it takes."""
+
+
+class HotVersionUnknown(HotValueError):
+    """The key had no such value; `aiex hot history` shows those it had."""
 
 
 class BackupRefused(AiexError):

@@ -17,6 +17,7 @@ UP = {
     "api_url": "http://a",
     "in_flight": 3,
     "in_flight_max": 4096,
+    "hot_revision": 12,
     "is_self": True,
     "mood": "a field of a newer node",
 }
@@ -107,10 +108,11 @@ def test_nodes_are_listed_with_state_and_reason(tmp_path: Path) -> None:
     told = said(tmp_path, SPLIT, "nodes")
     assert told.exit_code == 0
     heading, first, second = told.stdout.splitlines()
-    assert heading.split() == ["NODE", "STATE", "FOR", "CARRIES", "ZONE", "VERSION", "LOAD", "API"]
+    columns = ["NODE", "STATE", "FOR", "CARRIES", "ZONE", "VERSION", "LOAD", "HOT", "API"]
+    assert heading.split() == columns
     assert first.split("   ")[0] == "n1 (asked)"
     assert "1 min 1 s" in first
-    assert "3 of 4096" in first
+    assert "3 of 4096   12" in first
     assert second.endswith("silent for 2.5 s")
 
 

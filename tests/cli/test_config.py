@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aiex.testing.command_line import run_aiex
+from aiex.testing.http_server import ScriptedServer, http_answer
 
 SECRETS = {"AIEX_API__KEY": "sk-secret", "AIEX_ADMIN__TOKEN": "token-secret"}
 
@@ -105,3 +106,29 @@ def test_settings_that_are_wrong_are_not_shown(tmp_path: Path, wrong: Path) -> N
     said = run_aiex(tmp_path, "config", "show", "-c", str(wrong))
     assert (said.exit_code, said.stdout) == (1, "")
     assert said.stderr.startswith("Error: api.prt")
+
+
+def test_what_a_running_node_has_instead_of_a_setting_is_shown_with_its_key(tmp_path: Path) -> None:
+    overridden = [
+        {"setting": "log.level", "value": "debug", "key": "log_level"},
+        {"setting": "models.gone.targets.0.weight", "value": 2, "key": "target_weights"},
+    ]
+    found = http_answer(json.dumps({"overridden": overridden}).encode())
+    with ScriptedServer(found, found) as server:
+        said = run_aiex(tmp_path, "config", "show", "--live", AIEX_ADMIN_URL=server.url)
+        as_json = run_aiex(
+            tmp_path, "config", "show", "--live", "-o", "json", AIEX_ADMIN_URL=server.url
+        )
+    assert said.stdout.splitlines() == [
+        "SETTING     VALUE   SOURCE",
+        "log.level   debug   hot value log_level",
+    ]
+    rows = {row["setting"]: row for row in json.loads(as_json.stdout)}
+    assert (rows["log.level"]["value"], rows["log.access"]["source"]) == ("debug", "")
+    assert server.asked[0].path == "/admin/v1/hot"
+
+
+def test_without_a_node_there_is_nothing_live_to_show(tmp_path: Path) -> None:
+    said = run_aiex(tmp_path, "config", "show", "--live")
+    assert said.exit_code == 1
+    assert "No node runs here" in said.stderr

@@ -288,3 +288,34 @@ async def test_a_watch_that_ends_leaves_the_others_alone(bucket: Bucket) -> None
             await until_caught_up(leaving)
         revision = await bucket.put("key", b"1")
         assert await anext(staying) == Entry("key", b"1", revision)
+
+
+@pytest.fixture(params=["memory", pytest.param("nats", marks=pytest.mark.integration)])
+def keeping_three(request: pytest.FixtureRequest) -> Bucket:
+    if request.param == "memory":
+        return MemoryBucket(3)
+    engine: Engine = request.getfixturevalue("engine")
+    return engine.bucket(f"test-{secrets.token_hex(4)}", 3)
+
+
+async def test_history_has_what_a_key_had_oldest_first(keeping_three: Bucket) -> None:
+    bucket = keeping_three
+    assert await bucket.history("key") == []
+    first = await bucket.put("key", b"1")
+    await bucket.put("other", b"x")
+    gone = await bucket.delete("key")
+    assert await bucket.history("key") == [Entry("key", b"1", first), Deleted("key", gone)]
+    assert await bucket.history("nobody") == []
+
+
+async def test_history_goes_back_as_far_as_the_bucket_keeps_it(keeping_three: Bucket) -> None:
+    revisions = [await keeping_three.put("key", b"%d" % number) for number in range(5)]
+    assert await keeping_three.history("key") == [
+        Entry("key", b"%d" % number, revisions[number]) for number in (2, 3, 4)
+    ]
+
+
+async def test_a_bucket_that_keeps_one_has_no_past(bucket: Bucket) -> None:
+    for value in (b"1", b"2"):
+        revision = await bucket.put("key", value)
+    assert await bucket.history("key") == [Entry("key", b"2", revision)]

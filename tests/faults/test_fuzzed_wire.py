@@ -478,6 +478,68 @@ def test_no_answer_of_a_provider_makes_the_node_fail(rig: Rig, kind: str) -> Non
     assert wire.statuses[502] > 20
 
 
+KEPT = [
+    "/v1/responses/{response}",
+    "/v1/responses/{response}/cancel",
+    "/v1/responses/{response}/input_items",
+    "/v1/conversations/{conversation}",
+    "/v1/conversations/{conversation}/items",
+    "/v1/conversations/{conversation}/items/{item}",
+]
+KEPT_BODIES = st.sampled_from([{"metadata": {"a": "b"}}, {"items": QUESTION}]).flatmap(damaged)
+
+
+@st.composite
+def looks(draw: st.DrawFn) -> tuple[str, str, dict[str, str], bytes]:
+    """A method, a path with places for ids, ids in place of the right ones, and a body."""
+    path = draw(st.sampled_from(KEPT))
+    fields = st.sampled_from(["limit", "order", "after", "include", "stream", "x"])
+    values = st.text(max_size=8) | st.sampled_from(["1", "100", "asc", "desc", "true"])
+    query = draw(st.dictionaries(fields, values, max_size=3))
+    asked = "&".join(f"{name}={quote(text)}" for name, text in query.items())
+    wrong = {
+        name: draw(st.text(min_size=1, max_size=12))
+        for name in ("response", "conversation", "item")
+        if draw(st.integers(0, 3)) == 0
+    }
+    body = draw(scratched(json.dumps(draw(KEPT_BODIES | JSON)).encode()))
+    method = draw(st.sampled_from(["GET", "GET", "POST", "DELETE", "PUT"]))
+    return method, f"{path}?{asked}" if asked else path, wrong, body
+
+
+@pytest.mark.usefixtures("nothing_is_left")
+def test_no_look_at_what_is_kept_makes_the_node_fail(rig: Rig) -> None:
+    wire = Wire(rig.node.api_url)
+
+    def made(path: str, body: dict[str, Any]) -> Any:
+        heard = wire.ask("POST", path, json.dumps(body).encode())
+        assert heard.status == 200, heard
+        return json.loads(heard.body)
+
+    @seed(SEED)
+    @settings(FUZZ, max_examples=400)
+    @given(looks())
+    def ask(look: tuple[str, str, dict[str, str], bytes]) -> None:
+        method, path, wrong, body = look
+        conversation = made("/v1/conversations", {})["id"]
+        request = {"model": "mock", "input": "echo a", "conversation": conversation}
+        response = made(RESPONSES, request)
+        ids = {
+            "conversation": conversation,
+            "response": response["id"],
+            "item": response["output"][0]["id"],
+        } | {name: quote(text, safe="") for name, text in wrong.items()}
+        path, mark, query = path.partition("?")
+        heard = wire.ask(method, f"{path.format(**ids)}{mark}{query}", body)
+        assert heard.status in (200, 400, 404, 405), heard
+        assert isinstance(json.loads(heard.body), dict)
+
+    with wire:
+        ask()
+    print(f"seed {SEED}: {wire.statuses.total()} requests, {dict(wire.statuses)}")
+    assert min(wire.statuses[status] for status in (400, 404, 405)) > 10
+
+
 # What stops the node, or has it form a cluster, ends the test: other tests ask for it.
 ENDS_THE_NODE = {"drain", "cluster_join"}
 
@@ -486,6 +548,8 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """What a schema of the admin API's requests allows, of the parts of JSON Schema they use."""
     if "anyOf" in schema:
         return st.one_of([fitting(one) for one in schema["anyOf"]])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
     match schema["type"]:
         case "object":
             fields = {name: fitting(one) for name, one in schema["properties"].items()}
@@ -502,6 +566,8 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
             )
         case "string":
             return st.text(max_size=30)
+        case "boolean":
+            return st.booleans()
         case "null":
             return st.none()
     raise AssertionError(f"a kind of schema that is new here: {schema}")

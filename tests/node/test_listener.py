@@ -55,7 +55,7 @@ def listener(app: App, *, host: str = "127.0.0.1", port: int = 0, **options: Any
         interface="asgi",
         host=host,
         port=port,
-        **{"drain_s": DEADLINE_S, **options},
+        **{"drain_s": lambda: DEADLINE_S, **options},
     )
 
 
@@ -325,7 +325,7 @@ async def test_what_does_not_finish_in_time_is_cut_off_and_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app = App()
-    one = listener(app, drain_s=0.05, cut_off=app.cut_off)
+    one = listener(app, drain_s=lambda: 0.05, cut_off=app.cut_off)
     async with running(one) as task, slow_request(app, one) as request:
         task.cancel()
         await asyncio.wait([task], timeout=DEADLINE_S)

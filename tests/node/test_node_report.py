@@ -53,6 +53,7 @@ async def test_readiness_depends_on_neither_engine_nor_model(node: MemoryNode) -
         "load",
         "engine",
         "cluster",
+        "hot_values",
         "local_model",
     ]
 

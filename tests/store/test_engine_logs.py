@@ -25,14 +25,19 @@ BEGAN = Began(Position("first"))
 class _Stream:
     """Gives what it is told to; it is the engine's to go on for ever."""
 
-    def __init__(self, *given: Any) -> None:
+    def __init__(self, *given: Any, newest: int = 0) -> None:
         self.given = given
+        self.newest = newest
         self.with_history = False
         self.is_there = True
 
     async def facts(self, *, timeout_s: float) -> StreamFacts | None:
         assert timeout_s > 0
         return StreamFacts("first", 3, 2, 400, 1, 9, 3, "n1") if self.is_there else None
+
+    async def last(self, subject: str, *, timeout_s: float) -> StreamMessage | None:
+        assert (subject, timeout_s > 0) == ("aiex_rows.notes.0.>", True)
+        return message(self.newest)
 
     async def follow(self, _: Position, *, with_history: bool) -> AsyncGenerator[Any]:
         self.with_history = with_history
@@ -52,23 +57,45 @@ async def steps(stream: Any) -> list[Any]:
     return [step async for step in logs.changes(NOTES, 0)]
 
 
-async def quiet_at(*given: Any) -> list[int]:
-    return [one.sequence for one in await steps(_Stream(*given)) if isinstance(one, Quiet)]
+async def quiet_at(*given: Any, newest: int = 0) -> list[int]:
+    found = await steps(_Stream(*given, newest=newest))
+    return [one.sequence for one in found if isinstance(one, Quiet)]
 
 
-async def test_it_is_quiet_where_the_server_had_nothing_behind_a_message() -> None:
-    given = (BEGAN, message(1, pending=2), message(2, pending=1), message(5), UpToDate(5))
-    assert await quiet_at(*given) == [5, 5]
+async def test_it_is_quiet_when_the_follower_is_up_to_date_and_as_long_as_nothing_is_skipped() -> (
+    None
+):
+    given = (BEGAN, message(1), message(4), UpToDate(4), message(5), message(6), UpToDate(6))
+    assert await quiet_at(*given) == [4, 5, 6, 6]
 
 
-async def test_a_sign_of_life_with_messages_under_way_is_no_quiet() -> None:
-    assert await quiet_at(BEGAN, message(1, pending=3), UpToDate(1), message(4)) == [4]
+async def test_that_nothing_is_pending_proves_nothing() -> None:
+    assert await quiet_at(BEGAN, message(1, pending=0), message(2, pending=0)) == []
+
+
+async def test_after_a_gap_it_is_quiet_once_what_was_skipped_has_come() -> None:
+    up = (BEGAN, message(1), UpToDate(1))
+    skipping = (message(3, pending=9), message(4, pending=9), message(5, pending=9))
+    assert await quiet_at(*up, *skipping, message(6, pending=9), newest=5) == [1, 5, 6]
+
+
+async def test_a_gap_before_that_begins_it_anew() -> None:
+    up = (BEGAN, message(1), UpToDate(1))
+    skipping = (message(3, pending=9), message(5, pending=9))
+    assert await quiet_at(*up, *skipping, newest=5) == [1, 5]
+    assert await quiet_at(*up, *skipping, message(6, pending=9), newest=6) == [1, 6]
+    gaps = (message(3, pending=9), message(5, pending=9), message(7, pending=9))
+    assert await quiet_at(*up, *gaps, newest=8) == [1]
+
+
+async def test_what_the_leader_has_nothing_behind_is_all() -> None:
+    assert await quiet_at(BEGAN, message(1), UpToDate(1), message(9), newest=9) == [1, 9]
 
 
 async def test_it_is_not_quiet_inside_a_batch() -> None:
     half = message(1, Nats_Batch_Id="b")
     end = message(2, Nats_Batch_Id="b", Nats_Batch_Commit="1")
-    assert await quiet_at(BEGAN, half, UpToDate(1), end) == [2]
+    assert await quiet_at(BEGAN, half, UpToDate(1), end, message(3)) == [2, 3]
 
 
 async def test_a_batch_whose_end_is_forgotten_does_not_keep_it_from_being_quiet() -> None:

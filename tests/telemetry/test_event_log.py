@@ -41,6 +41,7 @@ from aiex.engine import (
     StrangerRefused,
 )
 from aiex.events import EventBus
+from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
 from aiex.store import (
     RowSkipped,
@@ -165,6 +166,27 @@ SENTENCES: list[tuple[Any, str, str]] = [
     (LocalModelTurned("starting", "pid 7"), "info", "the local model is starting: pid 7"),
     (LocalModelTurned("down", "killed"), "warning", "the local model is down: killed"),
     (LocalModelTurned("unavailable", "x"), "warning", "the local model is unavailable: x"),
+    (
+        HotValueChanged("log_level", "debug", 7, "set", "admin"),
+        "info",
+        "log_level is debug now: set by admin (revision 7)",
+    ),
+    (HotValueChanged("x", "1", 7, "gone", ""), "info", "x is 1 now: gone (revision 7)"),
+    (
+        HotValueRefused("x", 7, "x: expected 1"),
+        "warning",
+        "revision 7 of x is not taken, the value before stays: x: expected 1",
+    ),
+    (
+        CanaryEnded("x", 7, "not worse", "kept", "alike"),
+        "info",
+        "the canary of x is kept: not worse (alike)",
+    ),
+    (
+        CanaryEnded("x", 7, "worse", "reverted", "errors"),
+        "warning",
+        "the canary of x is reverted: worse (errors)",
+    ),
     (KeysChanged(1, 7), "info", "1 API key is active (revision 7)"),
     (KeysChanged(0, 7), "info", "0 API keys are active (revision 7)"),
     (LoadTurned("ok", 0.05), "info", "the loop is 50 ms late: every request is taken again"),

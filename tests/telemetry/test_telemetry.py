@@ -32,9 +32,11 @@ from aiex.cluster import (
 )
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
+from aiex.fastglobal import HotValueChanged
 from aiex.service import ServiceFailed, ServiceStarted
 from aiex.store import RowsUnreadable, ViewAdvanced, ViewBeganAnew
 from aiex.telemetry import LogWriter, Telemetry, resident_bytes
+from aiex.telemetry.latency import cell_of
 from aiex.telemetry.metrics import METRICS
 from aiex.testing.prometheus_text import MetricFamily, metric_families
 
@@ -109,6 +111,8 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_cluster_requests_in_hand",
         "aiex_cluster_answer_bytes_held",
         "aiex_tasks",
+        "aiex_hot_revision",
+        "aiex_hot_values_refused",
     }
     of_tables = {name for name in METRICS if name.startswith("aiex_store_")} | {
         "aiex_view_complete",
@@ -329,3 +333,18 @@ def test_a_split_is_seen_until_the_cluster_is_whole() -> None:
     assert watched.value("aiex_cluster_split") == 1
     watched.emit(ClusterWhole())
     assert watched.value("aiex_cluster_split") == 0
+
+
+def test_changes_of_hot_values_are_counted_by_key() -> None:
+    changed = [HotValueChanged("log_level", "debug", number, "set", "a") for number in (1, 2)]
+    samples = Watched().emit(*changed).scrape()["aiex_hot_changes_total"].samples
+    assert [(dict(labels)["key"], value) for (_, labels), value in samples.items()] == [
+        ("log_level", 2)
+    ]
+
+
+def test_what_the_api_answered_is_told_to_others_in_numbers_that_add_up() -> None:
+    watched = Watched().emit(FINISHED, FINISHED)
+    traffic = watched.telemetry.traffic(7)
+    assert (traffic.incarnation, traffic.requests) == (7, 2)
+    assert traffic.durations == {cell_of(FINISHED.duration_us): 2}

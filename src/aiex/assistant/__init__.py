@@ -29,7 +29,7 @@ from aiex.assistant.exchange import Exchange, RequestScope
 from aiex.assistant.housekeeper import Housekeeper
 from aiex.assistant.intake import Intake
 from aiex.assistant.key_ring import PATIENCE_S, KeyRing, KeyUnknown
-from aiex.assistant.keys import KEYS, KeyCheck, KeyRecord, instant
+from aiex.assistant.keys import KEYS, KeyCheck, KeyRecord
 from aiex.assistant.ledger import Ledger, UsageRow
 from aiex.assistant.limits import KeyLimits, Limits, default_limits
 from aiex.assistant.load_gate import LagGate, LoadLimits
@@ -45,6 +45,7 @@ from aiex.assistant.refusal import keys_unknown
 from aiex.assistant.target_state import TargetState
 from aiex.assistant.targets import Targets
 from aiex.assistant.token_count import TokenCount
+from aiex.clock import instant
 
 __all__ = [
     "KEYS",

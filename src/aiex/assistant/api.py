@@ -26,7 +26,7 @@ from aiex.assistant.events import RequestShed
 from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
 from aiex.assistant.intake import Intake
 from aiex.assistant.json_answer import give_json
-from aiex.assistant.keys import KeyCheck, instant, key_in
+from aiex.assistant.keys import KeyCheck, key_in
 from aiex.assistant.load_gate import VERDICTS, Verdict
 from aiex.assistant.messages_exchange import MessagesExchange
 from aiex.assistant.messages_request import decode_count_request, decode_messages_request
@@ -51,6 +51,7 @@ from aiex.assistant.routes import (
 )
 from aiex.assistant.token_count import TokenCount
 from aiex.assistant.trail import Trail
+from aiex.clock import instant
 from aiex.events import Emit
 
 # Nginx's status for "the client closed the connection": nobody receives it, logs and metrics do.

@@ -58,7 +58,8 @@ class Catalogue:
         is_empty = not settings.providers and not settings.models
         self.providers = dict(DEFAULT_PROVIDERS if is_empty else settings.providers)
         models = DEFAULT_MODELS if is_empty else settings.models
-        self._models = {name: _model(name, model) for name, model in models.items()}
+        self._configured = {name: _model(name, model) for name, model in models.items()}
+        self._weighed = self._models = self._configured
 
     @property
     def has_local(self) -> bool:
@@ -68,6 +69,25 @@ class Catalogue:
     def models(self) -> list[Model]:
         """The configured models, in order; the first one is the default of the command line."""
         return list(self._models.values())
+
+    def configured(self) -> list[Model]:
+        """The same as the settings have them, whatever weights are in force."""
+        return list(self._configured.values())
+
+    def weighed(self) -> list[Model]:
+        """The same with all their targets, those too that get no requests: their weight is 0."""
+        return list(self._weighed.values())
+
+    def reweigh(self, weights: Mapping[str, Mapping[str, float]]) -> None:
+        """From now on weigh targets so, by model and target; 0 takes a target out.
+
+        Those that are left out are as configured. Requests in progress go on as they began.
+        """
+        self._weighed = {
+            name: _reweighed(model, weights.get(name, {}))
+            for name, model in self._configured.items()
+        }
+        self._models = {name: _in_use(model) for name, model in self._weighed.items()}
 
     def model(self, name: str) -> Model:
         """The model called `name`; raises `Refusal` (404) with the nearest name there is."""
@@ -87,3 +107,18 @@ def _model(name: str, settings: ModelSettings) -> Model:
         Target(target.provider, target.model or name, target.weight) for target in settings.targets
     )
     return Model(name, targets, settings.fallbacks, settings.choice, settings.hedge_after_ms / 1000)
+
+
+def _reweighed(model: Model, weights: Mapping[str, float]) -> Model:
+    targets = tuple(
+        msgspec.structs.replace(target, weight=weights.get(target.name, target.weight))
+        for target in model.targets
+    )
+    return msgspec.structs.replace(model, targets=targets)
+
+
+def _in_use(model: Model) -> Model:
+    """With the targets that get requests."""
+    targets = tuple(target for target in model.targets if target.weight > 0)
+    assert targets, "weights that leave nobody are refused before"
+    return msgspec.structs.replace(model, targets=targets)

@@ -15,9 +15,9 @@ from typing import Final
 import msgspec
 
 from aiex.assistant.events import KeysChanged
-from aiex.assistant.keys import KEYS, NO_KEY_LIMITS, SETTING, KeyCheck, KeyRecord, instant, new_key
+from aiex.assistant.keys import KEYS, NO_KEY_LIMITS, SETTING, KeyCheck, KeyRecord, new_key
 from aiex.assistant.limits import NO_LIMITS, KeyLimits, Limits
-from aiex.clock import Clock
+from aiex.clock import Clock, instant
 from aiex.errors import AiexError, Conflict, StoreUnavailable
 from aiex.events import Emit
 from aiex.private_file import write_private
@@ -113,6 +113,11 @@ class KeyRing:
     def limits(self, key_id: str) -> Limits:
         """What is in force for a key; nothing is for requests that need no key."""
         return self._limits.get(key_id, NO_LIMITS)
+
+    def default_to(self, limits: Limits) -> None:
+        """These are in force from now on for keys that say nothing."""
+        self._default_limits = limits
+        self._limit_all()
 
     async def run(self, ready: Ready) -> None:
         """Follow the view for as long as the node lives."""
@@ -212,11 +217,15 @@ class KeyRing:
             return
         self._records = records
         self._has_held_one = True
-        self._limits = {key: one.limits.over(self._default_limits) for key, one in records.items()}
-        self._limits[SETTING] = self._default_limits
+        self._limit_all()
         self.check = KeyCheck(records, self._key_of_setting)
         self._remember()
         self._emit(KeysChanged(self.active_count, revision))
+
+    def _limit_all(self) -> None:
+        defaults = self._default_limits
+        self._limits = {key: one.limits.over(defaults) for key, one in self._records.items()}
+        self._limits[SETTING] = defaults
 
     def _remember(self) -> None:
         try:

@@ -9,7 +9,6 @@ people choose the secret).
 import hmac
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from hashlib import sha256
 
 import msgspec
@@ -59,11 +58,6 @@ def new_key(
         id=key_id, name=name, digest=_digest(key), created_at=at, created_by=by, limits=limits
     )
     return key, record
-
-
-def instant(wall_s: float) -> str:
-    """A wall clock time as RFC 3339 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds")
 
 
 def key_in(authorization: str | None, x_api_key: str | None) -> str:

@@ -63,6 +63,10 @@ class AdminClient:
         """The answer's JSON; raises `AdminUnreachable` or `AdminRefused`."""
         return self._call("PATCH", path, json.dumps(content).encode())
 
+    def put(self, path: str, content: object) -> bytes:
+        """The answer's JSON; raises `AdminUnreachable` or `AdminRefused`."""
+        return self._call("PUT", path, json.dumps(content).encode())
+
     def delete(self, path: str) -> bytes:
         """The answer's JSON; raises `AdminUnreachable` or `AdminRefused`."""
         return self._call("DELETE", path, None)

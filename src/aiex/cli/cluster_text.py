@@ -22,7 +22,7 @@ def status_lines(seen: SeenCluster, engine: EngineFacts | None = None) -> list[s
 
 def member_lines(seen: SeenCluster) -> list[str]:
     """A table of the members."""
-    headings = ("NODE", "STATE", "FOR", "CARRIES", "ZONE", "VERSION", "LOAD", "API", "")
+    headings = ("NODE", "STATE", "FOR", "CARRIES", "ZONE", "VERSION", "LOAD", "HOT", "API", "")
     return table_lines(headings, [_row(member) for member in seen.members])
 
 
@@ -75,6 +75,7 @@ def _row(member: SeenMember) -> tuple[str, ...]:
         member.zone or "none",
         member.version,
         f"{member.in_flight} of {member.in_flight_max}",
+        str(member.hot_revision) if member.hot_revision else "none",
         member.api_url or "none yet",
         member.reason,
     )

@@ -1,12 +1,19 @@
 """`aiex config`: are the settings right, and where does each one come from?"""
 
+from collections.abc import Sequence
+
 import click
 import msgspec
 
+from aiex.cli.admin_client import decoded
+from aiex.cli.answers.hot import HotList, Overridden
+from aiex.cli.hot import HOT_PATH
+from aiex.cli.node_lookup import NodeChoice
+from aiex.cli.node_options import client_of
 from aiex.cli.output import Output, output_option, print_json, print_table
 from aiex.cli.settings_options import GivenSettings, settings_options
 from aiex.errors import SettingsError
-from aiex.settings import shown_settings
+from aiex.settings import ShownSetting, shown_settings
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -28,6 +35,7 @@ def config() -> None:
     Examples:
       aiex config check --config aiex.toml
       aiex config show
+      aiex config show --live
       AIEX_API__PORT=9000 aiex config show -o json
     """
 
@@ -56,13 +64,23 @@ def check(output: Output, given: GivenSettings) -> None:
 
 @config.command()
 @click.option("--all", "show_all", is_flag=True, help="Defaults too, not only what was set.")
+@click.option("--live", is_flag=True, help="With the hot values that a running node has instead.")
 @output_option
 @settings_options
-def show(show_all: bool, output: Output, given: GivenSettings) -> None:
-    """Show each setting, its value and where it comes from; secrets are masked."""
-    rows = [
-        one for one in shown_settings(given.load()) if one.source or show_all or output == "json"
-    ]
+def show(show_all: bool, live: bool, output: Output, given: GivenSettings) -> None:
+    """Show each setting, its value and where it comes from; secrets are masked.
+
+    With --live a running node is asked which hot values are in force instead of settings: the one
+    of --data-dir or --name, else the only one here.
+    """
+    settings = shown_settings(given.load())
+    if live:
+        choice = NodeChoice(
+            given.flags.get("node.name", ""), data_dir=given.flags.get("node.data_dir", "")
+        )
+        found = decoded(client_of(choice).get(HOT_PATH), HotList)
+        settings = with_hot_values(settings, found.overridden)
+    rows = [one for one in settings if one.source or show_all or output == "json"]
     if output == "json":
         print_json(rows)
         return
@@ -71,6 +89,19 @@ def show(show_all: bool, output: Output, given: GivenSettings) -> None:
         return
     cells = [(one.setting, _text(one.value), one.source or "default") for one in rows]
     print_table(("SETTING", "VALUE", "SOURCE"), cells)
+
+
+def with_hot_values(
+    settings: Sequence[ShownSetting], overridden: Sequence[Overridden]
+) -> list[ShownSetting]:
+    """The settings with what is in force instead, as far as they are there to be overridden."""
+    instead = {one.setting: one for one in overridden}
+    return [
+        ShownSetting(one.setting, hot.value, f"hot value {hot.key}")
+        if (hot := instead.get(one.setting)) is not None
+        else one
+        for one in settings
+    ]
 
 
 def _text(value: object) -> str:

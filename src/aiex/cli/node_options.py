@@ -47,11 +47,12 @@ def look_up_options(command: Callable[..., None]) -> Callable[..., None]:
         *args: object, node: str, admin_url: str, data_dir: str, ca_file: str, **others: object
     ) -> None:
         choice = NodeChoice(node, admin_url, data_dir)
-        command(*args, look_up=lambda: _client(choice, ca_file), **others)
+        command(*args, look_up=lambda: client_of(choice, ca_file), **others)
 
     return with_look_up
 
 
-def _client(choice: NodeChoice, ca_file: str) -> AdminClient:
+def client_of(choice: NodeChoice, ca_file: str = "") -> AdminClient:
+    """A client of the node that is meant; raises `NodeNotFound` when that is not clear."""
     access = admin_access(choice, os.environ, host_name=socket.gethostname())
     return AdminClient(access, ca_file=ca_file_of(ca_file))

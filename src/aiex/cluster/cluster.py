@@ -182,6 +182,10 @@ class Cluster:
         """
         return self._calls.call_all(request, deadline_s=deadline_s, traceparent=traceparent)
 
+    def expected_names(self) -> list[str]:
+        """Those that `call_all` asks: all members but the ones that said goodbye."""
+        return self._membership.expected_names()
+
     def lease(self, name: str) -> Leasehold:
         """The lease of that name; raises `ValueError` for what cannot be a key of a bucket."""
         return self._leases.lease(name)

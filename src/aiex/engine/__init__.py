@@ -1,6 +1,7 @@
 """NATS: the embedded server, the connection to it, buckets and streams."""
 
 from aiex.engine.bucket import Bucket, CaughtUp, Change, Deleted, Entry, Restarted
+from aiex.engine.catching_up import CatchingUp, Next
 from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.cluster_tls import ClusterTls
 from aiex.engine.connection import EngineConnection
@@ -49,6 +50,7 @@ __all__ = [
     "Bucket",
     "Carrier",
     "CarrierAddress",
+    "CatchingUp",
     "CaughtUp",
     "Change",
     "Client",
@@ -70,6 +72,7 @@ __all__ = [
     "Message",
     "Messaging",
     "NewMessage",
+    "Next",
     "NobodyAnswers",
     "NotDone",
     "Position",

@@ -64,6 +64,9 @@ class Bucket(Protocol):
     async def entries(self) -> list[Entry]:
         """All keys that have a value, in order of their revisions."""
 
+    async def history(self, key: str) -> list[Entry | Deleted]:
+        """What the key had, oldest first, as far back as the bucket keeps it."""
+
     def watch(self) -> AsyncIterator[Change]:
         """All entries, `CaughtUp`, then each change in order, for ever.
 

@@ -91,6 +91,21 @@ class NatsBucket:
             ) from error
         return list(found.values())
 
+    async def history(self, key: str) -> list[Entry | Deleted]:
+        check_key(key)
+        found: list[Entry | Deleted] = []
+        try:
+            # One by one, since a bucket keeps 64 at most and a person waits.
+            while message := await self._jetstream.next_message(
+                f"KV_{self._name}", self._subject(key), found[-1].revision + 1 if found else 1
+            ):
+                seq = message.sequence
+                is_gone = message.is_deletion
+                found.append(Deleted(key, seq) if is_gone else Entry(key, message.data, seq))
+        except StreamMissing:
+            return []
+        return found
+
     async def watch(self) -> AsyncGenerator[Change]:
         name, subjects = f"KV_{self._name}", f"$KV.{self._name}.>"
         follow = StreamFollow(self._jetstream, name, subjects, self._config())

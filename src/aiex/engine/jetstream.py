@@ -307,9 +307,17 @@ class JetStream:
 
         None without one.
         """
-        body = {"last_by_subj": subject}
+        return await self._message(stream, {"last_by_subj": subject}, timeout_s)
+
+    async def next_message(self, stream: str, subject: str, seq: int) -> StreamMessage | None:
+        """The oldest message of a subject from that sequence on; None without one."""
+        return await self._message(stream, {"next_by_subj": subject, "seq": seq}, TIMEOUT_S)
+
+    async def _message(
+        self, stream: str, which: Mapping[str, Any], timeout_s: float
+    ) -> StreamMessage | None:
         try:
-            answer = await self.call(f"STREAM.MSG.GET.{stream}", body, timeout_s=timeout_s)
+            answer = await self.call(f"STREAM.MSG.GET.{stream}", which, timeout_s=timeout_s)
         except _MessageMissing:
             return None
         found = msgspec.json.decode(answer, type=_Found).message

@@ -170,6 +170,7 @@ class ClusterReport:
             member.is_self,
             member.groups,
             member.carrier,
+            member.hot_revision,
         )
 
     async def _examinations(self) -> dict[str, Examination]:

@@ -119,8 +119,8 @@ class Drains:
         return Load(
             parts.api.in_flight_count,
             max(in_use, default=0.0),
-            parts.settings.node.propagation_delay_s,
-            parts.settings.node.drain_deadline_s,
+            parts.hot.ns.propagation_delay_s,
+            parts.hot.ns.drain_deadline_s,
         )
 
 

@@ -1,6 +1,6 @@
 """How the node is, check by check, and what that means for those who ask."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -133,3 +133,21 @@ def load_check(in_flight: int, in_flight_max: int, gate: LagGate = OPEN) -> Chec
     else:
         return Check("load", Health.OK)
     return Check("load", Health.FAILED, reason)
+
+
+def hot_check(refusals: Mapping[str, str], *, is_settled: bool, is_caught_up: bool) -> Check:
+    """A start waits a while for what was changed meanwhile, and then goes on without."""
+    if not is_settled:
+        return Check("hot_values", Health.FAILED, "the newest hot values are not known here yet")
+    if refusals:
+        reasons = "; ".join(reason.rstrip(".") for reason in refusals.values())
+        return Check(
+            "hot_values",
+            Health.DEGRADED,
+            f"{reasons}. The value before is in force here; `aiex hot history` shows both",
+        )
+    if not is_caught_up:
+        return Check(
+            "hot_values", Health.DEGRADED, "the engine is away; the last known values are in force"
+        )
+    return Check("hot_values", Health.OK)

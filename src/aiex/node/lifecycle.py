@@ -100,7 +100,7 @@ async def _drain(node: Node, tree: "asyncio.Task[None]", signals: StopSignals) -
     await node.api_listener.leave_shared_port()
     _log.info("stopping: %d requests in flight", node.api.in_flight_count)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(node.settings.node.propagation_delay_s):
+        async with asyncio.timeout(node.hot.ns.propagation_delay_s):
             await signals.stop_now.wait()
     tree.cancel()
     if await _first(tree, signals.stop_now) is signals.stop_now:

@@ -35,9 +35,10 @@ granian_log.setLevel(logging.ERROR)
 class Listener:
     """Serves `target` on a port. Cancelled, it stops accepting, drains, then cuts off the rest.
 
-    `shared_port` is one that other nodes of this user may have too, 0 for none. `keep_alive_s` is
-    how long a connection may be idle, and how long a client may take over its headers. `check` runs
-    before anything listens; what it raises keeps the door shut.
+    `drain_s` is asked when the drain begins. `shared_port` is one that other nodes of this user may
+    have too, 0 for none. `keep_alive_s` is how long a connection may be idle, and how long a client
+    may take over its headers. `check` runs before anything listens; what it raises keeps the door
+    shut.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Listener:
         interface: Literal["rsgi", "asgi"],
         host: str,
         port: int,
-        drain_s: float,
+        drain_s: Callable[[], float],
         shared_port: int = 0,
         connections_max: int = BACKLOG,
         keep_alive_s: float = KEEP_ALIVE_S,
@@ -152,7 +153,8 @@ class Listener:
         await self.leave_shared_port()
         for server in servers:
             server.stop()  # type: ignore[no-untyped-call]
-        _, left = await asyncio.wait([serving], timeout=self._drain_s)
+        drain_s = self._drain_s()
+        _, left = await asyncio.wait([serving], timeout=drain_s)
         if left and (count := self._cut_off()):
-            _log.warning("%s: cut off %d requests after %.0f s", self.name, count, self._drain_s)
+            _log.warning("%s: cut off %d requests after %.0f s", self.name, count, drain_s)
             await asyncio.wait([serving], timeout=UNWIND_S)

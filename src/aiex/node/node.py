@@ -37,29 +37,23 @@ from aiex.assistant import (
 )
 from aiex.clock import SystemClock
 from aiex.cluster import (
-    Caller,
+    BreakOff,
     Cluster,
     Condition,
-    Describe,
     DescribeCopies,
-    Description,
-    Drain,
-    DrainBegun,
-    DrainPlan,
-    Examination,
-    Examine,
     FencedEntry,
     Forming,
     Milestones,
     Own,
-    PlanDrain,
     VerifyCopies,
 )
 from aiex.engine import Engine
 from aiex.events import EventBus
+from aiex.fastglobal import HISTORY, FastGlobal, HotFile
 from aiex.node.admin import (
     Admin,
     ClusterOperations,
+    HotOperations,
     KeyOperations,
     ModelOperations,
     NodeOperations,
@@ -67,15 +61,18 @@ from aiex.node.admin import (
     StoreOperations,
     UsageOperations,
 )
+from aiex.node.answers import Answers
 from aiex.node.cluster_change import ClusterChange
 from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
 from aiex.node.drain import Drains, stop_this_process
 from aiex.node.finding import first_seat
+from aiex.node.hot_canary import CanaryDesk
+from aiex.node.hot_values import HotValues, apply_hot_values, hot_schema
 from aiex.node.joining import Joining
 from aiex.node.life import Life
 from aiex.node.listener import Listener
-from aiex.node.lives import is_over, life_of
+from aiex.node.lives import MemberLives, broken_off
 from aiex.node.node_report import NodeReport
 from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
@@ -98,6 +95,7 @@ class Node:
     life: Life
     settings: Settings
     directory: DataDirectory
+    hot: FastGlobal[HotValues]
     root: Supervisor
     api: Api
     api_listener: Listener
@@ -155,19 +153,8 @@ def build_node(
         emit=bus.emit,
     )
 
-    async def describe(_: Describe, __: Caller) -> Description:
-        return report.of_cluster.own.now()
-
-    async def examine(_: Examine, __: Caller) -> Examination:
-        return await report.of_cluster.own.examination()
-
-    async def plan_drain(_: PlanDrain, __: Caller) -> DrainPlan:
-        return drains.plan()
-
-    async def drain(request: Drain, __: Caller) -> DrainBegun:
-        return drains.begin(is_forced=request.is_forced)
-
     copies = OwnCopies(store.views)
+
     cluster = Cluster(
         settings.cluster,
         Own(life.name, settings.node.zone, life.version),
@@ -180,14 +167,13 @@ def build_node(
             life.admin_url,
             api.in_flight_count,
             settings.api.in_flight_max,
+            hot_revision=hot.revision,
         ),
         handlers={
-            Describe: describe,
-            Examine: examine,
-            PlanDrain: plan_drain,
-            Drain: drain,
+            **Answers(lambda: parts, lambda: report, lambda: drains).handlers(),
             DescribeCopies: copies.described,
             VerifyCopies: copies.verified,
+            BreakOff: lambda asked, _: broken_off(asked, talk),
         },
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
@@ -212,6 +198,20 @@ def build_node(
     telemetry.read("aiex_cluster_answer_bytes_held", cluster.held_bytes)
 
     catalogue = Catalogue(settings)
+    hot = FastGlobal(
+        hot_schema(settings, catalogue),
+        engine.bucket("hot", HISTORY),
+        node=life.name,
+        clock=clock,
+        emit=bus.emit,
+        file=HotFile(directory.path / "hot.json"),
+        nodes=cluster,
+        holds_start=found.discovery is None,
+    )
+    hot.load()
+    telemetry.read("aiex_hot_revision", lambda: hot.revision)
+    telemetry.read("aiex_hot_values_refused", lambda: len(hot.refusals()))
+    canaries = CanaryDesk(hot, cluster, clock=clock, emit=bus.emit)
     local_model = None
     if catalogue.has_local:
         local_model = LocalModel(
@@ -226,12 +226,12 @@ def build_node(
     )
     intake = Intake(limits, random=random, emit=bus.emit)
     targets = Targets(catalogue, clock=clock, random=random, emit=bus.emit)
+    apply_hot_values(hot, telemetry, keys, catalogue)
     chat = Chat(catalogue, providers, targets, admission=metering.admission)
     talk = Talk(
         chat,
         store.rows(THREADS),
-        node=lambda: life_of(life.name, cluster.incarnation()),
-        is_gone=lambda other: is_over(other, cluster.view()),
+        MemberLives(life.name, cluster),
         clock=clock,
         emit=bus.emit,
     )
@@ -267,6 +267,7 @@ def build_node(
         engine,
         cluster,
         keys,
+        hot,
         catalogue,
         targets,
         local_model,
@@ -282,7 +283,7 @@ def build_node(
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
     change = ClusterChange(cluster, engine, joining)
     named = {table.name: table for table in tables}
-    saved = {name: engine.bucket(name) for name in ("hot", "keys")}
+    saved = {"hot": engine.bucket("hot", HISTORY), "keys": engine.bucket("keys")}
     admin = Admin(
         [
             Probes(report, telemetry.metrics),
@@ -291,6 +292,7 @@ def build_node(
             ModelOperations(report),
             KeyOperations(keys, metering.ledger),
             UsageOperations(metering.bookkeeper, keys),
+            HotOperations(parts, canaries),
             StoreOperations(
                 store,
                 named,
@@ -311,7 +313,7 @@ def build_node(
         interface="asgi",
         host=settings.admin.host,
         port=settings.admin.port,
-        drain_s=ADMIN_DRAIN_S,
+        drain_s=lambda: ADMIN_DRAIN_S,
         tls=tls_files("admin", settings.admin),
     )
 
@@ -327,7 +329,7 @@ def build_node(
         host=settings.api.host,
         port=settings.api.port,
         shared_port=settings.api.shared_port,
-        drain_s=settings.node.drain_deadline_s,
+        drain_s=lambda: hot.ns.drain_deadline_s,
         connections_max=settings.api.connections_max,
         keep_alive_s=settings.api.keep_alive_s,
         cut_off=api.cut_off,
@@ -338,15 +340,21 @@ def build_node(
         settings,
         telemetry=[loop_lag],
         formation=cluster.first_services(),
-        engine=[*engine.services(), *store.services(), keys, metering.bookkeeper],
+        engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],
         cluster=cluster.services(),
-        assistant=[*([local_model] if local_model else []), housekeeper, metering.borrower],
+        assistant=[
+            *([local_model] if local_model else []),
+            housekeeper,
+            metering.borrower,
+            canaries,
+        ],
         http=[admin_listener, api_listener],
+        drain_s=lambda: hot.ns.drain_deadline_s,
         clock=clock,
         random=random,
         emit=bus.emit,
     )
-    return Node(life, settings, directory, root, api, api_listener, admin_listener)
+    return Node(life, settings, directory, hot, root, api, api_listener, admin_listener)
 
 
 def _writer(name: str, directory: DataDirectory) -> str:

@@ -3,7 +3,8 @@
 import os
 import platform
 
-from aiex.assistant import KeyCheck, Model, instant, keys_unknown
+from aiex.assistant import KeyCheck, Model, keys_unknown
+from aiex.clock import instant
 from aiex.node.cluster_report import ClusterReport
 from aiex.node.credentials import needs_keys
 from aiex.node.health import (
@@ -12,6 +13,7 @@ from aiex.node.health import (
     cluster_check,
     engine_check,
     formation_check,
+    hot_check,
     lacking_text,
     load_check,
     local_model_check,
@@ -56,6 +58,7 @@ class NodeReport:
         checks = [phase_check(parts.life.phase), load]
         if parts.cluster.is_formed_here and (formation := parts.cluster.formation) is not None:
             checks.append(formation_check(formation.status(), are_keys_known=parts.keys.is_known))
+            checks.append(self._hot_check())
         return checks
 
     def checks(self) -> list[Check]:
@@ -68,10 +71,16 @@ class NodeReport:
         ]
         if views := parts.views():
             checks.append(views_check(views))
+        if not parts.cluster.is_formed_here:  # else readiness depends on it too
+            checks.append(self._hot_check())
         if parts.local_model is not None:
             model = parts.local_model.state()
             checks.append(local_model_check(model.state, model.detail))
         return checks
+
+    def _hot_check(self) -> Check:
+        hot = self._parts.hot
+        return hot_check(hot.refusals(), is_settled=hot.is_settled, is_caught_up=hot.is_caught_up)
 
     def key_check(self) -> KeyCheck | None:
         """What a request's key is held against; None while no key is asked for.
@@ -128,7 +137,7 @@ class NodeReport:
         return ModelListView(
             [
                 self._model(model, is_default=position == 0)
-                for position, model in enumerate(self._parts.catalogue.models())
+                for position, model in enumerate(self._parts.catalogue.weighed())
             ]
         )
 

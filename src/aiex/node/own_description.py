@@ -14,6 +14,7 @@ from aiex.cluster import (
     DescribedContact,
     DescribedEngine,
     DescribedFormation,
+    DescribedHot,
     DescribedMember,
     DescribedOutsider,
     DescribedRefusal,
@@ -68,6 +69,7 @@ class OwnDescription:
             view.split[:TEXT_CHARS_MAX],
             life.admin_url,
             self._formation(),
+            self._hot(),
         )
 
     async def examination(self) -> Examination:
@@ -76,6 +78,13 @@ class OwnDescription:
             self._parts.engine.look_at(one, timeout_s=LOOK_S) for one in self._other_carriers()
         )
         return Examination(tuple(map(_contact, await asyncio.gather(*looks))))
+
+    def _hot(self) -> DescribedHot:
+        hot = self._parts.hot
+        refusals = list(hot.refusals().items())[:LISTED_MAX]
+        return DescribedHot(
+            hot.revision, hot.is_caught_up, {key: _text(reason) for key, reason in refusals}
+        )
 
     def _digest_settings(self) -> None:
         self._digested = self._parts.cluster_settings()

@@ -7,6 +7,8 @@ from pathlib import Path
 from aiex.assistant import Api, Catalogue, Intake, KeyRing, LocalModel, Targets
 from aiex.cluster import Cluster, Milestones
 from aiex.engine import Engine
+from aiex.fastglobal import FastGlobal
+from aiex.node.hot_values import HotValues
 from aiex.node.life import Life
 from aiex.node.supervision import ServiceState
 from aiex.settings import ClusterSettings, Settings
@@ -22,6 +24,7 @@ class Parts:
     engine: Engine
     cluster: Cluster
     keys: KeyRing
+    hot: FastGlobal[HotValues]
     catalogue: Catalogue
     targets: Targets
     local_model: LocalModel | None

@@ -11,6 +11,7 @@ node (rest for one)
 │   ├── engine.state        moves the state into a cluster, looks after it (embedded only)
 │   ├── store.memory_tables says when a table in memory lost its rows
 │   ├── assistant.keys     follows the keys in the engine
+│   ├── fastglobal         follows the hot values there
 │   └── assistant.usage    writes who used what to the engine; its stop writes the rest
 ├── cluster                nor does this; its stop says goodbye, while the engine still runs
 │   ├── cluster.calls      answers other nodes; before it is announced, and until after goodbye
@@ -19,13 +20,14 @@ node (rest for one)
 ├── assistant              never gives up either
 │   ├── assistant.local_model
 │   ├── assistant.housekeeper  works on the node that holds the lease
-│   └── assistant.limits    borrows of the limits that nodes share; its stop gives all back
+│   ├── assistant.limits    borrows of the limits that nodes share; its stop gives all back
+│   └── node.canaries          the hot values that are tried from here
 └── http
     ├── http.admin
     └── http.api           stops first: its stop is the drain
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from aiex.clock import Clock
@@ -54,11 +56,15 @@ def supervised(
     cluster: Sequence[Service],
     assistant: Sequence[Service],
     http: Sequence[Service],
+    drain_s: Callable[[], float],
     clock: Clock,
     random: Random,
     emit: Emit,
 ) -> Supervisor:
-    """The tree drawn above, each argument one branch of it in start order."""
+    """The tree drawn above, each argument one branch of it in start order.
+
+    `drain_s` is what each listener may take for its drain, asked when it begins.
+    """
 
     def branch(
         name: str,
@@ -67,9 +73,15 @@ def supervised(
         intensity: Intensity = TIRELESS,
         start_timeout_s: float,
         stop_timeout_s: float,
+        drain_s: Callable[[], float] = lambda: 0.0,
     ) -> Child:
         children = [
-            Child(one, start_timeout_s=start_timeout_s, stop_timeout_s=stop_timeout_s)
+            Child(
+                one,
+                start_timeout_s=start_timeout_s,
+                stop_timeout_s=stop_timeout_s,
+                drain_s=drain_s,
+            )
             for one in services
         ]
         supervisor = Supervisor(
@@ -84,6 +96,7 @@ def supervised(
             supervisor,
             start_timeout_s=sum(one.start_timeout_s for one in children) + 1,
             stop_timeout_s=sum(one.stop_timeout_s for one in children) + 1,
+            drain_s=lambda: sum(one.drain_s() for one in children),
         )
 
     branches = [
@@ -101,7 +114,8 @@ def supervised(
             http,
             intensity=HTTP_INTENSITY,
             start_timeout_s=10,
-            stop_timeout_s=settings.node.drain_deadline_s + CUT_OFF_S,
+            stop_timeout_s=CUT_OFF_S,
+            drain_s=drain_s,
         ),
     ]
     if formation:

@@ -5,7 +5,7 @@ addition: a delay before a restart that grows with each failure, so that a servi
 once does not burn a core while it fails.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
@@ -82,6 +82,13 @@ class Child:
     restart: Restart = Restart.PERMANENT
     start_timeout_s: float = 30.0
     stop_timeout_s: float = 10.0
+    # What its stop may take beyond that, asked when it begins: a drain is as long as set then.
+    drain_s: Callable[[], float] = lambda: 0.0
+
+    @property
+    def stop_limit_s(self) -> float:
+        """How long its stop may take now."""
+        return self.stop_timeout_s + self.drain_s()
 
 
 def may_restart(restart: Restart, *, has_failed: bool) -> bool:

@@ -263,14 +263,15 @@ class Supervisor:
         child = record.child
         self._note(record, "stopping")
         task.cancel()
-        is_late = asyncio.create_task(self._clock.sleep(child.stop_timeout_s))
+        limit_s = child.stop_limit_s
+        is_late = asyncio.create_task(self._clock.sleep(limit_s))
         try:
             await asyncio.wait({task, is_late}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _discard(is_late)
         if not task.done():
             self._note(record, "failed")
-            self._emit(ServiceAbandoned(child.service.name, child.stop_timeout_s))
+            self._emit(ServiceAbandoned(child.service.name, limit_s))
             return
         record.is_gone = child.restart is Restart.TEMPORARY
         error = None if task.cancelled() else task.exception()

@@ -3,6 +3,7 @@
 from aiex.settings.conflicts import conflicts
 from aiex.settings.digest import settings_digest, shared_digest
 from aiex.settings.engine_url import engine_url_problem, with_scheme
+from aiex.settings.expectation import expectation, meant
 from aiex.settings.load import Loaded, default_file, load
 from aiex.settings.loopback import is_loopback
 from aiex.settings.secret import Secret
@@ -49,8 +50,10 @@ __all__ = [
     "conflicts",
     "default_file",
     "engine_url_problem",
+    "expectation",
     "is_loopback",
     "load",
+    "meant",
     "parse_seed",
     "settings_digest",
     "shared_digest",

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from aiex.engine import Began, Position, Stream, StreamMessage, UpToDate
+from aiex.engine import Began, CatchingUp, Next, Position, Stream, StreamMessage, UpToDate
 from aiex.errors import StoreUnavailable
 from aiex.store.fragment import Fragment
 from aiex.store.fragment_log import FragmentFacts, Logged, Quiet
@@ -39,26 +39,49 @@ class EngineLogs:
         if await stream.facts(timeout_s=FACTS_S) is None:
             yield Quiet(0)  # following would make it
             return
+        quiet = _Quietness()
         async with aclosing(stream.follow(Position(), with_history=True)) as followed:
-            quiet = _Quietness()
             async for one in followed:
-                if isinstance(one, Began):
-                    quiet.begin(where)
-                    continue
-                if isinstance(one, StreamMessage) and (change := _logged(where, one)) is not None:
-                    yield change
-                if quiet.is_so_after(one):
+                match one:
+                    case Began():
+                        quiet.begin(where)
+                        continue
+                    case UpToDate():
+                        quiet.rest()
+                    case StreamMessage():
+                        if (change := _logged(where, one)) is not None:
+                            yield change
+                        if quiet.must_ask_after(one):
+                            newest = await stream.last(
+                                where.subjects((), is_whole=False), timeout_s=FACTS_S
+                            )
+                            quiet.told(0 if newest is None else newest.sequence)
+                if quiet.is_so:
                     yield Quiet(one.sequence)
 
 
 class _Quietness:
-    """Whether a follower was given all there was, and of no batch only a part."""
+    """Whether what was given is the fragment as it was, and of no batch only a part.
+
+    It is when the follower is up to date, and stays so with each message that follows without a
+    gap. After one, what was skipped is made up for by what came until the leader was asked, once
+    that was given without another gap.
+    """
 
     def __init__(self) -> None:
         self._has_begun = False
+        self._sequence = 0
         self._pending = 0
+        self._is_exact = False
+        self._catching_up: CatchingUp | None = None
         self._is_in_batch = False
         self._signs = 0
+
+    @property
+    def is_so(self) -> bool:
+        # The rest of a batch follows at once. After a second sign of life nothing does: its end
+        # was overwritten, and what overwrote it is deleted and forgotten.
+        return self._is_exact and (not self._is_in_batch or self._signs > 1)
 
     def begin(self, where: Fragment) -> None:
         if self._has_begun:
@@ -67,15 +90,35 @@ class _Quietness:
             )
         self._has_begun = True
 
-    def is_so_after(self, one: StreamMessage | UpToDate) -> bool:
-        if isinstance(one, StreamMessage):
-            self._pending, self._signs = one.pending, 0
-            self._is_in_batch = bool(one.batch_id) and not one.ends_batch
-        else:
-            self._signs += 1
-        # The rest of a batch follows at once. After a second sign of life nothing does: its end
-        # was overwritten, and what overwrote it is deleted and forgotten.
-        return not self._pending and (not self._is_in_batch or self._signs > 1)
+    def rest(self) -> None:
+        self._is_exact, self._catching_up = True, None
+        self._signs += 1
+
+    def must_ask_after(self, one: StreamMessage) -> bool:
+        """Whether the leader is to be asked for the newest message now."""
+        has_gap = one.sequence != self._sequence + 1
+        self._sequence, self._pending, self._signs = one.sequence, one.pending, 0
+        self._is_in_batch = bool(one.batch_id) and not one.ends_batch
+        if self._is_exact and has_gap:
+            self._is_exact = False
+            self._catching_up = CatchingUp(one.sequence, one.sequence, may_lack=True)
+        elif self._catching_up is not None:
+            self._catching_up = self._catching_up.given(one.sequence)
+        return self._next() is Next.ASK
+
+    def told(self, newest: int) -> None:
+        """The leader said that this is the newest message."""
+        if self._catching_up is not None:
+            self._catching_up = self._catching_up.told(newest)
+        self._next()
+
+    def _next(self) -> Next:
+        if self._catching_up is None:
+            return Next.WAIT
+        following = self._catching_up.next(self._pending)
+        if following is Next.DONE:
+            self._is_exact, self._catching_up = True, None
+        return following
 
 
 def _logged(where: Fragment, message: StreamMessage) -> Logged | None:

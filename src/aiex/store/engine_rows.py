@@ -176,9 +176,10 @@ class EngineRows[R: msgspec.Struct]:
     ) -> NewMessage:
         subject = place.fragment.subject(self._key(change))
         if isinstance(change, Delete):
-            return NewMessage(
-                subject, expects=change.expects, ttl_s=MARKER_LIFE_S, headers=DELETION
-            )
+            # Where older values are kept, the newest of them would come back with the marker's end.
+            life_s = MARKER_LIFE_S if self.table.history == 1 else 0
+            return NewMessage(subject, expects=change.expects, ttl_s=life_s, headers=DELETION)
+        assert not change.ttl_s or self.table.history == 1, "older values would come back"
         beside = None
         if change.expects:
             if not self._beside.is_known(subject, change.expects):

@@ -42,7 +42,8 @@ class Table[R: msgspec.Struct]:
 
     `storage`: a memory table promises nothing across a stop of all its servers. `replicas`: at
     most; a cluster of fewer servers keeps fewer. `view`: whether every node has a copy to query.
-    `history`: how many values of a row are kept, for restores to a point in time. `sensitive`:
+    `history`: how many values of a row are kept, for restores to a point in time; where it is more
+    than one, rows cannot end by themselves and deletions are told for good. `sensitive`:
     fields that an operator is shown only when he asks for them by name. `version` is written with
     each row; `upgrade` makes the fields of an older one those of this release. Fields this release
     does not know are kept when a row is changed, unless they are upgraded.

@@ -1,6 +1,13 @@
 """What is recorded of a node: metrics, logs."""
 
-from aiex.telemetry.log_writer import LogWriter, log_encoder, log_to, standard_output
+from aiex.telemetry.latency import count_above, merged, percentile_us, since
+from aiex.telemetry.log_writer import (
+    LogWriter,
+    log_encoder,
+    log_from,
+    log_to,
+    standard_output,
+)
 from aiex.telemetry.loop_lag import LoopLag
 from aiex.telemetry.telemetry import Telemetry, resident_bytes
 
@@ -8,8 +15,13 @@ __all__ = [
     "LogWriter",
     "LoopLag",
     "Telemetry",
+    "count_above",
     "log_encoder",
+    "log_from",
     "log_to",
+    "merged",
+    "percentile_us",
     "resident_bytes",
+    "since",
     "standard_output",
 ]

@@ -145,8 +145,13 @@ def _message(record: logging.LogRecord) -> str:
 
 def log_to(writer: LogWriter, *, level: str, node: str) -> None:
     """Send all of Python's logging through `writer`."""
+    logging.getLogger().handlers[:] = [LogHandler(writer, node)]
+    log_from(level)
+
+
+def log_from(level: str) -> None:
+    """From now on log what is as severe as `level` or more."""
     root = logging.getLogger()
-    root.handlers[:] = [LogHandler(writer, node)]
     own = logging.getLogger("aiex")
     own.setLevel(level.upper())
     root.setLevel(max(logging.WARNING, own.level))  # what libraries tell below that is for them

@@ -105,6 +105,15 @@ METRICS = {
             ("model", "provider"),
         ),
         Metric(
+            "aiex_hot_revision",
+            "gauge",
+            "The newest change of a hot value that this node has heard.",
+        ),
+        Metric("aiex_hot_values_refused", "gauge", "Hot values that are not taken here."),
+        Metric(
+            "aiex_hot_changes_total", "counter", "Changes of a hot value in force here.", ("key",)
+        ),
+        Metric(
             "aiex_turns_total",
             "counter",
             "Turns of conversations and responses that are kept: begun, then committed, overtaken, "
@@ -142,7 +151,7 @@ METRICS = {
         Metric(
             "aiex_limit_overshoot_max",
             "gauge",
-            "What all nodes may use of a minute beyond its limit, of the key where that is most.",
+            "What nodes may use of a key's minute beyond its limit, of the key where it is most.",
             ("limit",),
         ),
         Metric("aiex_limits_away", "gauge", "1 while limits that nodes share cannot be asked for."),

@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -37,13 +38,16 @@ from aiex.cluster import (
     MemberSuspect,
     MemberUp,
     MessageRefused,
+    Traffic,
 )
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
+from aiex.fastglobal import HotValueChanged
 from aiex.service import ServiceFailed, ServiceStarted
 from aiex.store import RowsUnreadable, ViewAdvanced, ViewBeganAnew
 from aiex.telemetry.cells import counter, dollars, durations, heading, labels_text
 from aiex.telemetry.event_log import log_events
+from aiex.telemetry.latency import cell_of
 from aiex.telemetry.log_writer import LogWriter, timestamp
 from aiex.telemetry.metrics import METRICS
 
@@ -117,11 +121,12 @@ class Telemetry:
         self._calls = counter("aiex_calls_total")
         self._call_durations = durations("aiex_call_duration_seconds")
         self._lease_changes = counter("aiex_lease_changes_total")
-        self._limit_deals = counter("aiex_limit_deals_total")
         self._view_lags = durations("aiex_view_lag_seconds")
         self._view_changes = counter("aiex_view_changes_total")
         self._views_anew = counter("aiex_view_anew_total")
         self._rows_unreadable = counter("aiex_view_unreadable_rows_total")
+        self._hot_changes = counter("aiex_hot_changes_total")
+        self._limit_deals = counter("aiex_limit_deals_total")
         self._families = (
             self._requests,
             self._shed,
@@ -142,13 +147,15 @@ class Telemetry:
             self._calls,
             self._call_durations,
             self._lease_changes,
-            self._limit_deals,
             self._view_lags,
             self._view_changes,
             self._views_anew,
             self._rows_unreadable,
+            self._hot_changes,
+            self._limit_deals,
         )
         self._request_count = self._error_count = 0
+        self._latency: Counter[int] = Counter()
         self._levels = {
             "aiex_engine_up": 0,
             "aiex_cluster_split": 0,
@@ -191,6 +198,7 @@ class Telemetry:
         bus.subscribe(ViewAdvanced, self._view_advanced)
         bus.subscribe(ViewBeganAnew, self._view_began_anew)
         bus.subscribe(RowsUnreadable, self._row_was_unreadable)
+        bus.subscribe(HotValueChanged, self._hot_value_changed)
         bus.subscribe(CallFinished, self._call_finished)
         bus.subscribe(
             LocalModelTurned, lambda event: self._level("aiex_local_model_up", event.state == "up")
@@ -209,8 +217,16 @@ class Telemetry:
         assert len(METRICS[name].labels) == 1, f"{name} has not one label"
         self._reads_by_label[name] = values
 
+    def write_access_log(self, is_written: bool) -> None:
+        """From now on write a line for each API request, or none."""
+        self._has_access_log = is_written
+
     def request_count(self) -> int:
         return self._request_count
+
+    def traffic(self, incarnation: int) -> Traffic:
+        """What the API answered so far, for others to compare nodes by."""
+        return Traffic(incarnation, self._request_count, self._error_count, dict(self._latency))
 
     def error_count(self) -> int:
         return self._error_count
@@ -240,6 +256,9 @@ class Telemetry:
     def _lease_changed(self, event: LeaseTaken | LeaseLost) -> None:
         change = "taken" if isinstance(event, LeaseTaken) else "lost"
         self._lease_changes.cell(event.lease, change).value += 1
+
+    def _hot_value_changed(self, event: HotValueChanged) -> None:
+        self._hot_changes.cell(event.key).value += 1
 
     def _blocks_dealt(self, event: BlocksDealt) -> None:
         self._limit_deals.cell(event.outcome).value += 1
@@ -292,6 +311,7 @@ class Telemetry:
     def _request_finished(self, event: RequestFinished) -> None:
         self._request_count += 1
         self._error_count += event.status >= 500
+        self._latency[cell_of(event.duration_us)] += 1
         self._requests.cell(
             event.route, str(event.status), event.model, event.provider, event.outcome
         ).value += 1

@@ -15,10 +15,14 @@ VALUE_BYTES_MAX = 8 * 1024 * 1024 - 1024
 
 
 class MemoryBucket:
-    """A `Bucket`; `trouble` is why it does not answer, empty while it does."""
+    """A `Bucket` that keeps `history` values of a key.
 
-    def __init__(self) -> None:
+    `trouble` is why it does not answer, empty while it does.
+    """
+
+    def __init__(self, history: int = 1) -> None:
         self.trouble = ""
+        self._history = history
         self._changes: list[Entry | Deleted] = []
         self._newest: dict[str, Entry | Deleted] = {}
         self._life = 0
@@ -44,6 +48,11 @@ class MemoryBucket:
     async def entries(self) -> list[Entry]:
         self._check_up()
         return [one for one in self._newest.values() if isinstance(one, Entry)]
+
+    async def history(self, key: str) -> list[Entry | Deleted]:
+        check_key(key)
+        self._check_up()
+        return [one for one in self._changes if one.key == key][-self._history :]
 
     async def watch(self) -> AsyncGenerator[Change]:
         while True:

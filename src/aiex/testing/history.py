@@ -29,7 +29,7 @@ class Register(msgspec.Struct, frozen=True):
     number: int
 
 
-REGISTERS = Table("registers", row=Register, key=("name",))
+REGISTERS = Table("registers", row=Register, key=("name",), view="everywhere")
 
 
 class Action(StrEnum):

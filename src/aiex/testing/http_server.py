@@ -88,7 +88,8 @@ class ScriptedServer:
                         self.wfile.flush()
                 self.close_connection = True
 
-            do_GET = do_POST = do_DELETE = answer  # noqa: N815 - names of the standard library
+            # Names of the standard library.
+            do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 """The script says what happens; nobody reads an access log."""

@@ -20,9 +20,11 @@ from aiex.assistant import (
 from aiex.cluster import Answer, Failure, LeaseStatus, Milestones, Page, View
 from aiex.engine import Alone, EngineStatus, Seat
 from aiex.errors import QueryRefused
+from aiex.fastglobal import HISTORY, FastGlobal
 from aiex.node.admin import (
     Admin,
     ClusterOperations,
+    HotOperations,
     KeyOperations,
     ModelOperations,
     NodeOperations,
@@ -32,6 +34,8 @@ from aiex.node.admin import (
 )
 from aiex.node.cluster_change import ChangeRefused
 from aiex.node.drain import Drains
+from aiex.node.hot_canary import CanaryDesk
+from aiex.node.hot_values import hot_schema
 from aiex.node.life import Life
 from aiex.node.node_report import NodeReport
 from aiex.node.parts import Parts
@@ -60,12 +64,11 @@ class MemoryNode:
         tables: Sequence[Table[Any]] = (),
     ) -> None:
         self.clock = FakeClock()
+        self.store = store or MemoryStore(self.clock)
         self.views = SetViews()
-        self.hot = MemoryBucket()
         self.tables = {table.name: table for table in tables}
         self.settings = settings
         self.events: list[Any] = []
-        self.store = store or MemoryStore(self.clock)
         self.keys = KeyRing(
             self.store,
             cache_file=directory / "keys.json",
@@ -74,6 +77,16 @@ class MemoryNode:
             emit=self.events.append,
         )
         self.life = Life(name="n1", version="1.0", clock=self.clock)
+        catalogue = Catalogue(settings)
+        self.hot_bucket = MemoryBucket(HISTORY)
+        self.hot = FastGlobal(
+            hot_schema(settings, catalogue),
+            self.hot_bucket,
+            node="n1",
+            clock=self.clock,
+            emit=self.events.append,
+        )
+        self.hot.is_settled = self.hot.is_caught_up = True
         self.telemetry = Telemetry(
             LogWriter(io.BytesIO()), node="n1", version="1.0", has_access_log=False
         )
@@ -92,7 +105,6 @@ class MemoryNode:
         self.services = ServiceState(
             "node", "supervisor", "running", 0, "", self.clock.wall_s(), strategy="rest for one"
         )
-        catalogue = Catalogue(settings)
         self.targets = Targets(
             catalogue,
             clock=self.clock,
@@ -111,6 +123,7 @@ class MemoryNode:
             life=self.life,
             data_dir=directory,
             keys=self.keys,
+            hot=self.hot,
             catalogue=catalogue,
             targets=self.targets,
             telemetry=self.telemetry,
@@ -119,6 +132,9 @@ class MemoryNode:
             milestones=self.milestones,
             views=self.views.states,
             **parts,
+        )
+        self.canaries = CanaryDesk(
+            self.hot, self.parts.cluster, clock=self.clock, emit=self.events.append
         )
         self.report = NodeReport(self.parts)
         self.stops: list[str] = []
@@ -144,6 +160,7 @@ class MemoryNode:
                 ModelOperations(self.report),
                 KeyOperations(self.keys, metering.ledger),
                 UsageOperations(metering.bookkeeper, self.keys),
+                HotOperations(self.parts, self.canaries),
                 self._store_operations(),
             ],
             version="1.0",
@@ -152,7 +169,7 @@ class MemoryNode:
         )
 
     def _store_operations(self) -> StoreOperations:
-        logs, buckets = MemoryLogs(self.store), {"hot": self.hot}
+        logs, buckets = MemoryLogs(self.store), {"hot": self.hot_bucket}
         return StoreOperations(
             self.store,
             self.tables,
@@ -201,6 +218,7 @@ class _Seen:
     """A cluster as a node sees it, and what comes of asking it."""
 
     name = "aiex"
+    own_name = "n1"
     formation = None
     is_formed_here = False
 

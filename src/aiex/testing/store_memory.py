@@ -176,6 +176,7 @@ class MemoryRows[R: msgspec.Struct]:
         stored = Stored(change.row, fragment.sequence, now_s)
         fragment.rows[key] = stored
         if change.ttl_s:
+            assert self.table.history == 1, "older values would come back"
             fragment.ends_at_s[key] = now_s + change.ttl_s
         self._tell(RowPut(key, stored))
 

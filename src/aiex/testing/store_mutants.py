@@ -5,7 +5,7 @@ Each stands before the rows of a sound store and spoils one thing.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from random import Random
 
 import msgspec
@@ -56,14 +56,15 @@ class PassingRows[R: msgspec.Struct]:
 
 
 class EagerRows[R: msgspec.Struct](PassingRows[R]):
-    """Acknowledges a put before the quorum has it; what becomes of it then, nobody hears.
+    """Acknowledges a put `early_s` before it sends it; what becomes of it then, nobody hears.
 
     A put that expects something is done as it should be: its conflict has to be told.
     """
 
-    def __init__(self, rows: Rows[R], tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, rows: Rows[R], tasks: asyncio.TaskGroup, early_s: float = 0.0) -> None:
         super().__init__(rows)
         self._tasks = tasks
+        self._early_s = early_s
 
     async def put(
         self,
@@ -76,37 +77,38 @@ class EagerRows[R: msgspec.Struct](PassingRows[R]):
         if expects is not None:
             return await super().put(row, expects=expects, ttl_s=ttl_s, deadline_s=deadline_s)
         self._tasks.create_task(self._put(row, ttl_s, deadline_s), name="eager put")
-        await asyncio.sleep(0)  # it is on its way
         table = self.table
         return Written(table.fragment_of(table.key_of(row)[0]), NOT_TOLD)
 
     async def _put(self, row: R, ttl_s: int, deadline_s: float) -> None:
+        await asyncio.sleep(self._early_s)
         with contextlib.suppress(AiexError):
             await self._rows.put(row, ttl_s=ttl_s, deadline_s=deadline_s)
 
 
 class StaleRows[R: msgspec.Struct](PassingRows[R]):
-    """Serves what some server has as if the quorum had been asked."""
+    """Serves what the node has at hand, as its view does, as if the quorum had been asked."""
+
+    def __init__(self, rows: Rows[R], at_hand: Callable[[Key], Stored[R] | None]) -> None:
+        super().__init__(rows)
+        self._at_hand = at_hand
 
     async def get(
         self, key: Key, *, linearizable: bool = False, deadline_s: float = DEADLINE_S
     ) -> Stored[R] | None:
-        return await self._rows.get(key, deadline_s=deadline_s)
+        if linearizable:
+            return self._at_hand(key)
+        return await super().get(key, deadline_s=deadline_s)
 
 
 class SlowRows[R: msgspec.Struct](PassingRows[R]):
-    """Sound rows that take a while, each time another one, so that others come in between.
-
-    Their plain reads are those of a leader that was cut off: as the row was when it was last read
-    or written here, once `is_cut_off`.
-    """
+    """Sound rows that take a while, each time another one, so that others come in between."""
 
     def __init__(self, rows: Rows[R], random: Random, turns_max: int = 8) -> None:
         super().__init__(rows)
         self._random = random
         self._turns_max = turns_max
-        self._old: dict[Key, Stored[R] | None] = {}
-        self.is_cut_off = False
+        self._seen: dict[Key, Stored[R] | None] = {}
 
     async def put(
         self,
@@ -141,12 +143,18 @@ class SlowRows[R: msgspec.Struct](PassingRows[R]):
         self, key: Key, *, linearizable: bool = False, deadline_s: float = DEADLINE_S
     ) -> Stored[R] | None:
         await self._pass_time()
-        if self.is_cut_off and not linearizable and key in self._old:
-            return self._old[key]
         stored = await super().get(key, linearizable=linearizable, deadline_s=deadline_s)
-        self._old[key] = stored
+        self._seen[key] = stored
         await self._pass_time()
         return stored
+
+    async def look(self, key: Key) -> None:
+        """Have the row at hand from now on, as it is now."""
+        self._seen[key] = await self._rows.get(key)
+
+    def at_hand(self, key: Key) -> Stored[R] | None:
+        """The row as it was when it was last looked at here."""
+        return self._seen.get(key)
 
     async def _pass_time(self) -> None:
         for _ in range(self._random.randint(1, self._turns_max)):

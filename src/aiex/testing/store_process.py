@@ -41,6 +41,8 @@ from aiex.testing.store_clients import (
 from aiex.testing.store_mutants import EagerRows, StaleRows
 
 AGAIN_S = 0.2
+# So much longer than a write takes that somebody reads meanwhile.
+EARLY_S = 0.05
 
 
 class StorePlan(msgspec.Struct, frozen=True):
@@ -82,12 +84,13 @@ async def _store(plan: StorePlan) -> AsyncIterator[EngineStore]:
         yield store
 
 
-def _spoiled(plan: StorePlan, rows: Rows[Register], tasks: asyncio.TaskGroup) -> Rows[Register]:
+def _registers(plan: StorePlan, store: EngineStore, tasks: asyncio.TaskGroup) -> Rows[Register]:
+    rows = store.rows(REGISTERS)
     match plan.spoiled:
         case "eager":
-            return EagerRows(rows, tasks)
+            return EagerRows(rows, tasks, EARLY_S)
         case "stale":
-            return StaleRows(rows)
+            return StaleRows(rows, store.view(REGISTERS).get)
         case _:
             return rows
 
@@ -101,7 +104,7 @@ async def _live(plan: StorePlan, note: Callable[[Line], None], stopped: asyncio.
     first = plan.number * 10
     looks = Looks()
     async with _store(plan) as store, asyncio.TaskGroup() as tasks:
-        rows = _spoiled(plan, store.rows(REGISTERS), tasks)
+        rows = _registers(plan, store, tasks)
         registers = [
             RegisterClient(
                 RecordedRegisters(client, rows, note),

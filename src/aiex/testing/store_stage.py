@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import msgspec
 
@@ -35,6 +35,7 @@ WELL_S = 40.0
 END_S = 30.0
 AUDIT_S = 60.0
 POLL_S = 0.5
+BEHIND = " says behind: "
 # What can befall a table without taking its discs away: those faults have rounds of their own.
 TABLE_KINDS = (
     FaultKind.KILL_NODE,
@@ -50,6 +51,14 @@ TABLE_KINDS = (
 )
 
 
+class Trouble(NamedTuple):
+    """A round of faults, on the clock of the operations."""
+
+    from_ns: int
+    mended_ns: int
+    well_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     """All that the clients of a stage were told."""
@@ -58,7 +67,7 @@ class Story:
     journals: tuple[Journal, ...]
     looks: int
     torn: int
-    faults: Sequence[tuple[int, int]]  # from when until when, on the clock of the operations
+    troubles: Sequence[Trouble]
 
     @property
     def told_count(self) -> int:
@@ -66,10 +75,19 @@ class Story:
         return sum(one.outcome is not Outcome.REFUSED for one in self.operations)
 
     @property
-    def faulty_count(self) -> int:
+    def broken_count(self) -> int:
         """Those of them that were under way while something was broken."""
+        return self._count_during((one.from_ns, one.mended_ns) for one in self.troubles)
+
+    @property
+    def troubled_count(self) -> int:
+        """The same, and those until all was well again: a lost leader is missed for seconds."""
+        return self._count_during((one.from_ns, one.well_ns) for one in self.troubles)
+
+    def _count_during(self, spans: Iterable[tuple[int, int]]) -> int:
+        known = list(spans)
         return sum(
-            any(one.called_ns < until and from_ < one.returned_ns for from_, until in self.faults)
+            any(one.called_ns < until and from_ < one.returned_ns for from_, until in known)
             for one in self.operations
             if one.outcome is not Outcome.REFUSED
         )
@@ -98,12 +116,10 @@ class StoreStage:
         *,
         seed: int = 0,
         spoiled: Literal["", "eager", "stale"] = "",
-        own_engine_only: bool = False,
     ) -> None:
         self._directory = directory
         self._seed, self._spoiled = seed, spoiled
-        self._own_engine_only = own_engine_only
-        self._faults_at: list[tuple[int, int]] = []
+        self._troubles: list[Trouble] = []
         self._clients: list[_Clients] = []
         with contextlib.ExitStack() as made:
             self.lab = made.enter_context(NetworkLab(directory / "machines", NAMES, DISC_BYTES))
@@ -125,15 +141,20 @@ class StoreStage:
 
     def until_well(self, timeout_s: float = WELL_S) -> None:
         """Wait until all nodes call the cluster whole."""
-        troubles, _ = until_well(self._inspection.conditions, timeout_s)
+        troubles, _ = until_well(self._troubles_now, timeout_s)
         assert not troubles, f"not well after {timeout_s:g} s: {troubles}"
+
+    def _troubles_now(self) -> list[str]:
+        """Under writes without an end some follower lacks the last one whenever one looks."""
+        return [one for one in self._inspection.conditions() if BEHIND not in one]
 
     def play(self, round_: Round) -> None:
         """The faults of a round; afterwards all is well again, or `AssertionError`."""
-        began_ns = time.monotonic_ns()
+        from_ns = time.monotonic_ns()
         self.faults.run(round_)
-        self._faults_at.append((began_ns, time.monotonic_ns()))
+        mended_ns = time.monotonic_ns()
         self.until_well()
+        self._troubles.append(Trouble(from_ns, mended_ns, time.monotonic_ns()))
 
     def until_told(self, count: int, timeout_s: float) -> None:
         """Wait until the clients were told of so many operations that were not refused."""
@@ -146,12 +167,16 @@ class StoreStage:
         return sum(clients.told_count() for clients in self._running())
 
     def end(self) -> Story:
-        """Stop all clients; what they told."""
+        """Stop all clients; what they told from the beginning."""
         for clients in self._running():
             clients.process.terminate()
         for clients in self._clients:
             status = clients.process.wait(END_S)
             assert status == 0, f"clients ended with {status}: {_output(clients.log)}"
+        return self.story()
+
+    def story(self) -> Story:
+        """What the clients told so far."""
         lines = [line for clients in self._clients for line in clients.lines()]
         looks = _of(Looks, lines)
         return Story(
@@ -159,7 +184,7 @@ class StoreStage:
             journals=tuple(_of(Journal, lines)),
             looks=sum(one.looks for one in looks),
             torn=sum(one.torn for one in looks),
-            faults=tuple(self._faults_at),
+            troubles=tuple(self._troubles),
         )
 
     def audit(self, journals: tuple[Journal, ...]) -> Audit:
@@ -181,14 +206,13 @@ class StoreStage:
         machine = self.lab.machines[name]
         log = self._directory / f"clients-{number}.jsonl"
         log.touch()
-        chosen = (name,) if self._own_engine_only else NAMES
         plan = StorePlan(
             number,
             str(machine.disc / f"clients-{number}"),
             str(log),
             CLUSTER,
             SECRET,
-            tuple(self._carrier(one) for one in chosen),
+            tuple(self._carrier(one) for one in NAMES),
             seed=self._seed,
             spoiled=self._spoiled,
             journals=journals,

@@ -23,12 +23,16 @@ KIND = ProviderSettings(kind="openai", base_url="http://127.0.0.1:1/v1", retries
 
 
 class Cluster:
-    """What the nodes of a test have in common: time, the store, and who is known to be gone."""
+    """What the nodes of a test have in common: time, the store, and who is known to be gone.
+
+    Those are reached by nobody, too.
+    """
 
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.store = MemoryStore(self.clock)
         self.gone: set[str] = set()
+        self.nodes: dict[str, TalkNode] = {}
         self._ids = count(1)
 
     def new_id(self, size_bytes: int) -> str:
@@ -36,28 +40,58 @@ class Cluster:
         return f"{next(self._ids):0{2 * size_bytes}x}"
 
     def node(
-        self, provider: Provider, name: str = "one", *, keys: KeyCheck | None = None
+        self,
+        provider: Provider,
+        name: str = "one",
+        *,
+        keys: KeyCheck | None = None,
+        body_bytes: int = 10**8,
     ) -> "TalkNode":
-        return TalkNode(self, provider, name, keys)
+        """A node that holds so many bytes of bodies, and of what is kept, at once."""
+        node = self.nodes[name] = TalkNode(self, provider, name, keys, body_bytes)
+        return node
+
+
+class MemoryLives:
+    """The `Lives` that one node of a test knows of."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self._cluster = cluster
+        self._name = name
+
+    def own(self) -> str:
+        return self._name
+
+    def is_over(self, life: str) -> bool:
+        return life in self._cluster.gone
+
+    async def break_off(self, life: str, thread: str, part: str) -> None:
+        if life not in self._cluster.gone:
+            self._cluster.nodes[life].talk.break_off(thread, part)
 
 
 class TalkNode:
     """The API of one node; `events` has what it emitted."""
 
     def __init__(
-        self, cluster: Cluster, provider: Provider, name: str, keys: KeyCheck | None
+        self,
+        cluster: Cluster,
+        provider: Provider,
+        name: str,
+        keys: KeyCheck | None,
+        body_bytes: int,
     ) -> None:
         model = ModelSettings(targets=(TargetSettings("p"),))
         catalogue = Catalogue(Settings(providers={"p": KIND}, models={"m": model}))
         clock, random = cluster.clock, Random(1)  # noqa: S311 - jitter, not secrets
         self.events: list[Any] = []
+        self.provider = provider
         targets = Targets(catalogue, clock=clock, random=random, emit=lambda _: None)
         chat = Chat(catalogue, {"p": provider}, targets)
-        talk = Talk(
+        self.talk = Talk(
             chat,
             cluster.store.rows(THREADS),
-            node=lambda: name,
-            is_gone=cluster.gone.__contains__,
+            MemoryLives(cluster, name),
             clock=clock,
             emit=self.events.append,
             new_id=cluster.new_id,
@@ -68,13 +102,15 @@ class TalkNode:
             token_count=TokenCount(catalogue, {"p": provider}, targets),
             key_check=lambda: keys,
             is_ready=lambda: True,
-            intake=Intake(LoadLimits(100, 10**8, 0.1, 0.5), random=random, emit=lambda _: None),
+            intake=Intake(
+                LoadLimits(100, body_bytes, 0.1, 0.5), random=random, emit=lambda _: None
+            ),
             pace=Pace(lambda *_: None, clock, 10.0),
             body_bytes_max=10**7,
             body_timeout_s=5.0,
             random=random,
             emit=self.events.append,
-            talk=talk,
+            talk=self.talk,
         )
 
     async def ask(

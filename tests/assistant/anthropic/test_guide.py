@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aiex.assistant.anthropic.chat_form import ChatBody
 from aiex.assistant.anthropic.message_form import MessagesBody
+from aiex.assistant.chat_form import ChatBody
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "anthropic.md"
 # What needs no word: it is the same on both sides.

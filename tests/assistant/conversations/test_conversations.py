@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aiex.assistant.conversations.thread_form import THREADS, Deleted
+from aiex.assistant.conversations.thread_form import THREADS, Deleted, Head, KeptTurn
 from aiex.assistant.keys import KeyCheck, new_key
 from aiex.testing.exchange import MemoryExchange
 from aiex.testing.provider import WHOLE, ScriptedProvider
@@ -160,6 +160,35 @@ async def test_the_mark_of_a_deletion_goes_after_90_days(cluster: Cluster, node:
     await node.ask("DELETE", await made(node, "a"))
     cluster.clock.jump(90 * 24 * 3600 + 1)
     assert [stored async for stored in cluster.store.rows(THREADS).scan()] == []
+
+
+async def test_what_is_added_while_it_is_deleted_goes_too(cluster: Cluster, node: TalkNode) -> None:
+    path = await made(node, "a")
+    rows = cluster.store.rows(THREADS)
+    batch = rows.batch
+
+    async def add_first(*changes: Any, **more: Any) -> Any:
+        rows.batch = batch  # type: ignore[method-assign]
+        assert (await node.ask("POST", f"{path}/items", {"items": said("b")})).status == 200
+        return await batch(*changes, **more)
+
+    rows.batch = add_first  # type: ignore[method-assign]
+    assert (await node.ask("DELETE", path)).status == 200
+    kept = [stored.row.kept async for stored in rows.scan()]
+    assert kept == [Deleted()] * 3
+
+
+async def test_a_conversation_knows_how_large_it_is(cluster: Cluster, node: TalkNode) -> None:
+    path = await made(node, "a", "b" * 100)
+    await node.ask("POST", f"{path}/items", {"items": said("c", "d")})
+    for item in content(await node.ask("GET", f"{path}/items"))["data"][1:3]:
+        await node.ask("DELETE", f"{path}/items/{item['id']}")
+    kept = [stored.row.kept async for stored in cluster.store.rows(THREADS).scan()]
+    [head] = [one for one in kept if isinstance(one, Head)]
+    turns = [one for one in kept if isinstance(one, KeptTurn)]
+    assert head.item_count == sum(len(turn.items) for turn in turns) == 2
+    assert head.byte_count == sum(turn.byte_count for turn in turns)
+    assert all(turn.byte_count < 300 for turn in turns)
 
 
 async def test_another_key_finds_nothing(cluster: Cluster) -> None:

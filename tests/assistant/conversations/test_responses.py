@@ -256,15 +256,68 @@ async def test_a_response_of_a_conversation_is_no_link_of_a_chain(cluster: Clust
     assert error(after) == (400, "invalid_value")
 
 
-async def test_a_long_conversation_is_refused_before_it_is_read(cluster: Cluster) -> None:
+async def test_a_full_conversation_asks_no_model(cluster: Cluster) -> None:
     node, provider = node_of(cluster, answer("x" * 1_400_000))
-    there, sent = await conversation(node), 0
-    while (await node.ask("POST", PATH, request(conversation=there))).status == 200:
-        sent += 1
-    assert sent > 10
+    there = await conversation(node)
+    for _ in range(11):
+        assert (await node.ask("POST", PATH, request(conversation=there))).status == 200
+    refused = await node.ask("POST", PATH, request("x" * 3_000_000, conversation=there))
+    assert error(refused) == (400, "conversation_too_long")
+    assert (await node.ask("POST", PATH, request(conversation=there))).status == 200
     refused = await node.ask("POST", PATH, request(conversation=there))
     assert error(refused) == (400, "conversation_too_long")
-    assert len(provider.calls) <= sent + 1
+    assert len(provider.calls) == 12
+
+
+async def test_a_chain_too_long_asks_no_model(cluster: Cluster) -> None:
+    node, provider = node_of(cluster, answer("x" * 1_400_000))
+    last = content(await node.ask("POST", PATH, request()))["id"]
+    for _ in range(11):
+        last = content(await node.ask("POST", PATH, request(previous_response_id=last)))["id"]
+    refused = await node.ask("POST", PATH, request(previous_response_id=last))
+    assert error(refused) == (400, "conversation_too_long")
+    assert len(provider.calls) == 12
+
+
+@pytest.mark.parametrize("is_in_conversation", [True, False])
+async def test_what_is_kept_needs_room_in_memory_as_bodies_do(
+    cluster: Cluster, is_in_conversation: bool
+) -> None:
+    node, provider = node_of(cluster, answer("x" * 5_000), body_bytes=4_000)
+    before: dict[str, Any] = {}
+    if is_in_conversation:
+        before["conversation"] = await conversation(node)
+    first = content(await node.ask("POST", PATH, request(**before)))["id"]
+    if not is_in_conversation:
+        before["previous_response_id"] = first
+    refused = await node.ask("POST", PATH, request(**before))
+    assert error(refused) == (503, "overloaded")
+    assert len(provider.calls) == 1
+    assert (await node.ask("POST", PATH, request())).status == 200  # all of it was given back
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+async def test_an_answer_too_long_is_not_kept(cluster: Cluster, is_stream: bool) -> None:
+    text = "x" * 7_500_000
+    node, _ = node_of(cluster, stream(text) if is_stream else answer(text))
+    exchange = await node.ask("POST", PATH, request(stream=is_stream))
+    if is_stream:
+        assert events_in(exchange.body)[-1]["type"] == "response.failed"
+    else:
+        assert error(exchange) == (502, "answer_too_long")
+    assert [stored async for stored in cluster.store.rows(THREADS).scan()] == []
+
+
+async def test_turns_stay_in_their_order_when_one_loses_an_item(cluster: Cluster) -> None:
+    node, provider = node_of(cluster, answer("one"), answer("two"), answer("three"))
+    there = await conversation(node)
+    for text in ("a", "b"):
+        await node.ask("POST", PATH, request(text, conversation=there))
+    items = f"/v1/conversations/{there}/items"
+    [first, *_] = content(await node.ask("GET", f"{items}?order=asc"))["data"]
+    await node.ask("DELETE", f"{items}/{first['id']}")
+    await node.ask("POST", PATH, request("c", conversation=there))
+    assert [text for _, text in asked(provider)] == ["one", "b", "two", "c"]
 
 
 async def test_contents_are_in_no_event(cluster: Cluster) -> None:

@@ -35,7 +35,7 @@ from aiex.assistant.responses.item_form import (
 )
 from aiex.store.rows import ROWS_MAX
 
-CLAIM = Claim("a", "one/1", 5.0)
+CLAIM = Claim("t", "a", "one/1", 5.0)
 ITEMS: list[Item] = [
     Message(id="msg_1", role="user", content=[InputText("a"), InputImage("u"), InputFile("d")]),
     Message(id="msg_2", role="assistant", content=[OutputText("b"), RefusalPart("c")]),

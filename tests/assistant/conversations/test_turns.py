@@ -14,7 +14,10 @@ from aiex.testing.provider import ScriptedProvider
 from aiex.testing.talk_stage import Cluster, TalkNode, content, events_in
 
 PATH = "/v1/responses"
-BODY = b'{"choices":[{"index":0,"message":{"content":"yes"},"finish_reason":"stop"}]}'
+BODY = (
+    b'{"choices":[{"index":0,"message":{"content":"yes"},"finish_reason":"stop"}],'
+    b'"usage":{"prompt_tokens":3,"completion_tokens":2}}'
+)
 YES = Answer(200, "application/json", BODY)
 WORD = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n'
 LAST = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
@@ -134,12 +137,76 @@ async def test_a_dead_nodes_turn_blocks_nobody_and_writes_nothing_later(cluster:
     there = await conversation(one)
     exchange, task = await begun(one, request(there))
     cluster.gone.add("one")  # that is what the others think: in truth it is only cut off
-    assert (await two.ask("POST", PATH, request(there))).status == 200
+    assert (await two.ask("POST", PATH, request(there, input="again"))).status == 200
+    asked = json.loads(two.provider.calls[0].request.raw)["messages"]  # type: ignore[attr-defined]
+    assert [message["content"] for message in asked] == ["again"]
     await cluster.clock.advance(LONG_S)
     await task
     assert error(exchange) == (409, "turn_overtaken")
     assert outcomes(one) == ["overtaken"]
     assert await item_count(two, there) == 2
+
+
+async def test_what_came_to_nothing_goes_by_itself(cluster: Cluster) -> None:
+    one, two = slow(cluster), quick(cluster)
+    _, task = await begun(one, request())
+    response = await response_in_progress(cluster)
+    cluster.store.go_down("no quorum")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    cluster.store.come_back()
+    cluster.clock.jump(15 * 60 + 3600 - 1)
+    assert content(await two.ask("GET", f"{PATH}/{response}"))["status"] == "failed"
+    cluster.clock.jump(2)
+    assert error(await two.ask("GET", f"{PATH}/{response}")) == (404, "not_found")
+
+
+async def test_a_conversation_that_changed_before_the_claim_is_not_claimed(
+    cluster: Cluster,
+) -> None:
+    """The turn would bring the old metadata back."""
+    one = quick(cluster, "one")
+    there = await conversation(one)
+    rows = cluster.store.rows(THREADS)
+    batch = rows.batch
+
+    async def change_first(*changes: Any, **more: Any) -> Any:
+        rows.batch = batch  # type: ignore[method-assign]
+        await one.ask("POST", f"/v1/conversations/{there}", {"metadata": {"a": "b"}})
+        return await batch(*changes, **more)
+
+    rows.batch = change_first  # type: ignore[method-assign]
+    assert error(await one.ask("POST", PATH, request(there))) == (409, "conversation_locked")
+    shown = content(await one.ask("GET", f"/v1/conversations/{there}"))
+    assert shown["metadata"] == {"a": "b"}
+
+
+async def test_deleting_what_a_dead_node_left_frees_nobody_elses_claim(cluster: Cluster) -> None:
+    one, two, three = slow(cluster), slow(cluster, "two"), quick(cluster, "three")
+    there = await conversation(one)
+    _, dead = await begun(one, request(there))
+    response = await response_in_progress(cluster)
+    cluster.gone.add("one")
+    exchange, task = await begun(two, request(there))
+    assert (await three.ask("DELETE", f"{PATH}/{response}")).status == 200
+    assert error(await three.ask("POST", PATH, request(there))) == (409, "conversation_locked")
+    await cluster.clock.advance(LONG_S)
+    await asyncio.gather(task, dead)
+    assert exchange.status == 200
+    assert await item_count(three, there) == 2
+
+
+async def test_an_item_of_a_turn_in_progress_is_not_there_yet(cluster: Cluster) -> None:
+    one = slow(cluster)
+    there = await conversation(one)
+    _, task = await begun(one, request(there))
+    item = (await response_in_progress(cluster)).replace("resp_", "msg_") + "0000"
+    path = f"/v1/conversations/{there}/items/{item}"
+    assert error(await one.ask("GET", path)) == (404, "not_found")
+    assert await item_count(one, there) == 0
+    await cluster.clock.advance(LONG_S)
+    await task
+    assert (await one.ask("GET", path)).status == 200
 
 
 async def test_a_dead_nodes_response_is_shown_as_failed(cluster: Cluster) -> None:
@@ -244,6 +311,7 @@ async def test_an_answer_that_cannot_be_kept_is_not_given_as_if_it_were(
     else:
         assert error(exchange) == (503, "store_unavailable")
         assert exchange.headers["retry-after"] == "2"
+        assert one.finished[-1].completion_tokens == 2  # the model was asked, and is paid
     assert outcomes(one) == ["unkept"]
     assert one.finished[-1].outcome == "refused"
 
@@ -333,11 +401,24 @@ async def test_a_cancelled_response_stops_where_it_is_made(
         assert not await is_claimed(cluster)
 
 
-async def test_a_response_cancelled_elsewhere_is_not_kept(cluster: Cluster) -> None:
+async def test_a_response_cancelled_elsewhere_stops_too(cluster: Cluster) -> None:
     one, two = slow(cluster), quick(cluster)
     there = await conversation(one)
     exchange, task = await begun(one, request(there))
     response = await response_in_progress(cluster)
+    assert content(await two.ask("POST", f"{PATH}/{response}/cancel"))["status"] == "cancelled"
+    await task
+    assert content(exchange)["status"] == "cancelled"
+    assert outcomes(one) == ["cancelled"]
+
+
+async def test_a_response_cancelled_out_of_reach_is_not_kept(cluster: Cluster) -> None:
+    one, two = slow(cluster), quick(cluster)
+    there = await conversation(one)
+    exchange, task = await begun(one, request(there))
+    response = await response_in_progress(cluster)
+    del cluster.nodes["one"]
+    cluster.nodes["one"] = quick(cluster, "three")  # who knows nothing of it
     assert content(await two.ask("POST", f"{PATH}/{response}/cancel"))["status"] == "cancelled"
     assert (await two.ask("POST", PATH, request(there))).status == 200
     await cluster.clock.advance(LONG_S)

@@ -11,6 +11,7 @@ from aiex.cluster import (
     DescribedContact,
     DescribedEngine,
     DescribedFormation,
+    DescribedHot,
     DescribedMember,
     DescribedOutsider,
     DescribedRefusal,
@@ -85,6 +86,7 @@ def changed(
     name: str,
     *,
     engine: DescribedEngine | None = None,
+    hot: DescribedHot | None = None,
     members: tuple[DescribedMember, ...] | None = None,
     contacts: tuple[DescribedContact, ...] | None = None,
     clock_ahead_s: float = 0.0,
@@ -99,6 +101,7 @@ def changed(
         description = replace(
             one.description,
             engine=engine or one.description.engine,
+            hot=hot or one.description.hot,
             members=one.description.members if members is None else members,
             formation=replace(one.formation, **formation),
         )
@@ -350,6 +353,18 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         lambda e: changed(e, "n2", certificates={"api.tls_certificate_file": NOW_S + 86400}),
         "certificate_ends",
         "The certificate in api.tls_certificate_file of n2 ends in 1 days.",
+    ),
+    "a hot value that is refused": (
+        lambda e: changed(e, "n2", hot=DescribedHot(7, True, {"x": "x: expected 1."})),
+        "hot_value_refused",
+        "n2 does not take a hot value: x: expected 1.",
+    ),
+    "hot values that are behind": (
+        lambda e: changed(
+            changed(e, "n1", hot=DescribedHot(9, True)), "n2", hot=DescribedHot(7, True)
+        ),
+        "hot_values_behind",
+        "n2 has the hot values of revision 7, others those of 9.",
     ),
     "an engine that is down": (
         lambda e: changed(e, "n2", engine=DescribedEngine("embedded", "down", "it ended")),

@@ -46,6 +46,6 @@ async def test_what_an_operation_raises_is_told_with_its_status(
     assert (answer.status, refusal(answer)) == (status, "no")
 
 
-def test_no_group_of_operations_can_be_forgotten(node: MemoryNode) -> None:
-    with pytest.raises(AssertionError, match="each group"):
+def test_no_chapter_of_operations_can_be_forgotten(node: MemoryNode) -> None:
+    with pytest.raises(AssertionError, match="each of the table"):
         Admin([NodeOperations(node.report)], version="1", token="t", is_metrics_open=True)

@@ -24,7 +24,7 @@ class Clocks:
         return PlainTextResponse("all")
 
 
-def test_a_groups_operations_are_its_methods_that_say_so_in_their_order() -> None:
+def test_a_chapters_operations_are_its_methods_that_say_so_in_their_order() -> None:
     assert operations_of(Clocks) == (
         Operation("make", "POST", "/clocks", "Make one.", dict, list, 201),
         Operation("clocks", "GET", "/clocks", "All.", needs_token=False),

@@ -6,26 +6,6 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from aiex.assistant.anthropic.chat_form import (
-    ChatBody,
-    ChatMessage,
-    ChatTool,
-    FileData,
-    FilePart,
-    Function,
-    FunctionTool,
-    ImagePart,
-    ImageUrl,
-    JsonSchema,
-    NamedFunction,
-    NamedTool,
-    Part,
-    ResponseFormat,
-    StreamOptions,
-    TextPart,
-    ToolCall,
-    is_openais,
-)
 from aiex.assistant.anthropic.message_form import (
     Base64Source,
     Block,
@@ -47,8 +27,28 @@ from aiex.assistant.anthropic.message_form import (
     Turn,
     UrlSource,
 )
-from aiex.assistant.anthropic.not_carried import TO_CHAT, decoded, not_carried
 from aiex.assistant.anthropic.thinking import UNSIGNED, effort
+from aiex.assistant.chat_form import (
+    ChatBody,
+    ChatMessage,
+    ChatTool,
+    FileData,
+    FilePart,
+    Function,
+    FunctionTool,
+    ImagePart,
+    ImageUrl,
+    JsonSchema,
+    NamedFunction,
+    NamedTool,
+    Part,
+    ResponseFormat,
+    StreamOptions,
+    TextPart,
+    ToolCall,
+    is_openais,
+)
+from aiex.assistant.not_carried import TO_CHAT, decoded, not_carried
 
 # Claude Code's note to Anthropic on who pays. It is no part of a prompt, and it changes from one
 # request to the next, which would keep every other server from caching what follows it.

@@ -8,18 +8,18 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from aiex.assistant.anthropic.chat_form import (
+from aiex.assistant.anthropic.completion_from_message import thought_of
+from aiex.assistant.anthropic.error_form import broken_off
+from aiex.assistant.anthropic.message_form import AnswerBlock, Message, MessageUsage
+from aiex.assistant.anthropic.stop_reason import finish_reason
+from aiex.assistant.anthropic.token_counts import chat_usage, later
+from aiex.assistant.chat_form import (
     Choice,
     Completion,
     FunctionDelta,
     Spoken,
     ToolCallDelta,
 )
-from aiex.assistant.anthropic.completion_from_message import thought_of
-from aiex.assistant.anthropic.error_form import broken_off
-from aiex.assistant.anthropic.message_form import AnswerBlock, Message, MessageUsage
-from aiex.assistant.anthropic.stop_reason import finish_reason
-from aiex.assistant.anthropic.token_counts import chat_usage, later
 from aiex.assistant.event_cutter import EventCutter, payload
 from aiex.errors import ProviderError
 

@@ -3,7 +3,10 @@
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from aiex.assistant.anthropic.chat_form import (
+from aiex.assistant.anthropic.message_form import AnswerBlock, Message
+from aiex.assistant.anthropic.stop_reason import finish_reason
+from aiex.assistant.anthropic.token_counts import chat_usage
+from aiex.assistant.chat_form import (
     Choice,
     Completion,
     FunctionDelta,
@@ -13,9 +16,6 @@ from aiex.assistant.anthropic.chat_form import (
     Thought,
     ToolCallDelta,
 )
-from aiex.assistant.anthropic.message_form import AnswerBlock, Message
-from aiex.assistant.anthropic.stop_reason import finish_reason
-from aiex.assistant.anthropic.token_counts import chat_usage
 from aiex.errors import ProviderError
 
 _MESSAGE = msgspec.json.Decoder(Message)

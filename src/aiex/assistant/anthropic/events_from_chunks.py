@@ -11,7 +11,17 @@ from typing import Any, Final
 
 import msgspec
 
-from aiex.assistant.anthropic.chat_form import (
+from aiex.assistant.anthropic.error_form import broken_off, messages_error
+from aiex.assistant.anthropic.message_form import MessageUsage, RedactedThinkingBlock
+from aiex.assistant.anthropic.message_from_completion import (
+    GivenMessage,
+    message_id,
+    met_sequence,
+)
+from aiex.assistant.anthropic.stop_reason import stop_reason
+from aiex.assistant.anthropic.thinking import UNSIGNED
+from aiex.assistant.anthropic.token_counts import message_usage
+from aiex.assistant.chat_form import (
     ChatUsage,
     Choice,
     Completion,
@@ -21,17 +31,6 @@ from aiex.assistant.anthropic.chat_form import (
     Thought,
     ToolCallDelta,
 )
-from aiex.assistant.anthropic.error_form import broken_off, messages_error
-from aiex.assistant.anthropic.message_form import MessageUsage, RedactedThinkingBlock
-from aiex.assistant.anthropic.message_from_completion import (
-    GivenMessage,
-    message_id,
-    met_sequence,
-    thought,
-)
-from aiex.assistant.anthropic.stop_reason import stop_reason
-from aiex.assistant.anthropic.thinking import UNSIGNED
-from aiex.assistant.anthropic.token_counts import message_usage
 from aiex.assistant.event_cutter import EventCutter, payload
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.usage import NO_USAGE, Usage, usage_of
@@ -130,7 +129,7 @@ class EventsFromChunks:
     def _take_choice(self, choice: Choice, out: list[bytes]) -> None:
         spoken = choice.delta
         if isinstance(spoken, Spoken):
-            if text := thought(spoken):
+            if text := spoken.thought:
                 self._say(out, "thinking", "thinking_delta", text)
             for block in spoken.thinking_blocks or ():
                 self._seal(out, block)

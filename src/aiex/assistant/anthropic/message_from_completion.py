@@ -5,14 +5,6 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from aiex.assistant.anthropic.chat_form import (
-    ChatUsage,
-    Completion,
-    RedactedThought,
-    Spoken,
-    Thought,
-    ToolCallDelta,
-)
 from aiex.assistant.anthropic.message_form import (
     Block,
     MessageUsage,
@@ -24,6 +16,14 @@ from aiex.assistant.anthropic.message_form import (
 from aiex.assistant.anthropic.stop_reason import stop_reason
 from aiex.assistant.anthropic.thinking import UNSIGNED
 from aiex.assistant.anthropic.token_counts import message_usage
+from aiex.assistant.chat_form import (
+    ChatUsage,
+    Completion,
+    RedactedThought,
+    Spoken,
+    Thought,
+    ToolCallDelta,
+)
 from aiex.errors import ProviderError
 
 
@@ -76,11 +76,6 @@ def message_id(completion_id: str | None) -> str:
     return f"msg_{(completion_id or 'aiex').removeprefix('chatcmpl-').removeprefix('msg_')}"
 
 
-def thought(spoken: Spoken) -> str:
-    """What a server says that its model thought: it has two names."""
-    return spoken.reasoning_content or spoken.reasoning or ""
-
-
 def met_sequence(said: object) -> str | None:
     """The stop sequence that was met, from the servers that tell; others put a token's id there."""
     return said if isinstance(said, str) else None
@@ -95,7 +90,7 @@ def sealed(thought: Thought) -> Block:
 
 def _blocks(spoken: Spoken) -> list[Block]:
     blocks = [sealed(one) for one in spoken.thinking_blocks or ()]
-    if not blocks and (text := thought(spoken)):
+    if not blocks and (text := spoken.thought):
         blocks.append(ThinkingBlock(text, UNSIGNED))
     blocks += [TextBlock(text) for text in (spoken.content, spoken.refusal) if text]
     blocks += [_tool_use(call, place) for place, call in enumerate(spoken.tool_calls or ())]

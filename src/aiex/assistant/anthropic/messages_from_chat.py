@@ -6,19 +6,6 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from aiex.assistant.anthropic.chat_form import (
-    ChatBody,
-    ChatMessage,
-    ChatTool,
-    FilePart,
-    ImagePart,
-    NamedTool,
-    Part,
-    RefusalPart,
-    SignedThought,
-    TextPart,
-    ToolCall,
-)
 from aiex.assistant.anthropic.message_form import (
     Base64Source,
     Block,
@@ -37,8 +24,21 @@ from aiex.assistant.anthropic.message_form import (
     UrlSource,
 )
 from aiex.assistant.anthropic.message_from_completion import sealed
-from aiex.assistant.anthropic.not_carried import TO_MESSAGES, decoded, not_carried
 from aiex.assistant.anthropic.thinking import UNSIGNED, Mind, mind
+from aiex.assistant.chat_form import (
+    ChatBody,
+    ChatMessage,
+    ChatTool,
+    FilePart,
+    ImagePart,
+    NamedTool,
+    Part,
+    RefusalPart,
+    SignedThought,
+    TextPart,
+    ToolCall,
+)
+from aiex.assistant.not_carried import TO_MESSAGES, decoded, not_carried
 
 # OpenAI's temperatures go on to 2, where Anthropic's end; its own OpenAI-compatible endpoint caps
 # them in the same way.

@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
-from aiex.assistant.anthropic.chat_form import Effort
 from aiex.assistant.anthropic.message_form import OutputConfig, Thinking
+from aiex.assistant.chat_form import Effort
 
 # The signature of thinking that no Anthropic model signed: it came as `reasoning_content`, and goes
 # back as such. Anthropic would refuse it, so it is taken out on the way there.

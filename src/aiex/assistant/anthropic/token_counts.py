@@ -4,8 +4,8 @@ Anthropic's `input_tokens` are those that neither came from the cache nor went i
 `prompt_tokens` are all, cached ones among them.
 """
 
-from aiex.assistant.anthropic.chat_form import ChatUsage, CompletionDetails, PromptDetails
 from aiex.assistant.anthropic.message_form import MessageUsage, OutputDetails
+from aiex.assistant.chat_form import ChatUsage, CompletionDetails, PromptDetails
 
 
 def chat_usage(usage: MessageUsage) -> ChatUsage:

@@ -28,15 +28,13 @@ from aiex.assistant.conversations.thread_form import (
     part_of_turn,
 )
 from aiex.assistant.conversations.thread_refusal import locked, not_found
-from aiex.assistant.conversations.threads import TRIES_MAX, Threads
-from aiex.assistant.conversations.turn_place import head_of
+from aiex.assistant.conversations.threads import Threads, head_of, turn_of
 from aiex.assistant.responses.create_body import check_metadata
+from aiex.assistant.responses.given_json import decoded
 from aiex.assistant.responses.item_form import Item, ItemPlace, place_of
 from aiex.assistant.responses.items_from_input import items_from_input
-from aiex.assistant.responses.not_carried import decoded
 from aiex.assistant.responses.response_form import Metadata
 from aiex.clock import Clock
-from aiex.errors import Conflict
 from aiex.store import ABSENT, Put, Stored
 
 _ID = re.compile(r"conv_([0-9a-f]{32})")
@@ -79,7 +77,8 @@ _ADD = msgspec.json.Decoder(_Add)
 class Conversations:
     """What is done with conversations, each by the key that owns it.
 
-    Every method raises `Refusal`, and what `aiex.store` raises.
+    Every method raises `Refusal`, and what `aiex.store` raises; after a `Conflict` it may be called
+    again.
     """
 
     def __init__(
@@ -112,34 +111,23 @@ class Conversations:
     async def update(self, owner: str, conversation_id: str, body: bytes) -> Conversation:
         given = decoded(_UPDATE, body)
         check_metadata(given.metadata)
-        for _ in range(TRIES_MAX):
-            stored = await self.head(owner, conversation_id)
-            head = msgspec.structs.replace(head_of(stored), metadata=given.metadata or {})
-            row = msgspec.structs.replace(stored.row, kept=head)
-            try:
-                await self._threads.write([Put(row, stored.sequence)], proof=row)
-            except Conflict:
-                continue  # a turn began or ended meanwhile: that is no reason to fail
-            return _shown(row)
-        raise Conflict
+        stored = await self.head(owner, conversation_id)
+        head = msgspec.structs.replace(head_of(stored), metadata=given.metadata or {})
+        row = msgspec.structs.replace(stored.row, kept=head)
+        await self._threads.write([Put(row, stored.sequence)], proof=row)
+        return _shown(row)
 
     async def delete(self, owner: str, conversation_id: str) -> ConversationDeleted:
         """All rows at once; a turn in progress will find its place gone."""
-        for _ in range(TRIES_MAX):
-            stored = await self.head(owner, conversation_id)
-            gone = msgspec.structs.replace(stored.row, kept=Deleted())
-            parts = [part_of_turn(number + 1) for number in range(head_of(stored).turn_count)]
-            turns = [
-                Put(msgspec.structs.replace(gone, part=part), ttl_s=DELETED_TTL_S) for part in parts
-            ]
-            try:
-                await self._threads.write(
-                    [*turns, Put(gone, stored.sequence, DELETED_TTL_S)], proof=gone
-                )
-            except Conflict:
-                continue
-            return ConversationDeleted(id=conversation_id)
-        raise Conflict
+        stored = await self.head(owner, conversation_id)
+        gone = msgspec.structs.replace(stored.row, kept=Deleted())
+        parts = [part_of_turn(number + 1) for number in range(head_of(stored).turn_count)]
+        turns = [
+            Put(msgspec.structs.replace(gone, part=part), ttl_s=DELETED_TTL_S) for part in parts
+        ]
+        head = Put(gone, stored.sequence, DELETED_TTL_S)
+        await self._threads.write([*turns, head], proof=gone)
+        return ConversationDeleted(id=conversation_id)
 
     async def add_items(self, owner: str, conversation_id: str, body: bytes) -> ItemList:
         """The items, once they are there; raises `Refusal` (409) while a turn is in progress."""
@@ -169,33 +157,25 @@ class Conversations:
 
     async def delete_item(self, owner: str, conversation_id: str, item_id: str) -> Conversation:
         """Take the item out of its turn, and out of the response that it is in."""
-        for _ in range(TRIES_MAX):
-            head_stored = await self.head(owner, conversation_id)
-            stored, item = await self._item(owner, conversation_id, item_id)
-            turn = _turn_of(stored)
-            left = msgspec.structs.replace(
-                turn,
-                given=[one for one in turn.given if one.id != item.id],
-                said=[one for one in turn.said if one.id != item.id],
-            )
-            size = bytes_of(left)
-            left = msgspec.structs.replace(left, byte_count=size)
-            head = head_of(head_stored)
-            head = msgspec.structs.replace(
-                head,
-                item_count=head.item_count - 1,
-                byte_count=max(0, head.byte_count - turn.byte_count + size),
-            )
-            row = msgspec.structs.replace(head_stored.row, kept=head)
-            turn_row = msgspec.structs.replace(stored.row, kept=left)
-            try:
-                await self._threads.write(
-                    [Put(turn_row, stored.sequence), Put(row, head_stored.sequence)], proof=turn_row
-                )
-            except Conflict:
-                continue
-            return _shown(row)
-        raise Conflict
+        head_stored = await self.head(owner, conversation_id)
+        stored, item = await self._item(owner, conversation_id, item_id)
+        turn, head = turn_of(stored), head_of(head_stored)
+        left = msgspec.structs.replace(
+            turn,
+            given=[one for one in turn.given if one.id != item.id],
+            said=[one for one in turn.said if one.id != item.id],
+        )
+        left = msgspec.structs.replace(left, byte_count=bytes_of(left))
+        head = msgspec.structs.replace(
+            head,
+            item_count=head.item_count - 1,
+            byte_count=head.byte_count - turn.byte_count + left.byte_count,
+        )
+        turn_row = msgspec.structs.replace(stored.row, kept=left)
+        row = msgspec.structs.replace(head_stored.row, kept=head)
+        changes = [Put(turn_row, stored.sequence), Put(row, head_stored.sequence)]
+        await self._threads.write(changes, proof=turn_row)
+        return _shown(row)
 
     async def head(
         self, owner: str, conversation_id: str, *, param: str = "conversation_id"
@@ -218,8 +198,8 @@ class Conversations:
             turn = await self._threads.find(
                 stored.row.thread, part_of_turn(number), stored.row.owner
             )
-            if turn is not None and _turn_of(turn).claim is None:
-                yield _turn_of(turn).items
+            if turn is not None and turn_of(turn).claim is None:
+                yield turn_of(turn).items
 
     async def _item(
         self, owner: str, conversation_id: str, item_id: str
@@ -227,8 +207,8 @@ class Conversations:
         found, place = _ID.fullmatch(conversation_id), place_of(item_id)
         if found and place and place.thread == found[1]:
             stored = await self._threads.find(place.thread, place.part, owner)
-            if stored is not None and _turn_of(stored).claim is None:
-                for item in _turn_of(stored).items:
+            if stored is not None and turn_of(stored).claim is None:
+                for item in turn_of(stored).items:
                     if item.id == item_id:
                         return stored, item
         raise not_found("Item", item_id, param="item_id")
@@ -267,9 +247,3 @@ def _added(given: list[Raw], thread: str, head: Head) -> tuple[KeptTurn, Head]:
 
 def _turn_row(head: ThreadRow, turn: KeptTurn, number: int) -> ThreadRow:
     return msgspec.structs.replace(head, part=part_of_turn(number), kept=turn)
-
-
-def _turn_of(stored: Stored[ThreadRow]) -> KeptTurn:
-    turn = stored.row.kept
-    assert isinstance(turn, KeptTurn), "parts other than the head are turns"
-    return turn

@@ -7,12 +7,13 @@ from functools import partial
 import msgspec
 
 from aiex.assistant.chat import Chat
-from aiex.assistant.conversations.claims import Claims
+from aiex.assistant.conversations.asking import Asking, Hold
+from aiex.assistant.conversations.claims import Claims, Lives
 from aiex.assistant.conversations.conversations import Conversations
-from aiex.assistant.conversations.responses import Hold, Responses
+from aiex.assistant.conversations.responses import Responses
 from aiex.assistant.conversations.thread_form import ThreadRow
 from aiex.assistant.conversations.thread_refusal import storage_refusal
-from aiex.assistant.conversations.threads import Threads
+from aiex.assistant.conversations.threads import Threads, retried
 from aiex.assistant.exchange import Exchange, RequestScope
 from aiex.assistant.json_answer import give_json
 from aiex.assistant.routes import (
@@ -40,18 +41,17 @@ class Talk:
         self,
         chat: Chat,
         rows: Rows[ThreadRow],
+        lives: Lives,
         *,
-        node: Callable[[], str],
-        is_gone: Callable[[str], bool],
         clock: Clock,
         emit: Emit,
         new_id: Callable[[int], str] = secrets.token_hex,
     ) -> None:
-        """`node` names this life of this node; `is_gone` knows of others' lives that are over."""
         threads = Threads(rows)
-        claims = Claims(node, is_gone, clock)
+        claims = self._claims = Claims(lives, clock)
         self._conversations = Conversations(threads, claims, clock=clock, new_id=new_id)
-        self._responses = Responses(
+        self._responses = Responses(threads, claims)
+        self._asking = Asking(
             chat, threads, claims, self._conversations, clock=clock, emit=emit, new_id=new_id
         )
 
@@ -61,12 +61,16 @@ class Talk:
         """Answer one request on `exchange`; raises `Refusal` while nothing was sent."""
         try:
             if trail.route == RESPONSES:
-                await self._responses.create(trail, body, exchange, hold)
+                await self._asking.respond(trail, body, exchange, hold)
                 return
-            answer = await self._answer(trail, scope, body)
+            answer = await retried(lambda: self._answer(trail, scope, body))
         except (EngineUnavailable, Conflict) as error:
             raise storage_refusal(error) from error
         give_json(trail, msgspec.json.encode(answer), exchange)
+
+    def break_off(self, thread: str, part: str) -> bool:
+        """Break off a turn that was cancelled at another node; whether it was made here."""
+        return self._claims.break_off(thread, part)
 
     async def _answer(self, trail: Trail, scope: RequestScope, body: bytes) -> msgspec.Struct:
         owner, query, ids = trail.key_id, scope.query_string, ids_in(scope.path)

@@ -40,6 +40,7 @@ THREAD_BYTES_MAX: Final = 16_000_000
 class Claim(msgspec.Struct, frozen=True):
     """Who makes a turn now: the life of a node, and until when others wait for it."""
 
+    thread: str
     part: str
     node: str
     until_s: float

@@ -1,10 +1,11 @@
 """The rows of threads, read for their owner and written for certain."""
 
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
-from aiex.assistant.conversations.thread_form import Deleted, KeptTurn, ThreadRow
-from aiex.errors import WriteUncertain
+from aiex.assistant.conversations.thread_form import Deleted, Head, KeptTurn, ThreadRow
+from aiex.errors import Conflict, WriteUncertain
 from aiex.store import Delete, Put, Rows, Stored
 
 # Who loses a race for a row so often is not unlucky.
@@ -24,11 +25,14 @@ class Threads:
             return None
         return stored
 
-    async def turns(self, thread: str, owner: str) -> AsyncIterator[tuple[str, KeptTurn]]:
-        """The thread's turns with their parts, as they were last written, one after another."""
+    async def turns(self, thread: str) -> AsyncIterator[tuple[str, KeptTurn]]:
+        """The thread's turns with their parts, as they were last written, one after another.
+
+        All of a thread is one owner's, who was asked for with `find`.
+        """
         async for stored in self._rows.scan(thread):
             row = stored.row
-            if row.owner == owner and isinstance(row.kept, KeptTurn):
+            if isinstance(row.kept, KeptTurn):
                 yield row.part, row.kept
 
     async def write(
@@ -56,3 +60,25 @@ class Threads:
             return (await self._rows.delete(change.key, expects=change.expects)).sequence
         written = await self._rows.put(change.row, expects=change.expects, ttl_s=change.ttl_s)
         return written.sequence
+
+
+async def retried[T](change: Callable[[], Awaitable[T]]) -> T:
+    """Read, decide and write anew while others write in between; raises `Conflict` at last."""
+    for _ in range(TRIES_MAX - 1):
+        with contextlib.suppress(Conflict):
+            return await change()
+    return await change()
+
+
+def head_of(stored: Stored[ThreadRow]) -> Head:
+    """What a conversation's head says."""
+    head = stored.row.kept
+    assert isinstance(head, Head), "only conversations have a head"
+    return head
+
+
+def turn_of(stored: Stored[ThreadRow]) -> KeptTurn:
+    """The turn in a part of a thread."""
+    turn = stored.row.kept
+    assert isinstance(turn, KeptTurn), "parts other than the head are turns"
+    return turn

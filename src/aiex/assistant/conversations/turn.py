@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from aiex.assistant.anthropic.chat_form import ChatBody
+from aiex.assistant.chat_form import ChatBody
 from aiex.assistant.chat_request import ChatRequest
 from aiex.assistant.conversations.thread_form import (
     ANSWER_CHARS_MAX,
@@ -136,8 +136,6 @@ class Turn:
         if not self._is_begun or self._is_over:
             return
         self._end("cancelled" if self.is_cancelled else "given_up")
-        if self.is_cancelled:
-            return  # who cancelled it has said so in its place
         try:
             async with asyncio.timeout(RELEASE_S):
                 await self._place.release()

@@ -21,7 +21,7 @@ from aiex.assistant.conversations.thread_form import (
     ThreadRow,
     part_of_turn,
 )
-from aiex.assistant.conversations.threads import TRIES_MAX, Threads
+from aiex.assistant.conversations.threads import TRIES_MAX, Threads, head_of
 from aiex.assistant.responses.item_form import ItemPlace
 from aiex.errors import Conflict
 from aiex.store import ABSENT, Delete, Put, Stored
@@ -66,7 +66,7 @@ class PlaceInChain:
         self._sequence = ABSENT
 
     async def begin(self, turn: KeptTurn, cancel: Callable[[], None]) -> None:
-        claim = self._claim = self._claims.make(self._row.part, cancel)
+        claim = self._claim = self._claims.make(self._row.thread, self._row.part, cancel)
         row = _with(self._row, msgspec.structs.replace(turn, claim=claim))
         put = Put(row, ABSENT, UNKEPT_TTL_S)
         self._sequence = await self._threads.write([put], proof=row)
@@ -110,7 +110,7 @@ class PlaceInConversation:
         return head_of(self._stored)
 
     async def begin(self, turn: KeptTurn, cancel: Callable[[], None]) -> None:
-        claim = self._claim = self._claims.make(self._row.part, cancel)
+        claim = self._claim = self._claims.make(self._row.thread, self._row.part, cancel)
         head = self.head
         claimed = _with(
             self._stored.row,
@@ -167,13 +167,6 @@ class PlaceInConversation:
 
 
 type TurnPlace = NoPlace | PlaceInChain | PlaceInConversation
-
-
-def head_of(stored: Stored[ThreadRow]) -> Head:
-    """What a conversation's head says."""
-    head = stored.row.kept
-    assert isinstance(head, Head), "only conversations have a head"
-    return head
 
 
 def _with(row: ThreadRow, kept: Head | KeptTurn) -> ThreadRow:

@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from aiex.assistant.anthropic import chat_form as chat
+from aiex.assistant import chat_form as chat
+from aiex.assistant.not_carried import TO_ANY_MODEL, not_carried
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.responses.item_form import (
     FunctionCall,
@@ -21,7 +22,6 @@ from aiex.assistant.responses.item_form import (
     Part,
     RefusalPart,
 )
-from aiex.assistant.responses.not_carried import TO_CHAT, not_carried
 from aiex.assistant.responses.response_form import (
     CreateBody,
     GivenChoice,
@@ -135,7 +135,7 @@ def _text(part: Part) -> str:
             return text
         case RefusalPart(refusal):
             return refusal
-    raise not_carried("input", TO_CHAT, "An assistant's message holds more than text.")
+    raise not_carried("input", TO_ANY_MODEL, "An assistant's message holds more than text.")
 
 
 def _question(item: Message) -> chat.ChatMessage:
@@ -184,7 +184,7 @@ def _tools(body: CreateBody) -> tuple[list[chat.ChatTool], ToolChoice]:
     given = body.tools or []
     for number, tool in enumerate(given):
         if tool.type != "function":
-            raise not_carried(f"tools[{number}]", TO_CHAT, _BUILT_IN.format(tool.type[:60]))
+            raise not_carried(f"tools[{number}]", TO_ANY_MODEL, _BUILT_IN.format(tool.type[:60]))
     choice: ToolChoice
     if isinstance(body.tool_choice, GivenChoice):
         given, choice = _chosen(given, body.tool_choice)
@@ -200,7 +200,7 @@ def _chosen(given: list[GivenTool], choice: GivenChoice) -> tuple[list[GivenTool
         case "allowed_tools":
             names = {tool.name for tool in choice.tools}
             return [tool for tool in given if tool.name in names], choice.mode
-    raise not_carried("tool_choice", TO_CHAT, _BUILT_IN.format(choice.type[:60]))
+    raise not_carried("tool_choice", TO_ANY_MODEL, _BUILT_IN.format(choice.type[:60]))
 
 
 def _tool(tool: GivenTool) -> chat.ChatTool:

@@ -5,9 +5,10 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
+from aiex.assistant.not_carried import TO_ANY_MODEL, not_carried
 from aiex.assistant.refusal import Refusal
+from aiex.assistant.responses.given_json import decoded
 from aiex.assistant.responses.item_form import ItemPlace
-from aiex.assistant.responses.not_carried import TO_CHAT, decoded, not_carried
 from aiex.assistant.responses.response_form import (
     AUTO,
     NO_TOOLS,
@@ -18,6 +19,7 @@ from aiex.assistant.responses.response_form import (
     Echo,
     Metadata,
     Response,
+    response_id,
 )
 
 PAIRS_MAX: Final = 16
@@ -68,7 +70,7 @@ def response_begun(body: CreateBody, raw: bytes, place: ItemPlace, at_s: int) ->
     if isinstance(conversation, str):
         conversation = ConversationRef(conversation)
     return Response(
-        id=response_id(place),
+        id=response_id(place.thread, place.part),
         created_at=at_s,
         status="in_progress",
         instructions=body.instructions,
@@ -91,11 +93,6 @@ def response_begun(body: CreateBody, raw: bytes, place: ItemPlace, at_s: int) ->
     )
 
 
-def response_id(place: ItemPlace) -> str:
-    """The id of the response that a part of a thread holds."""
-    return f"resp_{place.thread}{place.part}"
-
-
 def _given(raw: Raw, otherwise: Raw) -> Raw:
     return otherwise if bytes(raw) == bytes(NULL) else raw
 
@@ -110,4 +107,4 @@ def _refuse_what_is_lost(body: CreateBody) -> None:
     ]
     for field, is_lost, hint in checks:
         if is_lost:
-            raise not_carried(field, TO_CHAT, hint)
+            raise not_carried(field, TO_ANY_MODEL, hint)

@@ -5,7 +5,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
+from aiex.assistant.not_carried import TO_ANY_MODEL, not_carried
 from aiex.assistant.refusal import Refusal
+from aiex.assistant.responses.given_json import decoded
 from aiex.assistant.responses.item_form import (
     ITEMS_MAX,
     FunctionCall,
@@ -25,7 +27,6 @@ from aiex.assistant.responses.item_form import (
     Role,
     SummaryText,
 )
-from aiex.assistant.responses.not_carried import TO_CHAT, decoded, not_carried
 
 
 class _Kind(msgspec.Struct, frozen=True):
@@ -110,7 +111,7 @@ def _item(raw: bytes, place: ItemPlace, field: str) -> Item:
             return Reasoning(
                 id=place.id_for(Reasoning), summary=thought.summary, content=thought.content or []
             )
-    raise not_carried(f"{field}.type", TO_CHAT, f"It is '{kind[:60]}'.")
+    raise not_carried(f"{field}.type", TO_ANY_MODEL, f"It is '{kind[:60]}'.")
 
 
 def _message(given: _GivenMessage, place: ItemPlace, field: str) -> Message:
@@ -131,8 +132,8 @@ def _refuse_what_is_elsewhere(part: _GivenPart, field: str) -> None:
     match part:
         case InputImage(url):
             if not url:
-                raise not_carried(f"{field}.file_id", TO_CHAT, _ALIKE)
+                raise not_carried(f"{field}.file_id", TO_ANY_MODEL, _ALIKE)
         case InputFile(data):
             if not data:
                 name = "file_url" if part.file_url else "file_id"
-                raise not_carried(f"{field}.{name}", TO_CHAT, _ALIKE)
+                raise not_carried(f"{field}.{name}", TO_ANY_MODEL, _ALIKE)

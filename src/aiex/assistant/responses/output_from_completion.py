@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from aiex.assistant.anthropic.chat_form import ChatUsage, Completion, Spoken, ToolCallDelta
-from aiex.assistant.anthropic.message_from_completion import thought
+from aiex.assistant.chat_form import ChatUsage, Completion, Spoken, ToolCallDelta
 from aiex.assistant.responses.item_form import (
     FunctionCall,
     Item,
@@ -99,7 +98,7 @@ def response_usage(usage: ChatUsage | None) -> ResponseUsage | None:
 
 
 def _items(spoken: Spoken, place: ItemPlace, status: Status) -> Iterator[Item]:
-    if text := thought(spoken):
+    if text := spoken.thought:
         yield Reasoning(
             id=place.id_for(Reasoning), content=[ReasoningText(text)], status="completed"
         )

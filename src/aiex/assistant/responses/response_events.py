@@ -15,7 +15,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from aiex.assistant.anthropic.chat_form import (
+from aiex.assistant.anthropic.error_form import broken_off
+from aiex.assistant.chat_form import (
     ChatUsage,
     Choice,
     Completion,
@@ -23,8 +24,6 @@ from aiex.assistant.anthropic.chat_form import (
     Spoken,
     ToolCallDelta,
 )
-from aiex.assistant.anthropic.error_form import broken_off
-from aiex.assistant.anthropic.message_from_completion import thought
 from aiex.assistant.event_cutter import EventCutter, payload
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.responses.item_form import (
@@ -199,7 +198,7 @@ class ResponseEvents:
     def _take_choice(self, choice: Choice, out: list[bytes]) -> None:
         spoken = choice.delta
         if isinstance(spoken, Spoken):
-            if text := thought(spoken):
+            if text := spoken.thought:
                 self._say(out, "reasoning_text", text)
             if spoken.content:
                 self._say(out, "output_text", spoken.content)

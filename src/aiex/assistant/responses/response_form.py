@@ -4,17 +4,19 @@ Reference: https://platform.openai.com/docs/api-reference/responses. What a requ
 chat cannot has no field here, and is refused by its name.
 """
 
+import re
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw
 
-from aiex.assistant.anthropic.chat_form import Effort
+from aiex.assistant.chat_form import Effort
 from aiex.assistant.responses.item_form import Item
 
 type ResponseStatus = Literal["in_progress", "completed", "incomplete", "failed", "cancelled"]
 type Metadata = dict[str, str]
 
+_ID = re.compile(r"resp_([0-9a-f]{32})([0-9a-f]{8})")
 NULL = Raw(b"null")
 PLAIN_TEXT = Raw(b'{"format":{"type":"text"}}')
 AUTO = Raw(b'"auto"')
@@ -167,3 +169,14 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     truncation: str = "disabled"
     usage: ResponseUsage | None = None
     user: str | None = None
+
+
+def response_id(thread: str, part: str) -> str:
+    """The id of the response in a part of a thread: whoever has it needs no index to find it."""
+    return f"resp_{thread}{part}"
+
+
+def thread_and_part(response_id: str) -> tuple[str, str] | None:
+    """Where the response of that id is, if there can be one."""
+    found = _ID.fullmatch(response_id)
+    return (found[1], found[2]) if found else None

@@ -16,6 +16,7 @@ class SeenMember(msgspec.Struct, frozen=True):
     is_self: bool = False
     carrier: str = ""
     incarnation: int = 0
+    hot_revision: int = 0
 
 
 class SeenOutsider(msgspec.Struct, frozen=True):

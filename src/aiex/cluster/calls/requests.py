@@ -19,6 +19,8 @@ SEEN_LEN_MAX = 2048
 SECTIONS_LEN_MAX = 64
 
 LISTED_MAX = 64
+# A quarter of an octave each, from a microsecond to hours.
+CELLS_LEN_MAX = 256
 
 type Text = Annotated[str, Meta(max_length=512)]
 type Texts = Annotated[tuple[Text, ...], Meta(max_length=LISTED_MAX)]
@@ -106,6 +108,14 @@ class DescribedFormation(msgspec.Struct, frozen=True):
     disk_bytes: Number = 0
 
 
+class DescribedHot(msgspec.Struct, frozen=True):
+    """How far the node is with the hot values; `refusals` says why newest ones are not taken."""
+
+    revision: Number
+    is_caught_up: bool
+    refusals: Annotated[dict[Text, Text], Meta(max_length=LISTED_MAX)] = {}
+
+
 class Description(msgspec.Struct, frozen=True):
     """A node in its own words. `settings` has a digest for each section, without its secrets."""
 
@@ -125,6 +135,7 @@ class Description(msgspec.Struct, frozen=True):
     split: Text = ""
     admin_url: Url = ""
     formation: DescribedFormation | None = None  # None: it is on its own, or an older release
+    hot: DescribedHot | None = None  # None: an older release
 
 
 class Examine(Request["Examination"], frozen=True):
@@ -187,6 +198,36 @@ class DrainBegun(msgspec.Struct, frozen=True):
     refusal: Text = ""
 
 
+class AwaitHot(Request["HotApplied"], frozen=True):
+    """Answered once the node has heard of the hot value `key` at `revision`, or a later one."""
+
+    key: Text
+    revision: Number
+
+
+class HotApplied(msgspec.Struct, frozen=True):
+    """`revision` is the newest it has heard; `refusal` says why the value is not in force there."""
+
+    revision: Number
+    refusal: Text = ""
+
+
+class CountTraffic(Request["Traffic"], frozen=True):
+    pass
+
+
+class Traffic(msgspec.Struct, frozen=True):
+    """What the API of the node answered since it began, in that life.
+
+    `durations` are counts by `aiex.telemetry.latency`'s cells, which add up over nodes.
+    """
+
+    incarnation: Number
+    requests: Number
+    errors: Number
+    durations: Annotated[dict[int, Number], Meta(max_length=CELLS_LEN_MAX)]
+
+
 class DescribeCopies(Request["DescribedCopies"], frozen=True):
     pass
 
@@ -227,6 +268,17 @@ class VerifiedCopies(msgspec.Struct, frozen=True):
     copies: Annotated[tuple[VerifiedCopy, ...], Meta(max_length=LISTED_MAX)]
 
 
+class BreakOff(Request["BrokenOff"], frozen=True):
+    """A turn was cancelled: the one in this part of a thread."""
+
+    thread: Word
+    part: Word
+
+
+class BrokenOff(msgspec.Struct, frozen=True):
+    was_here: bool = False
+
+
 class RequestKind(msgspec.Struct, frozen=True):
     """A line of the page."""
 
@@ -247,6 +299,8 @@ REQUESTS = (
     RequestKind("examine", Examine, Examination, "What the node finds at each carrier's ports."),
     RequestKind("drain_plan", PlanDrain, DrainPlan, "What a drain of the node would wait for."),
     RequestKind("drain", Drain, DrainBegun, "Finish what is in hand and stop."),
+    RequestKind("hot_applied", AwaitHot, HotApplied, "Whether a hot value is in force there."),
+    RequestKind("traffic", CountTraffic, Traffic, "What its API answered: counts and durations."),
     RequestKind(
         "describe_copies", DescribeCopies, DescribedCopies, "How far the node's views are."
     ),
@@ -255,6 +309,9 @@ REQUESTS = (
         VerifyCopies,
         VerifiedCopies,
         "What the node's views differ in from what the engine has.",
+    ),
+    RequestKind(
+        "break_off", BreakOff, BrokenOff, "Break off a turn that was cancelled at another node."
     ),
 )
 

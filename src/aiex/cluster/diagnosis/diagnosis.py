@@ -42,6 +42,8 @@ RULES = (
     Rule("not_formed", engine.not_formed, unless=(*_CARRIERS_AWAY_NAMES, "engine_ill")),
     Rule("clock_skewed", upkeep.clock_skewed),
     Rule("settings_differ", upkeep.settings_differ),
+    Rule("hot_value_refused", upkeep.hot_value_refused),
+    Rule("hot_values_behind", upkeep.hot_values_behind, unless=(*_APART_NAMES, "no_quorum")),
     Rule("certificate_ends", upkeep.certificate_ends),
     Rule("member_silent", upkeep.member_silent, unless=_CARRIERS_AWAY_NAMES),
 )

@@ -39,6 +39,27 @@ def settings_differ(evidence: Evidence) -> Found:
             )
 
 
+def hot_value_refused(evidence: Evidence) -> Found:
+    for witness in evidence.witnesses:
+        hot = witness.description.hot
+        for reason in hot.refusals.values() if hot is not None else ():
+            yield (
+                f"{witness.name} does not take a hot value: {reason.rstrip('.')}.",
+                "Set one that all releases and settings here know, or upgrade that node.",
+            )
+
+
+def hot_values_behind(evidence: Evidence) -> Found:
+    told = {w.name: w.description.hot for w in evidence.witnesses if w.description.hot is not None}
+    newest = max((one.revision for one in told.values()), default=0)
+    for name, hot in told.items():
+        if hot.revision < newest:
+            yield (
+                f"{name} has the hot values of revision {hot.revision}, others those of {newest}.",
+                f"Look again in a moment; if it stays so look at the engine of {name}.",
+            )
+
+
 def certificate_ends(evidence: Evidence) -> Found:
     for witness, formation in evidence.formations():
         for setting, ends_at_s in sorted(formation.certificates.items()):

@@ -41,6 +41,7 @@ class Member(msgspec.Struct, frozen=True):
     is_self: bool = False
     groups: tuple[str, ...] = ()
     carrier: str = ""
+    hot_revision: int = 0
 
 
 class Outsider(msgspec.Struct, frozen=True):

@@ -65,6 +65,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag_field="kind", tag="heartbeat"):
     gone: Annotated[tuple[Gone, ...], Meta(max_length=GONE_LEN_MAX)] = ()
     groups: Annotated[tuple[GroupName, ...], Meta(max_length=GROUPS_LEN_MAX)] = ()
     carrier: Annotated[str, Meta(max_length=253, pattern=_PLAIN)] = ""  # as which it carries
+    hot_revision: Number = 0
 
 
 class Goodbye(msgspec.Struct, frozen=True, tag_field="kind", tag="goodbye"):

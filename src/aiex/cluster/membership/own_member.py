@@ -140,6 +140,7 @@ class OwnMember:
             gone,
             self.groups,
             condition.carrier,
+            condition.hot_revision,
         )
 
     def goodbye(self) -> Goodbye:
@@ -160,6 +161,7 @@ class OwnMember:
             self.condition.in_flight,
             self.condition.in_flight_max,
             carrier=self.condition.carrier,
+            hot_revision=self.condition.hot_revision,
             is_self=True,
             groups=self.groups,
         )

@@ -166,6 +166,7 @@ class Peer(msgspec.Struct, frozen=True, gc=False):
             self.reason,
             groups=self.groups,
             carrier=self.facts.carrier,
+            hot_revision=self.facts.hot_revision,
         )
 
     def as_gone(self, now_s: float) -> Gone:

@@ -1,7 +1,8 @@
-"""The admin API: groups of operations over one application."""
+"""The admin API: chapters of operations over one application."""
 
 from aiex.node.admin.admin import Admin
 from aiex.node.admin.cluster import ClusterOperations
+from aiex.node.admin.hot import HotOperations
 from aiex.node.admin.keys import KeyOperations
 from aiex.node.admin.models import ModelOperations
 from aiex.node.admin.node import NodeOperations
@@ -17,6 +18,7 @@ __all__ = [
     "OPERATIONS",
     "Admin",
     "ClusterOperations",
+    "HotOperations",
     "KeyOperations",
     "ModelOperations",
     "NodeOperations",

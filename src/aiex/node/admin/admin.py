@@ -1,6 +1,6 @@
 """The admin listener's application: what an operator asks and does, over HTTP.
 
-Starlette, since nothing here is hot. It answers from groups of operations, each a module beside
+Starlette, since nothing here is hot. It answers from chapters of operations, each a module beside
 this one, and holds no state of its own.
 """
 
@@ -14,34 +14,45 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from aiex.errors import Conflict, EngineError, QueryRefused, SettingsError
+from aiex.errors import (
+    Conflict,
+    EngineError,
+    HotValueError,
+    HotValueInvalid,
+    QueryRefused,
+    SettingsError,
+)
 from aiex.node.admin.answers import error_answer, json_answer
 from aiex.node.admin.openapi import openapi
 from aiex.node.admin.operation import operations_of
-from aiex.node.admin.operations import GROUPS
+from aiex.node.admin.operations import CHAPTERS
 from aiex.node.admin.page import admin_page
 from aiex.node.admin.token_check import TokenCheck
 from aiex.node.cluster_change import ChangeRefused
+from aiex.node.hot_canary import CanaryRefused
 
 # What an operation may raise beside `HTTPException`, and the status that this is; the nearest
 # class counts.
 STATUSES: dict[type[Exception], int] = {
+    CanaryRefused: 409,
     ChangeRefused: 409,
     Conflict: 409,
     QueryRefused: 400,
     EngineError: 503,
+    HotValueError: 404,
+    HotValueInvalid: 400,
     SettingsError: 400,
 }
 
 
 class Admin:
-    """The operations of the table, from a group of each kind in it."""
+    """The operations of the table, from each chapter of it."""
 
     def __init__(
-        self, groups: Sequence[object], *, version: str, token: str, is_metrics_open: bool
+        self, chapters: Sequence[object], *, version: str, token: str, is_metrics_open: bool
     ) -> None:
-        assert [type(one) for one in groups] == list(GROUPS), "each group of the table, in order"
-        self._groups = groups
+        assert [type(one) for one in chapters] == list(CHAPTERS), "each of the table, in order"
+        self._chapters = chapters
         self._version = version
         self._token = token
         self._is_metrics_open = is_metrics_open
@@ -49,9 +60,9 @@ class Admin:
     def app(self) -> ASGIApp:
         """The ASGI application."""
         routes = [
-            Route(one.path, getattr(group, one.name), methods=[one.method])
-            for group in self._groups
-            for one in operations_of(type(group))
+            Route(one.path, getattr(chapter, one.name), methods=[one.method])
+            for chapter in self._chapters
+            for one in operations_of(type(chapter))
         ]
         routes.append(Route("/openapi.json", self._openapi))
         routes.append(Route("/", self._page))

@@ -1,4 +1,4 @@
-"""An operation of the admin API: a method of a group that says above it how it is reached."""
+"""An operation of the admin API: a method of a chapter that says above it how it is reached."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -34,7 +34,7 @@ def operation[E: Callable[[Any, Any], Awaitable[Response]]](
     needs_token: bool = True,
     media_type: str = "text/plain",
 ) -> Callable[[E], E]:
-    """Make a group's method an operation of its name."""
+    """Make a chapter's method an operation of its name."""
 
     def described(endpoint: E) -> E:
         name = endpoint.__name__
@@ -47,7 +47,7 @@ def operation[E: Callable[[Any, Any], Awaitable[Response]]](
     return described
 
 
-def operations_of(group: type) -> tuple[Operation, ...]:
-    """A group's operations, in the order of its methods."""
-    found = (getattr(member, _ATTRIBUTE, None) for member in vars(group).values())
+def operations_of(chapter: type) -> tuple[Operation, ...]:
+    """A chapter's operations, in the order of its methods."""
+    found = (getattr(member, _ATTRIBUTE, None) for member in vars(chapter).values())
     return tuple(one for one in found if one is not None)

@@ -1,10 +1,11 @@
 """All operations of the admin API, as one table.
 
 The routes, the OpenAPI document, its page and the reference are all made of this table, so none can
-be forgotten. A new group is a module beside this one, named here and built in `node/node.py`.
+be forgotten. A new chapter is a module beside this one, named here and built in `node/node.py`.
 """
 
 from aiex.node.admin.cluster import ClusterOperations
+from aiex.node.admin.hot import HotOperations
 from aiex.node.admin.keys import KeyOperations
 from aiex.node.admin.models import ModelOperations
 from aiex.node.admin.node import NodeOperations
@@ -13,13 +14,14 @@ from aiex.node.admin.probes import Probes
 from aiex.node.admin.store import StoreOperations
 from aiex.node.admin.usage import UsageOperations
 
-GROUPS: tuple[type, ...] = (
+CHAPTERS: tuple[type, ...] = (
     Probes,
     NodeOperations,
     ClusterOperations,
     ModelOperations,
     KeyOperations,
     UsageOperations,
+    HotOperations,
     StoreOperations,
 )
-OPERATIONS = tuple(one for group in GROUPS for one in operations_of(group))
+OPERATIONS = tuple(one for chapter in CHAPTERS for one in operations_of(chapter))

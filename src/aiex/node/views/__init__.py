@@ -1,1 +1,1 @@
-"""The JSON of the admin API: what it answers and takes, a module a group of operations."""
+"""The JSON of the admin API: what it answers and takes, a module a chapter of operations."""

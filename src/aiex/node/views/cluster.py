@@ -24,6 +24,7 @@ class MemberView(msgspec.Struct, frozen=True):
     is_self: bool
     groups: tuple[str, ...]
     carrier: str  # its name among the carriers; empty when it is none
+    hot_revision: int  # the newest change of a hot value that it has heard
 
 
 class OutsiderView(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from aiex.assistant.refusal import Refusal
 
 TO_CHAT: Final = "to a model that is asked through OpenAI's API"
 TO_MESSAGES: Final = "to a model that is asked through Anthropic's API"
+TO_ANY_MODEL: Final = "to a model, since all are asked by chat"
 
 
 def not_carried(field: str, target: str, hint: str = "") -> Refusal:

@@ -1,15 +1,9 @@
-"""What a request of the Responses API says that a chat cannot, or that is no such request."""
-
-from typing import Final
+"""JSON that a client of the Responses API gave, and what is said where it is wrong."""
 
 import msgspec
 
-from aiex.assistant.anthropic.not_carried import not_carried
+from aiex.assistant.not_carried import TO_ANY_MODEL, not_carried
 from aiex.assistant.refusal import Refusal
-
-__all__ = ["TO_CHAT", "decoded", "not_carried"]
-
-TO_CHAT: Final = "to a model, since all are asked by chat"
 
 
 def decoded[T](decoder: msgspec.json.Decoder[T], raw: bytes, field: str = "") -> T:
@@ -33,7 +27,7 @@ def _misfit(problem: str, field: str) -> Refusal:
     _, is_unknown, unknown = what.partition("unknown field `")
     if is_unknown:
         unknown = unknown.rstrip("`")
-        return not_carried(f"{place}.{unknown}" if place else unknown, TO_CHAT)
+        return not_carried(f"{place}.{unknown}" if place else unknown, TO_ANY_MODEL)
     _, is_missing, missing = what.partition("required field `")
     if is_missing:
         missing = missing.rstrip("`")

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: requests, answers and chunks, as far as the Messages API knows them.
+"""OpenAI's chat completions: requests, answers and chunks, as far as other APIs know them too.
 
 Reference: https://platform.openai.com/docs/api-reference/chat. Beyond it, as servers and gateways
 have agreed: `reasoning_content` (DeepSeek, vLLM, llama.cpp; `reasoning` at others),
@@ -219,6 +219,11 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: str | UnsetType | None = UNSET
     thinking_blocks: list[Thought] | UnsetType | None = UNSET
     tool_calls: list[ToolCallDelta] | UnsetType | None = UNSET
+
+    @property
+    def thought(self) -> str:
+        """What a server says that its model thought: it has two names."""
+        return self.reasoning_content or self.reasoning or ""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,33 @@
+"""Hot values: an attribute read, changed on all nodes by one call."""
+
+from aiex.fastglobal.entry import HISTORY, HotEntry, Trial, Version
+from aiex.fastglobal.events import CanaryEnded, HotValueChanged, HotValueRefused
+from aiex.fastglobal.fast_global import PATIENCE_S, SPREAD_S, FastGlobal, Nodes
+from aiex.fastglobal.hot_file import HotFile
+from aiex.fastglobal.in_force import Held, HotChange
+from aiex.fastglobal.schema import HotKey, Schema, plain, shown
+from aiex.fastglobal.spread import Said, Spread, Wait
+
+__all__ = [
+    "HISTORY",
+    "PATIENCE_S",
+    "SPREAD_S",
+    "CanaryEnded",
+    "FastGlobal",
+    "Held",
+    "HotChange",
+    "HotEntry",
+    "HotFile",
+    "HotKey",
+    "HotValueChanged",
+    "HotValueRefused",
+    "Nodes",
+    "Said",
+    "Schema",
+    "Spread",
+    "Trial",
+    "Version",
+    "Wait",
+    "plain",
+    "shown",
+]
