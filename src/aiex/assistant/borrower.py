@@ -102,12 +102,19 @@ class Borrower:
         ready()
         try:
             async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._open(), name="limits open")
                 while True:
                     await self._clock.sleep(TICK_S)
                     self._look()
         finally:
             self._tasks = None
             await self._bring_all_back()
+
+    async def _open(self) -> None:
+        """So that the first request need not wait until the engine has made the tables."""
+        with suppress(EngineError):
+            await self._limit_rows.get(("-",))
+            await self._budget_rows.get(("-", 0))
 
     def _look(self) -> None:
         """Measure the use of all accounts, and deal for those that need it."""
