@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiex.engine import EngineStatus, Kept, NewMessage, NotDone, Repeated, Stream, StreamMessage
+from aiex.engine import (
+    EngineStatus,
+    Kept,
+    NewMessage,
+    NotDone,
+    Repeated,
+    Stream,
+    StreamMessage,
+    WrongSequence,
+)
 from aiex.errors import Conflict, EngineUnavailable, StoreUnavailable, WriteUncertain
 from aiex.store.patience import CHOICE_S, Patience
 from aiex.store.writer import Writer
@@ -35,7 +44,8 @@ class LossyStream:
     """Keeps what it is told as the engine does. `troubles`: what happens to the next tries.
 
     "lost": kept, and the answer is lost; "dropped": not even that; "away": it says it is not done;
-    "overtaken": lost, and then somebody else replaces the first of it.
+    "overtaken": lost, and then somebody else replaces the first of it; "cut off": a leader that has
+    nothing yet of what the others have refuses it.
     """
 
     def __init__(self, *troubles: str, clock: HastyClock) -> None:
@@ -71,6 +81,8 @@ class LossyStream:
             return write()
         if trouble == "away":
             raise NotDone("it is away")
+        if trouble == "cut off":
+            raise WrongSequence(0)
         if trouble in ("lost", "overtaken"):
             write()
         if trouble == "overtaken":
@@ -128,6 +140,7 @@ class Scene:
         return await self._writer.write(messages, deadline_s=DEADLINE_S)
 
 
+TROUBLES = ("", "lost", "dropped", "away", "overtaken", "cut off")
 A = NewMessage("a", b"1")
 NEW_A = NewMessage("a", b"1", expects=0)
 BATCH = (NEW_A, NewMessage("b", b"2"), NewMessage("c", b"3", expects=0))
@@ -174,6 +187,20 @@ async def test_where_somebody_replaced_what_may_have_been_ours_nobody_can_tell()
         await scene.write(NEW_A)
 
 
+async def test_a_leader_that_was_cut_off_and_refuses_by_what_it_has_is_not_believed() -> None:
+    scene = Scene("", "cut off")
+    first = await scene.write(A)
+    assert await scene.write(NewMessage("a", b"2", expects=first)) > first
+    assert scene.stream.kept_count == 2
+
+
+async def test_what_nobody_ever_wrote_at_is_a_conflict() -> None:
+    scene = Scene()
+    first = await scene.write(A)
+    with pytest.raises(Conflict):
+        await scene.write(NewMessage("a", b"2", expects=first + 1_000))
+
+
 async def test_an_engine_that_never_answers_leaves_it_uncertain_at_the_deadline() -> None:
     scene = Scene(*["dropped"] * 20)
     with pytest.raises(WriteUncertain):
@@ -207,7 +234,9 @@ async def test_what_is_not_sent_for_want_of_a_quorum_is_certain_not_to_be_writte
 
 @settings(deadline=None)
 @given(
-    troubles=st.lists(st.sampled_from(["", "lost", "dropped", "away", "overtaken"]), max_size=12),
+    troubles=st.lists(
+        st.sampled_from(["", "lost", "dropped", "away", "overtaken", "cut off"]), max_size=12
+    ),
     messages=st.sampled_from([(A,), (NEW_A,), BATCH]),
 )
 async def test_whatever_happens_it_happens_once_or_not_at_all_and_what_is_said_is_true(

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 import msgspec
 
 from aiex.clock import Clock
-from aiex.engine import Kept, NewMessage, NotDone, Repeated, Stream
+from aiex.engine import (
+    Kept,
+    NewMessage,
+    NotDone,
+    Repeated,
+    Stream,
+    StreamMessage,
+    WrongSequence,
+)
 from aiex.errors import Conflict, EngineUnavailable, StoreUnavailable, WriteUncertain
 from aiex.store.patience import Patience
 from aiex.store.write_verdict import Fate, verdict
@@ -49,9 +57,11 @@ class Writer:
                 cause, may_be_kept = error, True
                 try_s *= 2  # it may be a large write, and a slow engine
             except (Conflict, Repeated) as refusal:
-                if isinstance(refusal, Conflict) and not may_be_kept:
+                if may_be_kept or isinstance(refusal, Repeated):
+                    return await self._look(sent, before, give_up_at_s, refusal)
+                if await self._is_right(sent, refusal, give_up_at_s):
                     raise
-                return await self._look(sent, before, give_up_at_s, refusal)
+                cause = NotDone("The leader that refused the write was cut off from the others.")
             await self._pause(give_up_at_s, cause, may_be_kept=may_be_kept)
 
     async def _try(self, sent: Sequence[NewMessage], timeout_s: float) -> Kept:
@@ -60,6 +70,21 @@ class Writer:
             return await self._stream.write(sent[0], timeout_s=timeout_s)
         return await self._stream.write_batch(sent, timeout_s=timeout_s)
 
+    async def _is_right(
+        self, sent: Sequence[NewMessage], refusal: Conflict, give_up_at_s: float
+    ) -> bool:
+        """Whether an expectation does not hold, and not only where a leader was cut off."""
+        expected = [message.expects for message in sent]
+        if isinstance(refusal, WrongSequence) and len(expected) == 1:
+            [only] = expected
+            if only is not None and refusal.newest > only:
+                return True  # sequences only grow
+        newest = await self._newest(sent, give_up_at_s, may_be_kept=False)
+        return any(
+            message.expects is not None and message.expects != (last.sequence if last else 0)
+            for message, last in zip(sent, newest, strict=True)
+        )
+
     async def _look(
         self,
         sent: Sequence[NewMessage],
@@ -67,17 +92,8 @@ class Writer:
         give_up_at_s: float,
         refusal: Conflict | Repeated,
     ) -> int:
-        """What became of an earlier try, by what is there; read behind a barrier, as it decides."""
-        while True:
-            try:
-                barrier = await self._stream.write(self._barrier, timeout_s=TRY_S)
-                newest = [
-                    await self._stream.last(one.subject, at_least=barrier.sequence, timeout_s=TRY_S)
-                    for one in sent
-                ]
-                break
-            except EngineUnavailable as error:
-                await self._pause(give_up_at_s, error, may_be_kept=True)
+        """What became of an earlier try, by what is there."""
+        newest = await self._newest(sent, give_up_at_s, may_be_kept=True)
         match verdict(sent, newest, before=before):
             case int(sequence):
                 return sequence
@@ -85,6 +101,21 @@ class Writer:
                 raise refusal
             case _:
                 raise WriteUncertain from refusal
+
+    async def _newest(
+        self, sent: Sequence[NewMessage], give_up_at_s: float, *, may_be_kept: bool
+    ) -> list[StreamMessage | None]:
+        """What stands where these were to stand; read behind a barrier, as it decides."""
+        while True:
+            try:
+                self._patience.check_up()
+                barrier = await self._stream.write(self._barrier, timeout_s=TRY_S)
+                return [
+                    await self._stream.last(one.subject, at_least=barrier.sequence, timeout_s=TRY_S)
+                    for one in sent
+                ]
+            except EngineUnavailable as error:
+                await self._pause(give_up_at_s, error, may_be_kept=may_be_kept)
 
     async def _pause(
         self, give_up_at_s: float, cause: EngineUnavailable, *, may_be_kept: bool
