@@ -35,7 +35,8 @@ class LossyStream:
     """Keeps what it is told as the engine does. `troubles`: what happens to the next tries.
 
     "lost": kept, and the answer is lost; "dropped": not even that; "away": it says it is not done;
-    "overtaken": lost, and then somebody else replaces the first of it.
+    "overtaken": lost, and then somebody else replaces the first of it; "contradicted": kept, and a
+    server that led before calls it a conflict; "outrun": that, and somebody else replaces it.
     """
 
     def __init__(self, *troubles: str, clock: HastyClock) -> None:
@@ -71,10 +72,12 @@ class LossyStream:
             return write()
         if trouble == "away":
             raise NotDone("it is away")
-        if trouble in ("lost", "overtaken"):
+        if trouble in ("lost", "overtaken", "contradicted", "outrun"):
             write()
-        if trouble == "overtaken":
+        if trouble in ("overtaken", "outrun"):
             self._keep(NewMessage(messages[0].subject, id="theirs"))
+        if trouble in ("contradicted", "outrun"):
+            raise Conflict
         await self._clock.sleep(timeout_s)
         raise EngineUnavailable("it gave no answer")
 
@@ -159,6 +162,31 @@ async def test_a_conflict_of_the_first_try_is_one_at_once() -> None:
         await scene.write(NEW_A)
 
 
+@pytest.mark.parametrize("messages", [(A,), (NEW_A,), BATCH])
+async def test_what_was_kept_is_no_conflict_whatever_a_server_says_that_led_before(
+    messages: tuple[NewMessage, ...],
+) -> None:
+    scene = Scene("contradicted")
+    assert await scene.write(*messages) == len(messages)
+    assert scene.stream.kept_count == 1
+
+
+async def test_what_was_kept_and_replaced_is_recognised_when_it_is_sent_again() -> None:
+    scene = Scene("outrun")
+    assert await scene.write(A) == 1
+    assert scene.stream.kept_count == 1
+
+
+async def test_a_conflict_with_one_who_changed_the_row_again_is_still_a_conflict() -> None:
+    scene, others = Scene(), NewMessage("a", b"theirs")
+    await scene.write(A)
+    for _ in range(2):
+        await scene.stream.write(others, timeout_s=1.0)
+    with pytest.raises(Conflict):
+        await scene.write(NEW_A)
+    assert scene.stream.kept_count == 3
+
+
 async def test_a_conflict_after_a_try_that_did_nothing_is_still_a_conflict() -> None:
     scene = Scene("", "dropped")
     first = await scene.write(A)
@@ -207,7 +235,9 @@ async def test_what_is_not_sent_for_want_of_a_quorum_is_certain_not_to_be_writte
 
 @settings(deadline=None)
 @given(
-    troubles=st.lists(st.sampled_from(["", "lost", "dropped", "away", "overtaken"]), max_size=12),
+    troubles=st.lists(
+        st.sampled_from(["", "lost", "dropped", "away", "overtaken", "contradicted"]), max_size=12
+    ),
     messages=st.sampled_from([(A,), (NEW_A,), BATCH]),
 )
 async def test_whatever_happens_it_happens_once_or_not_at_all_and_what_is_said_is_true(

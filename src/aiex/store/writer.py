@@ -49,9 +49,14 @@ class Writer:
                 cause, may_be_kept = error, True
                 try_s *= 2  # it may be a large write, and a slow engine
             except (Conflict, Repeated) as refusal:
-                if isinstance(refusal, Conflict) and not may_be_kept:
-                    raise
-                return await self._look(sent, before, give_up_at_s, refusal)
+                # A leader that was frozen or cut off says so too until it knows that it is none any
+                # more, while the one that is keeps the same message: even the first is no proof.
+                sequence = await self._look(sent, before, give_up_at_s, refusal)
+                if sequence is not None:
+                    return sequence
+                if may_be_kept or isinstance(refusal, Repeated):
+                    raise WriteUncertain from refusal
+                return await self._sent_again(sent)
             await self._pause(give_up_at_s, cause, may_be_kept=may_be_kept)
 
     async def _try(self, sent: Sequence[NewMessage], timeout_s: float) -> Kept:
@@ -66,8 +71,11 @@ class Writer:
         before: int,
         give_up_at_s: float,
         refusal: Conflict | Repeated,
-    ) -> int:
-        """What became of an earlier try, by what is there; read behind a barrier, as it decides."""
+    ) -> int | None:
+        """What became of a try, by what is there; read behind a barrier, as it decides.
+
+        None when that does not tell.
+        """
         while True:
             try:
                 barrier = await self._stream.write(self._barrier, timeout_s=TRY_S)
@@ -84,7 +92,14 @@ class Writer:
             case Fate.REFUSED if isinstance(refusal, Conflict):
                 raise refusal
             case _:
-                raise WriteUncertain from refusal
+                return None
+
+    async def _sent_again(self, sent: Sequence[NewMessage]) -> int:
+        """The sequence of what was refused once: the engine recognises what it has kept."""
+        try:
+            return (await self._try(sent, TRY_S)).sequence
+        except (Repeated, EngineUnavailable) as error:
+            raise WriteUncertain from error
 
     async def _pause(
         self, give_up_at_s: float, cause: EngineUnavailable, *, may_be_kept: bool
