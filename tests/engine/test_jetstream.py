@@ -15,6 +15,7 @@ from aiex.engine.jetstream import (
     JetStream,
     Repeated,
     StreamMissing,
+    WrongSequence,
 )
 from aiex.engine.session import Message, NoAnswer, NobodyAnswers, NotDone
 from aiex.engine.stream import Kept, StreamMessage
@@ -180,3 +181,14 @@ async def test_a_batch_that_can_be_sent_again_was_not_done(code: int) -> None:
 async def test_a_batch_whose_messages_were_there_before_says_so() -> None:
     with pytest.raises(Repeated):
         await jetstream(ScriptedConnection(fault(400, 10201))).write("$KV.a.b", b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "newest"), [("wrong last sequence: 17", 17), ("wrong last sequence", 0)]
+)
+async def test_a_refused_expectation_tells_what_whoever_refused_it_has(
+    words: str, newest: int
+) -> None:
+    with pytest.raises(WrongSequence) as refusal:
+        await jetstream(ScriptedConnection(fault(400, 10071, words))).write("$KV.a.b", b"")
+    assert refusal.value.newest == newest

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiex.engine import EngineStatus, Kept, NewMessage, NotDone, Repeated, Stream, StreamMessage
+from aiex.engine import (
+    EngineStatus,
+    Kept,
+    NewMessage,
+    NotDone,
+    Repeated,
+    Stream,
+    StreamMessage,
+    WrongSequence,
+)
 from aiex.errors import Conflict, EngineUnavailable, StoreUnavailable, WriteUncertain
 from aiex.store.patience import CHOICE_S, Patience
 from aiex.store.writer import Writer
@@ -35,8 +44,9 @@ class LossyStream:
     """Keeps what it is told as the engine does. `troubles`: what happens to the next tries.
 
     "lost": kept, and the answer is lost; "dropped": not even that; "away": it says it is not done;
-    "overtaken": lost, and then somebody else replaces the first of it; "contradicted": kept, and a
-    server that led before calls it a conflict; "outrun": that, and somebody else replaces it.
+    "overtaken": lost, and then somebody else replaces the first of it; "cut off": a leader that has
+    nothing yet of what the others have refuses it; "contradicted": such a one does, and the others
+    keep it; "outrun": the same, and then somebody else replaces the first of it.
     """
 
     def __init__(self, *troubles: str, clock: HastyClock) -> None:
@@ -72,12 +82,14 @@ class LossyStream:
             return write()
         if trouble == "away":
             raise NotDone("it is away")
+        if trouble == "cut off":
+            raise WrongSequence(0)
         if trouble in ("lost", "overtaken", "contradicted", "outrun"):
             write()
         if trouble in ("overtaken", "outrun"):
             self._keep(NewMessage(messages[0].subject, id="theirs"))
         if trouble in ("contradicted", "outrun"):
-            raise Conflict
+            raise WrongSequence(0)
         await self._clock.sleep(timeout_s)
         raise EngineUnavailable("it gave no answer")
 
@@ -131,6 +143,7 @@ class Scene:
         return await self._writer.write(messages, deadline_s=DEADLINE_S)
 
 
+TROUBLES = ("", "lost", "dropped", "away", "overtaken", "cut off", "contradicted")
 A = NewMessage("a", b"1")
 NEW_A = NewMessage("a", b"1", expects=0)
 BATCH = (NEW_A, NewMessage("b", b"2"), NewMessage("c", b"3", expects=0))
@@ -162,31 +175,6 @@ async def test_a_conflict_of_the_first_try_is_one_at_once() -> None:
         await scene.write(NEW_A)
 
 
-@pytest.mark.parametrize("messages", [(A,), (NEW_A,), BATCH])
-async def test_what_was_kept_is_no_conflict_whatever_a_server_says_that_led_before(
-    messages: tuple[NewMessage, ...],
-) -> None:
-    scene = Scene("contradicted")
-    assert await scene.write(*messages) == len(messages)
-    assert scene.stream.kept_count == 1
-
-
-async def test_what_was_kept_and_replaced_is_recognised_when_it_is_sent_again() -> None:
-    scene = Scene("outrun")
-    assert await scene.write(A) == 1
-    assert scene.stream.kept_count == 1
-
-
-async def test_a_conflict_with_one_who_changed_the_row_again_is_still_a_conflict() -> None:
-    scene, others = Scene(), NewMessage("a", b"theirs")
-    await scene.write(A)
-    for _ in range(2):
-        await scene.stream.write(others, timeout_s=1.0)
-    with pytest.raises(Conflict):
-        await scene.write(NEW_A)
-    assert scene.stream.kept_count == 3
-
-
 async def test_a_conflict_after_a_try_that_did_nothing_is_still_a_conflict() -> None:
     scene = Scene("", "dropped")
     first = await scene.write(A)
@@ -200,6 +188,35 @@ async def test_where_somebody_replaced_what_may_have_been_ours_nobody_can_tell()
     scene.stream.is_forgetful = True
     with pytest.raises(WriteUncertain):
         await scene.write(NEW_A)
+
+
+async def test_a_leader_that_was_cut_off_and_refuses_by_what_it_has_is_not_believed() -> None:
+    scene = Scene("", "cut off")
+    first = await scene.write(A)
+    assert await scene.write(NewMessage("a", b"2", expects=first)) > first
+    assert scene.stream.kept_count == 2
+
+
+@pytest.mark.parametrize("messages", [(NEW_A,), BATCH])
+async def test_what_was_kept_is_no_conflict_whatever_a_leader_says_that_was_cut_off(
+    messages: tuple[NewMessage, ...],
+) -> None:
+    scene = Scene("contradicted")
+    assert await scene.write(*messages) == len(messages)
+    assert scene.stream.kept_count == 1
+
+
+async def test_what_was_kept_and_replaced_is_recognised_when_it_is_sent_again() -> None:
+    scene = Scene("outrun")
+    assert await scene.write(NEW_A) == 1
+    assert scene.stream.kept_count == 1
+
+
+async def test_what_nobody_ever_wrote_at_is_a_conflict() -> None:
+    scene = Scene()
+    first = await scene.write(A)
+    with pytest.raises(Conflict):
+        await scene.write(NewMessage("a", b"2", expects=first + 1_000))
 
 
 async def test_an_engine_that_never_answers_leaves_it_uncertain_at_the_deadline() -> None:
@@ -236,7 +253,8 @@ async def test_what_is_not_sent_for_want_of_a_quorum_is_certain_not_to_be_writte
 @settings(deadline=None)
 @given(
     troubles=st.lists(
-        st.sampled_from(["", "lost", "dropped", "away", "overtaken", "contradicted"]), max_size=12
+        st.sampled_from(["", "lost", "dropped", "away", "overtaken", "cut off", "contradicted"]),
+        max_size=12,
     ),
     messages=st.sampled_from([(A,), (NEW_A,), BATCH]),
 )

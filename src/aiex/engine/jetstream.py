@@ -5,6 +5,7 @@ https://docs.nats.io/reference/reference-protocols/nats_api_reference
 
 import base64
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -38,6 +39,8 @@ _REPEATED = 10201
 _PASSING = (10176, 10210)
 # The same message is being written at this moment, since it was sent twice.
 _IN_PROGRESS = 10158
+# "wrong last sequence: 17"
+_LAST_NUMBER = re.compile(r"(\d+)$")
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -399,6 +402,18 @@ class _MessageMissing(EngineRefused):
     """The stream has no such message."""
 
 
+class WrongSequence(Conflict):
+    """Somebody else changed the value since it was read; read it again and decide anew.
+
+    `newest` is the sequence that whoever refused knows, 0 when it did not say. A leader that was
+    cut off refuses by what it has itself.
+    """
+
+    def __init__(self, newest: int) -> None:
+        super().__init__()
+        self.newest = newest
+
+
 class Repeated(EngineRefused):
     """Messages of the batch were written before; nothing of it was written now."""
 
@@ -408,7 +423,8 @@ def _raise_fault(answer: Message) -> None:
     if fault is None:
         return
     if fault.err_code in _WRONG_LAST_SEQUENCE:
-        raise Conflict
+        newest = _LAST_NUMBER.search(fault.description)
+        raise WrongSequence(int(newest[1]) if newest else 0)
     if fault.err_code == _STREAM_MISSING:
         raise StreamMissing
     if fault.err_code == _TOO_FEW_SERVERS:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -43,28 +43,33 @@ class NatsStream:
         self._trouble = trouble
 
     async def write(self, message: NewMessage, *, timeout_s: float) -> Kept:
-        self._check_room()
-        headers = _headers(message)
-        try:
-            return await self._jetstream.write(
-                message.subject, message.data, headers=headers, timeout_s=timeout_s
-            )
-        except StreamMissing:
-            await self._make()
-        return await self._written_soon(
-            self._jetstream.write(
-                message.subject, message.data, headers=headers, timeout_s=timeout_s
+        return await self._made_first(
+            lambda: self._jetstream.write(
+                message.subject, message.data, headers=_headers(message), timeout_s=timeout_s
             )
         )
 
     async def write_batch(self, messages: Sequence[NewMessage], *, timeout_s: float) -> Kept:
         assert 2 <= len(messages) <= BATCH_LEN_MAX, "one is no batch, and there is a limit"
-        self._check_room()
+        return await self._made_first(lambda: self._write_batch(messages, timeout_s))
+
+    async def _made_first(self, write: Callable[[], Awaitable[Kept]]) -> Kept:
+        """What is written, to a stream that is made when it is missing."""
+        if trouble := self._trouble():
+            raise NotDone(f"The engine cannot keep this: {trouble}.")
         try:
-            return await self._write_batch(messages, timeout_s)
+            return await write()
         except StreamMissing:
-            await self._make()
-        return await self._written_soon(self._write_batch(messages, timeout_s))
+            pass
+        try:
+            await self._jetstream.ensure_stream(self.config.name, stream_config(self.config))
+        except EngineUnavailable as error:
+            raise NotDone(str(error)) from error
+        try:
+            return await write()
+        except StreamMissing as error:
+            # Another server may hear of it a moment later, or it has no leader.
+            raise NotDone(f"The stream {self.config.name} has no leader now.") from error
 
     async def _write_batch(self, messages: Sequence[NewMessage], timeout_s: float) -> Kept:
         """The first is answered when the batch may begin, the last when all of it is kept."""
@@ -223,24 +228,6 @@ class NatsStream:
             born = NewMessage(subject, secrets.token_hex(8).encode(), expects=0)
             with contextlib.suppress(Conflict):  # somebody else did
                 await self._jetstream.write(subject, born.data, headers=_headers(born))
-
-    async def _make(self) -> None:
-        try:
-            await self._jetstream.ensure_stream(self.config.name, stream_config(self.config))
-        except EngineUnavailable as error:
-            raise NotDone(str(error)) from error
-
-    async def _written_soon(self, write: Any) -> Kept:
-        """Another server may hear of a stream that was just made a moment later."""
-        try:
-            kept: Kept = await write
-        except StreamMissing as error:
-            raise NotDone(f"The stream {self.config.name} has no leader now.") from error
-        return kept
-
-    def _check_room(self) -> None:
-        if trouble := self._trouble():
-            raise NotDone(f"The engine cannot keep this: {trouble}.")
 
 
 def stream_config(config: StreamConfig) -> dict[str, Any]:

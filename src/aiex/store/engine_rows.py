@@ -1,6 +1,7 @@
 """The rows of one table, in the engine's streams."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from aiex.store.events import RowSkipped
 from aiex.store.fragment import MARKER_LIFE_S, Fragment
 from aiex.store.kept_beside import KeptBeside
 from aiex.store.patience import Patience
-from aiex.store.row_form import RowForm
+from aiex.store.row_form import Beside, RowForm
 from aiex.store.rows import ABSENT, DEADLINE_S, ROWS_MAX, Delete, Put, Stored, Written
 from aiex.store.table import Key, KeyPart, Table
 from aiex.store.writer import TRY_S, Writer
@@ -74,14 +75,12 @@ class EngineRows[R: msgspec.Struct]:
         self, key: Key, *, linearizable: bool = False, deadline_s: float = DEADLINE_S
     ) -> Stored[R] | None:
         began_s = self._clock.monotonic_s()
-        place = self._place(key)
+        give_up_at_s = began_s + deadline_s
+        place = self._place(self._checked(key))
         subject = place.fragment.subject(key)
         with self._unavailability_counted():
-            barrier = await self._barrier(place, deadline_s) if linearizable else 0
-            message = await self._read(
-                lambda timeout_s: place.stream.last(subject, at_least=barrier, timeout_s=timeout_s),
-                began_s + deadline_s,
-            )
+            barrier = await self._barrier(place, give_up_at_s) if linearizable else 0
+            message = await self._last(place, subject, give_up_at_s, at_least=barrier)
         self.counts.reads += 1
         self.counts.read_us += self._since_us(began_s)
         if message is None or message.is_deletion:
@@ -160,43 +159,49 @@ class EngineRows[R: msgspec.Struct]:
     async def _written(
         self, place: Place, changes: Sequence[Put[R] | Delete], give_up_at_s: float
     ) -> int:
-        messages = [await self._message(place, change, give_up_at_s) for change in changes]
+        prepared = [await self._prepared(place, change, give_up_at_s) for change in changes]
+        messages = [message for message, _ in prepared]
         while True:
             left_s = give_up_at_s - self._clock.monotonic_s()
             try:
-                sequence = await place.writer.write(messages, deadline_s=left_s)
+                last = await place.writer.write(messages, deadline_s=left_s)
+                break
             except Conflict:
                 messages = await self._over_deletions(place, changes, messages, give_up_at_s)
-                continue
-            self.counts.bytes_written += sum(len(message.data) for message in messages)
-            return sequence
+        self.counts.bytes_written += sum(len(message.data) for message in messages)
+        for sequence, (message, beside) in enumerate(prepared, start=last - len(prepared) + 1):
+            self._beside.remember(message.subject, sequence, beside)
+        return last
 
-    async def _message(
+    async def _prepared(
         self, place: Place, change: Put[R] | Delete, give_up_at_s: float
-    ) -> NewMessage:
-        subject = place.fragment.subject(self._key(change))
+    ) -> tuple[NewMessage, Beside | None]:
+        """The message that does it, and what of the row in it is not known to this release."""
+        subject, expects = place.fragment.subject(self._key(change)), change.expects
         if isinstance(change, Delete):
             # Where older values are kept, the newest of them would come back with the marker's end.
             life_s = MARKER_LIFE_S if self.table.history == 1 else 0
-            return NewMessage(subject, expects=change.expects, ttl_s=life_s, headers=DELETION)
+            deletion = NewMessage(subject, expects=expects, ttl_s=life_s, headers=DELETION)
+            return deletion, None
         assert not change.ttl_s or self.table.history == 1, "older values would come back"
-        beside = None
-        if change.expects:
-            if not self._beside.is_known(subject, change.expects):
-                await self._read_beside(place, subject, give_up_at_s)
-            if self._beside.is_known(subject, change.expects):
-                beside = self._beside.of(subject)
+        beside = await self._beside_of(place, subject, expects, give_up_at_s) if expects else None
         data, headers = self._form.encoded(change.row, beside)
-        return NewMessage(
-            subject, data, expects=change.expects, ttl_s=change.ttl_s, headers=headers
-        )
+        message = NewMessage(subject, data, expects=expects, ttl_s=change.ttl_s, headers=headers)
+        return message, beside
 
-    async def _read_beside(self, place: Place, subject: str, give_up_at_s: float) -> None:
-        message = await self._read(
-            lambda timeout_s: place.stream.last(subject, timeout_s=timeout_s), give_up_at_s
-        )
-        if message is not None:
-            self._beside.remember(subject, message.sequence, self._form.beside(message))
+    async def _beside_of(
+        self, place: Place, subject: str, expects: int, give_up_at_s: float
+    ) -> Beside | None:
+        with contextlib.suppress(KeyError):
+            return self._beside.of(subject, expects)
+        last = await self._last(place, subject, give_up_at_s)
+        if last is None or last.sequence < expects:
+            # Nobody has written at that sequence, or the leader that answered was cut off.
+            barrier = await self._barrier(place, give_up_at_s)
+            last = await self._last(place, subject, give_up_at_s, at_least=barrier)
+        if last is None or last.sequence != expects:
+            return None  # so the engine will refuse it
+        return self._form.beside(last)
 
     async def _over_deletions(
         self,
@@ -210,17 +215,16 @@ class EngineRows[R: msgspec.Struct]:
         A deletion is a message, so what is to be absent is expected to be just that one. Raises
         `Conflict` when there is a row, or when nothing is other than it was.
         """
+        if all(change.expects != ABSENT for change in changes):
+            raise Conflict
+        # A leader that was cut off may still have what was deleted.
+        barrier = await self._barrier(place, give_up_at_s)
         found: list[NewMessage] = []
         for change, message in zip(changes, messages, strict=True):
             if change.expects != ABSENT:
                 found.append(message)
                 continue
-            last = await self._read(
-                lambda timeout_s, subject=message.subject: place.stream.last(  # type: ignore[misc]
-                    subject, timeout_s=timeout_s
-                ),
-                give_up_at_s,
-            )
+            last = await self._last(place, message.subject, give_up_at_s, at_least=barrier)
             if last is not None and not last.is_deletion:
                 raise Conflict
             expects = last.sequence if last is not None else 0
@@ -229,21 +233,25 @@ class EngineRows[R: msgspec.Struct]:
             raise Conflict
         return found
 
-    async def _barrier(self, place: Place, deadline_s: float) -> int:
+    async def _barrier(self, place: Place, give_up_at_s: float) -> int:
         """A sequence that the quorum gave just now; all that was kept before is below it."""
+        left_s = give_up_at_s - self._clock.monotonic_s()
+        barrier = NewMessage(place.fragment.barrier)
         try:
-            return await place.writer.write(
-                [NewMessage(place.fragment.barrier)], deadline_s=deadline_s
-            )
+            return await place.writer.write([barrier], deadline_s=left_s)
         except WriteUncertain as error:
             raise StoreUnavailable("The quorum of the engine does not answer.") from error
 
-    async def _read[T](self, read: Callable[[float], Awaitable[T]], give_up_at_s: float) -> T:
+    async def _last(
+        self, place: Place, subject: str, give_up_at_s: float, *, at_least: int = 0
+    ) -> StreamMessage | None:
         while True:
             left_s = give_up_at_s - self._clock.monotonic_s()
             try:
                 self._patience.check_up()
-                return await read(min(TRY_S, left_s))
+                return await place.stream.last(
+                    subject, at_least=at_least, timeout_s=min(TRY_S, left_s)
+                )
             except EngineUnavailable as error:
                 await self._pause(give_up_at_s, error)
 
@@ -268,7 +276,11 @@ class EngineRows[R: msgspec.Struct]:
         return self.places[self.table.fragment_of(prefix[0])]
 
     def _key(self, change: Put[R] | Delete) -> Key:
-        key = change.key if isinstance(change, Delete) else self.table.key_of(change.row)
+        if isinstance(change, Delete):
+            return self._checked(change.key)
+        return self._checked(self.table.key_of(change.row))
+
+    def _checked(self, key: Key) -> Key:
         assert len(key) == len(self.table.key), f"{key} is no key of {self.table.name}"
         return key
 

@@ -21,11 +21,9 @@ class KeptBeside:
         if len(self._rows) > ROWS_MAX:
             self._rows.popitem(last=False)
 
-    def is_known(self, subject: str, sequence: int) -> bool:
-        """Whether that row was read, as it was at that sequence."""
-        known = self._rows.get(subject)
-        return known is not None and known[0] == sequence
-
-    def of(self, subject: str) -> Beside | None:
-        known = self._rows.get(subject)
-        return known[1] if known is not None else None
+    def of(self, subject: str, sequence: int) -> Beside | None:
+        """Of the row as it was at that sequence; raises `KeyError` when that is not known."""
+        known_at, beside = self._rows[subject]
+        if known_at != sequence:
+            raise KeyError(subject)
+        return beside
