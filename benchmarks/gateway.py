@@ -18,6 +18,7 @@ from typing import Any
 
 from rig import chat
 from rig.bench import Bench, ready_bench, take_turns
+from rig.chat_requests import CONNECTIONS, Requests
 from rig.costs import cost_ratio, costs
 from rig.errors import Refused
 from rig.figures import Figure, Goal
@@ -27,7 +28,6 @@ from rig.machine import CACHE, drive_a_crowd, ready_machine
 from rig.nginx import nginx, nginx_version
 from rig.node import Node, node
 from rig.question import Found, Question, answer, refused_together, versions
-from rig.requests import CONNECTIONS, Requests
 
 CROWD = 2000
 OPEN_LOOP_PER_S = 1000

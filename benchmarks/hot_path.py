@@ -18,13 +18,13 @@ from statistics import median
 from typing import Any
 
 from rig.bench import Rounds, ready_bench, take_turns
+from rig.chat_requests import CONNECTIONS, Requests
 from rig.cores import Cores
 from rig.figures import Figure, Goal
 from rig.handler_stages import measure_stages
 from rig.machine import CACHE, drive_a_crowd, ready_machine
 from rig.processes import CpuTime
 from rig.question import Found, Question, answer
-from rig.requests import CONNECTIONS, Requests
 from rig.stack_node import ANSWER
 from rig.stacks import Stack, stack_node, stack_versions
 

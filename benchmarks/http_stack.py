@@ -17,13 +17,13 @@ from pathlib import Path
 
 from rig import chat
 from rig.bench import Bench, ready_bench, take_turns
+from rig.chat_requests import CONNECTIONS, Requests
 from rig.costs import cost_ratio, costs
 from rig.figures import Goal
 from rig.gateways import Gateway
 from rig.load import Load
 from rig.machine import CACHE, drive_a_crowd, ready_machine
 from rig.question import Found, Question, answer, refused_together
-from rig.requests import CONNECTIONS, Requests
 from rig.stacks import Stack, stack_libraries, stack_node, stack_versions
 
 CHOSEN = Stack("rsgi", "pyreqwest")

@@ -19,6 +19,7 @@ from typing import Any
 
 from rig import chat
 from rig.bench import Bench, Sample, ready_bench
+from rig.chat_requests import CONNECTIONS, Requests
 from rig.errors import Refused
 from rig.figures import Figure, Goal
 from rig.gateways import Gateway
@@ -28,7 +29,6 @@ from rig.machine import CACHE, drive_a_crowd, ready_machine
 from rig.node import node
 from rig.processes import cpu_time, rss_mb, tree
 from rig.question import Found, Question, answer, versions
-from rig.requests import CONNECTIONS, Requests
 
 CLIENTS = 2000
 DEADLINE_S = 1.0

@@ -98,3 +98,17 @@ def test_a_name_as_long_as_a_body_is_neither_repeated_nor_compared() -> None:
     begun_s = process_time()
     assert len(str(refused(models, name))) < 400
     assert process_time() - begun_s < 0.2  # comparing all of it takes seconds
+
+
+def test_weights_that_change_are_those_of_the_next_request_and_0_takes_a_target_out() -> None:
+    targets = (TargetSettings("openai", "m", 3.0), TargetSettings("mock", "m", 1.0))
+    models = Catalogue(
+        Settings(providers=PROVIDERS, models={"smart": ModelSettings(targets=targets)})
+    )
+    before = models.model("smart")
+    models.reweigh({"smart": {"mock/m": 0, "openai/m": 2.0}})
+    assert models.model("smart").targets == (Target("openai", "m", 2.0),)
+    assert [one.weight for one in models.weighed()[0].targets] == [2.0, 0]
+    assert models.configured() == [before]
+    models.reweigh({})
+    assert models.models() == models.weighed() == [before]

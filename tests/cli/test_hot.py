@@ -112,6 +112,14 @@ def test_what_the_node_refuses_is_told(tmp_path: Path) -> None:
     assert "refused: Did you mean 'log_level'?" in said.stderr
 
 
+def test_a_change_of_which_nobody_can_tell_is_told_with_where_to_look(tmp_path: Path) -> None:
+    unsure = http_answer(b'{"error": {"message": "The engine does not answer."}}', 503)
+    with ScriptedServer(unsure) as server:
+        said = run_aiex(tmp_path, "hot", "set", "log_level=debug", "--admin-url", server.url)
+    assert said.exit_code == 1
+    assert "It may have happened all the same: aiex hot history log_level tells." in said.stderr
+
+
 def test_history_rollback_and_reset_ask_for_what_they_say(tmp_path: Path) -> None:
     history = answer({"key": "log_level", "versions": [{"revision": 7, "what": "set"}]})
     empty = answer({"key": "log_level"})

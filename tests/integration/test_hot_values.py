@@ -83,8 +83,15 @@ def test_a_value_is_on_all_nodes_at_once_and_stays_whatever_happens_to_them(
         third.process.kill()
         third.process.wait(SOON_S)
         spread = set_once_possible(first, "propagation_delay_s", 0.5)
-        assert spread["applied"] == ["n1", "n2"]
-        assert [one["node"] for one in spread["behind"]] == ["n3"]
+        # Whose word of changes came from the killed one's engine hears of it some seconds later.
+        behind = {one["node"] for one in spread["behind"]}
+        assert "n3" in behind
+        assert {*spread["applied"], *behind} == {"n1", "n2", "n3"}
+        wait_until(
+            lambda: [value(one, "propagation_delay_s") for one in (first, second)] == [0.5, 0.5],
+            SOON_S,
+            "those that live have it",
+        )
         third = lab.start(3).until_ready()
         assert value(third, "propagation_delay_s") == 0.5
         assert third.check("hot_values")["status"] == "ok"

@@ -1,8 +1,11 @@
 """The official `openai` client's responses and conversations, against a running node."""
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -236,3 +239,27 @@ def test_turns_are_counted_and_not_told(node: NodeProcess, client: Any) -> None:
         client.responses.create(model="mock", input="somethingsecret", conversation="conv_x")
     assert "somethingsecret" not in node.output
     assert any(line.get("route") == "/v1/responses" for line in node.log())
+
+
+def test_without_the_engine_only_what_is_kept_is_refused(tmp_path: Path) -> None:
+    settings = [
+        f"--set=providers={json.dumps(PROVIDERS)}",
+        f"--set=models={json.dumps(MODELS)}",
+        "--set=engine.frozen_after_s=60",  # a restart would come in time to answer
+    ]
+    with NodeProcess(tmp_path, settings) as node:
+        with client_of(node.until_ready()) as client:
+            conversation = client.conversations.create().id
+            pid = node.service_pid("engine.server")
+            assert pid is not None
+            os.kill(pid, signal.SIGSTOP)
+            answer = client.responses.create(model="mock", input="echo one", store=False)
+            assert answer.output_text == "one"
+            with pytest.raises(openai.InternalServerError) as caught:
+                client.responses.create(model="mock", input="x", conversation=conversation)
+            assert caught.value.status_code == 503
+            assert caught.value.response.headers["retry-after"]
+            os.kill(pid, signal.SIGCONT)
+        with client_of(node, max_retries=10) as client:
+            client.responses.create(model="mock", input="echo two", conversation=conversation)
+            assert texts(client, conversation) == ["echo two", "two"]

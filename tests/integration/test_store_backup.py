@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aiex.testing.node_process import NodeProcess, wait_until
+from aiex.testing.node_process import AdminRefused, NodeProcess, wait_until
 from aiex.testing.saved_rows import put_threads, threads_changing, threads_of
 from aiex.testing.static_nodes import StaticNodes
 
@@ -83,3 +83,40 @@ def test_a_cluster_is_restored_into_one_of_another_size(
         again = aiex(nodes[0], "store", "import", str(file))
         assert again.returncode == 1
         assert "has rows. Add --merge" in again.stderr
+
+
+def test_tables_are_looked_into_on_a_running_node(tmp_path: Path) -> None:
+    with running(tmp_path / "node", 1) as [node]:
+        node.admin("/admin/v1/keys", "POST", {"name": "laptop"})
+        wait_until(lambda: asked(node, "SELECT name FROM keys") == [["laptop"]], 10.0, "the view")
+        # Whoever adds a table says here what of it an operator is not shown unasked.
+        tables: Any = node.admin("/admin/v1/store/tables")["tables"]
+        assert {one["name"]: one["sensitive"] for one in tables if one["sensitive"]} == {
+            "keys": ["digest"],
+            "threads": ["kept"],
+        }
+        assert {one["name"] for one in tables if not one["sensitive"]} == {
+            "limits", "budgets", "usage_minutes", "usage_hours", "usage_months",
+        }  # fmt: skip
+        [keys] = [one for one in tables if one["name"] == "keys"]
+        assert [(one["node"], one["state"]) for one in keys["copies"]] == [
+            (keys["copies"][0]["node"], "complete")
+        ]
+        assert asked(node, "SELECT digest, _row FROM keys") == [[None, None]]
+        masked = aiex(node, "store", "show", "keys")
+        revealed = aiex(node, "store", "show", "keys", "--reveal", "digest")
+        assert ("laptop" in masked.stdout, "***" in masked.stdout) == (True, True)
+        assert ("laptop" in revealed.stdout, "***" in revealed.stdout) == (True, False)
+        wait_until(lambda: "sensitive fields of the table keys" in node.output, 5.0, "the log")
+        refused = aiex(node, "store", "query", "DELETE FROM keys")
+        assert (refused.returncode, "A query begins with SELECT" in refused.stderr) == (1, True)
+        verified = aiex(node, "store", "verify")
+        assert (verified.returncode, "equal" in verified.stdout) == (0, True), verified.stderr
+
+
+def asked(node: NodeProcess, sql: str) -> Any:
+    """The rows of a query; none while the view is not complete."""
+    try:
+        return node.admin("/admin/v1/store/query", "POST", {"sql": sql})["rows"]
+    except AdminRefused:
+        return None

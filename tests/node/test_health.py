@@ -10,6 +10,7 @@ from aiex.node.health import (
     Health,
     Phase,
     engine_check,
+    hot_check,
     load_check,
     local_model_check,
     phase_check,
@@ -99,3 +100,15 @@ def test_every_check_that_is_not_ok_has_a_reason() -> None:
     for check in checks:
         assert (check.status is Health.OK) == (check.reason == "")
         assert not check.reason.rstrip().endswith(":")
+
+
+def test_hot_values_are_waited_for_at_a_start_then_told_of_when_something_is_wrong() -> None:
+    def status(refusals: dict[str, str], *, is_settled: bool, is_caught_up: bool) -> Health:
+        return hot_check(refusals, is_settled=is_settled, is_caught_up=is_caught_up).status
+
+    assert status({}, is_settled=False, is_caught_up=False) is Health.FAILED
+    assert status({}, is_settled=True, is_caught_up=False) is Health.DEGRADED
+    assert status({"x": "no"}, is_settled=True, is_caught_up=True) is Health.DEGRADED
+    assert status({}, is_settled=True, is_caught_up=True) is Health.OK
+    refused = hot_check({"x": "x: expected 1."}, is_settled=True, is_caught_up=True)
+    assert refused.reason.startswith("x: expected 1. The value before is in force here")

@@ -18,7 +18,7 @@ from aiex.cluster import (
     Traffic,
     View,
 )
-from aiex.fastglobal import CanaryEnded, FastGlobal, Schema
+from aiex.fastglobal import CanaryEnded, FastGlobal, Schema, Trials
 from aiex.node.canary_verdict import Judgement, Verdict
 from aiex.node.hot_canary import (
     SETTLE_S,
@@ -215,8 +215,34 @@ async def test_a_value_that_is_set_meanwhile_ends_the_canary(stage: Stage) -> No
 
 async def test_one_key_has_one_canary_at_a_time(stage: Stage) -> None:
     await stage.desk.begin("limit", 99, CanaryPlan(for_s=60), by="admin")
-    with pytest.raises(CanaryRefused, match="tried already"):
+    with pytest.raises(CanaryRefused, match="tried on n2 already"):
         await stage.desk.begin("limit", 98, CanaryPlan(for_s=60), by="admin")
+    await stage.desk.settle("limit", is_promoted=False, by="admin")
+    await stage.desk.begin("limit", 98, CanaryPlan(for_s=60), by="admin")
+
+
+async def test_a_value_that_ended_by_itself_stands_in_nobodys_way(stage: Stage) -> None:
+    await Trials(stage.hots["n3"], stage.nodes.clock).begin("limit", 99, nodes=("n3",), for_s=5)
+    with pytest.raises(CanaryRefused, match="tried on n3 already"):
+        await stage.desk.begin("limit", 98, CanaryPlan(), by="admin")
+    await stage.advance(6)
+    await stage.desk.begin("limit", 98, CanaryPlan(), by="admin")
+    assert stage.limits() == [10, 98, 10]
+
+
+async def test_a_desk_that_begins_anew_knows_that_it_compares_nothing_any_more(
+    stage: Stage,
+) -> None:
+    task = asyncio.create_task(stage.desk.run(lambda: None))
+    await stage.nodes.settle()
+    await stage.desk.begin("limit", 99, CanaryPlan(for_s=60), by="admin")
+    task.cancel()
+    await asyncio.wait([task])
+    again = asyncio.create_task(stage.desk.run(lambda: None))
+    await stage.nodes.settle()
+    assert ended(stage)[1] == "left"
+    again.cancel()
+    await asyncio.wait([again])
 
 
 @pytest.mark.parametrize(
@@ -227,6 +253,7 @@ async def test_one_key_has_one_canary_at_a_time(stage: Stage) -> None:
         (CanaryPlan(watch=()), "what to watch"),
         (CanaryPlan(nodes=3), "one that does not; 3 are up"),
         (CanaryPlan(nodes=0), "one that does not; 3 are up"),
+        (CanaryPlan(nodes=-1), "one that does not; 3 are up"),
         (CanaryPlan(nodes=("n9",)), "n9 cannot try it: the nodes that are up are n1, n2, n3"),
     ],
 )
@@ -236,6 +263,16 @@ async def test_a_plan_that_compares_nothing_is_refused(
     with pytest.raises(CanaryRefused, match=words):
         await stage.desk.begin("limit", 99, plan, by="admin")
     assert stage.limits() == [10, 10, 10]
+
+
+async def test_a_value_that_its_node_refuses_is_tried_by_nobody(stage: Stage) -> None:
+    await stage.nodes.stop("n2")
+    await stage.nodes.start("n2", Schema(Values, check=lambda *_: "not in this release"))
+    with pytest.raises(CanaryRefused, match=r"undone \(n2: limit: not in this release\)"):
+        await stage.desk.begin("limit", 99, CanaryPlan(), by="admin")
+    await stage.advance(1)
+    assert stage.limits()[::2] == [10, 10]
+    assert stage.desk.canary("limit") is None
 
 
 async def test_a_desk_that_does_not_run_begins_nothing() -> None:

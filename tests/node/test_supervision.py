@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex.node.supervision import Backoff, Intensity, Restart, Strategy, affected, may_restart
+from aiex.node.supervision import (
+    Backoff,
+    Child,
+    Intensity,
+    Restart,
+    Strategy,
+    affected,
+    may_restart,
+)
+from aiex.service import Ready
 
 
 @pytest.mark.parametrize(
@@ -74,3 +83,18 @@ def test_the_delay_grows_to_its_limit_and_stays_within_its_jitter(failures: int,
     middle_s = min(0.1 * 2 ** min(failures - 1, 32), 5)
     delay_s = backoff.delay_s(failures, Random(seed))
     assert 0.8 * middle_s - 1e-9 <= delay_s <= 1.2 * middle_s + 1e-9
+
+
+def test_what_a_stop_may_take_is_asked_when_it_begins() -> None:
+    drains_s = iter([7.0, 1.0])
+    child = Child(Sleeper(), stop_timeout_s=5.0, drain_s=lambda: next(drains_s))
+    assert (child.stop_limit_s, child.stop_limit_s) == (12.0, 6.0)
+
+
+class Sleeper:
+    """A service that is never run here."""
+
+    name = "sleeper"
+
+    async def run(self, ready: Ready) -> None:
+        raise AssertionError("nobody starts it")

@@ -124,7 +124,7 @@ async def test_a_backup_that_cannot_be_finished_is_refused_with_the_reason(
 
 
 async def test_a_fragment_that_never_pauses_ends_the_backup_in_words(clock: FakeClock) -> None:
-    with pytest.raises(BackupRefused, match=f"without a pause for {RESTLESS_S:g} s"):
+    with pytest.raises(BackupRefused, match=f"faster than it can be read for {RESTLESS_S:g} s"):
         await read(made_of(_Failing(clock), clock), NOTES)
 
 

@@ -99,6 +99,21 @@ def test_a_row_that_came_later_is_no_gap_where_all_its_values_are_kept() -> None
         assert plan.gap_counts() == {}
 
 
+@pytest.mark.parametrize(
+    ("at_s", "history", "forgetful"),
+    [(899.0, 1, ["notes"]), (900.0, 1, []), (899.0, 2, []), (None, 1, [])],
+)
+def test_a_time_before_which_deletions_are_forgotten_is_known(
+    at_s: float | None, history: int, forgetful: list[str]
+) -> None:
+    head, *others = backup(put(1, "a"), history=history)
+    assert isinstance(head, Head)
+    head = msgspec.structs.replace(head, began_at_s=1_000.0, deletions_kept_s=100.0)
+    with RestorePlan(at_s=at_s) as plan:
+        plan.read([head, *others])
+        assert plan.forgetful() == forgetful
+
+
 def test_of_many_gaps_some_are_named_and_all_are_counted() -> None:
     with RestorePlan(at_s=0.5) as plan:
         plan.read(backup(*(put(number, f"book {number}") for number in range(1, 50))))

@@ -4,8 +4,8 @@ from aiex.store.view_feed import Began, Fed, Position
 from aiex.store.view_progress import Progress
 
 
-def fed(sequence: int, pending_count: int, batch: str = "", *, is_end: bool = False) -> Fed:
-    return Fed(sequence, 0.0, ("key",), b"{}", 1, pending_count, batch, is_end)
+def fed(sequence: int, batch: str = "", *, has_gap: bool = False, is_end: bool = False) -> Fed:
+    return Fed(sequence, 0.0, ("key",), b"{}", 1, has_gap, batch, is_end)
 
 
 def resumed() -> Progress:
@@ -16,60 +16,45 @@ def resumed() -> Progress:
 
 def test_changes_without_a_gap_are_each_a_state_of_the_fragment() -> None:
     progress = resumed()
-    progress.take(fed(11, 5))
+    progress.take(fed(11))
     assert progress.is_whole
-    progress.take(fed(12, 4))
+    progress.take(fed(12))
     assert progress.is_whole
     assert not progress.is_fresh
 
 
-def test_after_a_gap_all_that_was_pending_is_needed() -> None:
+def test_after_a_gap_it_is_whole_once_the_feed_is_up_to_date() -> None:
     progress = resumed()
-    progress.take(fed(13, 2))
+    progress.take(fed(13, has_gap=True))
     assert not progress.is_whole
-    progress.take(fed(14, 2))
+    progress.take(fed(14))
     assert not progress.is_whole
-    progress.take(fed(15, 2))
-    assert progress.is_whole
-
-
-def test_a_second_gap_asks_for_what_is_pending_then() -> None:
-    progress = resumed()
-    progress.take(fed(13, 1))
-    progress.take(fed(15, 3))
-    assert not progress.is_whole
-    for sequence in (16, 17, 18):
-        progress.take(fed(sequence, 9))
-    assert progress.is_whole
-
-
-def test_nothing_pending_makes_it_whole_whatever_was_owed() -> None:
-    progress = resumed()
-    progress.take(fed(13, 5))
-    progress.take(fed(14, 0))
-    assert progress.is_whole
+    progress.rest()
+    assert progress.is_fresh
 
 
 def test_a_batch_is_whole_with_its_last_change() -> None:
     progress = resumed()
-    progress.take(fed(11, 1, "a"))
+    progress.take(fed(11, "a"))
     assert not progress.is_whole
-    progress.take(fed(12, 0, "a", is_end=True))
+    progress.rest()
+    assert not progress.is_whole, "the rest of it is on its way"
+    progress.take(fed(12, "a", is_end=True))
     assert progress.is_whole
 
 
 def test_a_batch_whose_end_was_overwritten_ends_with_what_comes_next() -> None:
     progress = resumed()
-    progress.take(fed(11, 1, "a"))
-    progress.take(fed(13, 0))
+    progress.take(fed(11, "a"))
+    progress.take(fed(13, has_gap=True))
+    progress.rest()
     assert progress.is_whole
 
 
-def test_what_was_owed_and_cannot_come_is_given_up_when_the_feed_is_at_rest() -> None:
+def test_a_batch_whose_end_does_not_come_is_given_up_when_the_feed_is_at_rest() -> None:
     progress = resumed()
-    progress.take(fed(13, 1, "a"))
+    progress.take(fed(11, "a"))
     progress.rest()
-    assert not progress.is_whole, "more may be on its way"
     progress.rest()
     assert progress.is_fresh
 
@@ -77,9 +62,9 @@ def test_what_was_owed_and_cannot_come_is_given_up_when_the_feed_is_at_rest() ->
 def test_a_copy_that_is_made_anew_is_whole_once_it_is_up_to_date() -> None:
     progress = resumed()
     progress.begin(Began("another", 0, "its stream is another one"))
-    progress.take(fed(1, 1))
+    progress.take(fed(1))
     assert not progress.is_whole
-    progress.take(fed(2, 0))
+    progress.take(fed(2))
     assert not progress.is_whole
     progress.rest()
     assert progress.is_fresh

@@ -18,6 +18,9 @@ from aiex.assistant import (
     RequestFinished,
     RequestShed,
     TargetPassedOver,
+    TurnBegun,
+    TurnConflicted,
+    TurnEnded,
 )
 from aiex.assistant.attempted import Outcome
 from aiex.cluster import (
@@ -246,6 +249,23 @@ def test_what_happens_at_targets_is_counted_by_target() -> None:
     assert watched.value("aiex_target_passed_over_total", target="p/m", reason="queue_full") == 1
     assert watched.value("aiex_target_breaker_transitions_total", target="p/m", state="open") == 1
     assert watched.value("aiex_target_queue_wait_seconds", "_sum", target="p/m") == 0.25
+
+
+def test_turns_are_counted_by_what_became_of_them() -> None:
+    watched = Watched()
+    watched.emit(
+        TurnBegun("conversation"),
+        TurnEnded("conversation", "committed"),
+        TurnConflicted("conversation"),
+        TurnEnded("response", "overtaken"),
+    )
+    for kind, outcome in (
+        ("conversation", "begun"),
+        ("conversation", "committed"),
+        ("conversation", "conflicted"),
+        ("response", "overtaken"),
+    ):
+        assert watched.value("aiex_turns_total", kind=kind, outcome=outcome) == 1
 
 
 def test_numbers_by_label_are_read_at_each_scrape() -> None:

@@ -67,7 +67,7 @@ def key_in(authorization: str | None, x_api_key: str | None) -> str:
     return x_api_key or ""
 
 
-KEYS = Table("keys", row=KeyRecord, key=("id",), view="everywhere")
+KEYS = Table("keys", row=KeyRecord, key=("id",), view="everywhere", sensitive=("digest",))
 
 
 class KeyCheck:

@@ -1,12 +1,14 @@
 """`aiex hot`: values that change on all nodes while they run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 import click
 
-from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.admin_client import AdminClient, AdminRefused, decoded
 from aiex.cli.answers.hot import Canary, HotHistory, HotList, HotValue, Spread
 from aiex.cli.hot_canary import CanaryOptions, canary_options, see_through
 from aiex.cli.hot_text import (
@@ -127,7 +129,9 @@ def set_value(
         _end_canary(ended, output)
         return
     asked |= {"wait": wait, "expects": expects}
-    _changed(admin.put(_path(key), asked), output, f"{name} is set", is_waited=wait == "all")
+    with _told_when_unsure(key):
+        document = admin.put(_path(key), asked)
+    _changed(document, output, f"{name} is set", is_waited=wait == "all")
 
 
 @hot.command()
@@ -155,7 +159,8 @@ def history(key: str, output: Output, admin: AdminClient) -> None:
 @node_options
 def rollback(key: str, revision: int, wait: str, output: Output, admin: AdminClient) -> None:
     """Set the value that KEY had at REVISION; `aiex hot history KEY` shows them."""
-    document = admin.post(f"{_path(key)}/rollback", {"revision": revision, "wait": wait})
+    with _told_when_unsure(key):
+        document = admin.post(f"{_path(key)}/rollback", {"revision": revision, "wait": wait})
     what = f"{key} is what it was at revision {revision}"
     _changed(document, output, what, is_waited=wait == "all")
 
@@ -166,7 +171,8 @@ def rollback(key: str, revision: int, wait: str, output: Output, admin: AdminCli
 @node_options
 def reset(key: str, output: Output, admin: AdminClient) -> None:
     """Let the settings be in force again for KEY, on all nodes."""
-    document = admin.delete(_path(key))
+    with _told_when_unsure(key):
+        document = admin.delete(_path(key))
     _changed(document, output, f"{key} is what the settings say", is_waited=True)
 
 
@@ -243,6 +249,18 @@ def _end_canary(document: bytes, output: Output) -> None:
         _echo(list(canary_end_lines(found)))
     if found.verdict == "worse" or found.outcome in ("overtaken", "left"):
         click.get_current_context().exit(1)
+
+
+@contextmanager
+def _told_when_unsure(key: str) -> Iterator[None]:
+    """An engine that does not answer may have kept the change all the same."""
+    try:
+        yield
+    except AdminRefused as refused:
+        if refused.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        text = f"{refused} It may have happened all the same: aiex hot history {key} tells."
+        raise AdminRefused(text, refused.status) from refused
 
 
 def _changed(document: bytes, output: Output, what: str, *, is_waited: bool) -> None:

@@ -11,14 +11,18 @@ class GapsFound(AiexError):
 
 def check_gaps(plan: RestorePlan, *, may_have_gaps: bool) -> None:
     """Raises `GapsFound` with the rows, unless they may be left out."""
-    counts = plan.gap_counts()
-    if may_have_gaps or not counts:
+    counts, forgetful = plan.gap_counts(), plan.forgetful()
+    if may_have_gaps or plan.at_s is None or not (counts or forgetful):
         return
-    assert plan.at_s is not None, "of the newest rows none is missing"
-    told = "; ".join(f"{count:,} of {table}" for table, count in counts.items())
-    named = ", ".join(f"{gap.table} {list(gap.key)}" for gap in plan.gaps())
-    raise GapsFound(
-        f"Of some rows nothing is kept from before {instant_text(plan.at_s)}; they may have been "
-        f"others then, or not there: {told}. The first are {named}. Leave them out with "
-        "--allow-gaps, or choose a later time."
-    )
+    told = []
+    if counts:
+        by_table = "; ".join(f"{count:,} of {table}" for table, count in counts.items())
+        named = ", ".join(f"{gap.table} {list(gap.key)}" for gap in plan.gaps())
+        told.append(
+            f"Of some rows nothing is kept from before {instant_text(plan.at_s)}; they may have "
+            f"been others then, or not there: {by_table}. The first are {named}."
+        )
+    if forgetful:
+        since = instant_text(plan.head.began_at_s - plan.head.deletions_kept_s)
+        told.append(f"Rows of {', '.join(forgetful)} deleted before {since} left no trace.")
+    raise GapsFound(f"{' '.join(told)} Leave them out with --allow-gaps, or choose a later time.")

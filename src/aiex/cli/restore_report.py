@@ -56,7 +56,7 @@ def report_lines(report: RestoreReport) -> list[str]:
         for one in report.tables
     ]
     if report.values:
-        rows.append(f"{'buckets':<20} {report.values:>12,} values written")
+        rows.append(f"{'hot values':<20} {report.values:>12,} written")
     return [*rows, *report.refusals, f"{report.file} is restored: {of}."]
 
 

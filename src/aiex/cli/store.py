@@ -37,7 +37,7 @@ def store() -> None:
     Examples:
       aiex store tables
       aiex store show keys
-      aiex store query "SELECT model, sum(requests) FROM usage GROUP BY model"
+      aiex store query "SELECT name, created_by FROM keys WHERE revoked_at IS NULL"
       aiex store verify
       aiex store export backup.gz
       aiex store import backup.gz --dry-run
@@ -91,8 +91,8 @@ def show(
     \b
     Examples:
       aiex store show keys
-      aiex store show usage 3f9a 1712
-      aiex store show threads conv_1 --reveal content
+      aiex store show keys 3f9a01 --reveal digest
+      aiex store show threads conv_1
     """
     asked = [("limit", str(limit))]
     asked += [("key", part) for part in key] + [("reveal", field) for field in reveal]
@@ -125,7 +125,7 @@ def query(sql: str, limit: int, reveal: bool, output: Output, admin: AdminClient
     \b
     Examples:
       aiex store query "SELECT name, created_at FROM keys ORDER BY created_at"
-      aiex store query "SELECT model, sum(requests) FROM usage GROUP BY 1" -o json
+      aiex store query "SELECT created_by, count(*) FROM keys GROUP BY 1" -o json
     """
     asked = {"sql": sql, "limit": limit, "reveal": reveal}
     document = admin.with_patience(QUERY_TIMEOUT_S).post(QUERY_PATH, asked)
@@ -202,4 +202,8 @@ def _verified_cells(came: Verification) -> Iterator[tuple[str, ...]]:
 
 
 def _verdict(copy: VerifiedCopy) -> str:
-    return "equal" if copy.is_equal else f"differs, as in {', '.join(copy.examples)}"
+    if copy.is_equal:
+        return "equal"
+    found = [f"differs, as in {', '.join(copy.examples)}"] if copy.examples else []
+    found += [f"damaged: {', '.join(copy.damages)}"] if copy.damages else []
+    return "; ".join(found) or "differs"

@@ -125,7 +125,7 @@ def export_lines(made: Export) -> list[str]:
         for name, of_table in by_table.items()
     ]
     if made.values:
-        lines.append(f"{'buckets':<20} {made.values:>12,} values")
+        lines.append(f"{'hot values':<20} {made.values:>12,}")
     return [*lines, f"{made.file}: {made.rows:,} rows, {made.bytes:,} bytes, checked."]
 
 

@@ -120,6 +120,7 @@ class UpToDate(msgspec.Struct, frozen=True):
     """Everything up to `sequence` was given; more may be on its way.
 
     Comes as soon as it is so, and again with each sign of life, twice a second, while it stays so.
+    After a gap in the sequence it is so again once what replaced the missing messages was given.
     """
 
     sequence: int

@@ -139,10 +139,13 @@ class StreamFollow:
             delivered, pending = delivered + 1, delivery.pending
             if delivery.consumer_seq != delivered:
                 raise FollowInterrupted(f"delivery {delivered} is missing")
+            before = self._position.sequence
             self._position = msgspec.structs.replace(self._position, sequence=delivery.stream_seq)
             yield _kept(message, delivery)
             if self._is_caught_up:
-                continue
+                if delivery.stream_seq == before + 1:
+                    continue
+                self._is_caught_up, catching_up = False, CatchingUp(before, before)
             catching_up = await self._asked(catching_up.given(delivery.stream_seq), pending)
             if catching_up.next(pending) is Next.DONE:
                 yield self._caught_up(head)

@@ -7,6 +7,7 @@ from aiex.fastglobal.hot_file import HotFile
 from aiex.fastglobal.in_force import Held, HotChange
 from aiex.fastglobal.schema import HotKey, Schema, plain, shown
 from aiex.fastglobal.spread import Said, Spread, Wait
+from aiex.fastglobal.trials import Trials
 
 __all__ = [
     "HISTORY",
@@ -26,6 +27,7 @@ __all__ = [
     "Schema",
     "Spread",
     "Trial",
+    "Trials",
     "Version",
     "Wait",
     "plain",

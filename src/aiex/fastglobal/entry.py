@@ -26,8 +26,8 @@ class HotEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Without a `value` the default is in force. `what` is for people: set, reset, promoted, …"""
 
     what: str
-    by: str
-    at: str
+    by: str = ""
+    at: str = ""
     value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     from_revision: int = 0  # it was rolled back to
     trial: Trial | None = None
@@ -40,7 +40,7 @@ class Version(msgspec.Struct, frozen=True):
     entry: HotEntry | None
 
 
-DELETED = HotEntry(what="deleted", by="", at="")
+DELETED = HotEntry(what="deleted")
 
 _DECODER = msgspec.json.Decoder(HotEntry)
 

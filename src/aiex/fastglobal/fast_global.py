@@ -20,7 +20,7 @@ from aiex.cluster import Answer, AwaitHot, Failure, HotApplied, Reason
 from aiex.engine import Bucket, CaughtUp, Deleted, Entry, Restarted
 from aiex.errors import HotValueInvalid, HotVersionUnknown
 from aiex.events import Emit
-from aiex.fastglobal.entry import HotEntry, Trial, Version, version_of
+from aiex.fastglobal.entry import HotEntry, Version, version_of
 from aiex.fastglobal.hot_file import HotFile
 from aiex.fastglobal.in_force import Apply, Held, HotChange, InForce
 from aiex.fastglobal.schema import Schema
@@ -29,8 +29,8 @@ from aiex.service import Ready
 
 # How long a node's start waits for the engine to tell the newest values.
 PATIENCE_S = 3.0
-# A healthy node has a change within milliseconds; one that is stuck is told of by name.
-SPREAD_S = 5.0
+# A healthy node has a change within milliseconds; one that is frozen is known to be down by then.
+SPREAD_S = 3.0
 # Of a refusal, as other nodes are told it.
 REASON_CHARS_MAX = 512
 # Above this a value is decoded, checked and frozen in a thread: it takes a millisecond or more.
@@ -85,7 +85,7 @@ class FastGlobal[S: msgspec.Struct]:
         self._revisions: dict[str, int] = {}
         self._written_step = 0
         self._news = asyncio.Event()
-        self._turn = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
         self._tasks: asyncio.TaskGroup | None = None
         self.is_settled = False
         self.is_caught_up = False
@@ -102,6 +102,16 @@ class FastGlobal[S: msgspec.Struct]:
     def value(self, key: str) -> Any:
         """What is in force, as `ns` has it; raises `HotKeyUnknown`."""
         return self._in_force.value(self.schema.key(key).name)
+
+    def common_value(self, key: str) -> Any:
+        """What is in force on the nodes that try nothing; raises `HotKeyUnknown`.
+
+        Raises `HotValueInvalid` when that is nothing this release can take.
+        """
+        held = self._in_force.held(key)
+        if held is None or held.entry.value is msgspec.UNSET:
+            return self.schema.key(key).default
+        return self.schema.value(key, held.entry.value)
 
     def is_on_trial(self, key: str) -> bool:
         """Whether this node tries a value of the key that others do not have."""
@@ -217,7 +227,7 @@ class FastGlobal[S: msgspec.Struct]:
 
     async def _reconsider(self, key: str) -> None:
         """Put in force what is to be in force now."""
-        async with self._turn:
+        async with self._one_at_a_time:
             raw = self._in_force.wanted(key, self._clock.wall_s())
             try:
                 if raw is not None and len(bytes(raw)) > LARGE_BYTES:
@@ -295,16 +305,16 @@ class FastGlobal[S: msgspec.Struct]:
         `HotKeyUnknown`, `HotValueInvalid`, `Conflict` when somebody was faster, and
         `EngineUnavailable`: then it may have happened. A canary of the key is over.
         """
-        raw = self.schema.encoded(key, value)
-        entry = self._entry("set", by, value=msgspec.Raw(raw))
-        return await self._change(key, entry, expects, wait, deadline_s)
+        entry = HotEntry(what="set", by=by, value=msgspec.Raw(self.schema.encoded(key, value)))
+        return await self.write(key, entry, expects=expects, wait=wait, deadline_s=deadline_s)
 
     async def reset(
         self, key: str, *, by: str = "", wait: Wait = "all", deadline_s: float = SPREAD_S
     ) -> Spread:
         """Put the default in force again; raises as `put` does."""
         self.schema.key(key)
-        return await self._change(key, self._entry("reset", by), None, wait, deadline_s)
+        entry = HotEntry(what="reset", by=by)
+        return await self.write(key, entry, wait=wait, deadline_s=deadline_s)
 
     async def history(self, key: str) -> list[Version]:
         """The key's entries as far back as they are kept, oldest first; raises as `put` does."""
@@ -334,49 +344,9 @@ class FastGlobal[S: msgspec.Struct]:
             )
         if found.value is not msgspec.UNSET:
             self.schema.value(key, found.value)
-        entry = self._entry("rolled back", by, value=found.value, from_revision=revision)
-        return await self._change(key, entry, versions[-1].revision, wait, deadline_s)
-
-    async def begin_trial(
-        self,
-        key: str,
-        value: Any,
-        *,
-        nodes: tuple[str, ...],
-        for_s: float,
-        by: str = "",
-        deadline_s: float = SPREAD_S,
-    ) -> Spread:
-        """Put a value in force on these nodes only, where it ends by itself after `for_s`.
-
-        Raises as `put` does.
-        """
-        raw = self.schema.encoded(key, value)
-        newest = await self._newest(key)
-        now_s = self._clock.wall_s()
-        entry = self._entry(
-            "canary",
-            by,
-            value=newest.entry.value if newest.entry else msgspec.UNSET,
-            trial=Trial(msgspec.Raw(raw), nodes, now_s, now_s + for_s),
-        )
-        return await self._change(key, entry, newest.revision, "all", deadline_s)
-
-    async def keep_trial(self, key: str, revision: int, *, by: str = "") -> Spread:
-        """Leave the value in force on the nodes that try it, without an end; raises as `put`."""
-        entry, trial = await self._on_trial(key, revision)
-        kept = msgspec.structs.replace(trial, ends_at_s=0.0)
-        return await self._settle(key, revision, self._entry("kept", by, entry.value, trial=kept))
-
-    async def promote_trial(self, key: str, revision: int, *, by: str = "") -> Spread:
-        """Put the value that is tried in force on all nodes; raises as `put` does."""
-        _, trial = await self._on_trial(key, revision)
-        return await self._settle(key, revision, self._entry("promoted", by, trial.value))
-
-    async def revert_trial(self, key: str, revision: int, *, by: str = "") -> Spread:
-        """End it: the value that all others have is in force everywhere; raises as `put` does."""
-        entry, _ = await self._on_trial(key, revision)
-        return await self._settle(key, revision, self._entry("reverted", by, entry.value))
+        entry = HotEntry(what="rolled back", by=by, value=found.value, from_revision=revision)
+        newest = versions[-1].revision
+        return await self.write(key, entry, expects=newest, wait=wait, deadline_s=deadline_s)
 
     async def applied(self, request: AwaitHot) -> HotApplied:
         """What this node says once it has heard of a change.
@@ -391,10 +361,21 @@ class FastGlobal[S: msgspec.Struct]:
         held = self._in_force.held(key)
         return HotApplied(self._revision, held.refusal[:REASON_CHARS_MAX] if held else "")
 
-    async def _change(
-        self, key: str, entry: HotEntry, expects: int | None, wait: Wait, deadline_s: float
+    async def write(
+        self,
+        key: str,
+        entry: HotEntry,
+        *,
+        expects: int | None = None,
+        wait: Wait = "all",
+        deadline_s: float = SPREAD_S,
     ) -> Spread:
-        content = msgspec.json.encode(entry)
+        """Keep an entry, whose values are known to be right, and see how far it gets.
+
+        Raises `Conflict` and `EngineUnavailable` as `put` does.
+        """
+        stamped = msgspec.structs.replace(entry, at=instant(self._clock.wall_s()))
+        content = msgspec.json.encode(stamped)
         if expects is None:
             revision = await self._bucket.put(key, content)
         else:
@@ -426,33 +407,3 @@ class FastGlobal[S: msgspec.Struct]:
                 yield Answer(self._node, await self.applied(request))
         except TimeoutError:
             yield Failure(self._node, Reason.DEADLINE, f"it was not heard within {deadline_s:g} s")
-
-    async def _newest(self, key: str) -> Version:
-        """The newest entry, deletions included; revision 0 where there never was one."""
-        versions = await self.history(key)
-        return versions[-1] if versions else Version(0, None)
-
-    async def _on_trial(self, key: str, revision: int) -> tuple[HotEntry, Trial]:
-        versions = await self.history(key)
-        for one in versions:
-            if one.revision == revision and one.entry is not None and one.entry.trial is not None:
-                return one.entry, one.entry.trial
-        raise HotVersionUnknown(f"{key} has no canary at revision {revision}.")
-
-    async def _settle(self, key: str, revision: int, entry: HotEntry) -> Spread:
-        entry = msgspec.structs.replace(entry, from_revision=revision)
-        return await self._change(key, entry, revision, "all", SPREAD_S)
-
-    def _entry(
-        self,
-        what: str,
-        by: str,
-        value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET,
-        *,
-        from_revision: int = 0,
-        trial: Trial | None = None,
-    ) -> HotEntry:
-        at = instant(self._clock.wall_s())
-        return HotEntry(
-            what=what, by=by, at=at, value=value, from_revision=from_revision, trial=trial
-        )

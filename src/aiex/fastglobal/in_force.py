@@ -156,7 +156,7 @@ class InForce[S: msgspec.Struct]:
         self._emit(HotValueRefused(key, held.revision, reason))
 
     def remembered(self) -> dict[str, Remembered]:
-        """All that an later life has to know."""
+        """All that a later life has to know."""
         return {
             key: Remembered(
                 one.revision,
@@ -195,4 +195,4 @@ class InForce[S: msgspec.Struct]:
         return True
 
 
-_NOTHING = HotEntry(what="reset", by="", at="")
+_NOTHING = HotEntry(what="reset")

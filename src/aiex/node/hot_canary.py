@@ -5,7 +5,7 @@ when this node dies in between, the nodes that try it end it by themselves.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from aiex.clock import Clock
 from aiex.cluster import Answer, CountTraffic, Failure, MemberState, Traffic, View
 from aiex.errors import AiexError, Conflict, EngineError, HotVersionUnknown
 from aiex.events import Emit
-from aiex.fastglobal import CanaryEnded, FastGlobal, Spread
+from aiex.fastglobal import CanaryEnded, FastGlobal, Spread, Trials
 from aiex.node.canary_verdict import (
     Judgement,
     Reading,
@@ -93,7 +93,7 @@ def chosen_nodes(plan: CanaryPlan, view: View, own_name: str) -> tuple[str, ...]
         chosen = tuple(sorted(set(plan.nodes)))
     else:
         ordered = [name for name in up if name != own_name]
-        chosen = tuple(sorted([*ordered, own_name][: plan.nodes]))
+        chosen = tuple(sorted([*ordered, own_name][: max(plan.nodes, 0)]))
     if not chosen or len(chosen) >= len(up):
         raise CanaryRefused(
             f"A canary needs a node that tries the value and one that does not; {len(up)} "
@@ -109,6 +109,7 @@ class CanaryDesk:
 
     def __init__(self, hot: FastGlobal[Any], members: Members, *, clock: Clock, emit: Emit) -> None:
         self._hot = hot
+        self._trials = Trials(hot, clock)
         self._members = members
         self._clock = clock
         self._emit = emit
@@ -118,11 +119,24 @@ class CanaryDesk:
     async def run(self, ready: Ready) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            for one in [one for one in self._canaries.values() if not one.outcome]:
+                self._end(one, "left", "this node began anew, and compares it no more")
             ready()
             try:
                 await asyncio.Event().wait()
             finally:
                 self._tasks = None
+
+    async def settle(self, key: str, *, is_promoted: bool, by: str) -> Spread:
+        """Put what is tried of the key in force everywhere, or nowhere, whoever began it.
+
+        Raises `CanaryRefused` when nothing is, and what `FastGlobal.put` raises.
+        """
+        held = self._hot.held(key)
+        if held is None or held.entry.trial is None:
+            raise CanaryRefused(f"No value of {key} is tried now; see `aiex hot get {key}`.")
+        settle = self._trials.promote if is_promoted else self._trials.revert
+        return await settle(key, held.revision, by=by)
 
     def canary(self, key: str) -> Canary | None:
         """The newest one of that key that was begun here."""
@@ -138,9 +152,10 @@ class CanaryDesk:
         self._check(key, plan)
         nodes = chosen_nodes(plan, self._members.view(), self._members.own_name)
         readings = {name: Reading(one) for name, one in (await self._traffic()).items()}
-        spread = await self._hot.begin_trial(
+        spread = await self._trials.begin(
             key, value, nodes=nodes, for_s=plan.for_s + SETTLE_S, by=by
         )
+        await self._check_begun(spread, nodes)
         canary = Canary(
             key=key,
             revision=spread.revision,
@@ -160,13 +175,23 @@ class CanaryDesk:
             raise CanaryRefused(f"A canary lasts up to {FOR_S_MAX / 3600:g} hours.")
         if not plan.watch:
             raise CanaryRefused("Name what to watch: error_rate, p99 or both.")
-        running = [one for one in self._canaries.values() if not one.outcome]
-        if any(one.key == key for one in running):
+        held = self._hot.held(key)
+        trial = held.entry.trial if held is not None else None
+        if trial is not None and not 0 < trial.ends_at_s <= self._clock.wall_s():
             raise CanaryRefused(
-                f"A value of {key} is tried already; wait, or end it: aiex hot reset {key}."
+                f"A value of {key} is tried on {', '.join(trial.nodes)} already; wait, or settle "
+                f"it: aiex hot canary {key} --promote, or --revert."
             )
-        if len(running) >= CANARIES_MAX:
+        if sum(not one.outcome for one in self._canaries.values()) >= CANARIES_MAX:
             raise CanaryRefused(f"{CANARIES_MAX} canaries run from here, which is the limit.")
+
+    async def _check_begun(self, spread: Spread, nodes: Sequence[str]) -> None:
+        """A value that its own nodes do not have is tried by nobody: undone, and said so."""
+        lacking = [one for one in (*spread.refused, *spread.behind) if one.node in nodes]
+        if lacking:
+            await self._trials.revert(spread.key, spread.revision, by="canary")
+            whys = "; ".join(f"{one.node}: {one.why.rstrip('.')}" for one in lacking)
+            raise CanaryRefused(f"It cannot be tried there, and is undone ({whys}).")
 
     async def _see_through(self, canary: Canary, readings: dict[str, Reading]) -> None:
         began_s = self._clock.monotonic_s()
@@ -211,13 +236,13 @@ class CanaryDesk:
         """Again and again until the value ends by itself: the engine may be away for a moment."""
         give_up_at_s = self._clock.monotonic_s() + SETTLE_S
         act = {
-            "kept": self._hot.keep_trial,
-            "promoted": self._hot.promote_trial,
-            "reverted": self._hot.revert_trial,
+            "kept": self._trials.keep,
+            "promoted": self._trials.promote,
+            "reverted": self._trials.revert,
         }[action]
         while True:
             try:
-                await act(canary.key, canary.revision, by="canary")
+                spread = await act(canary.key, canary.revision, by="canary")
             except (Conflict, HotVersionUnknown):
                 self._end(canary, "overtaken", "the value was changed meanwhile")
                 return
@@ -227,7 +252,8 @@ class CanaryDesk:
                     return
                 await self._clock.sleep(LOOK_EVERY_S)
             else:
-                self._end(canary, action, "; ".join(canary.judgement.reasons))
+                lacking = (f"{one.node}: {one.why}" for one in (*spread.refused, *spread.behind))
+                self._end(canary, action, "; ".join([*canary.judgement.reasons, *lacking]))
                 return
 
     def _is_overtaken(self, canary: Canary) -> bool:

@@ -283,7 +283,7 @@ def build_node(
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
     change = ClusterChange(cluster, engine, joining)
     named = {table.name: table for table in tables}
-    saved = {"hot": engine.bucket("hot", HISTORY), "keys": engine.bucket("keys")}
+    saved = {"hot": engine.bucket("hot", HISTORY)}
     admin = Admin(
         [
             Probes(report, telemetry.metrics),

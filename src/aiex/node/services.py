@@ -10,6 +10,7 @@ node (rest for one)
 │   ├── engine.connection  goes on without the own server: in a cluster there are others
 │   ├── engine.state        moves the state into a cluster, looks after it (embedded only)
 │   ├── store.memory_tables says when a table in memory lost its rows
+│   ├── store.view.<table> fills this node's own copy of a table
 │   ├── assistant.keys     follows the keys in the engine
 │   ├── fastglobal         follows the hot values there
 │   └── assistant.usage    writes who used what to the engine; its stop writes the rest

@@ -64,6 +64,7 @@ class StoreReport:
                         one.missing,
                         one.extra,
                         one.different,
+                        list(one.damages),
                         list(one.examples),
                     )
                 )

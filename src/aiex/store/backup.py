@@ -1,11 +1,10 @@
 """Makes a backup while rows go on being written.
 
 A stream that keeps the last values has no past: what was overwritten while one reads is gone, so
-the state of the moment at which the reading began cannot be had. But the changes up to any moment
-at which nothing more is pending come to the state of *that* moment exactly. So a fragment is read
-to its end and a little on, until the engine says that nothing waits: its cut. It lies after all
-that was acknowledged before the backup began, and never inside a batch, since of the newest batch
-nothing can be overwritten yet and its last row says that it is the last.
+the state of the moment at which the reading began cannot be had. But what was read up to a quiet
+moment comes to the state of *that* moment exactly (see `engine_logs` for what makes it quiet). So a
+fragment is read to its end and a little on, until it is quiet: its cut. It lies after all that was
+acknowledged before the backup began, and never inside a batch.
 
 Fragments have cuts of their own, as they have sequences of their own: rows that must agree are in
 one fragment anyway, and a batch never spans two.
@@ -33,13 +32,13 @@ from aiex.store.backup_line import (
     SavedTable,
     SavedValue,
 )
+from aiex.store.fragment import MARKER_LIFE_S
 from aiex.store.fragment_log import FragmentLogs, Logged, Quiet
 from aiex.store.table import Table
 
 # A leader is chosen within 8 s, and the engine's streams go on by themselves then.
 SILENCE_S = 30.0
-# A reader is behind by about a millisecond: writes that never pause so long in so many tries come
-# from more than one fragment can take.
+# A reader is behind by about a millisecond; one that is never quiet for so long cannot keep up.
 RESTLESS_S = 30.0
 
 
@@ -82,7 +81,7 @@ class Backup:
 
     async def _lines(self, tables: Sequence[Table[Any]], with_values: bool) -> AsyncGenerator[Line]:
         saved = tuple(SavedTable.of(table) for table in tables)
-        yield Head(FORMAT, self._cluster, self._release, self._clock.wall_s(), saved)
+        yield Head(FORMAT, self._cluster, self._release, self._clock.wall_s(), saved, MARKER_LIFE_S)
         for table in tables:
             for number in range(table.fragments):
                 async with aclosing(self._fragment(table, number)) as lines:
@@ -128,8 +127,8 @@ class Backup:
                 passed_at_s = now_s if passed_at_s is None else passed_at_s
                 if now_s - passed_at_s > RESTLESS_S:
                     raise StoreUnavailable(
-                        f"{where} was written to without a pause for {RESTLESS_S:g} s; make the "
-                        "backup when less is written."
+                        f"{where} was overwritten faster than it can be read for {RESTLESS_S:g} s; "
+                        "make the backup when less is written."
                     )
 
 

@@ -50,13 +50,17 @@ class _Line(msgspec.Struct, frozen=True, tag_field="is", omit_defaults=True):
 
 
 class Head(_Line, frozen=True, tag="backup"):
-    """The first line. `began_at_s`: what was acknowledged by then is in the backup."""
+    """The first line. `began_at_s`: what was acknowledged by then is in the backup.
+
+    `deletions_kept_s`: a row that was deleted longer ago may be in it no more.
+    """
 
     format: int
     cluster: str
     release: str
     began_at_s: float
     tables: tuple[SavedTable, ...]
+    deletions_kept_s: float = 0.0
     at_s: float = 0.0  # of a backup made of another: it has the rows as they were then
 
 

@@ -100,6 +100,16 @@ class RestorePlan:
         found = dict(self._database.execute(_COUNTS))
         return {table.name: found.get(table.name, 0) for table in self._wanted(self.head)}
 
+    def forgetful(self) -> list[str]:
+        """The tables of which rows may have been there at the time and left no trace since.
+
+        Where older values are kept, deletions are never forgotten.
+        """
+        head = self.head
+        if self.at_s is None or self.at_s >= head.began_at_s - head.deletions_kept_s:
+            return []
+        return [table.name for table in self._wanted(head) if table.history == 1]
+
     def gap_counts(self) -> dict[str, int]:
         """How many rows may have been there at the time and cannot be had, by table."""
         counted = {table: sum(1 for _ in self._gap_keys(table)) for table in self.head.tables}

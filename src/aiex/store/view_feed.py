@@ -3,7 +3,8 @@
     Began, Fed, Fed, UpToDate, Fed, UpToDate, UpToDate …
 
 A fragment's stream keeps the newest values only. A change that was overwritten before it was read
-never comes, and `pending_count` tells how much the stream held behind the one that did.
+never comes; the one that comes then has a gap before it, and the next `UpToDate` says that what has
+replaced the missing ones has come too.
 """
 
 from collections.abc import AsyncGenerator
@@ -43,13 +44,13 @@ class Fed(NamedTuple):
     key: Key
     row: bytes | None
     version: int
-    pending_count: int
+    has_gap: bool = False  # changes before it were overwritten before they came
     batch: str = ""  # the batch it is part of
     is_batch_end: bool = False
 
 
 class UpToDate(NamedTuple):
-    """Everything the stream held when this began was given; more may be on its way.
+    """Everything the stream held when this began, or at the last gap, was given.
 
     Comes once that is so, and then as a sign of life whenever nothing has happened for a moment.
     """

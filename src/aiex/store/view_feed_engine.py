@@ -32,6 +32,7 @@ class EngineFeed:
 
     async def follow(self, fragment: int, position: Position | None) -> AsyncGenerator[FeedItem]:
         where, stream, _ = self._places[fragment]
+        has_gap = False
         while True:
             async with aclosing(stream.follow(self._start(position))) as followed:
                 async for one in followed:
@@ -46,10 +47,15 @@ class EngineFeed:
                     assert position is not None, "a stream begins before it goes on"
                     if reason_to_forget(position, now_s=now_s, away_max_s=AWAY_MAX_S):
                         break  # the engine was silent for too long to go on here
-                    sequence = max(one.sequence, position.sequence)
-                    position = Position(position.stream, sequence, now_s)
-                    if (item := _item(where, one)) is not None:
-                        yield item
+                    if isinstance(one, engine.UpToDate):
+                        position = position._replace(heard_at_s=now_s)
+                        yield UpToDate()
+                        continue
+                    has_gap = has_gap or one.sequence != position.sequence + 1
+                    position = Position(position.stream, one.sequence, now_s)
+                    if (fed := _fed(where, one, has_gap)) is not None:
+                        has_gap = False
+                        yield fed
 
     def _start(self, position: Position | None) -> engine.Position:
         """From where to follow the stream."""
@@ -67,21 +73,19 @@ class EngineFeed:
         return reason_to_forget(position, now_s=self._clock.wall_s(), away_max_s=AWAY_MAX_S)
 
 
-def _item(where: Fragment, one: StreamMessage | engine.UpToDate) -> FeedItem | None:
+def _fed(where: Fragment, message: StreamMessage, has_gap: bool) -> Fed | None:
     """None for a message whose subject is no row's, which nobody here has written."""
-    if isinstance(one, engine.UpToDate):
-        return UpToDate()
     try:
-        key = where.key(one.subject)
+        key = where.key(message.subject)
     except ValueError:
         return None
     return Fed(
-        one.sequence,
-        one.at_s,
+        message.sequence,
+        message.at_s,
         key,
-        None if one.is_deletion else one.data,
-        version_of(one),
-        one.pending,
-        one.batch_id,
-        one.ends_batch,
+        None if message.is_deletion else message.data,
+        version_of(message),
+        has_gap,
+        message.batch_id,
+        message.ends_batch,
     )

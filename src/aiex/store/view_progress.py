@@ -2,8 +2,9 @@
 
 A stream keeps the newest values only. Say rows A and B were written, then A again, while the view
 was slow: it is given B and the second A. After B alone it has a new B beside an old A, which nobody
-ever wrote. So after a number that was left out the copy is whole again only once everything that
-the stream held behind it has come: what overwrote the lost one is among that.
+ever wrote. So after a gap the copy is whole again only once the feed says that it is up to date:
+then what has overwritten the lost one has come. (How much is pending is no proof: the server counts
+what was overwritten out at once, and what overwrote it in a moment later.)
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ class Progress:
     is_up_to_date: bool = False  # was, since its feed last began
     is_anew: bool = False
     is_at_rest: bool = False
-    owed_count: int = 0
+    is_lacking: bool = False
     batch: str = ""
 
     @classmethod
@@ -30,7 +31,7 @@ class Progress:
     @property
     def is_whole(self) -> bool:
         """Whether the copy, with all that came so far, is a state that the fragment had."""
-        return not (self.owed_count or self.batch or self.is_anew)
+        return not (self.is_lacking or self.batch or self.is_anew)
 
     @property
     def is_fresh(self) -> bool:
@@ -43,16 +44,13 @@ class Progress:
 
     def begin(self, began: Began) -> None:
         if began.anew_because:
-            self.is_anew, self.owed_count, self.batch = True, 0, ""
+            self.is_anew, self.batch = True, ""
         self.stream, self.sequence = began.stream, began.sequence
         self.is_up_to_date = self.is_at_rest = False
 
     def take(self, fed: Fed) -> None:
         assert fed.sequence > self.sequence, "a feed is in order"
-        if fed.sequence > self.sequence + 1:
-            self.owed_count = fed.pending_count
-        else:
-            self.owed_count = min(max(self.owed_count - 1, 0), fed.pending_count)
+        self.is_lacking = self.is_lacking or fed.has_gap
         self.sequence = fed.sequence
         # The end of a batch may have been overwritten; whatever comes next is then not of it.
         self.batch = "" if fed.is_batch_end else fed.batch
@@ -61,6 +59,6 @@ class Progress:
     def rest(self) -> None:
         """The feed is up to date; when it says so again, nothing is on its way."""
         if self.is_at_rest:
-            self.owed_count, self.batch = 0, ""
+            self.batch = ""
         self.is_up_to_date = self.is_at_rest = True
-        self.is_anew = False
+        self.is_anew = self.is_lacking = False

@@ -133,8 +133,12 @@ class MemoryFeed[R: msgspec.Struct]:
                     await asyncio.sleep(0)
                 if not (to_come := stream.after(sequence)):
                     continue
-                sequence = to_come[0].sequence
-                yield to_come[0]._replace(pending_count=len(to_come) - 1)
+                fed = to_come[0]
+                has_gap = fed.sequence != sequence + 1
+                if has_gap:
+                    head, is_up_to_date = stream.sequence, False
+                sequence = fed.sequence
+                yield fed._replace(has_gap=has_gap)
             elif not is_up_to_date or beat_count < self._beat_count:
                 is_up_to_date, beat_count = True, self._beat_count
                 yield UpToDate()
@@ -164,7 +168,7 @@ class MemoryFeed[R: msgspec.Struct]:
         for number, (key, row) in enumerate(rows, start=1):
             is_end = bool(batch) and number == len(rows)
             at_s = self._clock.wall_s()
-            stream.keep(Fed(stream.sequence + 1, at_s, key, row, version, 0, batch, is_end))
+            stream.keep(Fed(stream.sequence + 1, at_s, key, row, version, False, batch, is_end))
         self._turn()
         return Written(fragment, stream.sequence)
 

@@ -308,6 +308,37 @@ async def test_an_answer_too_long_is_not_kept(cluster: Cluster, is_stream: bool)
     assert [stored async for stored in cluster.store.rows(THREADS).scan()] == []
 
 
+@pytest.mark.parametrize("count", [1, 2, 30])
+async def test_all_that_came_before_is_read_and_no_branch_of_it(
+    cluster: Cluster, count: int
+) -> None:
+    node, provider = node_of(cluster, answer("yes"))
+    there = await conversation(node)
+    chained: dict[str, Any] = {}
+    expected: list[tuple[str, str]] = []
+    for number in range(count):
+        expected += [("user", str(number)), ("assistant", "yes")]
+        await node.ask("POST", PATH, request(str(number), conversation=there))
+        response = await node.ask("POST", PATH, request(str(number), **chained))
+        chained = {"previous_response_id": content(response)["id"]}
+        await node.ask("POST", PATH, request("a branch", **chained))
+    for before in ({"conversation": there}, chained):
+        assert (await node.ask("POST", PATH, request("x", **before))).status == 200
+        assert asked(provider) == [*expected, ("user", "x")]
+
+
+@pytest.mark.parametrize("deleted", [0, 2, 4])
+async def test_a_long_chain_with_a_link_deleted_is_refused(cluster: Cluster, deleted: int) -> None:
+    node, _ = node_of(cluster, answer())
+    chain: list[str] = []
+    for _ in range(6):
+        before = {"previous_response_id": chain[-1]} if chain else {}
+        chain.append(content(await node.ask("POST", PATH, request(**before)))["id"])
+    await node.ask("DELETE", f"{PATH}/{chain[deleted]}")
+    broken = await node.ask("POST", PATH, request(previous_response_id=chain[-1]))
+    assert error(broken) == (404, "previous_response_not_found")
+
+
 async def test_turns_stay_in_their_order_when_one_loses_an_item(cluster: Cluster) -> None:
     node, provider = node_of(cluster, answer("one"), answer("two"), answer("three"))
     there = await conversation(node)

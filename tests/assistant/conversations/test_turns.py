@@ -102,30 +102,20 @@ async def test_turns_that_begin_in_the_same_moment_are_told_apart_by_the_store(
     one, two = quick(cluster, "one"), quick(cluster, "two")
     there = await conversation(one)
     rows = cluster.store.rows(THREADS)
-    scanned = asyncio.Event()
-    scan = rows.scan
+    batch, both_came, came = rows.batch, asyncio.Event(), [0]
 
-    class Waiting:
-        """Rows whose scans end when both nodes have begun one."""
+    async def together(*changes: Any, **more: Any) -> Any:
+        came[0] += 1
+        if came[0] == 2:
+            both_came.set()
+        await both_came.wait()
+        return await batch(*changes, **more)
 
-        count = 0
-
-        def scan(self, *prefix: Any, **more: Any) -> Any:
-            async def held() -> Any:
-                Waiting.count += 1
-                if Waiting.count == 2:
-                    scanned.set()
-                await scanned.wait()
-                async for stored in scan(*prefix, **more):
-                    yield stored
-
-            return held()
-
-    waiting = Waiting()
-    rows.scan = waiting.scan  # type: ignore[method-assign]
+    rows.batch = together  # type: ignore[method-assign]
     exchanges = [one.exchange(request(there)), two.exchange(request(there))]
     tasks = [one.begin(exchanges[0], PATH), two.begin(exchanges[1], PATH)]
-    await asyncio.gather(*tasks)
+    async with asyncio.timeout(5):
+        await asyncio.gather(*tasks)
     assert sorted(exchange.status for exchange in exchanges) == [200, 409]
     events = [*one.events, *two.events]
     assert sum(isinstance(event, TurnConflicted) for event in events) == 1

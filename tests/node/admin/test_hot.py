@@ -10,6 +10,7 @@ import pytest
 
 from aiex.cluster import Answer as CallAnswer
 from aiex.cluster import HotApplied, Member, MemberState, Traffic, View
+from aiex.fastglobal import Trials
 from aiex.node.health import Phase
 from aiex.node.views.hot import CanaryView, HotListView, SpreadView
 from aiex.settings import (
@@ -117,6 +118,17 @@ async def test_one_part_of_a_value_is_set_and_the_others_stay(
     assert "it has no 'concurency'; did you mean 'concurrency'" in refusal(answer)
 
 
+async def test_a_part_is_of_what_all_nodes_have_and_not_of_what_this_one_tries(
+    node: MemoryNode, operator: Operator
+) -> None:
+    tried = LimitsSettings(concurrency=99)
+    await Trials(node.hot, node.clock).begin("default_limits", tried, nodes=("n1",), for_s=60)
+    assert node.hot.ns.default_limits == tried
+    await operator.ask("PUT", f"{HOT}/default_limits", {"text": "7", "part": "tokens_per_minute"})
+    limits = node.hot.ns.default_limits
+    assert (limits.requests_per_minute, limits.tokens_per_minute, limits.concurrency) == (60, 7, 0)
+
+
 async def test_without_the_engine_a_change_is_refused_and_the_value_is_shown(
     node: MemoryNode, operator: Operator
 ) -> None:
@@ -147,8 +159,12 @@ async def test_whoever_waits_for_a_change_hears_of_it_at_once(operator: Operator
     await operator.ask("PUT", f"{HOT}/log_level", {"value": "debug"})
     assert (await waiting).json()["revision"] == 1
     assert (await operator.ask("GET", f"{HOT}?after=1&wait_s=0")).json()["revision"] == 1
-    answer = await operator.ask("GET", f"{HOT}?after=x")
-    assert (answer.status, refusal(answer)) == (400, "after: 'x' is no number.")
+    for wrong in ("x", "nan", "inf", "-1"):
+        answer = await operator.ask("GET", f"{HOT}?after={wrong}")
+        assert (answer.status, refusal(answer)) == (
+            400,
+            f"after: '{wrong}' is no number from 0 on.",
+        )
 
 
 async def test_on_its_own_a_node_has_nobody_to_compare_a_canary_with(

@@ -78,11 +78,12 @@ class VerifiedCopy(msgspec.Struct, frozen=True):
     missing: int = 0
     extra: int = 0
     different: int = 0
+    damages: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
 
     @property
     def is_equal(self) -> bool:
-        return not (self.missing or self.extra or self.different)
+        return not (self.missing or self.extra or self.different or self.damages)
 
 
 class Verification(msgspec.Struct, frozen=True):

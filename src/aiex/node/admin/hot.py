@@ -1,6 +1,7 @@
 """Hot values, as an operator reads and changes them; a change goes to all nodes."""
 
 import asyncio
+import math
 from typing import Any
 
 import msgspec
@@ -156,11 +157,8 @@ class HotOperations:
     )
     async def settle_hot_canary(self, request: Request) -> Response:
         key, asked = self._key(request), await body_as(request, HotSettleRequest)
-        held = self._hot.held(key)
-        if held is None or held.entry.trial is None:
-            raise HTTPException(409, f"No value of {key} is tried now; see `aiex hot get {key}`.")
-        settle = self._hot.promote_trial if asked.promote else self._hot.revert_trial
-        return json_answer(spread_view(await settle(key, held.revision, by=ADMIN)))
+        spread = await self._canaries.settle(key, is_promoted=asked.promote, by=ADMIN)
+        return json_answer(spread_view(spread))
 
     def _key(self, request: Request) -> str:
         return self._hot.schema.key(request.path_params["key"]).name
@@ -175,7 +173,7 @@ class HotOperations:
             is_text = asked.text is not msgspec.UNSET
             return (schema.of_text(key, str(asked.text)) if is_text else asked.value), revision
         new = asked.value if asked.text is msgspec.UNSET else _loose(str(asked.text))
-        return schema.with_part(key, self._hot.value(key), asked.part, new), revision
+        return schema.with_part(key, self._hot.common_value(key), asked.part, new), revision
 
     def _list(self) -> HotListView:
         hot = self._hot
@@ -211,7 +209,7 @@ class HotOperations:
 
 
 def _version_view(version: Version) -> HotVersionView:
-    entry = version.entry or HotEntry(what="", by="", at="")
+    entry = version.entry or HotEntry(what="")
     has_value = entry.value is not msgspec.UNSET
     return HotVersionView(
         version.revision,
@@ -244,6 +242,9 @@ def _number(request: Request, name: str, default: float) -> float:
     if text is None:
         return default
     try:
-        return float(text)
-    except ValueError as error:
-        raise HTTPException(400, f"{name}: '{text[:40]}' is no number.") from error
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (number >= 0 and math.isfinite(number)):
+        raise HTTPException(400, f"{name}: '{text[:40]}' is no number from 0 on.")
+    return number

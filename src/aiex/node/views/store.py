@@ -89,7 +89,10 @@ class QueryView(msgspec.Struct, frozen=True):
 
 
 class VerifiedView(msgspec.Struct, frozen=True):
-    """How a node's view compares with the engine; `examples` are keys of rows that differ."""
+    """How a node's view compares with the engine; `examples` are rows that differ.
+
+    `damages`: what is wrong with its file as such.
+    """
 
     table: str
     node: str
@@ -97,6 +100,7 @@ class VerifiedView(msgspec.Struct, frozen=True):
     missing: int
     extra: int
     different: int
+    damages: list[str]
     examples: list[str]
 
 
