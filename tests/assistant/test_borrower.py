@@ -351,6 +351,23 @@ async def test_a_node_that_is_left_alone_counts_on_from_where_all_were() -> None
         assert one.accounts.borrowing == {}
 
 
+async def test_a_node_that_is_cut_off_for_long_never_takes_itself_to_be_alone() -> None:
+    cluster = Cluster(count=3)
+    node = cluster.node("one")
+    limits = Limits(requests_per_minute=30)
+    async with cluster.running(node):
+        cluster.store.go_down("a drill")
+        await held(node.account(limits).take(0))
+        cluster.count = 1  # the others are forgotten
+        await cluster.clock.advance(300)
+        for _ in range(10):
+            await held(node.account(limits).take(0))
+        assert (await short(node.account(limits).take(0))).limit is Limit.REQUESTS
+        cluster.store.come_back()
+        await cluster.clock.advance(2 * TICK_S)
+        assert node.borrower.member_count == 1
+
+
 async def test_where_nothing_is_guessed_the_rest_is_refused() -> None:
     cluster = Cluster()
     node = cluster.node("one", without_engine="refuse")

@@ -52,6 +52,21 @@ def test_tables_are_listed_with_their_copies(tmp_path: Path) -> None:
     assert "There are no tables" in Heard(tmp_path, {"tables": []}, "tables").stdout
 
 
+def test_counts_are_listed_by_table_index_and_statement(tmp_path: Path) -> None:
+    read = {"table": "keys", "shape": "get", "read_count": 4, "row_count": 4, "duration_us": 48}
+    asked = {"shape": "SELECT ?", "read_count": 1, "row_count": 1, "duration_us": 2_000}
+    table = {"writes": 2, "write_us": 5_000, "reads": 1, "read_us": 600, "bytes_written": 1_200}
+    document = {"node": "n1", "tables": {"keys": table}, "reads": [read], "statements": [asked]}
+    heard = Heard(tmp_path, document, "counts")
+    assert heard.asked.path == "/admin/v1/store/counts"
+    lines = [line.split() for line in heard.stdout.splitlines()]
+    assert lines[1][:6] == ["keys", "2", "2.5", "ms", "0", "1"]
+    assert lines[4] == ["keys", "get", "4", "4", "12", "us", "48", "us"]
+    assert lines[7][-8:] == ["SELECT", "?", "1", "1", "2", "ms", "2", "ms"]
+    assert "1.2 kB written, 0 B read" in heard.stdout
+    assert "INDEX" not in Heard(tmp_path, {"tables": {}}, "counts").stdout
+
+
 ROW = {"key": ["conv_1", 2], "row": {"text": "***", "n": 7, "none": None}, "sequence": 9}
 
 

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from aiex.clock import SystemClock
-from aiex.engine import Engine, EngineDown, EngineUp
+from aiex.engine import Engine, EngineDown, EngineUp, NewMessage, StreamConfig
 from aiex.engine.session import Session
 from aiex.errors import EngineRefused, EngineUnavailable
 from aiex.settings import EngineSettings, Secret
 from aiex.testing.nats_fake import FakeNats
-from aiex.testing.nats_process import NatsProcess, free_ports
+from aiex.testing.nats_process import PASSWORD, USER, NatsProcess, free_ports
 from aiex.testing.running import running
 
 pytestmark = pytest.mark.integration
@@ -67,6 +67,26 @@ async def test_an_external_engine_keeps_what_is_written(server: NatsProcess) -> 
         bucket = external.engine.bucket("external")
         revision = await bucket.put("key", b"value")
         assert [one.revision for one in await bucket.entries()] == [revision]
+
+
+async def test_an_external_cluster_keeps_everything_on_three_servers(tmp_path: Path) -> None:
+    servers = NatsProcess.cluster(tmp_path, 3)
+    try:
+        for one in servers:
+            one.start()
+        for one in servers:
+            one.ready()
+        external = External(servers[0].url, USER, PASSWORD)
+        async with external.running():
+            await external.heard(EngineUp)
+            stream = external.engine.stream(StreamConfig("T_notes_0", followed="notes.>"))
+            await stream.write(NewMessage("notes.a", b"value"), timeout_s=DEADLINE_S)
+            facts = await stream.facts(timeout_s=DEADLINE_S)
+            assert facts is not None
+            assert facts.replica_count == 3
+    finally:
+        for one in servers:
+            one.kill()
 
 
 async def test_credentials_may_stand_in_the_url(server: NatsProcess) -> None:

@@ -65,6 +65,7 @@ def test_what_clients_are_told_under_faults_is_true(make_stage: MakeStage, seed:
         stage.play(plan_round(seed * len(TABLE_KINDS) + number, NAMES, TABLE_KINDS))
         if number + 1 >= len(TABLE_KINDS) and is_enough(stage.story()):
             break
+    stage.until_told(OPERATIONS, PATIENCE_S)
     story = stage.end()
     found = stage.audit(story.journals)
     show(stage, story, found)

@@ -59,7 +59,11 @@ def test_a_conversation_outlives_the_node_that_made_a_turn_of_it(tmp_path: Path)
 
             wait_until(goes_on, FREE_WITHIN_S, "the dead node's turn blocks nobody")
             assert texts(three, conversation) == [*kept, "echo x", "x"]
-            assert three.responses.retrieve(response).status == "failed"
+            wait_until(
+                lambda: three.responses.retrieve(response).status == "failed",
+                FREE_WITHIN_S,
+                "the third node knows that the first is gone, too",
+            )
             assert three.conversations.retrieve(conversation).metadata == {"a": "b"}
 
             two.conversations.delete(conversation)

@@ -15,7 +15,7 @@ from aiex.cluster import (
 )
 from aiex.node.store_report import StoreReport, lag
 from aiex.settings import Settings
-from aiex.store import Table
+from aiex.store import Table, TableCounts
 from aiex.testing.fragment_logs import MemoryLogs
 from aiex.testing.node_parts import MemoryNode
 
@@ -29,7 +29,13 @@ SILENT = Failure("n3", Reason.DOWN, "n3 is down")
 
 
 def report_of(node: MemoryNode) -> StoreReport:
-    return StoreReport({"notes": NOTES}, MemoryLogs(node.store), node.parts.cluster)
+    return StoreReport(
+        {"notes": NOTES},
+        MemoryLogs(node.store),
+        node.parts.cluster,
+        counts=lambda: {"notes": TableCounts(reads=2, read_us=900)},
+        view_counts=node.view_counts,
+    )
 
 
 async def test_a_table_is_told_by_fragment_with_the_copies_of_nodes(tmp_path: Path) -> None:
@@ -48,6 +54,23 @@ async def test_a_table_is_told_by_fragment_with_the_copies_of_nodes(tmp_path: Pa
         ("n2", "stale", 2),
     ]
     assert [one.node for one in told.failures] == ["n3"]
+
+
+def test_counts_are_told_by_table_index_and_shape_the_costliest_first(tmp_path: Path) -> None:
+    node = MemoryNode(tmp_path, Settings())
+    node.view_counts.read("notes", "get", 1, 5_000)
+    node.view_counts.read("notes", "by_author", 10, 90_000)
+    for author in ("ann", "bob"):
+        node.view_counts.queried(f"SELECT * FROM notes WHERE author = '{author}'", 3, 400_000)
+    told = report_of(node).counts()
+    assert told.tables == {"notes": TableCounts(reads=2, read_us=900)}
+    assert [(one.shape, one.row_count, one.duration_us) for one in told.reads] == [
+        ("by_author", 10, 90),
+        ("get", 1, 5),
+    ]
+    [statement] = told.statements
+    assert (statement.read_count, statement.row_count, statement.duration_us) == (2, 6, 800)
+    assert "ann" not in statement.shape
 
 
 def test_a_copy_that_has_more_than_was_read_a_moment_ago_is_not_behind() -> None:

@@ -45,7 +45,8 @@ class LossyStream:
 
     "lost": kept, and the answer is lost; "dropped": not even that; "away": it says it is not done;
     "overtaken": lost, and then somebody else replaces the first of it; "cut off": a leader that has
-    nothing yet of what the others have refuses it.
+    nothing yet of what the others have refuses it; "contradicted": such a one does, and the others
+    keep it; "outrun": the same, and then somebody else replaces the first of it.
     """
 
     def __init__(self, *troubles: str, clock: HastyClock) -> None:
@@ -83,10 +84,12 @@ class LossyStream:
             raise NotDone("it is away")
         if trouble == "cut off":
             raise WrongSequence(0)
-        if trouble in ("lost", "overtaken"):
+        if trouble in ("lost", "overtaken", "contradicted", "outrun"):
             write()
-        if trouble == "overtaken":
+        if trouble in ("overtaken", "outrun"):
             self._keep(NewMessage(messages[0].subject, id="theirs"))
+        if trouble in ("contradicted", "outrun"):
+            raise WrongSequence(0)
         await self._clock.sleep(timeout_s)
         raise EngineUnavailable("it gave no answer")
 
@@ -140,7 +143,7 @@ class Scene:
         return await self._writer.write(messages, deadline_s=DEADLINE_S)
 
 
-TROUBLES = ("", "lost", "dropped", "away", "overtaken", "cut off")
+TROUBLES = ("", "lost", "dropped", "away", "overtaken", "cut off", "contradicted")
 A = NewMessage("a", b"1")
 NEW_A = NewMessage("a", b"1", expects=0)
 BATCH = (NEW_A, NewMessage("b", b"2"), NewMessage("c", b"3", expects=0))
@@ -194,6 +197,21 @@ async def test_a_leader_that_was_cut_off_and_refuses_by_what_it_has_is_not_belie
     assert scene.stream.kept_count == 2
 
 
+@pytest.mark.parametrize("messages", [(NEW_A,), BATCH])
+async def test_what_was_kept_is_no_conflict_whatever_a_leader_says_that_was_cut_off(
+    messages: tuple[NewMessage, ...],
+) -> None:
+    scene = Scene("contradicted")
+    assert await scene.write(*messages) == len(messages)
+    assert scene.stream.kept_count == 1
+
+
+async def test_what_was_kept_and_replaced_is_recognised_when_it_is_sent_again() -> None:
+    scene = Scene("outrun")
+    assert await scene.write(NEW_A) == 1
+    assert scene.stream.kept_count == 1
+
+
 async def test_what_nobody_ever_wrote_at_is_a_conflict() -> None:
     scene = Scene()
     first = await scene.write(A)
@@ -235,7 +253,8 @@ async def test_what_is_not_sent_for_want_of_a_quorum_is_certain_not_to_be_writte
 @settings(deadline=None)
 @given(
     troubles=st.lists(
-        st.sampled_from(["", "lost", "dropped", "away", "overtaken", "cut off"]), max_size=12
+        st.sampled_from(["", "lost", "dropped", "away", "overtaken", "cut off", "contradicted"]),
+        max_size=12,
     ),
     messages=st.sampled_from([(A,), (NEW_A,), BATCH]),
 )

@@ -1,8 +1,8 @@
 """The seam to counting: what a key may still use, asked before a request and settled after it.
 
-Today's accounts are local to the node (`account_local`). In a cluster an account will lease blocks
-of a shared one and spend them locally: that is why taking is awaited, although it hardly ever
-waits, and settling is not. `aiex.testing.accounts` has the double.
+A node alone counts in its own memory (`account_local`); in a cluster it borrows blocks of what all
+nodes share and spends those (`account_borrowing`). That is why taking is awaited, although it
+hardly ever waits, and settling is not. `aiex.testing.accounts` has the double.
 """
 
 from enum import Enum

@@ -100,7 +100,7 @@ class BorrowingAccount:
 
     __slots__ = (
         "_accounts",
-        "_is_on_its_own",
+        "_alone_as_one_of",
         "_key_id",
         "_lender",
         "_local",
@@ -123,7 +123,7 @@ class BorrowingAccount:
         self._spending = accounts.spending
         # What was used while the node was alone is told to the others first.
         self._local = accounts.local.account(key_id, limits)
-        self._is_on_its_own = True
+        self._alone_as_one_of = 1  # whose share counts locally; 0 while counting with the others
         self._waiters: deque[tuple[int, asyncio.Future[Hold | Shortage | None]]] = deque()
         self._refused: tuple[int, Shortage] | None = None
         self._refused_until_ns = 0
@@ -142,6 +142,8 @@ class BorrowingAccount:
             )
         self.limits = limits
         self._refused = None
+        if self._alone_as_one_of:
+            self._local.change(self._shares(self._alone_as_one_of))
 
     async def take(self, tokens: int) -> Hold | Shortage:
         budget, in_hand = self.budget, self.in_hand
@@ -153,7 +155,7 @@ class BorrowingAccount:
         return await self._wait(tokens)
 
     def standing(self) -> Standing:
-        if self._is_on_its_own and self._lender.is_away:
+        if self._alone_as_one_of and self._lender.is_away:
             return self._local.standing()
         now_ns = self._accounts.now_ns()
         requests, tokens = self.in_hand.requests, self.in_hand.tokens
@@ -222,14 +224,14 @@ class BorrowingAccount:
     def retire(self) -> None:
         """This node is alone from now on: a local account counts, from where this one is."""
         self.put_all_aside()
-        if not self._is_on_its_own:
+        if not self._alone_as_one_of:
             self._begin_alone(1)
 
     def join(self) -> None:
         """Count with the others from now on; what was used without them is owed to them."""
-        if not self._is_on_its_own or self._lender.member_count == 1:
+        if not self._alone_as_one_of or self._lender.member_count == 1:
             return
-        self._is_on_its_own = False
+        self._alone_as_one_of = 0
         now_ns = self._accounts.now_ns()
         for rate, used in zip(self._rates(), self._local.backlogs(), strict=True):
             if rate is not None:
@@ -272,8 +274,8 @@ class BorrowingAccount:
 
     def _owes(self) -> bool:
         """Whether something was used here that the others have yet to hear of."""
-        is_shared = self._is_on_its_own and self._lender.member_count > 1
-        return is_shared and any(self._local.backlogs())
+        is_due = self._alone_as_one_of and self._lender.member_count > 1
+        return bool(is_due) and any(self._local.backlogs())
 
     def _spent(self) -> int:
         return self._spending.own_nano_usd(self._key_id) or 0
@@ -325,8 +327,11 @@ class BorrowingAccount:
             in_progress = self.in_hand.in_progress + local.in_progress
             if in_progress >= there:
                 return Shortage(Limit.CONCURRENCY, limits.concurrency, in_progress, None)
-        if not self._is_on_its_own:
+        if not self._alone_as_one_of:
             self._begin_alone(count)
+        elif self._alone_as_one_of != count:
+            self._alone_as_one_of = count
+            local.change(self._shares(count))
         taken = await local.take(tokens)
         if isinstance(taken, Shortage) and taken.wait_ns is None:
             # More than this node's share at once, and perhaps not more than all of it.
@@ -335,17 +340,21 @@ class BorrowingAccount:
 
     def _begin_alone(self, count: int) -> None:
         """Count locally, one of `count` nodes: from what all of them are known to have used."""
-        self._is_on_its_own = True
-        limits, now_ns = self.limits, self._accounts.now_ns()
-        alone = Limits(
-            requests_per_minute=share(limits.requests_per_minute, count),
-            tokens_per_minute=share(limits.tokens_per_minute, count),
+        self._alone_as_one_of = count
+        now_ns = self._accounts.now_ns()
+        taken = []
+        for rate in self._rates():
+            taken.append(rate.overrun + rate.backlog(now_ns) // count if rate is not None else 0)
+            if rate is not None:
+                rate.overrun = 0  # it is worked off here from now on
+        self._local.begin(self._shares(count), *taken)
+
+    def _shares(self, count: int) -> Limits:
+        """The rates of one of `count` nodes; slots and money are looked at before."""
+        return Limits(
+            requests_per_minute=share(self.limits.requests_per_minute, count),
+            tokens_per_minute=share(self.limits.tokens_per_minute, count),
         )
-        requests, tokens = (
-            rate.overrun + rate.backlog(now_ns) // count if rate is not None else 0
-            for rate in self._rates()
-        )
-        self._local.begin(alone, requests, tokens)
 
     def _rates(self) -> tuple[RateInHand | None, RateInHand | None]:
         return self.in_hand.requests, self.in_hand.tokens

@@ -102,6 +102,7 @@ class Borrower:
         ready()
         try:
             async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._open(), name="limits open")
                 while True:
                     await self._clock.sleep(TICK_S)
                     self._look()
@@ -109,9 +110,17 @@ class Borrower:
             self._tasks = None
             await self._bring_all_back()
 
+    async def _open(self) -> None:
+        """So that the first request need not wait until the engine has made the tables."""
+        with suppress(EngineError):
+            await self._limit_rows.get(("-",))
+            await self._budget_rows.get(("-", 0))
+
     def _look(self) -> None:
         """Measure the use of all accounts, and deal for those that need it."""
-        before, self.member_count = self.member_count, self._company()
+        before, count = self.member_count, self._company()
+        # Cut off, a node forgets the others in the end; they are no fewer for that.
+        self.member_count = max(count, before) if self.is_away else count
         elapsed_s = self._clock.monotonic_s() - self._looked_at_s
         self._looked_at_s += elapsed_s
         for key_id, account in list(self._accounts.borrowing.items()):
@@ -126,9 +135,7 @@ class Borrower:
                 self._budgets.pop(key_id, None)
         if self.is_away:
             first = next(iter(self._accounts.borrowing.values()), None)
-            if first is None:
-                self._turn(is_away=False, reason="")  # nobody asks for anything
-            elif not first.is_called:
+            if first is not None and not first.is_called:
                 self._begin(first)
 
     def _has_news(self, account: BorrowingAccount) -> bool:
@@ -163,6 +170,9 @@ class Borrower:
             account.is_called = False
 
     async def _exchange(self, account: BorrowingAccount) -> None:
+        if account.in_hand.has_limits:
+            # Before this is known to be reached, what was used without it is not to be told there.
+            await self._shared_by(account).load(deadline_s=EXCHANGE_S)
         account.join()
         if (budget := account.budget) is not None and account.wants_money():
             if not await self._exchange_money(account, budget, wants=True):
@@ -176,12 +186,15 @@ class Borrower:
         outcome = "short" if deal is not None and deal.shortage is not None else "dealt"
         self._emit(BlocksDealt(outcome))
 
-    async def _exchange_rates(self, account: BorrowingAccount) -> Deal:
+    def _shared_by(self, account: BorrowingAccount) -> SharedRow[LimitRow]:
         shared = self._shared.get(account.key_id)
         if shared is None:
             shared = self._shared[account.key_id] = SharedRow(
                 self._limit_rows, (account.key_id,), clock=self._clock, random=self._random
             )
+        return shared
+
+    async def _exchange_rates(self, account: BorrowingAccount) -> Deal:
         in_hand = account.in_hand
 
         def decide(row: LimitRow | None) -> tuple[LimitRow, Deal]:
@@ -193,7 +206,7 @@ class Borrower:
             )
             return deal.row, deal
 
-        deal = await shared.change(
+        deal = await self._shared_by(account).change(
             decide, unsure=in_hand.unsure, ttl_s=LIMITS_TTL_S, deadline_s=EXCHANGE_S
         )
         in_hand.dealt(deal)

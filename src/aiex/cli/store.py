@@ -11,6 +11,7 @@ from aiex.cli.answers.store import (
     SeenRows,
     SeenTable,
     SeenTables,
+    StoreCounts,
     Verification,
     VerifiedCopy,
 )
@@ -18,11 +19,12 @@ from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
 from aiex.cli.store_export import export
 from aiex.cli.store_import import import_backup
-from aiex.cli.store_text import cell_text, row_lines, size_text
+from aiex.cli.store_text import cell_text, count_cells, read_cells, row_lines, size_text
 from aiex.cli.terminal_text import harmless
 
 TABLES_PATH = "/admin/v1/store/tables"
 QUERY_PATH = "/admin/v1/store/query"
+COUNTS_PATH = "/admin/v1/store/counts"
 VERIFY_PATH = "/admin/v1/store/verify"
 # Comparing a table of a million rows takes that long on a busy machine.
 VERIFY_TIMEOUT_S = 330.0
@@ -39,6 +41,7 @@ def store() -> None:
       aiex store show keys
       aiex store query "SELECT name, created_by FROM keys WHERE revoked_at IS NULL"
       aiex store verify
+      aiex store counts
       aiex store export backup.gz
       aiex store import backup.gz --dry-run
     """
@@ -162,6 +165,29 @@ def verify(table: str | None, output: Output, admin: AdminClient) -> None:
         print_table(headings, list(_verified_cells(came)))
     if came.failures or not all(one.is_equal for one in came.verified):
         click.get_current_context().exit(1)
+
+
+@store.command()
+@output_option
+@node_options
+def counts(output: Output, admin: AdminClient) -> None:
+    """Show how the tables were used through one node since its start, and how long that took.
+
+    First what was asked of the engine, then what was read of the node's own copies by index, then
+    what people asked in SQL, its values left out, the costliest first.
+    """
+    document = admin.get(COUNTS_PATH)
+    if output == "json":
+        print_json_text(document)
+        return
+    counted = decoded(document, StoreCounts)
+    headings = ("TABLE", "WRITES", "EACH", "CONFLICTS", "READS", "EACH", "SCANS", "EACH", "SIZE")
+    print_table(headings, [count_cells(*one) for one in sorted(counted.tables.items())])
+    for title, reads in (("INDEX", counted.reads), ("STATEMENT", counted.statements)):
+        if reads:
+            click.echo()
+            columns = ("TABLE", title, "TIMES", "ROWS", "EACH", "IN ALL")
+            print_table(columns, [read_cells(one) for one in reads])
 
 
 store.add_command(export)

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from aiex.cli.answers.store import SeenRow
+from aiex.cli.answers.store import CountedRead, CountedTable, SeenRow
+from aiex.cli.terminal_text import harmless
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -27,6 +28,41 @@ def cell_text(value: Any) -> str:
             return value
         case _:
             return msgspec.json.encode(value).decode()
+
+
+def count_cells(table: str, counted: CountedTable) -> tuple[str, ...]:
+    """What was asked of the engine for one table."""
+    return (
+        table,
+        f"{counted.writes:,}",
+        _each_text(counted.write_us, counted.writes),
+        f"{counted.conflicts:,}",
+        f"{counted.reads:,}",
+        _each_text(counted.read_us, counted.reads),
+        f"{counted.scans:,}",
+        _each_text(counted.scan_us, counted.scans),
+        f"{size_text(counted.bytes_written)} written, {size_text(counted.bytes_read)} read",
+    )
+
+
+def read_cells(counted: CountedRead) -> tuple[str, ...]:
+    """What was read of the node's copies."""
+    return (
+        counted.table,
+        harmless(counted.shape),
+        f"{counted.read_count:,}",
+        f"{counted.row_count:,}",
+        _each_text(counted.duration_us, counted.read_count),
+        _time_text(counted.duration_us),
+    )
+
+
+def _each_text(sum_us: int, count: int) -> str:
+    return _time_text(sum_us / count) if count else ""
+
+
+def _time_text(time_us: float) -> str:
+    return f"{time_us:.0f} us" if time_us < 1000 else f"{time_us / 1000:.3g} ms"
 
 
 def size_text(size_bytes: int) -> str:

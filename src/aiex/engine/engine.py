@@ -45,6 +45,8 @@ STAYING_BUCKET = "cluster"
 # A carrier's server answers within a few tenths of a second, on a slow disc within two. Until then
 # the carrier does not settle at another one, where it would stay, and be cut off when that ends.
 OWN_SERVER_S = 2.0
+# More keep no stream.
+EXTERNAL_SERVERS_MAX = 5
 
 
 class Engine:
@@ -238,8 +240,12 @@ class Engine:
         return JetStream(
             self._connection,
             withheld=lambda: self._connection.withheld(is_staying=is_staying),
-            server_count=lambda: server_count(self._seat),
+            server_count=self._server_count,
         )
+
+    def _server_count(self) -> int:
+        """Of an external engine nobody says how many it has: it takes as many as there are."""
+        return EXTERNAL_SERVERS_MAX if self._server is None else server_count(self._seat)
 
     @property
     def connection(self) -> EngineConnection:

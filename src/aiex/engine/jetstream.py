@@ -32,11 +32,13 @@ _MULTIPLE_MAX = 1_024
 _STREAM_MISSING = 10059
 _NO_MESSAGE = 10037
 _TOO_FEW_SERVERS = 10005
+_ONE_SERVER = 10074
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _UNAVAILABLE = 503
 _REPEATED = 10201
-# A batch that lost a message on its way, as when the connection was made anew, and one too many.
-_PASSING = (10176, 10210)
+# A stream whose servers are away; a batch that lost a message on its way, as when the connection
+# was made anew, and one too many.
+_PASSING = (10118, 10176, 10210)
 # The same message is being written at this moment, since it was sent twice.
 _IN_PROGRESS = 10158
 # "wrong last sequence: 17"
@@ -247,19 +249,24 @@ class JetStream:
     async def _create_stream(self, name: str, config: Mapping[str, Any]) -> StreamInfo:
         """Kept by as many servers as it should be, or at least by two while others are away.
 
-        On one server alone nothing is made that should outlive the loss of one.
+        In a cluster of which one server is left nothing is made that should outlive its loss; a
+        server that is no cluster's keeps streams by itself.
         """
         wanted = min(self._server_count(), replica_max(config))
-        for count in sorted({wanted, min(wanted, 2)}, reverse=True):
-            made = {"name": name, **config, "num_replicas": count}
+        for count in sorted({wanted, min(wanted, REPLICAS), min(wanted, 2)}, reverse=True):
             try:
-                answer = await self.call(f"STREAM.CREATE.{name}", made)
+                return await self._created(name, config, count)
+            except _OneServer:
+                return await self._created(name, config, 1)
             except _TooFewServers:
                 continue
-            return msgspec.json.decode(answer, type=StreamInfo)
         raise EngineUnavailable(
             f"The engine cannot make the stream {name}: too few of the cluster's servers are there."
         )
+
+    async def _created(self, name: str, config: Mapping[str, Any], replicas: int) -> StreamInfo:
+        made = {"name": name, **config, "num_replicas": replicas}
+        return msgspec.json.decode(await self.call(f"STREAM.CREATE.{name}", made), type=StreamInfo)
 
     async def write(
         self,
@@ -398,6 +405,10 @@ class _TooFewServers(EngineRefused):
     """Fewer servers are there than are to keep the stream."""
 
 
+class _OneServer(EngineRefused):
+    """The server is no cluster's, so it keeps everything alone."""
+
+
 class _MessageMissing(EngineRefused):
     """The stream has no such message."""
 
@@ -429,6 +440,8 @@ def _raise_fault(answer: Message) -> None:
         raise StreamMissing
     if fault.err_code == _TOO_FEW_SERVERS:
         raise _TooFewServers(f"The engine says: {fault.description}.")
+    if fault.err_code == _ONE_SERVER:
+        raise _OneServer(f"The engine says: {fault.description}.")
     if fault.err_code == _NO_MESSAGE:
         raise _MessageMissing
     if fault.err_code == _REPEATED:

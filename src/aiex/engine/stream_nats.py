@@ -100,16 +100,25 @@ class NatsStream:
     ) -> StreamMessage | None:
         name = self.config.name
         try:
-            if not at_least:
-                return await self._jetstream.last_message(name, subject, timeout_s=timeout_s)
             async with asyncio.timeout(timeout_s):
-                return await self._last_of_many(subject, at_least, timeout_s)
-        except StreamMissing:
-            return None
+                try:
+                    return await self._last(subject, at_least, timeout_s)
+                except StreamMissing:
+                    # A server that just started says so too, of a stream it has yet to open: who
+                    # would make it, which only the leader of all does, learns what there is.
+                    await self._jetstream.ensure_stream(name, stream_config(self.config))
+                return await self._last(subject, at_least, timeout_s)
+        except StreamMissing as error:
+            raise EngineUnavailable(f"The stream {name} has no leader now.") from error
         except TimeoutError as error:
             raise EngineUnavailable(
                 f"No server of the engine had all of {name} within {timeout_s:g} s."
             ) from error
+
+    async def _last(self, subject: str, at_least: int, timeout_s: float) -> StreamMessage | None:
+        if at_least:
+            return await self._last_of_many(subject, at_least, timeout_s)
+        return await self._jetstream.last_message(self.config.name, subject, timeout_s=timeout_s)
 
     async def _last_of_many(
         self, subject: str, at_least: int, timeout_s: float

@@ -296,7 +296,13 @@ def build_node(
             StoreOperations(
                 store,
                 named,
-                StoreReport(named, store.logs, cluster),
+                StoreReport(
+                    named,
+                    store.logs,
+                    cluster,
+                    counts=store.counts,
+                    view_counts=store.views.counts,
+                ),
                 store.views,
                 Backup(store.logs, saved, cluster=cluster.name, release=life.version, clock=clock),
                 Restore(store, saved, clock),

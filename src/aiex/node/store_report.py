@@ -1,20 +1,21 @@
 """What there is to tell of tables: each as the engine has it, and the copies that nodes have."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiex.cluster import Cluster, DescribeCopies, DescribedCopy, Failure, VerifyCopies
 from aiex.node.views.cluster import FailureView
 from aiex.node.views.store import (
     CopyView,
+    CountsView,
     FragmentView,
     TablesView,
     TableView,
     VerificationView,
     VerifiedView,
 )
-from aiex.store import Table
+from aiex.store import Table, TableCounts, ViewCounts
 from aiex.store.fragment_log import FragmentFacts, FragmentLogs
 
 # An operator waits; a healthy node answers in milliseconds, one on a busy machine within a second.
@@ -27,11 +28,19 @@ class StoreReport:
     """Answers questions about the tables; `cluster` is asked for the copies of all nodes."""
 
     def __init__(
-        self, tables: Mapping[str, Table[Any]], logs: FragmentLogs, cluster: Cluster
+        self,
+        tables: Mapping[str, Table[Any]],
+        logs: FragmentLogs,
+        cluster: Cluster,
+        *,
+        counts: Callable[[], Mapping[str, TableCounts]],
+        view_counts: ViewCounts,
     ) -> None:
         self._tables = tables
         self._logs = logs
         self._cluster = cluster
+        self._counts = counts
+        self._view_counts = view_counts
 
     async def tables(self) -> TablesView:
         """All tables; raises `EngineUnavailable`."""
@@ -44,6 +53,13 @@ class StoreReport:
                 for table, of_fragments in zip(tables, facts, strict=True)
             ],
             failures,
+        )
+
+    def counts(self) -> CountsView:
+        """How the tables were used through this node."""
+        reads = sorted(self._view_counts.by_table(), key=lambda one: -one.duration_us)
+        return CountsView(
+            self._cluster.own_name, dict(self._counts()), reads, self._view_counts.by_shape()
         )
 
     async def verification(self, names: Sequence[str]) -> VerificationView:

@@ -21,7 +21,7 @@ from aiex.store.rows import (
     Written,
 )
 from aiex.store.table import Index, Key, KeyPart, Table
-from aiex.store.view_counts import ReadCount
+from aiex.store.view_counts import ReadCount, ViewCounts
 from aiex.store.view_events import (
     RowsUnreadable,
     ViewAdvanced,
@@ -70,6 +70,7 @@ __all__ = [
     "ViewAdvanced",
     "ViewBeganAnew",
     "ViewCompleted",
+    "ViewCounts",
     "ViewPutAside",
     "ViewState",
     "ViewStuck",

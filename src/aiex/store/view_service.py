@@ -83,8 +83,8 @@ class ViewService[R: msgspec.Struct]:
                 items = [await queue.get()]
                 while not queue.empty() and len(items) < STEP_LEN_MAX:
                     items.append(queue.get_nowait())
-                await writer.write(items)
-                self.trouble = ""
+                if await writer.write(items):
+                    self.trouble = ""
 
     async def _follow(
         self,

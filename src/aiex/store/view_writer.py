@@ -77,19 +77,24 @@ class ViewWriter[R: msgspec.Struct]:
         progress = self._progress[fragment]
         return progress.position(self._heard_at_s[fragment]) if progress.stream else None
 
-    async def write(self, items: Sequence[tuple[int, FeedItem]]) -> None:
-        """Apply what came, in its order, and commit it once it is a state to be shown."""
+    async def write(self, items: Sequence[tuple[int, FeedItem]]) -> bool:
+        """Apply what came, in its order, and commit it once it is a state to be shown.
+
+        Whether there was anything to write.
+        """
         step = ViewStep(self._view.rows)
         for fragment, item in items:
             self._take(step, fragment, item)
             self._heard_at_s[fragment] = self._clock.wall_s()
         self._note(step)
-        if self._is_due():
+        is_due = self._is_due()
+        if is_due:
             await self._commit(step)
         elif step:
             await self._in_thread(self._file.apply, step.changes())
         if not self._change_count:
             self._freshen()
+        return is_due or bool(step)
 
     def _take(self, step: ViewStep[R], fragment: int, item: FeedItem) -> None:
         progress = self._progress[fragment]

@@ -57,10 +57,13 @@ class Writer:
                 cause, may_be_kept = error, True
                 try_s *= 2  # it may be a large write, and a slow engine
             except (Conflict, Repeated) as refusal:
-                if may_be_kept or isinstance(refusal, Repeated):
-                    return await self._look(sent, before, give_up_at_s, refusal)
-                if await self._is_right(sent, refusal, give_up_at_s):
+                if not may_be_kept and _is_proven(sent, refusal):
                     raise
+                newest = await self._newest(sent, give_up_at_s)
+                if isinstance(sequence := verdict(sent, newest, before=before), int):
+                    return sequence
+                if isinstance(refusal, Repeated) or not _all_hold(sent, newest):
+                    return await self._settle(sent, sequence, refusal, may_be_kept=may_be_kept)
                 cause = NotDone("The leader that refused the write was cut off from the others.")
             await self._pause(give_up_at_s, cause, may_be_kept=may_be_kept)
 
@@ -70,42 +73,37 @@ class Writer:
             return await self._stream.write(sent[0], timeout_s=timeout_s)
         return await self._stream.write_batch(sent, timeout_s=timeout_s)
 
-    async def _is_right(
-        self, sent: Sequence[NewMessage], refusal: Conflict, give_up_at_s: float
-    ) -> bool:
-        """Whether an expectation does not hold, and not only where a leader was cut off."""
-        expected = [message.expects for message in sent]
-        if isinstance(refusal, WrongSequence) and len(expected) == 1:
-            [only] = expected
-            if only is not None and refusal.newest > only:
-                return True  # sequences only grow
-        newest = await self._newest(sent, give_up_at_s, may_be_kept=False)
-        return any(
-            message.expects is not None and message.expects != (last.sequence if last else 0)
-            for message, last in zip(sent, newest, strict=True)
-        )
-
-    async def _look(
+    async def _settle(
         self,
         sent: Sequence[NewMessage],
-        before: int,
-        give_up_at_s: float,
+        fate: Fate,
         refusal: Conflict | Repeated,
+        *,
+        may_be_kept: bool,
     ) -> int:
-        """What became of an earlier try, by what is there."""
-        newest = await self._newest(sent, give_up_at_s, may_be_kept=True)
-        match verdict(sent, newest, before=before):
-            case int(sequence):
-                return sequence
-            case Fate.REFUSED if isinstance(refusal, Conflict):
+        """The sequence of what somebody refused and another has kept; raises for all else."""
+        if isinstance(refusal, Conflict):
+            if fate is Fate.REFUSED:
                 raise refusal
-            case _:
-                raise WriteUncertain from refusal
+            if not may_be_kept:
+                return await self._sent_again(sent)
+        raise WriteUncertain from refusal
+
+    async def _sent_again(self, sent: Sequence[NewMessage]) -> int:
+        """The sequence of what was refused once: the engine recognises what it has kept."""
+        try:
+            return (await self._try(sent, TRY_S)).sequence
+        except (Repeated, EngineUnavailable) as error:
+            raise WriteUncertain from error
 
     async def _newest(
-        self, sent: Sequence[NewMessage], give_up_at_s: float, *, may_be_kept: bool
+        self, sent: Sequence[NewMessage], give_up_at_s: float
     ) -> list[StreamMessage | None]:
-        """What stands where these were to stand; read behind a barrier, as it decides."""
+        """What stands where these were to stand; read behind a barrier, as it decides.
+
+        A leader that was frozen or cut off refuses by what it has, until it knows that it leads no
+        more; meanwhile the one that does may have kept the same message.
+        """
         while True:
             try:
                 self._patience.check_up()
@@ -115,7 +113,7 @@ class Writer:
                     for one in sent
                 ]
             except EngineUnavailable as error:
-                await self._pause(give_up_at_s, error, may_be_kept=may_be_kept)
+                await self._pause(give_up_at_s, error, may_be_kept=True)
 
     async def _pause(
         self, give_up_at_s: float, cause: EngineUnavailable, *, may_be_kept: bool
@@ -127,3 +125,17 @@ class Writer:
         if may_be_kept:
             raise WriteUncertain from cause
         raise StoreUnavailable(f"Nothing was written: {reason}.") from cause
+
+
+def _is_proven(sent: Sequence[NewMessage], refusal: Conflict | Repeated) -> bool:
+    """Whether who refused knows of a newer message than was expected: sequences only grow."""
+    if not isinstance(refusal, WrongSequence) or len(sent) != 1:
+        return False
+    return sent[0].expects is not None and refusal.newest > sent[0].expects
+
+
+def _all_hold(sent: Sequence[NewMessage], newest: Sequence[StreamMessage | None]) -> bool:
+    return all(
+        message.expects is None or message.expects == (last.sequence if last else 0)
+        for message, last in zip(sent, newest, strict=True)
+    )

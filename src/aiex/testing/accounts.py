@@ -1,7 +1,7 @@
 """Accounts that answer by a script and remember what was taken and settled.
 
-They let the loop turn once before they answer, as accounts do that lease from others: a caller that
-passes its tests with these can be given such accounts.
+They let the loop turn once before they answer, as accounts do that borrow from others: a caller
+that passes its tests with these can be given such accounts.
 """
 
 import asyncio

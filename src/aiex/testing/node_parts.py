@@ -42,7 +42,15 @@ from aiex.node.parts import Parts
 from aiex.node.store_report import StoreReport
 from aiex.node.supervision import ServiceState
 from aiex.settings import Settings
-from aiex.store import Backup, QueryAnswer, Restore, Table, ViewState
+from aiex.store import (
+    Backup,
+    QueryAnswer,
+    Restore,
+    Table,
+    TableCounts,
+    ViewCounts,
+    ViewState,
+)
 from aiex.telemetry import LogWriter, Telemetry
 from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.clock import FakeClock
@@ -66,6 +74,8 @@ class MemoryNode:
         self.clock = FakeClock()
         self.store = store or MemoryStore(self.clock)
         self.views = SetViews()
+        self.table_counts: dict[str, TableCounts] = {}
+        self.view_counts = ViewCounts()
         self.tables = {table.name: table for table in tables}
         self.settings = settings
         self.events: list[Any] = []
@@ -173,7 +183,13 @@ class MemoryNode:
         return StoreOperations(
             self.store,
             self.tables,
-            StoreReport(self.tables, logs, self.parts.cluster),
+            StoreReport(
+                self.tables,
+                logs,
+                self.parts.cluster,
+                counts=lambda: self.table_counts,
+                view_counts=self.view_counts,
+            ),
             self.views,
             Backup(logs, buckets, cluster="lab", release="1.0", clock=self.clock),
             Restore(self.store, buckets, self.clock),

@@ -46,6 +46,37 @@ class SeenTables(msgspec.Struct, frozen=True):
     failures: tuple[CallFailed, ...] = ()
 
 
+class CountedTable(msgspec.Struct, frozen=True):
+    reads: int = 0
+    writes: int = 0
+    rows_written: int = 0
+    scans: int = 0
+    rows_scanned: int = 0
+    conflicts: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    read_us: int = 0
+    write_us: int = 0
+    scan_us: int = 0
+
+
+class CountedRead(msgspec.Struct, frozen=True):
+    table: str = ""
+    shape: str = ""
+    read_count: int = 0
+    row_count: int = 0
+    duration_us: int = 0
+
+
+class StoreCounts(msgspec.Struct, frozen=True):
+    """`GET /admin/v1/store/counts`."""
+
+    node: str = ""
+    tables: dict[str, CountedTable] = {}
+    reads: tuple[CountedRead, ...] = ()
+    statements: tuple[CountedRead, ...] = ()
+
+
 class SeenRow(msgspec.Struct, frozen=True):
     key: tuple[str | int, ...] = ()
     row: dict[str, Any] = {}

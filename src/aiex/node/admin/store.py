@@ -18,6 +18,7 @@ from aiex.node.store_report import StoreReport
 from aiex.node.views.store import (
     ClearedView,
     ClearRequest,
+    CountsView,
     ImportedView,
     ImportRequest,
     QueryRequest,
@@ -86,6 +87,15 @@ class StoreOperations:
     )
     async def tables(self, _: Request) -> Response:
         return json_answer(await self._report.tables())
+
+    @operation(
+        "GET",
+        "/admin/v1/store/counts",
+        "How the tables were used through this node: by table, index and shape of statement.",
+        CountsView,
+    )
+    async def counts(self, _: Request) -> Response:
+        return json_answer(self._report.counts())
 
     @operation(
         "GET",

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from aiex.node.views.cluster import FailureView
+from aiex.store import ReadCount, TableCounts
 from aiex.store.restore import RowRefused
 
 # A page of rows holds what a megabyte does, or one row.
@@ -86,6 +87,19 @@ class QueryView(msgspec.Struct, frozen=True):
     is_all: bool
     took_us: int
     is_stale: bool
+
+
+class CountsView(msgspec.Struct, frozen=True):
+    """How tables were used through one node since its start; times are sums of microseconds.
+
+    `tables`: what was asked of the engine. `reads`: of the node's own copies, by index, `get` and
+    `scan`. `statements`: what people asked in SQL, without its values, the costliest first.
+    """
+
+    node: str
+    tables: dict[str, TableCounts]
+    reads: list[ReadCount]
+    statements: list[ReadCount]
 
 
 class VerifiedView(msgspec.Struct, frozen=True):

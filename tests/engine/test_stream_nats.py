@@ -1,0 +1,48 @@
+"""What a stream makes of the answers of servers that have just started."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from aiex.engine import StreamConfig, StreamMessage
+from aiex.engine.jetstream import StreamMissing
+from aiex.engine.stream_nats import NatsStream
+from aiex.errors import EngineUnavailable
+
+CONFIG = StreamConfig(
+    "T_notes_0", followed="notes.>", others=("notes",), storage="disc", marker_life_s=60
+)
+ROW = StreamMessage("notes.a", 7, 0.0, {}, b"a row")
+
+
+class Restarted:
+    """A server that does not know its streams for the first `blind` questions."""
+
+    def __init__(self, blind: int) -> None:
+        self.blind = blind
+        self.made: list[str] = []
+
+    async def last_message(self, _: str, __: str, *, timeout_s: float) -> StreamMessage:
+        self.blind -= 1
+        if self.blind >= 0:
+            raise StreamMissing
+        return ROW
+
+    async def ensure_stream(self, name: str, _: Mapping[str, Any]) -> None:
+        self.made.append(name)
+
+
+def stream(server: Restarted) -> NatsStream:
+    return NatsStream(CONFIG, server, trouble=lambda: "")  # type: ignore[arg-type]
+
+
+async def test_a_stream_that_is_yet_to_be_opened_is_not_read_as_empty() -> None:
+    server = Restarted(blind=1)
+    assert await stream(server).last("notes.a", timeout_s=1.0) == ROW
+    assert server.made == ["T_notes_0"]
+
+
+async def test_a_stream_that_stays_missing_after_it_was_made_cannot_be_read_now() -> None:
+    with pytest.raises(EngineUnavailable, match="no leader"):
+        await stream(Restarted(blind=2)).last("notes.a", timeout_s=1.0)
