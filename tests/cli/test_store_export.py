@@ -242,3 +242,12 @@ def test_a_backup_of_a_time_has_the_rows_of_then(site: Site, other: Site, file: 
     assert ": 1 rows" in told.stdout
     other.aiex("store", "import", str(file))
     assert other.texts() == {"diary 1": "there"}
+
+
+def test_a_time_after_the_backup_was_made_is_refused(site: Site, other: Site, file: Path) -> None:
+    site.put(Note("diary", 1))
+    exported(site, file)
+    told = other.aiex("store", "import", str(file), "--at", "0s")
+    assert told.exit_code == 1
+    assert "and nothing of later. Choose an earlier time" in told.stderr
+    assert not other.texts()

@@ -83,6 +83,7 @@ def import_backup(
         with file.open("rb") as backup, RestorePlan(at_s=at_s, tables=tables) as plan:
             progress.tell("the file is checked")
             plan.read(lines_of(backup))
+            check_instant(plan)
             check_gaps(plan, may_have_gaps=allow_gaps)
             known = {one.name: one for one in decoded(admin.get(TABLES_PATH), SeenTables).tables}
             check_fit(plan, known, tables)
@@ -106,6 +107,16 @@ def import_backup(
         click.echo("\n".join(harmless(line) for line in report_lines(report)))
     if report.refused_count:
         click.get_current_context().exit(1)
+
+
+def check_instant(plan: RestorePlan) -> None:
+    """Raises `RestoreRefused` for a moment that the backup has nothing of: it was made before."""
+    ends_at_s = plan.head.at_s or plan.head.began_at_s
+    if plan.at_s is not None and plan.at_s > ends_at_s:
+        raise RestoreRefused(
+            f"The backup has the rows of {instant_text(ends_at_s)}, and nothing of later. "
+            "Choose an earlier time, or leave out --at."
+        )
 
 
 def check_fit(plan: RestorePlan, known: Mapping[str, SeenTable], asked: tuple[str, ...]) -> None:
