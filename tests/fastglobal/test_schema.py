@@ -121,6 +121,8 @@ def test_one_part_of_a_value_is_replaced() -> None:
     assert SCHEMA.with_part("weights", {"a": 1.0}, "gpt-4.1", 2) == {"a": 1.0, "gpt-4.1": 2}
     with pytest.raises(HotValueInvalid, match=r"it has no 'brust'; did you mean 'burst'\?"):
         SCHEMA.with_part("rates", Rates(), "brust", 9)
+    with pytest.raises(HotValueInvalid, match=r"it has no 'x'; there are per_minute, burst\."):
+        SCHEMA.with_part("rates", Rates(), "x", 9)
     with pytest.raises(HotValueInvalid, match="it has no parts"):
         SCHEMA.with_part("wait_s", 1.0, "x", 9)
 

@@ -123,8 +123,9 @@ class Schema[S: msgspec.Struct]:
             raise HotValueInvalid(f"{name}: it has no parts; set all of it.")
         if isinstance(value, msgspec.Struct) and part not in value.__struct_fields__:
             near = get_close_matches(part, value.__struct_fields__, n=1)
-            hint = f"did you mean '{near[0]}'" if near else ", ".join(value.__struct_fields__)
-            raise HotValueInvalid(f"{name}: it has no '{part}'; {hint}?")
+            names = ", ".join(value.__struct_fields__)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {names}."
+            raise HotValueInvalid(f"{name}: it has no '{part}'; {hint}")
         return {**whole, part: new}
 
 
