@@ -251,3 +251,10 @@ def test_a_time_after_the_backup_was_made_is_refused(site: Site, other: Site, fi
     assert told.exit_code == 1
     assert "and nothing of later. Choose an earlier time" in told.stderr
     assert not other.texts()
+
+
+def test_two_ways_to_restore_at_once_are_wrong_usage(other: Site, file: Path) -> None:
+    file.write_bytes(b"")
+    told = other.aiex("store", "import", str(file), "--merge", "--replace", "--yes")
+    assert told.exit_code == 2
+    assert "Choose one of --empty-only, --merge and --replace." in told.stderr

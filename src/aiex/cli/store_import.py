@@ -1,8 +1,10 @@
 """`aiex store import`: a backup restored, into a cluster of any size."""
 
+import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,17 +31,28 @@ class RestoreRefused(AiexError):
     """Nothing was restored."""
 
 
+def how_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds --empty-only, --merge and --replace; the command gets `how`, at most one of them."""
+
+    @click.option("--empty-only", is_flag=True, help="Only into tables without rows.  [default]")
+    @click.option("--merge", is_flag=True, help="Rows that are there already stay.")
+    @click.option("--replace", is_flag=True, help="The tables become those of the backup.")
+    @functools.wraps(command)
+    def with_how(
+        *args: object, empty_only: bool, merge: bool, replace: bool, **others: Any
+    ) -> None:
+        if empty_only + merge + replace > 1:
+            raise click.UsageError("Choose one of --empty-only, --merge and --replace.")
+        how: How = "merge" if merge else "replace" if replace else "empty-only"
+        command(*args, how=how, **others)
+
+    return with_how
+
+
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--table", "tables", metavar="TABLE", multiple=True, help="Only this table.")
-@click.option(
-    "--empty-only", "how", flag_value="empty-only", default="empty-only",
-    help="Only into tables without rows.  [default]",
-)  # fmt: skip
-@click.option("--merge", "how", flag_value="merge", help="Rows that are there already stay.")
-@click.option(
-    "--replace", "how", flag_value="replace", help="The tables become those of the backup."
-)
+@how_options
 @click.option(
     "--at",
     "at_s",
