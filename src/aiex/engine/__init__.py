@@ -23,7 +23,7 @@ from aiex.engine.messaging import Messaging, Received
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.session import Inbox, Message, NobodyAnswers, NotDone
 from aiex.engine.state_duty import BOTH_HAVE_STATE, STATE_NOT_USED
-from aiex.engine.status import EngineStatus
+from aiex.engine.status import EngineStatus, engine_phrase
 from aiex.engine.strangers import Refusal
 from aiex.engine.stream import (
     BATCH_LEN_MAX,
@@ -93,4 +93,5 @@ __all__ = [
     "StreamMessage",
     "UpToDate",
     "WrongSequence",
+    "engine_phrase",
 ]

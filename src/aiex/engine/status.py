@@ -17,3 +17,9 @@ class EngineStatus(msgspec.Struct, frozen=True):
     since_s: float  # wall clock
     server_version: str  # of the last server that was connected; empty before the first
     is_embedded: bool
+
+
+def engine_phrase(state: str, reason: str) -> str:
+    """How it is, inside a sentence: `the engine is down: the connection was lost`."""
+    how = "has no quorum" if state == "no quorum" else f"is {state}"
+    return f"the engine {how}" + (f": {reason}" if reason else "")

@@ -18,6 +18,7 @@ from aiex.cluster import (
     Witness,
     diagnosed,
 )
+from aiex.engine import engine_phrase
 from aiex.node.health import lacking_text
 from aiex.node.own_description import LOOK_S, OwnDescription
 from aiex.node.parts import Parts
@@ -150,7 +151,7 @@ class ClusterReport:
         status, engine = formation.status(), parts.engine.status()
         if reason := status.trouble or status.waiting_for:
             return reason
-        return "" if parts.keys.is_known else f"the engine is {engine.state}: {engine.reason}"
+        return "" if parts.keys.is_known else engine_phrase(engine.state, engine.reason)
 
     def _member(self, member: Member) -> MemberView:
         return MemberView(

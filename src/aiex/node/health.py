@@ -7,6 +7,7 @@ import msgspec
 
 from aiex.assistant import LagGate
 from aiex.cluster import FormationStatus
+from aiex.engine import engine_phrase
 from aiex.store import ViewState
 
 OPEN = LagGate()
@@ -56,11 +57,10 @@ def phase_check(phase: Phase) -> Check:
 def engine_check(state: str, reason: str) -> Check:
     if state == "up":
         return Check("engine", Health.OK)
-    how = "has no quorum" if state == "no quorum" else f"is {state}"
     return Check(
         "engine",
         Health.DEGRADED,
-        f"the engine {how}{': ' if reason else ''}{reason}; chat is answered, "
+        f"{engine_phrase(state, reason)}; chat is answered, "
         "keys cannot be created or revoked until it is back",
     )
 

@@ -9,7 +9,7 @@ answer, and may keep it once they are back.
 from collections.abc import Callable
 
 from aiex.clock import Clock
-from aiex.engine import EngineStatus, NotDone
+from aiex.engine import EngineStatus, NotDone, engine_phrase
 from aiex.errors import EngineUnavailable
 
 # The servers choose a leader within 4 to 8 seconds; until then they cannot be told from too few.
@@ -21,7 +21,7 @@ def hopeless(status: EngineStatus, now_s: float) -> str:
     """Why there is nothing to wait for, as a phrase; empty while there is. `now_s`: wall clock."""
     if status.state == "up" or now_s - status.since_s < CHOICE_S:
         return ""
-    return _phrase(status)
+    return engine_phrase(status.state, status.reason)
 
 
 class Patience:
@@ -35,7 +35,7 @@ class Patience:
         """Raises `NotDone` while the engine cannot be asked for state."""
         status = self._status()
         if status.state != "up":
-            raise NotDone(f"{_phrase(status)}.")
+            raise NotDone(f"{engine_phrase(status.state, status.reason)}.")
 
     async def pause(self, give_up_at_s: float, cause: EngineUnavailable) -> str:
         """Nothing, after a moment; or why there is nothing more to wait for, as a phrase.
@@ -49,8 +49,3 @@ class Patience:
             return text[:1].lower() + text[1:]
         await self._clock.sleep(POLL_S)
         return ""
-
-
-def _phrase(status: EngineStatus) -> str:
-    how = "has no quorum" if status.state == "no quorum" else f"is {status.state}"
-    return f"the engine {how}" + (f": {status.reason}" if status.reason else "")
