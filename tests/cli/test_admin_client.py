@@ -85,6 +85,13 @@ def test_a_refusal_is_told_in_the_nodes_own_words() -> None:
     assert text == "The node at URL refused: There is no key 'x'."
 
 
+def test_who_is_told_that_it_cannot_be_done_now_is_told_where_to_look() -> None:
+    answer = http_answer(refusal("The stream T_keys_0 has no leader now."), 503)
+    assert sentence(answer).endswith("no leader now. `aiex cluster explain` says what is wrong.")
+    named = "Wait, then `aiex keys list`."
+    assert sentence(http_answer(refusal(named), 503)).endswith(f"refused: {named}")
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": "x"}', b"\xff"])
 def test_a_refusal_without_a_reason_tells_the_status(body: bytes) -> None:
     assert "it answered HTTP 502" in sentence(http_answer(body, 502))

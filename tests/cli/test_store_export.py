@@ -232,7 +232,7 @@ def test_a_time_before_all_that_is_kept_is_refused_by_the_names_of_the_rows(
     assert 'notes ["diary", 1]' in told.stderr.replace("'", '"')
     assert "--allow-gaps" in told.stderr
     allowed = other.aiex("store", "import", str(file), "--at", long_ago, "--allow-gaps")
-    assert "(1 gaps)" in allowed.stdout
+    assert "(1 not as far back)" in allowed.stdout
     assert not other.texts()
 
 

@@ -170,6 +170,8 @@ class AdminClient:
         if status == 401:
             return AdminRefused(self._token_hint(), status)
         message = error_message(answer) or f"it answered HTTP {status}"
+        if status == 503 and "aiex " not in message:
+            message += " `aiex cluster explain` says what is wrong."
         return AdminRefused(f"The node at {self.access.url} refused: {message}", status)
 
     def _token_hint(self) -> str:

@@ -40,7 +40,7 @@ def report_lines(report: RestoreReport) -> list[str]:
     of = f"the cluster {report.cluster}" + (f" as it was at {report.at}" if report.at else "")
     if report.is_dry_run:
         rows = [
-            f"{one.table:<20} {one.chosen:>12,} rows" + _also(("gaps", one.gaps))
+            f"{one.table:<20} {one.chosen:>12,} rows" + _also(("not as far back", one.gaps))
             for one in report.tables
         ]
         return [*rows, f"{report.file} is whole; it has {of}. Nothing was written."]
@@ -51,7 +51,7 @@ def report_lines(report: RestoreReport) -> list[str]:
             ("over by their time", one.ended),
             ("refused", one.refused),
             ("deleted, as they are not in it", one.cleared),
-            ("gaps", one.gaps),
+            ("not as far back", one.gaps),
         )
         for one in report.tables
     ]
