@@ -137,3 +137,20 @@ def test_verify_ends_with_1_where_a_copy_differs_or_nobody_answers(
     assert text in heard.stdout
     as_json = Heard(tmp_path, found, "verify", "-o", "json")
     assert (as_json.exit_code, json.loads(as_json.stdout)) == (status, found)
+
+
+def test_verify_says_when_there_is_no_copy_to_compare(tmp_path: Path) -> None:
+    heard = Heard(tmp_path, {"verified": [], "failures": []}, "verify", "threads")
+    assert (heard.exit_code, heard.stdout) == (
+        0,
+        "There is nothing to compare: no node has a copy.\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["show", "query"])
+def test_how_many_rows_there_may_be_is_known_before_a_node_is_asked(
+    tmp_path: Path, command: str
+) -> None:
+    told = run_aiex(tmp_path, "store", command, "notes", "--limit", "0")
+    assert told.exit_code == 2
+    assert "1<=x<=1000" in told.stderr

@@ -29,6 +29,8 @@ VERIFY_PATH = "/admin/v1/store/verify"
 # Comparing a table of a million rows takes that long on a busy machine.
 VERIFY_TIMEOUT_S = 330.0
 QUERY_TIMEOUT_S = 20.0
+# As many as a node gives at once.
+ROWS = click.IntRange(1, 1_000)
 
 
 @click.group()
@@ -72,7 +74,7 @@ def tables(output: Output, admin: AdminClient) -> None:
 @store.command()
 @click.argument("table")
 @click.argument("key", nargs=-1)
-@click.option("--limit", default=100, show_default=True, help="How many rows at most.")
+@click.option("--limit", type=ROWS, default=100, show_default=True, help="How many rows at most.")
 @click.option(
     "--reveal", metavar="FIELD", multiple=True, help="Show a sensitive field; it is logged."
 )
@@ -116,7 +118,7 @@ def show(
 
 @store.command()
 @click.argument("sql")
-@click.option("--limit", default=1_000, show_default=True, help="How many rows at most.")
+@click.option("--limit", type=ROWS, default=1_000, show_default=True, help="How many rows at most.")
 @click.option("--reveal", is_flag=True, help="Show sensitive fields; it is logged.")
 @output_option
 @node_options
@@ -160,6 +162,8 @@ def verify(table: str | None, output: Output, admin: AdminClient) -> None:
     came = decoded(document, Verification)
     if output == "json":
         print_json_text(document)
+    elif not came.verified and not came.failures:
+        click.echo("There is nothing to compare: no node has a copy.")
     else:
         headings = ("TABLE", "NODE", "ROWS", "MISSING", "EXTRA", "DIFFERENT", "")
         print_table(headings, list(_verified_cells(came)))

@@ -7,7 +7,6 @@ that the move did not bring is replaced only if it is empty: a node that came to
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiex.engine.jetstream import (
     MOVE,

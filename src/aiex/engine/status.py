@@ -17,3 +17,9 @@ class EngineStatus(msgspec.Struct, frozen=True):
     since_s: float  # wall clock
     server_version: str  # of the last server that was connected; empty before the first
     is_embedded: bool
+
+    @property
+    def phrase(self) -> str:
+        """As in `the engine is down: the connection was lost`."""
+        how = "has no quorum" if self.state == "no quorum" else f"is {self.state}"
+        return f"the engine {how}" + (f": {self.reason}" if self.reason else "")

@@ -150,7 +150,7 @@ class ClusterReport:
         status, engine = formation.status(), parts.engine.status()
         if reason := status.trouble or status.waiting_for:
             return reason
-        return "" if parts.keys.is_known else f"the engine is {engine.state}: {engine.reason}"
+        return "" if parts.keys.is_known else engine.phrase
 
     def _member(self, member: Member) -> MemberView:
         return MemberView(

@@ -21,7 +21,7 @@ def hopeless(status: EngineStatus, now_s: float) -> str:
     """Why there is nothing to wait for, as a phrase; empty while there is. `now_s`: wall clock."""
     if status.state == "up" or now_s - status.since_s < CHOICE_S:
         return ""
-    return _phrase(status)
+    return status.phrase
 
 
 class Patience:
@@ -35,7 +35,7 @@ class Patience:
         """Raises `NotDone` while the engine cannot be asked for state."""
         status = self._status()
         if status.state != "up":
-            raise NotDone(f"{_phrase(status)}.")
+            raise NotDone(f"{status.phrase}.")
 
     async def pause(self, give_up_at_s: float, cause: EngineUnavailable) -> str:
         """Nothing, after a moment; or why there is nothing more to wait for, as a phrase.
@@ -49,7 +49,3 @@ class Patience:
             return text[:1].lower() + text[1:]
         await self._clock.sleep(POLL_S)
         return ""
-
-
-def _phrase(status: EngineStatus) -> str:
-    return f"the engine is {status.state}" + (f": {status.reason}" if status.reason else "")
