@@ -22,6 +22,7 @@ USAGE = {
     "mood": "a field of a newer node",
 }
 BARE = {"name": "blocks", "storage": "memory"}
+SMALL = {**BARE, "fragments": [{"replicas": 1}]}
 SILENT = {"node": "n3", "reason": "down", "text": "n3 is down"}
 
 
@@ -49,6 +50,7 @@ def test_tables_are_listed_with_their_copies(tmp_path: Path) -> None:
         )
     ]
     assert "n3 did not answer: n3 is down" in heard.stderr
+    assert "1x in memory" in Heard(tmp_path, {"tables": [SMALL]}, "tables").stdout
     assert "There are no tables" in Heard(tmp_path, {"tables": []}, "tables").stdout
 
 

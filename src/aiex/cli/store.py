@@ -201,6 +201,7 @@ store.add_command(import_backup)
 def _table_cells(table: SeenTable) -> tuple[str, ...]:
     replicas = {one.replicas for one in table.fragments if one.replicas}
     times = "-".join(str(one) for one in sorted({min(replicas), max(replicas)})) if replicas else ""
+    where = "in memory" if table.storage == "memory" else f"on {table.storage}"
     copies = [
         f"{one.node} {one.state}" + (f", {one.lag:,} behind" if one.lag else "")
         for one in table.copies
@@ -210,7 +211,7 @@ def _table_cells(table: SeenTable) -> tuple[str, ...]:
         f"{table.rows:,}",
         size_text(table.bytes),
         str(len(table.fragments)),
-        f"{times}x on {table.storage}" if times else table.storage,
+        f"{times}x {where}" if times else table.storage,
         f"{sum(one.sequence for one in table.fragments):,}",
         "; ".join(copies) or "none",
     )
