@@ -87,6 +87,15 @@ def test_a_row_is_shown_field_by_field(tmp_path: Path) -> None:
     assert "There are more than these 5" in heard.stderr
 
 
+@pytest.mark.parametrize(
+    ("each_us", "text"),
+    [(999, "999 us"), (1_234, "1.23 ms"), (999_400, "999 ms"), (1_979_626, "1.98 s")],
+)
+def test_times_have_units_in_which_they_are_short(tmp_path: Path, each_us: int, text: str) -> None:
+    counted = {"tables": {"limits": {"reads": 1, "read_us": each_us}}, "views": []}
+    assert text in Heard(tmp_path, counted, "counts").stdout
+
+
 def test_no_row_is_a_finding(tmp_path: Path) -> None:
     heard = Heard(tmp_path, {"rows": []}, "show", "threads")
     assert (heard.exit_code, heard.stdout) == (1, "There is no row whose key begins so.\n")

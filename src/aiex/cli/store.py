@@ -91,13 +91,14 @@ def show(
     """Show the rows of TABLE whose keys begin with KEY; a whole key is one row.
 
     What is sensitive in them (digests of keys, contents of messages) is masked unless its field is
-    named. Rows come from the engine, not from a copy.
+    named. Rows come from the engine, not from a copy. A conversation is a thread: its id without
+    `conv_`.
 
     \b
     Examples:
       aiex store show keys
       aiex store show keys 3f9a01 --reveal digest
-      aiex store show threads conv_1
+      aiex store show threads 5b9785b272a91bc4356387d709353afc
     """
     asked = [("limit", str(limit))]
     asked += [("key", part) for part in key] + [("reveal", field) for field in reveal]
