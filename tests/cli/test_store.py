@@ -22,6 +22,7 @@ USAGE = {
     "mood": "a field of a newer node",
 }
 BARE = {"name": "blocks", "storage": "memory"}
+SMALL = {**BARE, "fragments": [{"replicas": 1}]}
 SILENT = {"node": "n3", "reason": "down", "text": "n3 is down"}
 
 
@@ -49,6 +50,7 @@ def test_tables_are_listed_with_their_copies(tmp_path: Path) -> None:
         )
     ]
     assert "n3 did not answer: n3 is down" in heard.stderr
+    assert "1x in memory" in Heard(tmp_path, {"tables": [SMALL]}, "tables").stdout
     assert "There are no tables" in Heard(tmp_path, {"tables": []}, "tables").stdout
 
 
@@ -83,6 +85,15 @@ def test_a_row_is_shown_field_by_field(tmp_path: Path) -> None:
         "    none                     -",
     ]
     assert "There are more than these 5" in heard.stderr
+
+
+@pytest.mark.parametrize(
+    ("each_us", "text"),
+    [(999, "999 us"), (1_234, "1.23 ms"), (999_400, "999 ms"), (1_979_626, "1.98 s")],
+)
+def test_times_have_units_in_which_they_are_short(tmp_path: Path, each_us: int, text: str) -> None:
+    counted = {"tables": {"limits": {"reads": 1, "read_us": each_us}}, "views": []}
+    assert text in Heard(tmp_path, counted, "counts").stdout
 
 
 def test_no_row_is_a_finding(tmp_path: Path) -> None:
@@ -137,3 +148,20 @@ def test_verify_ends_with_1_where_a_copy_differs_or_nobody_answers(
     assert text in heard.stdout
     as_json = Heard(tmp_path, found, "verify", "-o", "json")
     assert (as_json.exit_code, json.loads(as_json.stdout)) == (status, found)
+
+
+def test_verify_says_when_there_is_no_copy_to_compare(tmp_path: Path) -> None:
+    heard = Heard(tmp_path, {"verified": [], "failures": []}, "verify", "threads")
+    assert (heard.exit_code, heard.stdout) == (
+        0,
+        "There is nothing to compare: no node has a copy.\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["show", "query"])
+def test_how_many_rows_there_may_be_is_known_before_a_node_is_asked(
+    tmp_path: Path, command: str
+) -> None:
+    told = run_aiex(tmp_path, "store", command, "notes", "--limit", "0")
+    assert told.exit_code == 2
+    assert "1<=x<=1000" in told.stderr

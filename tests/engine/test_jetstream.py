@@ -14,7 +14,9 @@ from aiex.engine.jetstream import (
     TIMEOUT_S,
     JetStream,
     Repeated,
+    StreamInfo,
     StreamMissing,
+    StreamState,
     WrongSequence,
 )
 from aiex.engine.session import Message, NoAnswer, NobodyAnswers, NotDone
@@ -192,3 +194,13 @@ async def test_a_refused_expectation_tells_what_whoever_refused_it_has(
     with pytest.raises(WrongSequence) as refusal:
         await jetstream(ScriptedConnection(fault(400, 10071, words))).write("$KV.a.b", b"")
     assert refusal.value.newest == newest
+
+
+def test_a_stream_is_known_by_the_move_that_brought_it_or_else_by_when_it_was_made() -> None:
+    empty = StreamState(0, 1, 0)
+    made = {"name": "T_notes_0", "metadata": {"aiex.replica_max": "3"}}
+    brought = {"name": "T_notes_0", "metadata": {"aiex.move": "a1"}}
+    assert StreamInfo("noon", made, empty).identity == "noon"
+    assert StreamInfo("noon", {"name": "T_notes_0"}, empty).identity == "noon"
+    told = {StreamInfo(created, brought, empty).identity for created in ("noon", "later")}
+    assert told == {"a1"}

@@ -9,9 +9,11 @@ import pytest
 from aiex.engine import (
     Carrier,
     Entry,
+    NewMessage,
     StateMoveBegan,
     StateMoved,
     StateMoveFailed,
+    StreamConfig,
 )
 from aiex.engine.server_config import EngineFiles
 from aiex.engine.standalone_store import holds_state
@@ -30,6 +32,9 @@ from aiex.testing.engine_process import EngineProcess
 pytestmark = [pytest.mark.integration, pytest.mark.fault]
 
 BUCKETS = ("accounts", "keys", "usage")
+ROWS = StreamConfig(
+    "T_rows", followed="aiex.test.rows.>", others=("aiex.test.rows",), marker_life_s=60
+)
 
 
 async def filled(directory: Path, name: str) -> dict[str, list[Entry]]:
@@ -93,6 +98,28 @@ async def test_a_cluster_grows_around_a_node_and_nobody_ever_sees_an_empty_bucke
     aside = list(files.root.glob("standalone.moved-*"))
     assert len(aside) == 1
     assert holds_state(aside[0]), "what was moved is kept"
+
+
+async def test_a_stream_that_moved_is_the_same_one_whichever_server_leads_it(
+    tmp_path: Path,
+) -> None:
+    alone = ClusterEngine("a", tmp_path / "a", access())
+    async with alone.running():
+        written = NewMessage("aiex.test.rows.a", b"1")
+        await until_kept(lambda: alone.engine.stream(ROWS).write(written, timeout_s=5))
+    carriers = addresses("a", "b", "c")
+    async with cluster_of(tmp_path, carriers, access()) as engines:
+        for one in engines:
+            await one.until("up")
+        identities, leaders = set[str](), set[str]()
+        while len(leaders) < 2:
+            for one in engines:
+                told = await until_kept(lambda one=one: one.engine.stream(ROWS).facts(timeout_s=1))  # type: ignore[misc]
+                assert told is not None
+                identities.add(told.identity)
+            leaders |= {told.leader} - {""}
+            next(one for one in engines if one.name == told.leader).kill()
+        assert len(identities) == 1
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, pytest.param(4, marks=pytest.mark.slow)])

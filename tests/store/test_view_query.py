@@ -126,6 +126,19 @@ async def test_what_does_more_than_read_a_little_is_refused(
         assert (await views.verify("notes")).is_sound
 
 
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("SELECT * FROM threads", "no such table: threads, or the node has no copy of it"),
+        ("SELECT 1; SELECT 2", r"one statement at a time\.$"),
+    ],
+)
+async def test_a_refusal_says_what_to_look_at(hand: ViewsAtHand, statement: str, why: str) -> None:
+    async with hand.complete() as views:
+        with pytest.raises(QueryRefused, match=why):
+            await views.query(statement)
+
+
 async def test_an_answer_has_so_many_rows_and_bytes_and_says_when_there_are_more(
     hand: ViewsAtHand,
 ) -> None:

@@ -29,6 +29,8 @@ VERIFY_PATH = "/admin/v1/store/verify"
 # Comparing a table of a million rows takes that long on a busy machine.
 VERIFY_TIMEOUT_S = 330.0
 QUERY_TIMEOUT_S = 20.0
+# As many as a node gives at once.
+ROWS = click.IntRange(1, 1_000)
 
 
 @click.group()
@@ -72,7 +74,7 @@ def tables(output: Output, admin: AdminClient) -> None:
 @store.command()
 @click.argument("table")
 @click.argument("key", nargs=-1)
-@click.option("--limit", default=100, show_default=True, help="How many rows at most.")
+@click.option("--limit", type=ROWS, default=100, show_default=True, help="How many rows at most.")
 @click.option(
     "--reveal", metavar="FIELD", multiple=True, help="Show a sensitive field; it is logged."
 )
@@ -89,13 +91,14 @@ def show(
     """Show the rows of TABLE whose keys begin with KEY; a whole key is one row.
 
     What is sensitive in them (digests of keys, contents of messages) is masked unless its field is
-    named. Rows come from the engine, not from a copy.
+    named. Rows come from the engine, not from a copy. A conversation is a thread: its id without
+    `conv_`.
 
     \b
     Examples:
       aiex store show keys
       aiex store show keys 3f9a01 --reveal digest
-      aiex store show threads conv_1
+      aiex store show threads 5b9785b272a91bc4356387d709353afc
     """
     asked = [("limit", str(limit))]
     asked += [("key", part) for part in key] + [("reveal", field) for field in reveal]
@@ -116,7 +119,7 @@ def show(
 
 @store.command()
 @click.argument("sql")
-@click.option("--limit", default=1_000, show_default=True, help="How many rows at most.")
+@click.option("--limit", type=ROWS, default=1_000, show_default=True, help="How many rows at most.")
 @click.option("--reveal", is_flag=True, help="Show sensitive fields; it is logged.")
 @output_option
 @node_options
@@ -160,6 +163,8 @@ def verify(table: str | None, output: Output, admin: AdminClient) -> None:
     came = decoded(document, Verification)
     if output == "json":
         print_json_text(document)
+    elif not came.verified and not came.failures:
+        click.echo("There is nothing to compare: no node has a copy.")
     else:
         headings = ("TABLE", "NODE", "ROWS", "MISSING", "EXTRA", "DIFFERENT", "")
         print_table(headings, list(_verified_cells(came)))
@@ -197,6 +202,7 @@ store.add_command(import_backup)
 def _table_cells(table: SeenTable) -> tuple[str, ...]:
     replicas = {one.replicas for one in table.fragments if one.replicas}
     times = "-".join(str(one) for one in sorted({min(replicas), max(replicas)})) if replicas else ""
+    where = "in memory" if table.storage == "memory" else f"on {table.storage}"
     copies = [
         f"{one.node} {one.state}" + (f", {one.lag:,} behind" if one.lag else "")
         for one in table.copies
@@ -206,7 +212,7 @@ def _table_cells(table: SeenTable) -> tuple[str, ...]:
         f"{table.rows:,}",
         size_text(table.bytes),
         str(len(table.fragments)),
-        f"{times}x on {table.storage}" if times else table.storage,
+        f"{times}x {where}" if times else table.storage,
         f"{sum(one.sequence for one in table.fragments):,}",
         "; ".join(copies) or "none",
     )

@@ -78,8 +78,8 @@ def export(
     """Write a backup of all tables to FILE, while the cluster goes on.
 
     Each fragment is as it was at one moment after this began, with whole batches. The file is for
-    you alone (0600) and is there once it is whole and checked. It holds what people wrote: keys are
-    in it as hashes, messages are not.
+    you alone (0600) and is there once it is whole and checked. It holds what people wrote as they
+    wrote it; of API keys only hashes.
 
     \b
     Examples:

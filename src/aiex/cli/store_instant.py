@@ -8,7 +8,7 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Instant(click.ParamType[float]):
-    """`2026-03-01T12:00Z`, `2026-03-01 13:00+01:00`, or `90m` for ninety minutes ago."""
+    """`2026-03-01T12:00Z`, `2026-03-01 13:00+01:00`, or `90m` or `90m ago` for minutes ago."""
 
     name = "instant"
 
@@ -23,9 +23,10 @@ class Instant(click.ParamType[float]):
         text = str(value).strip()
         now = datetime.now(UTC)
         now_s = now.timestamp() if self._now_s is None else self._now_s
-        unit_s = _UNITS_S.get(text[-1:])
-        if unit_s and text[:-1].isdecimal():
-            at_s = now_s - int(text[:-1][:12]) * unit_s
+        ago = text.removesuffix("ago").rstrip()
+        unit_s = _UNITS_S.get(ago[-1:])
+        if unit_s and ago[:-1].isdecimal():
+            at_s = now_s - int(ago[:-1][:12]) * unit_s
         else:
             at_s = self._instant_s(text, param, ctx)
         if at_s > now_s:

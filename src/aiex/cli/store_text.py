@@ -62,7 +62,10 @@ def _each_text(sum_us: int, count: int) -> str:
 
 
 def _time_text(time_us: float) -> str:
-    return f"{time_us:.0f} us" if time_us < 1000 else f"{time_us / 1000:.3g} ms"
+    if time_us < 1_000:
+        return f"{time_us:.0f} us"
+    # Three digits of a thousand and more would be told with an exponent.
+    return f"{time_us / 1e3:.3g} ms" if time_us < 999_500 else f"{time_us / 1e6:,.2f} s"
 
 
 def size_text(size_bytes: int) -> str:

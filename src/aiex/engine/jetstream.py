@@ -26,6 +26,7 @@ NANOSECONDS = 1_000_000_000
 # Three outlive the loss of any one; more cost writes. A stream may say otherwise in its metadata.
 REPLICAS = 3
 REPLICA_MAX = "aiex.replica_max"
+MOVE = "aiex.move"
 # Of as many subjects, and no more, a server gives the newest messages in one answer.
 _MULTIPLE_MAX = 1_024
 
@@ -79,7 +80,7 @@ class StreamServers(msgspec.Struct, frozen=True):
 
 
 class StreamInfo(msgspec.Struct, frozen=True):
-    """`created` tells one stream from a later one of the same name."""
+    """What a server tells of a stream."""
 
     created: str
     config: dict[str, Any]
@@ -100,6 +101,15 @@ class StreamInfo(msgspec.Struct, frozen=True):
         return str(self.config["name"])
 
     @property
+    def identity(self) -> str:
+        """Tells one stream from a later one of the same name, whoever leads it.
+
+        Each server that has a restored stream names a time of its own as that of its making, so
+        what a move brought is known by the move.
+        """
+        return move_of(self.config) or self.created
+
+    @property
     def is_in_memory(self) -> bool:
         return self.config.get("storage") == "memory"
 
@@ -111,6 +121,11 @@ class StreamInfo(msgspec.Struct, frozen=True):
 def replica_max(config: Mapping[str, Any]) -> int:
     """By how many servers a stream is to be kept at most, however many there are."""
     return int((config.get("metadata") or {}).get(REPLICA_MAX, REPLICAS))
+
+
+def move_of(config: Mapping[str, Any]) -> str:
+    """The id of the move that brought a stream; empty for one that was made where it is."""
+    return str((config.get("metadata") or {}).get(MOVE, ""))
 
 
 class _Listed(msgspec.Struct, frozen=True):

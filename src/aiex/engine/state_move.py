@@ -6,10 +6,16 @@ that the move did not bring is replaced only if it is empty: a node that came to
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from aiex.engine.jetstream import JetStream, StreamInfo, StreamMissing, replica_max
+from aiex.engine.jetstream import (
+    MOVE,
+    JetStream,
+    StreamInfo,
+    StreamMissing,
+    move_of,
+    replica_max,
+)
 from aiex.engine.stream_fence import fence, lift_fence, open_config
 from aiex.engine.stream_snapshot import StreamSnapshot, restore_stream, stream_snapshot
 from aiex.errors import EngineRefused, EngineUnavailable
@@ -17,8 +23,6 @@ from aiex.errors import EngineRefused, EngineUnavailable
 # A write that was under way when its stream was fenced is stored within milliseconds, or never.
 SETTLE_S = 0.2
 COPIES_MAX = 5
-
-_MOVE = "aiex.move"
 
 
 class StateConflict(EngineRefused):
@@ -95,14 +99,9 @@ class StateMove:
 
     def _relabelled(self, snapshot: StreamSnapshot) -> StreamSnapshot:
         config = open_config(snapshot.config)
-        metadata = {**(config.get("metadata") or {}), _MOVE: self._move_id}
+        metadata = {**(config.get("metadata") or {}), MOVE: self._move_id}
         config |= {
             "num_replicas": min(self._server_count, replica_max(config)),
             "metadata": metadata,
         }
         return StreamSnapshot(config, snapshot.state, snapshot.chunks)
-
-
-def move_of(config: Mapping[str, Any]) -> str:
-    """The id of the move that brought a stream; empty for one that was made where it is."""
-    return str((config.get("metadata") or {}).get(_MOVE, ""))

@@ -72,7 +72,7 @@ class StreamFollow:
     ) -> None:
         """The stream is made with `config` when it is missing; `subjects` are those to hear of.
 
-        `identity` tells one stream from another, when that takes more than when it was made.
+        `identity` tells one stream from another, when that takes more than what is told of it.
         `with_history`: what is before the newest message of a subject is to be heard of too.
         """
         self._jetstream = jetstream
@@ -80,7 +80,7 @@ class StreamFollow:
         self._subjects = subjects
         self._config = config
         self._position = position
-        self._identity = identity or _time_of_making
+        self._identity = identity or _as_told
         self._first = "all" if with_history else "last_per_subject"
         self._has_begun = False
         self._is_caught_up = False
@@ -206,8 +206,8 @@ class StreamFollow:
             _log.debug("the consumer %s is left to expire: %s", consumer.name, error)
 
 
-async def _time_of_making(stream: StreamInfo) -> str:
-    return stream.created
+async def _as_told(stream: StreamInfo) -> str:
+    return stream.identity
 
 
 def _kept(message: Message, delivery: Delivery) -> StreamMessage:

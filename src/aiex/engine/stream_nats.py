@@ -228,12 +228,12 @@ class NatsStream:
         So the first who needs to know gives it a name, which is lost with all the rest.
         """
         if self.config.storage == "disc":
-            return stream.created
+            return stream.identity
         subject = birth_subject(self.config.name)
         while True:
             birth = await self._jetstream.last_message(self.config.name, subject)
             if birth is not None:
-                return f"{stream.created} {birth.data.decode()}"
+                return f"{stream.identity} {birth.data.decode()}"
             born = NewMessage(subject, secrets.token_hex(8).encode(), expects=0)
             with contextlib.suppress(Conflict):  # somebody else did
                 await self._jetstream.write(subject, born.data, headers=_headers(born))

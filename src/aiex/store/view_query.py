@@ -203,7 +203,10 @@ class _Question:
             )
         if code == sqlite3.SQLITE_AUTH:
             return f"A query only reads: {error}."
-        return f"The query cannot be answered: {error}."
+        problem = str(error).removesuffix(".")
+        if problem.startswith("no such table"):
+            problem += ", or the node has no copy of it; `aiex store tables` tells which it has"
+        return f"The query cannot be answered: {problem}."
 
 
 def _size_bytes(value: SqlValue) -> int:

@@ -139,6 +139,28 @@ async def test_who_dies_afterwards_is_not(come: Come) -> None:
     assert (names(found), found.own) == (["a", "b", "c"], None)
 
 
+async def test_those_who_may_carry_later_have_ports_of_their_own(come: Come) -> None:
+    first, second, third = come("a", carriers=1), come("b"), come("c")
+    for one in (first, second, third):
+        await one.find()
+    spares = [(await one.find()).spare for one in (second, third)]
+    assert spares == [
+        CarrierAddress("b", "127.0.0.1", FIRST_ROUTE_PORT + 1, FIRST_CLIENT_PORT + 1),
+        CarrierAddress("c", "127.0.0.1", FIRST_ROUTE_PORT + 2, FIRST_CLIENT_PORT + 2),
+    ]
+    # A charter that leaves them out lets them keep these, and so does a new start.
+    assert first.renew((await first.find()).carriers, epoch=2) == ""
+    second.close()
+    assert (await come("d").find()).spare == CarrierAddress(
+        "d", "127.0.0.1", FIRST_ROUTE_PORT + 1, FIRST_CLIENT_PORT + 1
+    )
+    assert (await come("b").find()).spare == CarrierAddress(
+        "b", "127.0.0.1", FIRST_ROUTE_PORT + 3, FIRST_CLIENT_PORT + 3
+    ), "who was away too long finds its ports taken"
+    third.close()
+    assert (await come("c").find()).spare == spares[1]
+
+
 async def test_two_nodes_of_one_name_are_told(come: Come) -> None:
     await come("a").find()
     assert "a node called a is in this cluster already" in (await come("a").find()).trouble

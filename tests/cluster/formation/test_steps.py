@@ -77,6 +77,8 @@ def test_who_cannot_read_says_what_it_waits_for() -> None:
     )
     client = facts("d", read=Reading.UNREAD)
     assert next_step(client) == Wait("waits for the engine that a, b and c carry")
+    client = facts("d", charter=Charter("aiex", 7, (A,), generation=5), read=Reading.UNREAD)
+    assert next_step(client) == Wait("waits for the engine that a carries")
 
 
 def test_one_grows_to_three_as_soon_as_two_more_may_carry() -> None:

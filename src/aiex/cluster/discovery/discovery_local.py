@@ -5,6 +5,7 @@ that died is forgotten as soon as another one comes; from then on the list chang
 charter does (`renew`). A carrier's name is its node's; its ports are chosen at entry and kept.
 """
 
+import contextlib
 import socket
 from collections.abc import Callable, Collection
 
@@ -85,7 +86,8 @@ class LocalDiscovery:
                 known = self._readable()
                 if known is None or known.epoch < epoch:
                     wanted_count = known.wanted_count if known else self._settings.carriers
-                    self._meeting.write_carriers(Carriers(wanted_count, chosen, epoch))
+                    spares = known.spares if known else ()
+                    self._meeting.write_carriers(Carriers(wanted_count, chosen, epoch, spares))
         except (MeetingRefused, MeetingBusy) as error:
             return str(error)
         return ""
@@ -159,11 +161,26 @@ class LocalDiscovery:
         )
 
     def _spare_address(self, known: Carriers) -> CarrierAddress | None:
-        """Chosen once, so that everybody is told the same."""
+        """Chosen once, so that everybody is told the same, and noted beside those of the others."""
         if self._settings.carries == "no" or not known.is_full:
             return None
-        self._spare = self._spare or self._own(None, known.carriers)
+        if self._spare is None:
+            # Who cannot note it now offers nothing yet.
+            with contextlib.suppress(MeetingBusy, MeetingRefused), self._meeting.alone():
+                self._spare = self._noted_spare(self._meeting.carriers() or known)
         return self._spare
+
+    def _noted_spare(self, known: Carriers) -> CarrierAddress:
+        others = [
+            one
+            for one in known.spares
+            if one.name != self._name and self._meeting.is_there(one.name)
+        ]
+        last = next((one for one in known.spares if one.name == self._name), None)
+        spare = self._own(last, [*known.carriers, *others])
+        noted = msgspec.structs.replace(known, spares=tuple(sorted([*others, spare])))
+        self._meeting.write_carriers(noted)
+        return spare
 
     def _readable(self) -> Carriers | None:
         """What is known, if it is understood: what is broken is worth less than a charter."""

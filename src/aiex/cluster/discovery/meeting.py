@@ -50,11 +50,13 @@ class Carriers(msgspec.Struct, frozen=True):
     """What `carriers.json` says. The cluster begins once `wanted_count` are there.
 
     `epoch` is that of the charter it was copied from, 0 for the list that nodes entered themselves.
+    `spares` may carry and do not: where they would, so that no two of them choose the same ports.
     """
 
     wanted_count: Literal[1, 3, 5]
     carriers: Annotated[tuple[CarrierAddress, ...], msgspec.Meta(max_length=5)] = ()
     epoch: Annotated[int, msgspec.Meta(ge=0)] = 0
+    spares: tuple[CarrierAddress, ...] = ()
 
     @property
     def is_full(self) -> bool:

@@ -269,7 +269,8 @@ def _names(carriers: tuple[CarrierAddress, ...]) -> frozenset[str]:
 
 def _unread(charter: Charter, seat: Seat) -> str:
     if isinstance(seat, Client):
-        return f"waits for the engine that {listed(charter.names)} carry"
+        verb = "carries" if len(charter.names) == 1 else "carry"
+        return f"waits for the engine that {listed(charter.names)} {verb}"
     if isinstance(seat, Carrier) and not seat.others:
         return "waits for the engine"
     return f"waits for a quorum of the carriers {listed(charter.names)}"
