@@ -79,8 +79,10 @@ async def _answer(bucket: Bucket, step: Step, revision: int) -> object:
                 return await bucket.delete(step.key, None if step.behind is None else revision)
             case _:
                 return await bucket.entries()
-    except (Conflict, ValueError) as error:
-        return type(error)
+    except Conflict:
+        return Conflict
+    except ValueError:
+        return ValueError
 
 
 async def _until(watch: AsyncGenerator[Change], head: int) -> list[Entry | Deleted]:
