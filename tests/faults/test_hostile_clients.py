@@ -17,6 +17,7 @@ pytestmark = pytest.mark.fault
 
 PATIENCE_S = 15.0
 BODY_TIMEOUT_S = 1.0
+HEADERS_TIMEOUT_S = 5.0
 LOOK_AT_BYTES = 64 * 1024
 QUESTION = b'{"model":"mock","messages":[{"role":"user","content":"hi"}]}'
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
@@ -34,7 +35,11 @@ class Heard(NamedTuple):
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    settings = (*MOCK_ONLY, f"--set=api.body_timeout_s={BODY_TIMEOUT_S}")
+    settings = (
+        *MOCK_ONLY,
+        f"--set=api.body_timeout_s={BODY_TIMEOUT_S}",
+        f"--set=api.keep_alive_s={HEADERS_TIMEOUT_S}",
+    )
     with NodeProcess(tmp_path_factory.mktemp("node"), settings) as node:
         yield node.ready()
 

@@ -2,7 +2,7 @@
 
     python -m aiex.testing.view_process <plan as JSON>
 
-It prints what it finds once it is complete, by comparing it with the engine, and ends.
+It prints what it finds once it has caught up, by comparing it with the engine, and ends.
 """
 
 import asyncio
@@ -17,10 +17,13 @@ import msgspec
 from aiex.clock import SystemClock
 from aiex.engine import Engine
 from aiex.settings import EngineSettings, Secret
-from aiex.store import EngineStore, Index, Table, Verification
+from aiex.store import EngineStore, Index, Table, Verification, Written
 from aiex.testing.nats_process import NatsProcess
 from aiex.testing.running import running
 from aiex.testing.views import until_readable
+
+ASK_S = 5.0
+CAUGHT_UP_S = 50.0
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -71,7 +74,15 @@ async def _run(plan: Plan) -> Verification:
     engine = Engine(settings, Path("/nowhere"), clock=clock, emit=lambda _: None)
     store = EngineStore(engine, [LEAVES], Path(plan.directory), clock=clock, emit=lambda _: None)
     async with running([*engine.services(), *store.services()]):
-        await until_readable(store.view(LEAVES))
+        view = store.view(LEAVES)
+        await until_readable(view)
+        # One that was complete before is readable at once; here it is to have caught up.
+        await engine.connection.until_up()
+        for place in store.rows(LEAVES).places:
+            facts = await place.stream.facts(timeout_s=ASK_S)
+            if facts is not None:
+                written = Written(place.fragment.number, facts.last_sequence)
+                await view.at_least(written, deadline_s=CAUGHT_UP_S)
         return await store.views.verify(LEAVES.name)
 
 
