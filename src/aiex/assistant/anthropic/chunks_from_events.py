@@ -20,7 +20,7 @@ from aiex.assistant.chat_form import (
     Spoken,
     ToolCallDelta,
 )
-from aiex.assistant.event_cutter import EventCutter, payload
+from aiex.assistant.event_feed import EventFeed
 from aiex.errors import ProviderError
 
 
@@ -52,32 +52,21 @@ class ChunksFromEvents:
     """One stream on its way: `feed` it with the provider's bytes."""
 
     def __init__(self, *, created_s: int) -> None:
-        self._cutter = EventCutter()
+        self._events = EventFeed()
         self._created_s = created_s
         self._message = Message()
         self._usage = MessageUsage()
         self._block = AnswerBlock()
         self._tool_count = self._thought_count = 0
         self._has_arguments = False
-        self._fault: ProviderError | None = None
 
     def feed(self, data: bytes) -> bytes:
         """The chunks that are whole; raises `ProviderError` where the provider breaks off."""
-        self.end()
-        out: list[bytes] = []
-        try:
-            for event in self._cutter.feed(data):
-                self._take(payload(event), out)
-        except ProviderError as fault:
-            if not out:
-                raise
-            self._fault = fault  # told next time: what came before it counts
-        return b"".join(out)
+        return self._events.feed(data, self._take)
 
     def end(self) -> None:
         """Raises the `ProviderError` with which the stream broke off, if it did."""
-        if self._fault is not None:
-            raise self._fault
+        self._events.check()
 
     def _take(self, data: bytes, out: list[bytes]) -> None:
         if data and (chunks := self._translated(data)):

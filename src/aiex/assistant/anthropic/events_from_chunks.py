@@ -31,7 +31,7 @@ from aiex.assistant.chat_form import (
     Thought,
     ToolCallDelta,
 )
-from aiex.assistant.event_cutter import EventCutter, payload
+from aiex.assistant.event_feed import EventFeed
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.usage import NO_USAGE, Usage, usage_of
 from aiex.errors import ProviderError
@@ -45,7 +45,7 @@ class EventsFromChunks:
     """One stream on its way: `feed` it with the provider's bytes, then take its `end`."""
 
     def __init__(self, request_id: str) -> None:
-        self._cutter = EventCutter()
+        self._events = EventFeed()
         self._request_id = request_id
         self._is_begun = self._is_ended = False
         self._open = _NO_BLOCK  # the type of the open block
@@ -58,27 +58,15 @@ class EventsFromChunks:
         self._finish: str | None = None
         self._met: str | None = None
         self._usage = MessageUsage(0, 0, 0, 0)
-        self._fault: ProviderError | None = None
         self.usage: Usage = NO_USAGE
 
     def feed(self, data: bytes) -> bytes:
         """The events that are whole; raises `ProviderError` where the provider breaks off."""
-        if self._fault is not None:
-            raise self._fault
-        out: list[bytes] = []
-        try:
-            for event in self._cutter.feed(data):
-                self._take(payload(event), out)
-        except ProviderError as fault:
-            if not out:
-                raise
-            self._fault = fault  # told next time: what came before it counts
-        return b"".join(out)
+        return self._events.feed(data, self._take)
 
     def end(self) -> bytes:
         """What is missing once the provider's bytes ended; raises `ProviderError` if half way."""
-        if self._fault is not None:
-            raise self._fault
+        self._events.check()
         if self._is_ended:
             return b""
         if self._finish is None:

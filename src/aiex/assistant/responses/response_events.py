@@ -24,7 +24,7 @@ from aiex.assistant.chat_form import (
     Spoken,
     ToolCallDelta,
 )
-from aiex.assistant.event_cutter import EventCutter, payload
+from aiex.assistant.event_feed import EventFeed
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.responses.item_form import (
     FunctionCall,
@@ -102,7 +102,7 @@ class ResponseEvents:
 
     def __init__(self, response: Response, place: ItemPlace, *, chars_max: int) -> None:
         """`place` is that of the first item said; more than `chars_max` is no answer to keep."""
-        self._cutter = EventCutter()
+        self._events = EventFeed()
         self._response = response
         self._place = place
         self._chars_left = chars_max
@@ -113,7 +113,6 @@ class ResponseEvents:
         self._calls: dict[int, _Call] = {}  # by the place that the provider gives them
         self._finish: str | None = None
         self._counts: ResponseUsage | None = None
-        self._fault: ProviderError | None = None
         self.is_cancelled = False  # by somebody else: that is no failure
         self.usage: Usage = NO_USAGE
 
@@ -125,22 +124,11 @@ class ResponseEvents:
 
     def feed(self, data: bytes) -> bytes:
         """The events that are whole; raises `ProviderError` where the provider breaks off."""
-        if self._fault is not None:
-            raise self._fault
-        out: list[bytes] = []
-        try:
-            for event in self._cutter.feed(data):
-                self._take(payload(event), out)
-        except ProviderError as fault:
-            if not out:
-                raise
-            self._fault = fault  # told next time: what came before it counts
-        return b"".join(out)
+        return self._events.feed(data, self._take)
 
     def end(self) -> bytes:
         """What is missing once the provider's bytes ended; raises `ProviderError` if half way."""
-        if self._fault is not None:
-            raise self._fault
+        self._events.check()
         out: list[bytes] = []
         if not self._is_ended:
             if self._finish is None:
