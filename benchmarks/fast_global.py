@@ -63,7 +63,7 @@ QUESTION = Question("fast_global", __doc__, GOALS, full=FULL, quick=QUICK)
 
 
 @dataclass(slots=True)
-class Samples:
+class Measured:
     read_vs_literal: list[float] = field(default_factory=list)
     put_all_p99_ms: list[float] = field(default_factory=list)
     catch_up_s: list[float] = field(default_factory=list)
@@ -92,7 +92,7 @@ class Samples:
         }
 
 
-def measure_reads(samples: Samples, loops: Mapping[str, Loop], plan: Plan) -> None:
+def measure_reads(samples: Measured, loops: Mapping[str, Loop], plan: Plan) -> None:
     """Every way in turns; the first round warms up, since the interpreter learns as it goes."""
     read_ns(loops, plan.read_turns)
     for _ in range(plan.read_rounds):
@@ -102,7 +102,7 @@ def measure_reads(samples: Samples, loops: Mapping[str, Loop], plan: Plan) -> No
             samples.ways_ns.setdefault(name, []).append(ns)
 
 
-def measure_puts(samples: Samples, admin: "HotAdmin", count: int) -> None:
+def measure_puts(samples: Measured, admin: "HotAdmin", count: int) -> None:
     took_ms = []
     for number in range(WARM_UP_PUTS + count):
         began_s = time.perf_counter()
@@ -136,7 +136,7 @@ def fsync_ms(directory: Path, count: int) -> list[float]:
 
 
 def measure_catch_up(
-    samples: Samples, cluster: LoopbackCluster, admin: "HotAdmin", away_s: float
+    samples: Measured, cluster: LoopbackCluster, admin: "HotAdmin", away_s: float
 ) -> None:
     """Kill a node with its engine, change a thousand values, and start it again."""
     victim = NAMES[-1]
@@ -216,8 +216,8 @@ class HotAdmin:
         return spread
 
 
-def measure_all(directory: Path, plan: Plan) -> Samples:
-    samples = Samples()
+def measure_all(directory: Path, plan: Plan) -> Measured:
+    samples = Measured()
     with readers(directory) as loops:
         measure_reads(samples, loops, plan)
     for turn in range(plan.put_rounds):

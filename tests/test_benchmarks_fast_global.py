@@ -4,7 +4,7 @@ import pytest
 from fast_global import (
     FSYNC_P99_MS_MAX,
     GOALS,
-    Samples,
+    Measured,
     caught_up_at_s,
     disc_refusal,
     engine_up_at_s,
@@ -45,7 +45,7 @@ def test_a_node_has_caught_up_when_it_says_that_the_last_value_is_in_force() -> 
 
 
 def test_a_disc_that_is_busy_with_others_refuses_the_figure_of_puts_and_no_other() -> None:
-    samples = Samples(read_vs_literal=[1.0], put_all_p99_ms=[9.0], catch_up_s=[0.1])
+    samples = Measured(read_vs_literal=[1.0], put_all_p99_ms=[9.0], catch_up_s=[0.1])
     samples.fsync_ms = [1.0] * 99 + [500.0]
     assert [one.value for one in samples.figures()] == [1.0, 9.0, 0.1]
     samples.fsync_ms = [1.0] * 9 + [500.0]
@@ -57,4 +57,4 @@ def test_a_disc_that_is_busy_with_others_refuses_the_figure_of_puts_and_no_other
 
 
 def test_every_goal_has_its_samples() -> None:
-    assert {goal.figure for goal in GOALS} <= set(Samples.__dataclass_fields__)
+    assert {goal.figure for goal in GOALS} <= set(Measured.__dataclass_fields__)

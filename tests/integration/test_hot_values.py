@@ -186,7 +186,8 @@ def test_a_value_that_does_harm_is_undone_while_the_other_nodes_never_had_it(
         assert (failed[0], failed[2]) == (0, 0)
         assert failed[1] > 0
         assert value(nodes[1], "target_weights") == {}
-        assert any("the canary of target_weights is reverted" in one for one in said(nodes[0]))
+        reverted = "the canary of target_weights is reverted"
+        wait_until(lambda: any(reverted in one for one in said(nodes[0])), SOON_S, reverted)
 
 
 def said(node: NodeProcess) -> list[str]:

@@ -198,9 +198,10 @@ def build_node(
     telemetry.read("aiex_cluster_answer_bytes_held", cluster.held_bytes)
 
     catalogue = Catalogue(settings)
+    hot_bucket = engine.bucket("hot", HISTORY)
     hot = FastGlobal(
         hot_schema(settings, catalogue),
-        engine.bucket("hot", HISTORY),
+        hot_bucket,
         node=life.name,
         clock=clock,
         emit=bus.emit,
@@ -283,7 +284,7 @@ def build_node(
     token = settings.admin.token.reveal() if settings.admin.token else directory.admin_token()
     change = ClusterChange(cluster, engine, joining)
     named = {table.name: table for table in tables}
-    saved = {"hot": engine.bucket("hot", HISTORY)}
+    saved = {"hot": hot_bucket}
     admin = Admin(
         [
             Probes(report, telemetry.metrics),
