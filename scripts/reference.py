@@ -17,8 +17,8 @@ import msgspec
 from aiex import errors
 from aiex.assistant.routes import ROUTES
 from aiex.cli.main import SUBCOMMANDS, root
-from aiex.cluster import REQUESTS
 from aiex.node.admin import OPERATIONS
+from aiex.node.requests import ALL_REQUESTS
 from aiex.settings import Secret, Settings
 from aiex.telemetry.metrics import METRICS
 
@@ -221,7 +221,7 @@ def _calls() -> Iterator[str]:
         "The requests that nodes put to each other; `docs/internals/calls.md` has how they travel. "
         "What a node does not know it refuses in words."
     )
-    for kind in REQUESTS:
+    for kind in ALL_REQUESTS:
         yield from ("", f"## `{kind.name}`", "", kind.text, "")
         shapes = (("request", kind.request), ("answer", kind.answer))
         rows = [(what, f"`{shape.__name__}`", _fields(shape)) for what, shape in shapes]

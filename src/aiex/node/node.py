@@ -45,6 +45,7 @@ from aiex.cluster import (
     Forming,
     Milestones,
     Own,
+    Page,
     VerifyCopies,
 )
 from aiex.engine import Engine
@@ -57,6 +58,7 @@ from aiex.node.admin import (
     KeyOperations,
     ModelOperations,
     NodeOperations,
+    PerformanceOperations,
     Probes,
     StoreOperations,
     UsageOperations,
@@ -76,10 +78,12 @@ from aiex.node.lives import MemberLives, broken_off
 from aiex.node.node_report import NodeReport
 from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
+from aiex.node.requests import ALL_REQUESTS
 from aiex.node.services import supervised
 from aiex.node.store_report import StoreReport
 from aiex.node.supervisor import Supervisor
 from aiex.node.tls import check_ca_files, tls_files
+from aiex.performance import Performance
 from aiex.settings import Settings, is_loopback
 from aiex.store import Backup, EngineStore, Restore, Table
 from aiex.telemetry import LoopLag, Telemetry
@@ -154,6 +158,7 @@ def build_node(
     )
 
     copies = OwnCopies(store.views)
+    performance = Performance(node=life.name, version=life.version, clock=clock, emit=bus.emit)
 
     cluster = Cluster(
         settings.cluster,
@@ -174,12 +179,16 @@ def build_node(
             DescribeCopies: copies.described,
             VerifyCopies: copies.verified,
             BreakOff: lambda asked, _: broken_off(asked, talk),
+            **performance.handlers(),
         },
+        page=Page(ALL_REQUESTS),
         forming=Forming(engine, found.discovery, left=joining.left),
         clock=clock,
         random=random,
         emit=bus.emit,
     )
+    for name, value in performance.gauges().items():
+        telemetry.read(name, value)
     telemetry.read("aiex_members", lambda: cluster.live_count())
     telemetry.read("aiex_limits_away", lambda: metering.borrower.is_away)
     telemetry.read_by_label("aiex_limit_overshoot_max", metering.borrower.overshoot)
@@ -309,6 +318,7 @@ def build_node(
                 Restore(store, saved, clock),
                 emit=bus.emit,
             ),
+            PerformanceOperations(cluster),
         ],
         version=life.version,
         token=token,
@@ -346,6 +356,7 @@ def build_node(
     root = supervised(
         settings,
         telemetry=[loop_lag],
+        performance=performance.services(),
         formation=cluster.first_services(),
         engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],
         cluster=cluster.services(),

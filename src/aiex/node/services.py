@@ -3,6 +3,7 @@
 node (rest for one)
 ├── telemetry
 │   └── telemetry.loop_lag
+├── performance            looks inside; never gives up, and nothing waits for it
 ├── formation              says what seat the node has in the engine, once it is not on its own
 │   └── cluster.formation
 ├── engine                 never gives up: what needs no state is answered meanwhile
@@ -52,6 +53,7 @@ def supervised(
     settings: Settings,
     *,
     telemetry: Sequence[Service],
+    performance: Sequence[Service],
     formation: Sequence[Service],
     engine: Sequence[Service],
     cluster: Sequence[Service],
@@ -102,6 +104,7 @@ def supervised(
 
     branches = [
         branch("telemetry", telemetry, start_timeout_s=5, stop_timeout_s=2),
+        branch("performance", performance, start_timeout_s=5, stop_timeout_s=5),
         branch(
             "engine",
             engine,
@@ -120,7 +123,7 @@ def supervised(
         ),
     ]
     if formation:
-        branches.insert(1, branch("formation", formation, start_timeout_s=5, stop_timeout_s=5))
+        branches.insert(2, branch("formation", formation, start_timeout_s=5, stop_timeout_s=5))
     return Supervisor(
         "node",
         branches,

@@ -6,6 +6,7 @@ It is a service itself, so supervisors nest: one that gives up is a service that
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from random import Random
 
 from aiex.clock import Clock
@@ -31,6 +32,7 @@ from aiex.service import (
     ServiceStarted,
     ServiceStopped,
 )
+from aiex.work import Work, current_work
 
 
 class StartFailed(SupervisionError):
@@ -130,7 +132,11 @@ class Supervisor:
         child = record.child
         ready = asyncio.Event()
         self._note(record, "starting")
-        task = asyncio.create_task(child.service.run(ready.set), name=child.service.name)
+        whose = copy_context()
+        whose.run(current_work.set, Work(child.service.name))
+        task = asyncio.create_task(
+            child.service.run(ready.set), name=child.service.name, context=whose
+        )
         self._tasks[position] = task
         siblings = {self._tasks[other]: other for other in heeds if other in self._tasks}
         await self._wait_until_ready(child, task, ready, siblings)

@@ -28,6 +28,7 @@ from aiex.node.admin import (
     KeyOperations,
     ModelOperations,
     NodeOperations,
+    PerformanceOperations,
     Probes,
     StoreOperations,
     UsageOperations,
@@ -39,6 +40,7 @@ from aiex.node.hot_values import hot_schema
 from aiex.node.life import Life
 from aiex.node.node_report import NodeReport
 from aiex.node.parts import Parts
+from aiex.node.requests import ALL_REQUESTS
 from aiex.node.store_report import StoreReport
 from aiex.node.supervision import ServiceState
 from aiex.settings import Settings
@@ -172,6 +174,7 @@ class MemoryNode:
                 UsageOperations(metering.bookkeeper, self.keys),
                 HotOperations(self.parts, self.canaries),
                 self._store_operations(),
+                PerformanceOperations(self.parts.cluster),
             ],
             version="1.0",
             token=token,
@@ -253,9 +256,12 @@ class _Seen:
         assert deadline_s > 0
         return next(one for one in self._came() if one.node == node)
 
+    def expected_names(self) -> list[str]:
+        return [one.node for one in self._came()]
+
     async def call_all(self, request: Any, *, deadline_s: float) -> AsyncIterator[Any]:
         assert deadline_s > 0
-        answer = Page().of(type(request)).answer
+        answer = Page(ALL_REQUESTS).of(type(request)).answer
         for one in self._came():
             if isinstance(one, Failure) or isinstance(one.value, answer):
                 yield one

@@ -10,6 +10,7 @@ from aiex.node.admin.openapi import openapi
 from aiex.node.admin.operation import Operation
 from aiex.node.admin.operations import OPERATIONS
 from aiex.node.admin.page import admin_page
+from aiex.node.admin.performance import PerformanceOperations
 from aiex.node.admin.probes import Probes
 from aiex.node.admin.store import StoreOperations
 from aiex.node.admin.usage import UsageOperations
@@ -23,6 +24,7 @@ __all__ = [
     "ModelOperations",
     "NodeOperations",
     "Operation",
+    "PerformanceOperations",
     "Probes",
     "StoreOperations",
     "UsageOperations",

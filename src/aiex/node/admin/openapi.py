@@ -1,6 +1,7 @@
 """The admin API as an OpenAPI document, made of the table of operations."""
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -8,18 +9,24 @@ from aiex.node.admin.operation import Operation
 from aiex.node.admin.operations import OPERATIONS
 from aiex.node.views.error import ErrorBody
 
+type References = dict[Any, dict[str, Any]]
+
 _PARAMETER = re.compile(r"{(\w+)}")
 
 
 def openapi(version: str) -> dict[str, object]:
     """The admin API as an OpenAPI 3.1 document."""
     shapes = [shape for op in OPERATIONS for shape in (op.answer, op.takes) if shape is not None]
-    _, components = msgspec.json.schema_components(
-        [*dict.fromkeys(shapes), ErrorBody], ref_template="#/components/schemas/{name}"
+    known = [*dict.fromkeys(shapes), ErrorBody]
+    references, components = msgspec.json.schema_components(
+        known, ref_template="#/components/schemas/{name}"
     )
+    reference_of = dict(zip(known, references, strict=True))
     paths: dict[str, dict[str, object]] = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(
+            operation, reference_of
+        )
     return {
         "openapi": "3.1.0",
         "info": {"title": "Aiex admin API", "version": version},
@@ -31,12 +38,14 @@ def openapi(version: str) -> dict[str, object]:
     }
 
 
-def _described(operation: Operation) -> dict[str, object]:
+def _described(operation: Operation, reference_of: References) -> dict[str, object]:
     answers: dict[str, object] = {
-        str(operation.status): _content(operation.answer, "The answer.", operation.media_type)
+        str(operation.status): _content(
+            reference_of.get(operation.answer), "The answer.", operation.media_type
+        )
     }
     if operation.needs_token:
-        answers["401"] = _content(ErrorBody, "The admin token is missing or wrong.")
+        answers["401"] = _content(reference_of[ErrorBody], "The admin token is missing or wrong.")
     described: dict[str, object] = {
         "operationId": operation.name,
         "summary": operation.summary,
@@ -45,7 +54,7 @@ def _described(operation: Operation) -> dict[str, object]:
     if operation.needs_token:
         described["security"] = [{"token": []}]
     if operation.takes is not None:
-        described["requestBody"] = {"required": True, **_content(operation.takes, "")}
+        described["requestBody"] = {"required": True, **_content(reference_of[operation.takes], "")}
     if names := _PARAMETER.findall(operation.path):
         described["parameters"] = [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -55,11 +64,10 @@ def _described(operation: Operation) -> dict[str, object]:
 
 
 def _content(
-    shape: type | None, description: str, media_type: str = "text/plain"
+    reference: dict[str, Any] | None, description: str, media_type: str = "text/plain"
 ) -> dict[str, object]:
-    if shape is None:
+    if reference is None:
         media: dict[str, object] = {media_type: {"schema": {"type": "string"}}}
     else:
-        reference = {"$ref": f"#/components/schemas/{shape.__name__}"}
         media = {"application/json": {"schema": reference}}
     return {"description": description, "content": media} if description else {"content": media}

@@ -10,6 +10,7 @@ from aiex.node.admin.keys import KeyOperations
 from aiex.node.admin.models import ModelOperations
 from aiex.node.admin.node import NodeOperations
 from aiex.node.admin.operation import operations_of
+from aiex.node.admin.performance import PerformanceOperations
 from aiex.node.admin.probes import Probes
 from aiex.node.admin.store import StoreOperations
 from aiex.node.admin.usage import UsageOperations
@@ -23,5 +24,6 @@ CHAPTERS: tuple[type, ...] = (
     UsageOperations,
     HotOperations,
     StoreOperations,
+    PerformanceOperations,
 )
 OPERATIONS = tuple(one for chapter in CHAPTERS for one in operations_of(chapter))

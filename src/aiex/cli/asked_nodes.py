@@ -1,0 +1,73 @@
+"""The nodes that a command asks about their insides, and what came of it.
+
+Every such command has `--on`: nothing for the node that is found as ever, `all`, or names. One node
+is answered for; of several each says its own, and those that do not are told on standard error.
+"""
+
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import click
+import msgspec
+
+from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.terminal_text import harmless
+from aiex.cluster import Request
+from aiex.performance import PERFORMANCE_REQUESTS
+
+PATH = "/admin/v1/performance"
+# What a busy node may need beyond what it was asked to look.
+SPARE_S = 20.0
+_NAMES = {kind.request: kind.name for kind in PERFORMANCE_REQUESTS}
+_ANSWERS = {kind.request: kind.answer for kind in PERFORMANCE_REQUESTS}
+
+on_option = click.option(
+    "--on",
+    "nodes",
+    metavar="NODES",
+    default="",
+    help="Which nodes answer: 'all', or names with commas between.  [default: the one asked]",
+)
+
+
+class NodeAnswer[A](msgspec.Struct, frozen=True):
+    node: str
+    answer: A
+
+
+class NodeFailure(msgspec.Struct, frozen=True):
+    node: str
+    reason: str = ""
+    text: str = ""
+
+
+class Asked[A](msgspec.Struct, frozen=True):
+    answers: tuple[NodeAnswer[A], ...]
+    failures: tuple[NodeFailure, ...] = ()
+
+
+class Came[A](NamedTuple):
+    """`document` is the JSON that came, with fields that this release may not know."""
+
+    asked: Asked[A]
+    document: bytes
+
+
+def ask_nodes[A](
+    admin: AdminClient, request: Request[A], nodes: str = "", *, takes_s: float = 0.0
+) -> Came[A]:
+    """What each node answers, which may take so long; failures are told on standard error.
+
+    Raises `AdminUnreachable`, and `AdminRefused` when the only node that was asked refuses.
+    """
+    deadline_s = takes_s + SPARE_S
+    query = urlencode({"nodes": nodes, "deadline_s": f"{deadline_s:g}"})
+    patient = admin.with_patience(deadline_s + SPARE_S)
+    kind = type(request)
+    document = patient.post(f"{PATH}/{_NAMES[kind]}?{query}", msgspec.to_builtins(request))
+    # The answer's type is known by the request's, at run time only.
+    generic: Any = Asked
+    asked: Asked[A] = decoded(document, generic[_ANSWERS[kind]])
+    for one in asked.failures:
+        click.echo(harmless(f"{one.node} did not answer: {one.text or one.reason}"), err=True)
+    return Came(asked, document)

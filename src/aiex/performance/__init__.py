@@ -1,0 +1,31 @@
+"""Inside a node: what it does, why it is slow, what leaks, what a function received."""
+
+from aiex.performance.performance import Performance
+from aiex.performance.profile import Frame, Kind, Labels, Profile, ProfileBuilder, Sample, merged
+from aiex.performance.questions import (
+    ListedMeasure,
+    ListMeasures,
+    MeasureList,
+    Rank,
+    Ranked,
+    Ranking,
+)
+from aiex.performance.requests import PERFORMANCE_REQUESTS
+
+__all__ = [
+    "PERFORMANCE_REQUESTS",
+    "Frame",
+    "Kind",
+    "Labels",
+    "ListMeasures",
+    "ListedMeasure",
+    "MeasureList",
+    "Performance",
+    "Profile",
+    "ProfileBuilder",
+    "Rank",
+    "Ranked",
+    "Ranking",
+    "Sample",
+    "merged",
+]

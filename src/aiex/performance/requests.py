@@ -1,0 +1,9 @@
+"""Every request about what goes on inside a node, chapter by chapter.
+
+Each is answered by the node itself, of itself; asking all nodes is one `call_all`, and the admin
+API and the command line do no more than that.
+"""
+
+from aiex.performance.questions import QUESTION_REQUESTS
+
+PERFORMANCE_REQUESTS = (*QUESTION_REQUESTS,)
