@@ -11,13 +11,17 @@ import pytest
 from aiex.performance.sampling.await_chain import (
     DEPTH_MAX,
     PARENTS_MAX,
-    parents_frames,
+    parents,
     running_frames,
     suspended_frames,
     waiting_task,
 )
 
 type Waiter = Callable[[Task[Any]], Coroutine[Any, Any, object]]
+
+
+def parents_frames(task: Task[Any]) -> list[FrameType]:
+    return [frame for parent in parents(task) for frame in suspended_frames(parent)]
 
 
 def names(frames: list[FrameType]) -> list[str]:

@@ -21,14 +21,19 @@ from typing import Any, Protocol
 from aiex.clock import Clock
 from aiex.errors import CallRefused
 from aiex.events import Emit
-from aiex.performance.sampling.await_chain import parents_frames, running_frames
+from aiex.performance.sampling.await_chain import (
+    parents,
+    running_frames,
+    suspended_frames,
+    whose,
+)
 from aiex.performance.sampling.events import CpuSamplerTurned
 from aiex.performance.sampling.history import SPAN_S, Counts, History, Span
 from aiex.performance.sampling.prof_timer import OnSignal, TimerRefused
 from aiex.performance.sampling.stacks import OTHER_PLACE, STACKS_MAX, Stacks
 from aiex.performance.sampling.totals import Totals
 from aiex.service import Ready
-from aiex.work import current_work
+from aiex.work import WorkOf, current_work
 
 # 97 times for a second of CPU: no multiple of what programs do every so often.
 EVERY_S = 1 / 97
@@ -57,6 +62,7 @@ class CpuSampler:
         *,
         clock: Clock,
         emit: Emit,
+        work_of: WorkOf = lambda _: None,
         thread_ns: Callable[[], int] = time.thread_time_ns,
         process_ns: Callable[[], int] = time.process_time_ns,
         stacks_max: int = STACKS_MAX,
@@ -64,6 +70,7 @@ class CpuSampler:
         self._timer = timer
         self._clock = clock
         self._emit = emit
+        self._work_of = work_of
         self._thread_ns = thread_ns
         self._process_ns = process_ns
         self._stacks_max = stacks_max
@@ -163,10 +170,13 @@ class CpuSampler:
     def _count(self, frame: FrameType | None, weight_ns: int) -> None:
         loop = _get_running_loop()
         task: Task[Any] | None = None if loop is None else current_task(loop)
-        frames = running_frames(frame, task)
+        frames, work = running_frames(frame, task), current_work.get()
         if task is not None:
-            frames += parents_frames(task)
-        place = self.stacks.place(frames, current_work.get()) if frames else OTHER_PLACE
+            line = [task, *parents(task)]
+            work = whose(line, self._work_of) or work
+            for parent in line[1:]:
+                frames += suspended_frames(parent)
+        place = self.stacks.place(frames, work) if frames else OTHER_PLACE
         self.sample_count += 1
         for counts in (self._counts, *self._looks):
             cell = counts.get(place)

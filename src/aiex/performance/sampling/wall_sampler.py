@@ -20,13 +20,14 @@ from typing import Any
 from weakref import ref
 
 from aiex.performance.sampling.await_chain import (
-    parents_frames,
+    parents,
     running_frames,
     suspended_frames,
+    whose,
 )
 from aiex.performance.sampling.history import Counts
 from aiex.performance.sampling.stacks import Stacks
-from aiex.work import NOBODY, Work, current_work
+from aiex.work import NOBODY, Work, WorkOf, current_work
 
 EVERY_S = 0.05
 # One page takes about a millisecond, which is as long as the loop may have to wait for it.
@@ -67,10 +68,12 @@ class WallSampler:
         loop: AbstractEventLoop,
         *,
         random: Random,
+        work_of: WorkOf = lambda _: None,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._loop = loop
         self._random = random
+        self._work_of = work_of
         self._monotonic_ns = monotonic_ns
         self._stop = threading.Event()
         self._loop_thread = threading.get_ident()
@@ -130,8 +133,11 @@ class WallSampler:
                 frames = running_frames(threads.get(self._loop_thread), task)
             else:
                 frames = suspended_frames(task)
-            work = task.get_context().get(current_work, NOBODY)
-            frames += parents_frames(task)
+            line = [task, *parents(task)]
+            own = task.get_context().get(current_work, NOBODY)
+            work = whose(line, self._work_of) or own
+            for parent in line[1:]:
+                frames += suspended_frames(parent)
             self._count(frames, work, weight_ns * len(found) // len(page))
 
     def _count(self, frames: Sequence[FrameType], work: Work, weight_ns: int) -> None:
