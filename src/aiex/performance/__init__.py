@@ -21,16 +21,30 @@ from aiex.performance.questions import (
     Ranking,
 )
 from aiex.performance.requests import PERFORMANCE_REQUESTS
+from aiex.performance.sampling import (
+    CpuSamplerTurned,
+    FindHot,
+    Hot,
+    HotBy,
+    HotFound,
+    TakeCpuProfile,
+    TakeWallProfile,
+)
 
 __all__ = [
     "PERFORMANCE_REQUESTS",
+    "CpuSamplerTurned",
     "DescribeGc",
+    "FindHot",
     "Frame",
     "GcJudged",
     "GcState",
     "GcTrial",
     "GcTuned",
     "GcTuning",
+    "Hot",
+    "HotBy",
+    "HotFound",
     "Kind",
     "Labels",
     "ListMeasures",
@@ -44,6 +58,8 @@ __all__ = [
     "Ranking",
     "ResetGc",
     "Sample",
+    "TakeCpuProfile",
+    "TakeWallProfile",
     "TuneGc",
     "merged",
 ]

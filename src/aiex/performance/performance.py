@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Mapping
+from random import Random
 from typing import Any
 
 from aiex.clock import Clock
@@ -9,15 +10,18 @@ from aiex.cluster import Handler
 from aiex.events import Emit
 from aiex.performance.collector import Collector, PauseTime
 from aiex.performance.questions import Questions
+from aiex.performance.sampling import CpuSampler, ProfTimer, Sampling
 from aiex.performance.threads import ThreadCpu
 from aiex.service import Service
 from aiex.settings import PerformanceSettings
+from aiex.work import WorkOf
 
 
 class Performance:
     """`services` run under the node's supervision, in a branch of their own; `handlers` answer.
 
-    `gauges` are read when metrics are. `is_idle` says whether no request is in flight.
+    `gauges` are read when metrics are. `is_idle` says whether no request is in flight,
+    `work_of` whose work a request's task does.
     """
 
     def __init__(
@@ -27,6 +31,8 @@ class Performance:
         node: str,
         version: str,
         is_idle: Callable[[], bool],
+        work_of: WorkOf,
+        random: Random,
         clock: Clock,
         emit: Emit,
     ) -> None:
@@ -36,19 +42,36 @@ class Performance:
             clock=clock,
             emit=emit,
         )
-        self._questions = Questions([ThreadCpu(), PauseTime(self._collector.pauses)], clock)
+        self._sampling = Sampling(
+            CpuSampler(ProfTimer(), work_of=work_of, clock=clock, emit=emit),
+            node=node,
+            version=version,
+            work_of=work_of,
+            random=random,
+            clock=clock,
+        )
+        measures = [
+            ThreadCpu(),
+            PauseTime(self._collector.pauses),
+            *self._sampling.measures(),
+        ]
+        self._questions = Questions(measures, clock)
 
     def services(self) -> list[Service]:
         """In start order. Whatever becomes of them, no request fails."""
-        return [self._collector]
+        return [self._collector, *self._sampling.services()]
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         """What each request of `PERFORMANCE_REQUESTS` is answered by."""
-        return {**self._questions.handlers(), **self._collector.handlers()}
+        return {
+            **self._questions.handlers(),
+            **self._collector.handlers(),
+            **self._sampling.handlers(),
+        }
 
     def gauges(self) -> Mapping[str, Callable[[], float]]:
         """By the metric's name."""
-        return {"aiex_gc_frozen_objects": gc.get_freeze_count}
+        return {"aiex_gc_frozen_objects": gc.get_freeze_count, **self._sampling.gauges()}
 
     def gauges_by_label(self) -> Mapping[str, Callable[[], Mapping[str, float]]]:
         """By the metric's name, each by its one label's values."""
