@@ -7,6 +7,7 @@ from aiex.clock import Clock
 from aiex.cluster import Handler
 from aiex.events import Emit
 from aiex.performance.questions import Questions
+from aiex.performance.tasks import Tasks
 from aiex.performance.threads import ThreadCpu
 from aiex.service import Service
 
@@ -18,16 +19,17 @@ class Performance:
     """
 
     def __init__(self, *, node: str, version: str, clock: Clock, emit: Emit) -> None:
-        self._questions = Questions([ThreadCpu()], clock)
+        self._tasks = Tasks(clock=clock, emit=emit)
+        self._questions = Questions([ThreadCpu(), *self._tasks.measures()], clock)
 
     def services(self) -> list[Service]:
         """In start order. Whatever becomes of them, no request fails."""
-        return []
+        return [*self._tasks.services()]
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         """What each request of `PERFORMANCE_REQUESTS` is answered by."""
-        return {**self._questions.handlers()}
+        return {**self._questions.handlers(), **self._tasks.handlers()}
 
     def gauges(self) -> Mapping[str, Callable[[], float]]:
         """By the metric's name."""
-        return {}
+        return {**self._tasks.gauges()}

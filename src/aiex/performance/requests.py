@@ -5,5 +5,6 @@ API and the command line do no more than that.
 """
 
 from aiex.performance.questions import QUESTION_REQUESTS
+from aiex.performance.tasks import TASK_REQUESTS
 
-PERFORMANCE_REQUESTS = (*QUESTION_REQUESTS,)
+PERFORMANCE_REQUESTS = (*QUESTION_REQUESTS, *TASK_REQUESTS)
