@@ -31,6 +31,8 @@ EVENT_MODULES = (
     "aiex.store.events",
     "aiex.store.view_events",
     "aiex.assistant.events",
+    "aiex.performance.collector.events",
+    "aiex.performance.tasks.events",
 )
 
 

@@ -233,6 +233,25 @@ METRICS = {
             "gauge",
             "The loop's worst delay in the last half minute or more.",
         ),
+        Metric(
+            "aiex_gc_collections_total",
+            "counter",
+            "Collections by Python's garbage collector; 0 is the youngest generation.",
+            ("generation",),
+        ),
+        Metric(
+            "aiex_gc_pause_seconds_total",
+            "counter",
+            "How long collections of each generation stopped the node.",
+            ("generation",),
+        ),
+        Metric(
+            "aiex_gc_pause_max_seconds",
+            "gauge",
+            "The longest pause of each generation since the start.",
+            ("generation",),
+        ),
+        Metric("aiex_gc_frozen_objects", "gauge", "Objects the collector looks at no more."),
         Metric("aiex_tasks", "gauge", "Tasks of the loop; at rest their number stays the same."),
         Metric(
             "aiex_tasks_deadlocked",
