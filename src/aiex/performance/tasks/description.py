@@ -1,7 +1,7 @@
 """One task in full: how it came to wait, for what, and who holds that."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +26,13 @@ from aiex.performance.tasks.look import (
 )
 from aiex.performance.tasks.needs import wanted_by
 from aiex.performance.tasks.places import place_of
-from aiex.performance.tasks.queues import QueueBook, length_of, queues_at_hand, row_of_queues
+from aiex.performance.tasks.queues import (
+    QueueBook,
+    QueueLength,
+    length_of,
+    queues_at_hand,
+    row_of_queues,
+)
 from aiex.performance.tasks.register import SeenTask, TaskRegister
 from aiex.performance.tasks.requests import (
     ChainFrame,
@@ -229,10 +235,10 @@ def _queues(look: Look, book: QueueBook) -> list[QueueRow]:
     thing = look.wait.thing
     if look.wait.kind in ("queue get", "queue put", "queue join") and thing is not None:
         queues.setdefault(id(thing), thing)
-    return [
-        row_of_queues(book.place(one) or place_of(one, look.chain), [length_of(one)])
-        for one in queues.values()
-    ]
+    lengths: defaultdict[str, list[QueueLength]] = defaultdict(list)
+    for one in queues.values():
+        lengths[book.place(one) or place_of(one, look.chain)].append(length_of(one))
+    return [row_of_queues(place, each) for place, each in lengths.items()]
 
 
 _MUST_CANCEL: Any = asyncio.Task.__dict__["_must_cancel"]

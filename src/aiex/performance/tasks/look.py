@@ -13,6 +13,8 @@ from aiex.performance.tasks.wording import module_of, plain, task_name
 from aiex.work import NOBODY, Work, current_work
 
 NO_FUNCTION = "(ended)"
+# The HTTP server runs each request in one and the same function; what that awaits tells them apart.
+ANYBODYS = "granian._futures:_future_watcher_wrapper.<locals>.future_watcher"
 _TEXTS: Mapping[Waiting, str] = {
     "running": "nothing: it runs",
     "ready": "its turn",
@@ -58,7 +60,12 @@ class Look(NamedTuple):
     @property
     def coroutine(self) -> str:
         """`pkg.mod:Class.method` of the task's own coroutine."""
-        return self.chain[0].function.function if self.chain else NO_FUNCTION
+        if not self.chain:
+            return NO_FUNCTION
+        own = self.chain[0].function.function
+        if own == ANYBODYS and len(self.chain) > 1:
+            return self.chain[1].function.function
+        return own
 
     @property
     def service(self) -> str:

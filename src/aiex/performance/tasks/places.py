@@ -89,7 +89,8 @@ class Search:
             elif type(one) in _CONTAINERS and len(one) <= CONTAINER_LEN_MAX:
                 for inner in _contents(one):
                     if self._is_wanted(inner):
-                        yield Placed(inner, _attribute(owner, one))
+                        # The container may be the instance's own `__dict__`.
+                        yield Placed(inner, _attribute(owner, one, inner))
                     elif depth > 1 and self._is_entered(inner):
                         yield from self._of_instance(inner, depth - 2)
             elif depth > 0 and self._is_entered(one):
@@ -152,11 +153,13 @@ def _variable(link: Link, thing: Any) -> str:
     return f"{plain(names[0])} in {function}" if names else f"a variable of {function}"
 
 
-def _attribute(owner: Any, value: Any) -> str:
-    """`pkg.mod:Class.attribute`."""
-    for name, one in attributes(owner):
-        if one is value:
-            return f"{type_text(owner)}.{plain(name)}"
+def _attribute(owner: Any, *values: Any) -> str:
+    """`pkg.mod:Class.attribute`, of the first of the values that is one."""
+    named = list(attributes(owner))
+    for value in values:
+        for name, one in named:
+            if one is value:
+                return f"{type_text(owner)}.{plain(name)}"
     return type_text(owner)
 
 

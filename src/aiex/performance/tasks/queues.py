@@ -18,7 +18,7 @@ from aiex.performance.tasks.places import Search, attributes, place_of
 from aiex.performance.tasks.requests import QueueRow
 
 QUEUES_MAX = 10_000
-# Of one census: what its search may look at. An object takes about a microsecond.
+# Of one census: what its search may look at. An object takes two or three microseconds.
 OBJECTS_MAX = 2000
 # Of one census: tasks of the same coroutine whose frames are searched; the others have their like.
 LIKE_MAX = 4
@@ -39,6 +39,7 @@ class QueueBook:
 
     def __init__(self) -> None:
         self._places: dict[int, tuple[ref[asyncio.Queue[Any]], str]] = {}
+        self.searched_id = 0  # the youngest task whose frames were searched
 
     def add(self, queue: asyncio.Queue[Any], place: str) -> None:
         if id(queue) in self._places or len(self._places) >= QUEUES_MAX:
@@ -65,20 +66,28 @@ class QueueBook:
 
 
 class QueueSearch:
-    """One census's search; what it finds goes into the book."""
+    """One census's search; what it finds goes into the book.
 
-    def __init__(self, book: QueueBook) -> None:
+    Those that tasks wait for are always found. What tasks have at hand is sought once for each
+    task, and of all of them again when the search `is_full`.
+    """
+
+    def __init__(self, book: QueueBook, *, is_full: bool) -> None:
         self._book = book
+        self._after_id = 0 if is_full else book.searched_id
         self._search = Search(is_queue, objects_max=OBJECTS_MAX)
-        self._seen: defaultdict[Any, int] = defaultdict(int)
+        self._seen: defaultdict[int, int] = defaultdict(int)
 
     def add(self, look: Look) -> None:
         thing = look.wait.thing
         if thing is not None and is_queue(thing) and not self._book.place(thing):
             self._book.add(thing, place_of(thing, look.chain) or NO_PLACE)
+        if look.seen.id <= self._after_id or self._search.is_over:
+            return
+        self._book.searched_id = max(self._book.searched_id, look.seen.id)
         root = id(look.chain[0].code) if look.chain else 0
         self._seen[root] += 1
-        if self._seen[root] <= LIKE_MAX and not self._search.is_over:
+        if self._seen[root] <= LIKE_MAX:
             for found in self._search.among(look.chain):
                 self._book.add(found.thing, found.place)
 

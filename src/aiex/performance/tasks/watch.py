@@ -21,6 +21,8 @@ from aiex.service import Ready
 EVERY_S = 5.0
 # The pause after a look, in times of the CPU it took: 1/500 of a core at most.
 PAUSE_TIMES = 500
+# Of so many looks one seeks the queues of all tasks, and the others those of new tasks only.
+FULL_EVERY = 6
 # A multitude comes within one pause, however long; when there are so many times as many tasks as
 # at the last census the next one is at once.
 TIMES_MORE = 4
@@ -55,6 +57,7 @@ class TaskWatch:
         self._clock = clock
         self._emit = emit
         self._count = count
+        self._look_count = 0
         self._told_circles: set[frozenset[int]] = set()
         self._told_kinds: set[Kind] = set()
         self.history = History()
@@ -69,10 +72,10 @@ class TaskWatch:
             pause_s = max(EVERY_S, PAUSE_TIMES * (self._register.spent_s - spent_s))
             await self._pause(pause_s, self._count())
 
-    async def take(self) -> Taken:
-        """A census of now; others run between its pages."""
+    async def take(self, *, is_full: bool = True) -> Taken:
+        """A census of now, in pages. `is_full`: the queues of all tasks are sought."""
         gone = self._register.gone_count
-        tally, search = Tally(), QueueSearch(self.book)
+        tally, search = Tally(), QueueSearch(self.book, is_full=is_full)
         current = asyncio.current_task()
         async for page in self._register.pages(TASKS_MAX):
             for seen in page:
@@ -86,7 +89,8 @@ class TaskWatch:
         return Taken(tally, queues, point, self._register.gone_count - gone)
 
     async def _look(self) -> None:
-        taken = await self.take()
+        self._look_count += 1
+        taken = await self.take(is_full=self._look_count % FULL_EVERY == 1)
         self._tell_growth(self.history.with_newest(taken.point))
         self.history.add(taken.point)
         if _may_stand_still(taken.tally):
