@@ -33,6 +33,7 @@ EVENT_MODULES = (
     "aiex.assistant.events",
     "aiex.performance.collector.events",
     "aiex.performance.sampling.events",
+    "aiex.performance.tasks.events",
 )
 
 

@@ -46,6 +46,10 @@ SUBCOMMANDS = {
         "Make settings of another gateway's configuration.",
         "import_settings",
     ),
+    "tasks": Subcommand(
+        "aiex.cli.tasks", "Show the tasks of a node, what they wait for, and deadlocks."
+    ),
+    "info": Subcommand("aiex.cli.info", "Show one task, what it waits for and who holds that."),
     "serve": Subcommand("aiex.cli.serve", "Run one node in the foreground."),
     "completion": Subcommand("aiex.cli.completion", "Print a script that makes Tab complete."),
     "version": Subcommand("aiex.cli.version", "Show the versions in use."),

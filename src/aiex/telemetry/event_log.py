@@ -13,12 +13,13 @@ from aiex.telemetry.sentences import (
     performance,
     services,
     store,
+    tasks,
 )
 
 _log = logging.getLogger("aiex.telemetry.events")
 _LINES: Mapping[type[Any], Callable[[Any], tuple[int, str]]] = {
     event_type: part.line
-    for part in (engine, cluster, store, hot_values, performance, assistant, services)
+    for part in (engine, cluster, store, hot_values, performance, tasks, assistant, services)
     for event_type in part.EVENTS
 }
 LOGGED = tuple(_LINES)

@@ -260,6 +260,13 @@ METRICS = {
         ),
         Metric("aiex_gc_frozen_objects", "gauge", "Objects the collector looks at no more."),
         Metric("aiex_tasks", "gauge", "Tasks of the loop; at rest their number stays the same."),
+        Metric(
+            "aiex_tasks_deadlocked",
+            "gauge",
+            "Tasks that wait for one another in a circle, or for those that do.",
+        ),
+        Metric("aiex_queue_items", "gauge", "What is in all queues that tasks were seen to use."),
+        Metric("aiex_queue_longest", "gauge", "What is in the longest one of those queues."),
         Metric("aiex_log_lines_dropped_total", "counter", "Log lines the output did not take."),
         Metric("process_resident_memory_bytes", "gauge", "Resident memory, children not counted."),
         Metric("process_cpu_seconds_total", "counter", "CPU time, children not counted."),

@@ -8,6 +8,16 @@ from aiex.telemetry.sentences import (
     performance,
     services,
     store,
+    tasks,
 )
 
-__all__ = ["assistant", "cluster", "engine", "hot_values", "performance", "services", "store"]
+__all__ = [
+    "assistant",
+    "cluster",
+    "engine",
+    "hot_values",
+    "performance",
+    "services",
+    "store",
+    "tasks",
+]
