@@ -6,6 +6,7 @@ from typing import Any
 from aiex.clock import Clock
 from aiex.cluster import Handler
 from aiex.events import Emit
+from aiex.performance.memory import Memory
 from aiex.performance.questions import Questions
 from aiex.performance.threads import ThreadCpu
 from aiex.service import Service
@@ -18,16 +19,17 @@ class Performance:
     """
 
     def __init__(self, *, node: str, version: str, clock: Clock, emit: Emit) -> None:
-        self._questions = Questions([ThreadCpu()], clock)
+        self._memory = Memory(node=node, version=version, clock=clock, emit=emit)
+        self._questions = Questions([ThreadCpu(), *self._memory.measures()], clock)
 
     def services(self) -> list[Service]:
         """In start order. Whatever becomes of them, no request fails."""
-        return []
+        return [*self._memory.services()]
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         """What each request of `PERFORMANCE_REQUESTS` is answered by."""
-        return {**self._questions.handlers()}
+        return {**self._questions.handlers(), **self._memory.handlers()}
 
     def gauges(self) -> Mapping[str, Callable[[], float]]:
         """By the metric's name."""
-        return {}
+        return {**self._memory.gauges()}
