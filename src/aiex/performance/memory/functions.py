@@ -39,14 +39,14 @@ class Functions:
 def _spans(file: str) -> Iterator[tuple[int, int, str]]:
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType) and module.__dict__.get("__file__") == file:
-            for code in _codes(module):
+            for code in module_codes(module):
                 lines = [line for _, _, line in code.co_lines() if line]
                 if lines:
                     name = f"{module.__name__}:{code.co_qualname}"
                     yield code.co_firstlineno, max(lines), name
 
 
-def _codes(module: ModuleType) -> Iterator[CodeType]:
+def module_codes(module: ModuleType) -> Iterator[CodeType]:
     """Of all functions a module defines, in classes and in each other too."""
     file = module.__dict__.get("__file__")
     waiting: list[Any] = list(module.__dict__.values())

@@ -1,7 +1,8 @@
 """Looks for a while at what only grows, then finds who has it and where it is made.
 
-Nothing is slowed down but in the last step, in which allocations are recorded: for two seconds at
-most, and only until the growing container got a few items more. Their traces are the site.
+Nothing is slowed down for it, as long as the code shows one place only that adds to what grows.
+Else allocations are recorded: for two seconds at most, and only until the container got a few items
+more. Their traces are the site.
 
 Limit: what is made and held outside of Python has neither holder nor site.
 """
@@ -16,7 +17,8 @@ from typing import Any, NamedTuple
 
 from aiex.errors import CallRefused
 from aiex.performance.memory.advice import advice
-from aiex.performance.memory.census import Census, Rest, take_census
+from aiex.performance.memory.census import Census, Rest, samples_of, take_census
+from aiex.performance.memory.companions import is_library, without_companions
 from aiex.performance.memory.composition import BLOCK_BYTES, Composition, unexplained_kind
 from aiex.performance.memory.contents import item_bytes, newest
 from aiex.performance.memory.growth import Grown, look_confidence, only_grew
@@ -24,9 +26,11 @@ from aiex.performance.memory.holders import Holder, holder, way_text
 from aiex.performance.memory.leak import Leak, LeakKind
 from aiex.performance.memory.recording import Recorder
 from aiex.performance.memory.requests import GrowthReport, Point
+from aiex.performance.memory.sites import sites
 from aiex.performance.memory.survey import Container, Survey, make_survey
 from aiex.performance.memory.type_names import type_name
 
+OWN = "aiex.performance.memory."  # what looking makes itself
 LOOKS = 8
 CENSUS_AT = (0, LOOKS // 2, LOOKS)
 RECORD_S = 2.0
@@ -75,7 +79,7 @@ class GrowthSearch:
             for place, one in enumerate(found[:n])
         ]
         leaks += await self._type_leaks(look, found, seconds)
-        leaks += _counted_leaks(look)
+        leaks = without_companions([*leaks, *_counted_leaks(look)])
         explained = sum(leak.grown_bytes for leak in leaks)
         leaks += _native_leaks(look, explained)
         leaks = [one for one in leaks if one.rate_bytes_s >= RATE_BYTES_S_MIN or _is_scarce(one)]
@@ -102,7 +106,7 @@ class GrowthSearch:
         items = newest(found.container.one)
         kind = _kind_of_items(items, found.holder.kind)
         del items
-        site = await self._site(found.container) if is_recorded else ""
+        site = await self._site(found) if is_recorded else ""
         rate = found.grown.grown / look.seconds
         text, command = advice(kind)
         ratio = found.grown.grown / max(found.before, 1.0)
@@ -121,13 +125,32 @@ class GrowthSearch:
             command=command,
         )
 
-    async def _site(self, container: Container) -> str:
+    async def _site(self, found: _Found) -> str:
+        """Where items are added, when the code shows one place; else where new ones are made."""
+        named = found.holder
+        if named.site:
+            return named.site
+        candidates = await sites(named.name, named.module, self._rest)
+        if len(candidates) == 1 and not is_library(named.module):
+            return candidates[0]
+        return await self._recorded_site(found.container) or " or ".join(candidates[:2])
+
+    async def _recorded_site(self, container: Container) -> str:
         """Where new items come from; empty when none came, or allocations cannot be recorded."""
         before = container.now()
         try:
             async with self._recorder.recording(RECORD_FRAMES):
                 await self._recorder.wait(RECORD_S, lambda: container.now() >= before + 3)
                 return next(filter(None, map(self._recorder.site, newest(container.one))), "")
+        except CallRefused:
+            return ""
+
+    async def _recorded_type_site(self, name: str) -> str:
+        try:
+            async with self._recorder.recording(RECORD_FRAMES):
+                await self._recorder.wait(RECORD_S / 2)
+                made = await samples_of(name, self._rest, SAMPLES)
+                return next(filter(None, map(self._recorder.site, made)), "")
         except CallRefused:
             return ""
 
@@ -142,11 +165,11 @@ class GrowthSearch:
             leak = await self._type_leak(name, grown[name], look)
             if leak is not None:
                 leaks.append(leak)
-        return _without_companions(leaks)
+        return leaks
 
     async def _type_leak(self, name: str, grown: Grown, look: "_Look") -> Leak | None:
-        samples = _samples(name)
-        survey = await make_survey(self._rest, targets=frozenset(map(id, samples)))
+        samples = [] if " " in name else await samples_of(name, self._rest, SAMPLES)
+        survey = await make_survey(self._rest, targets=samples)
         has_way = 2 * len(survey.ways) >= len(samples)
         way = next(iter(survey.ways.values()), None)
         text = way_text(way) if has_way and way is not None else ""
@@ -161,7 +184,7 @@ class GrowthSearch:
             kind,
             name,
             text,
-            _site_of(name),
+            _site_of(name) or await self._recorded_type_site(name),
             size * grown.grown / look.seconds,
             grown.grown / look.seconds,
             size * grown.grown,
@@ -207,6 +230,8 @@ class _Look:
         first, *later = (census.types for census in self.censuses)
         found = {}
         for name, last in later[-1].items():
+            if name.startswith(OWN):
+                continue
             counts = [types[name].count if name in types else 0 for types in (first, *later[:-1])]
             grown = only_grew([*counts, last.count], TYPE_GROWN_MIN)
             if grown is not None:
@@ -278,27 +303,6 @@ def _site_of(name: str) -> str:
     """Of functions and coroutines the type says it."""
     what, _, code = name.partition(" ")
     return code if what in ("function", "coroutine", "generator", "async_generator") else ""
-
-
-def _samples(name: str) -> list[Any]:
-    """A few objects of a type, by its name in the census, the newest of them."""
-    if " " in name:
-        return []
-    found: list[Any] = []
-    for generation in (0, 1, 2):
-        for one in reversed(gc.get_objects(generation)):
-            if type_name(type(one)) == name:
-                found.append(one)
-                if len(found) >= SAMPLES:
-                    return found
-    return found
-
-
-def _without_companions(leaks: list[Leak]) -> list[Leak]:
-    """Of types that grow together one is told: a task is one with its coroutine."""
-    named = [one for one in leaks if one.site] or leaks
-    kinds = {one.kind for one in named}
-    return named + [one for one in leaks if one not in named and one.kind not in kinds][:1]
 
 
 def _counted_leaks(look: _Look) -> list[Leak]:

@@ -22,6 +22,7 @@ from aiex.performance.memory.type_names import (
     code_name,
     function_name,
     issubclass_static,
+    short_file,
     type_name,
 )
 
@@ -35,6 +36,9 @@ class Holder(NamedTuple):
     text: str
     kind: LeakKind = "container"
     cap: int | None = None
+    name: str = ""  # of the attribute or variable
+    module: str = ""  # where that is defined
+    site: str = ""  # where it gets its items, where the holder itself says it
 
 
 def holder(container: Container) -> Holder:
@@ -75,10 +79,12 @@ def _in_dict(
     """Of a namespace the name in it; of any other dict, whoever has that."""
     owner = before.one
     if isinstance(owner, ModuleType):
-        return Holder(f"{owner.__name__}.{_key_of(child, parent)}")
+        name = _key_of(child, parent)
+        return Holder(f"{owner.__name__}.{name}", name=name, module=owner.__name__)
     if issubclass_static(type(owner), type):
-        name = f"{type_name(owner)}.{_key_of(child, parent)}"
-        return Holder(f"class attribute {name}", "registry")
+        name = _key_of(child, parent)
+        text = f"class attribute {type_name(owner)}.{name}"
+        return Holder(text, "registry", name=name, module=_module(type_name(owner)))
     if _own_dict(owner) is parent:
         return _attribute(_key_of(child, parent), owner)
     if type_name(type(owner)) == _CACHE_TYPE:
@@ -114,16 +120,23 @@ def _attribute(name: str, owner: Any) -> Holder:
         type_name(one) == "logging:Logger" for one in type(owner).__mro__
     ):
         logger = (_own_dict(owner) or {}).get("name", "")
-        return Holder(f"{text} '{logger}'", "log handlers")
-    return Holder(text)
+        return Holder(f"{text} '{logger}'", "log handlers", name=name, module="logging")
+    return Holder(text, name=name, module=_module(type_name(type(owner))))
+
+
+def _module(name: str) -> str:
+    return name.partition(":")[0]
 
 
 def _cache(wrapper: Any) -> Holder:
     """A functools cache; without a bound it keeps everything for ever."""
     function = getattr(wrapper, "__wrapped__", None)
-    name = function_name(function) if isinstance(function, FunctionType) else "a function"
     cap = wrapper.cache_parameters()["maxsize"]
-    return Holder(f"the cache of {name}", "cache", cap)
+    if not isinstance(function, FunctionType):
+        return Holder("the cache of a function", "cache", cap)
+    name, code = function_name(function), function.__code__
+    site = f"{name} ({short_file(code.co_filename)}:{code.co_firstlineno})"
+    return Holder(f"the cache of {name}", "cache", cap, site=site)
 
 
 def _of_function(container: Any, function: FunctionType) -> Holder:
@@ -132,7 +145,8 @@ def _of_function(container: Any, function: FunctionType) -> Holder:
         function.__code__.co_freevars, function.__closure__ or (), strict=False
     ):
         if _content(cell) is container:
-            return Holder(f"variable {variable} in the closure of {name}")
+            text = f"variable {variable} in the closure of {name}"
+            return Holder(text, name=variable, module=function.__module__)
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     if any(one is container for one in defaults):
         return Holder(f"a default argument of {name}")
@@ -150,7 +164,8 @@ def _variable(child: Any, frame: FrameType) -> Holder:
     module = frame.f_globals.get("__name__", "")
     where = code_name(frame.f_code, module if isinstance(module, str) else "")
     name = next((name for name, value in frame.f_locals.items() if value is child), "")
-    return Holder(f"variable {name} of {where}" if name else f"{where}, running")
+    text = f"variable {name} of {where}" if name else f"{where}, running"
+    return Holder(text, name=name, module=_module(where))
 
 
 def _own_dict(one: Any) -> dict[Any, Any] | None:

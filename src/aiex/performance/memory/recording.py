@@ -6,15 +6,15 @@ memory, or the loop being late by more than `LAG_S_MAX`, and says what it did to
 time; where somebody else has tracemalloc running it is used and left running.
 """
 
-import platform
-import sys
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiex.errors import CallRefused
+from aiex.performance.memory.allocator_hooks import AllocatorHooks
 from aiex.performance.memory.functions import Functions
+from aiex.performance.memory.type_names import short_file
 from aiex.performance.profile import Frame, Labels, Profile, ProfileBuilder
 
 LAG_S_MAX = 1.0
@@ -22,13 +22,6 @@ RECORDED_BYTES_MAX = 64 << 20  # what tracemalloc itself may take
 LOOK_EVERY_S = 0.05
 TRACES_MAX = 200_000
 NEEDS_FRAMES = "Somebody else records allocations with fewer frames; ask for at most {}."
-# Until then `tracemalloc.stop` could crash a process with threads that are not Python's, which a
-# node has: https://github.com/python/cpython/issues/128679
-SAFE_FROM = {12: (3, 12, 9), 13: (3, 13, 2)}
-UNSAFE = (
-    "Recording allocations could crash this Python ({}), which has a bug in tracemalloc; it is "
-    "safe from 3.12.9 and 3.13.2 on."
-)
 BUSY = "Allocations are being recorded already; ask again when that is over."
 
 
@@ -45,23 +38,24 @@ class Recorder:
 
     @asynccontextmanager
     async def recording(self, frames: int) -> AsyncIterator[None]:
-        """Raises `CallRefused` while another recording lasts, and on a Python it may crash."""
-        if sys.version_info[:3] < SAFE_FROM.get(sys.version_info[1], (3, 12, 9)):
-            raise CallRefused(UNSAFE.format(platform.python_version()))
+        """Raises `CallRefused` while another recording lasts."""
         if self._is_busy:
             raise CallRefused(BUSY)
         is_ours = not tracemalloc.is_tracing()
         if not is_ours and tracemalloc.get_traceback_limit() < frames:
             raise CallRefused(NEEDS_FRAMES.format(tracemalloc.get_traceback_limit()))
         self._is_busy = True
+        hooks = AllocatorHooks()
         if is_ours:
             tracemalloc.start(frames)
         try:
             yield
         finally:
-            self._is_busy = False
-            if is_ours:
-                tracemalloc.stop()
+            try:
+                if is_ours:
+                    await hooks.stop(self._sleep)
+            finally:
+                self._is_busy = False
 
     async def wait(self, seconds: float, is_enough: Callable[[], bool] = lambda: False) -> str:
         """Let it record; why it ended before its time, or nothing."""
@@ -125,8 +119,7 @@ class Recorder:
             return ""
         frame = found[-1]  # oldest call first
         place = self._functions.at(frame.filename, frame.lineno)
-        file = "/".join(frame.filename.split("/")[-2:])
-        return f"{place.function} ({file}:{frame.lineno})"
+        return f"{place.function} ({short_file(frame.filename)}:{frame.lineno})"
 
     def _frame(self, file: str, line: int) -> Frame:
         place = self._functions.at(file, line)

@@ -1,4 +1,4 @@
-"""One number over time, bounded: fine for the last hour, its lows and highs for two days before."""
+"""One number over time, bounded: fine for the last hour, its lows and highs for three days."""
 
 from array import array
 from bisect import bisect_left
@@ -12,9 +12,9 @@ class Keeping(NamedTuple):
     A reading takes 16 bytes and a block 24.
     """
 
-    fine_s: float = 3600.0
-    block_s: float = 300.0
-    coarse_s: float = 48 * 3600.0
+    fine_s: float = 3700.0
+    block_s: float = 600.0
+    coarse_s: float = 73 * 3600.0
 
 
 class Reading(NamedTuple):
@@ -23,6 +23,7 @@ class Reading(NamedTuple):
 
 
 KEEPING = Keeping()
+RECENT = 6
 
 
 class Series:
@@ -64,6 +65,16 @@ class Series:
             return list(map(Reading, self._at_s[first:], self._values[first:]))
         first = bisect_left(self._block_at_s, at_s)
         return list(map(Reading, self._block_at_s[first:], self._lows[first:]))
+
+    def may_have_grown(self, since_s: float, grown_min: float) -> bool:
+        """Whether the newest readings are above one of then; cheap, before looking closer."""
+        if not self._values or not self._block_at_s or self._block_at_s[0] > since_s:
+            return False
+        if since_s >= self._at_s[0]:
+            first = self._values[bisect_left(self._at_s, since_s)]
+        else:
+            first = self._lows[bisect_left(self._block_at_s, since_s)]
+        return max(self._values[-RECENT:]) - first >= grown_min
 
     def highest_before(self, at_s: float) -> float | None:
         """The most there was until then; None where nothing is kept of it."""

@@ -13,7 +13,7 @@ import gc
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from types import (
     AsyncGeneratorType,
@@ -88,9 +88,9 @@ class Survey(NamedTuple):
 
 
 async def make_survey(
-    rest: Rest, objects_max: int = OBJECTS_MAX, targets: frozenset[int] = frozenset()
+    rest: Rest, objects_max: int = OBJECTS_MAX, targets: Sequence[Any] = ()
 ) -> Survey:
-    """All containers that can be reached, and of `targets` (by id) the ways to them.
+    """All containers that can be reached, and the ways to `targets`, but through that list itself.
 
     `rest` is awaited between chunks.
     """
@@ -115,17 +115,17 @@ async def make_survey(
 
 
 class _Walk:
-    def __init__(self, objects_max: int, targets: frozenset[int]) -> None:
+    def __init__(self, objects_max: int, targets: Sequence[Any]) -> None:
         self.containers: list[Container] = []
         self.ways: dict[int, Link] = {}
-        self._targets = targets
+        self._targets = frozenset(map(id, targets))
         self.seen: set[int] = set()
         self.queue: deque[Link] = deque(Link(one, None) for one in _roots())
         self._objects_max = objects_max
         self._lengths: dict[type, Callable[[Any], int] | None] = {}
         # Of the walk itself nothing is told.
         self.seen |= {id(one) for one in (self, self.containers, self.ways, self.seen)}
-        self.seen |= {id(self.queue), id(self._lengths)}
+        self.seen |= {id(self.queue), id(self._lengths), id(targets)}
 
     def go_on(self, until_s: float) -> bool:
         """Walk until then; True when there is no more to see, or no more may be seen."""

@@ -4,13 +4,14 @@ No test can tell a leak from a cache that fills, or from a morning's load, while
 does. What differs is where they would lead to: so a short look may accuse only what would reach the
 limit soon, and what is slower is looked at for longer. The spans and how far each may look ahead:
 
-    10 minutes   40 minutes     what eats the memory at once
-    1 hour       4 hours        warm-up and caches of a usual size do not come so far
+    10 minutes   20 minutes     what eats the memory at once
+    1 hour       2 hours        warm-up and caches of a usual size do not come so far
     6 hours      12 hours       neither does a day's load
-    48 hours     for ever       two days and nights: the load has been through all it does
+    72 hours     for ever       three days, and a night in each third of them
 
 Within a short span two more things are no leak: what was as large before (a saw's next tooth), and
-what grows while the load does, unless the limit is nearer than the span is long.
+what grows while the load does, unless the limit is nearer than half the span. Whatever fills the
+memory is told of long before: a leak that needs longer than an hour for it two hours ahead.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ HOUR_S = 3600.0
 LOAD_GROWN_MIN = 0.2
 # What a span must be covered by before it is judged.
 COVERED_MIN = 0.95
+JUDGED_WITHIN = 60
 
 
 class Span(NamedTuple):
@@ -38,10 +40,10 @@ class Span(NamedTuple):
 
 # The longest first: it is the surest.
 SPANS = (
-    Span(48 * HOUR_S, inf, 0.95),
+    Span(72 * HOUR_S, inf, 0.95),
     Span(6 * HOUR_S, 12 * HOUR_S, 0.85),
-    Span(HOUR_S, 4 * HOUR_S, 0.75),
-    Span(HOUR_S / 6, HOUR_S * 2 / 3, 0.6),
+    Span(HOUR_S, 2 * HOUR_S, 0.75),
+    Span(HOUR_S / 6, HOUR_S / 3, 0.6),
 )
 CONFIDENCE_MAX = 0.99
 # A trend this clear makes up for some of a span's shortness.
@@ -66,12 +68,19 @@ def growing(
     grown_min: float,
     load: Series | None = None,
     spans: Sequence[Span] = SPANS,
+    judged_every_s: float = 0.0,
 ) -> Growing | None:
     """What the longest span that accuses says; None when none does.
 
     `room` is how much more there may be of it, `grown_min` what is too little to bother anybody.
+    A span is judged a few dozen times within its own length, if this is asked so often.
     """
     for span in spans:
+        step_s = span.seconds / JUDGED_WITHIN
+        if judged_every_s and now_s % step_s >= judged_every_s:
+            continue
+        if not series.may_have_grown(now_s - span.seconds, grown_min):
+            continue
         seen = _seen(series, now_s, span)
         if seen is None or not seen.is_growing or seen.grown < grown_min:
             continue
@@ -105,7 +114,7 @@ def _is_excused(
     highest = series.highest_before(now_s - span.seconds)
     if highest is not None and seen.late_low <= highest:
         return True
-    return load is not None and limit_in_s > span.seconds and _rises(load, now_s, span)
+    return load is not None and limit_in_s > span.seconds / 2 and _rises(load, now_s, span)
 
 
 def _rises(load: Series, now_s: float, span: Span) -> bool:
@@ -119,7 +128,7 @@ def _rises(load: Series, now_s: float, span: Span) -> bool:
 
 # A suspicion outlives its last accusation by half its span: trends near the border flicker.
 REMEMBERED_RATIO = 0.5
-REMEMBERED_S_MAX = HOUR_S
+REMEMBERED_S_MAX = 6 * HOUR_S
 
 
 class Turned(NamedTuple):

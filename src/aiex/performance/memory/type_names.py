@@ -45,6 +45,11 @@ def code_name(code: CodeType, module: str = "") -> str:
     return f"{module or code.co_filename.rpartition('/')[2]}:{code.co_qualname}"
 
 
+def short_file(file: str) -> str:
+    """The last two parts of a path, which tell it apart well enough."""
+    return "/".join(file.split("/")[-2:])
+
+
 def function_name(function: FunctionType) -> str:
     module = function.__module__
     return code_name(function.__code__, module if isinstance(module, str) else "")

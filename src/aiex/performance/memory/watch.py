@@ -210,7 +210,13 @@ class MemoryWatch:
         self, series: Series, now_s: float, room: float, grown_min: float
     ) -> Growing | None:
         return growing(
-            series, now_s, room=room, grown_min=grown_min, load=self._load, spans=self._spans
+            series,
+            now_s,
+            room=room,
+            grown_min=grown_min,
+            load=self._load,
+            spans=self._spans,
+            judged_every_s=JUDGED_EVERY * self._pace.every_s,
         )
 
     async def _search_leaks(self, growth: Growing) -> None:
