@@ -47,7 +47,7 @@ _ADVICE: dict[LeakKind, tuple[str, str]] = {
     "objects": (
         "Objects of one type grow in number and nobody with a name has them all: look at where "
         "they are made.",
-        "aiex memory --profile 5",
+        "aiex profile memory --seconds 5",
     ),
     "native": (
         "Neither Python nor malloc has it: a library with an allocator of its own, or mapped "
@@ -58,7 +58,7 @@ _ADVICE: dict[LeakKind, tuple[str, str]] = {
     "malloc": (
         "C code takes memory and does not free it (an extension, ctypes), or Python holds large "
         "texts or buffers: see which library the growth began with.",
-        "aiex memory --profile 5",
+        "aiex profile memory --seconds 5",
     ),
     "fragments": (
         "It is freed and malloc keeps it, in pieces: giving it back costs milliseconds.",

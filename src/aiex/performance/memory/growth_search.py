@@ -78,7 +78,11 @@ class GrowthSearch:
             await self._container_leak(one, look, place < RECORDED_MAX)
             for place, one in enumerate(found[:n])
         ]
-        leaks += await self._type_leaks(look, found, seconds)
+        items = sum(one.grown.grown for one in found)
+        # Else whatever is looked for next would be found here.
+        found.clear()
+        look.watched.clear()
+        leaks += await self._type_leaks(look, items)
         leaks = without_companions([*leaks, *_counted_leaks(look)])
         explained = sum(leak.grown_bytes for leak in leaks)
         leaks += _native_leaks(look, explained)
@@ -154,9 +158,8 @@ class GrowthSearch:
         except CallRefused:
             return ""
 
-    async def _type_leaks(self, look: "_Look", found: list[_Found], seconds: float) -> list[Leak]:
-        """Of types that grow beyond what containers that were found have."""
-        items = sum(one.grown.grown for one in found)
+    async def _type_leaks(self, look: "_Look", items: float) -> list[Leak]:
+        """Of types that grow by far more than the items of the containers that were found."""
         grown = {
             name: one for name, one in look.grown_types().items() if items < ITEM_SHARE * one.grown
         }

@@ -1,7 +1,8 @@
 """The node's memory: what is asked about it is answered here, and a service watches its growth."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from aiex.clock import Clock
@@ -9,6 +10,7 @@ from aiex.cluster import Caller, Handler
 from aiex.errors import CallRefused
 from aiex.events import Emit
 from aiex.performance.memory.census import Census, take_census
+from aiex.performance.memory.companions import is_library
 from aiex.performance.memory.contents import item_bytes
 from aiex.performance.memory.events import MemoryTrimmed
 from aiex.performance.memory.footprint import resident_bytes
@@ -33,9 +35,9 @@ from aiex.performance.memory.requests import (
     TypeCensus,
     TypeRow,
 )
-from aiex.performance.memory.survey import make_survey
+from aiex.performance.memory.survey import Survey, make_survey
 from aiex.performance.memory.trim import trim_memory
-from aiex.performance.memory.type_names import type_name
+from aiex.performance.memory.type_names import own_size, type_name
 from aiex.performance.memory.watch import PACE, MemoryWatch, Pace
 from aiex.performance.profile import Labels, Profile
 from aiex.performance.questions import Measure
@@ -45,6 +47,7 @@ FROZEN = (
     "{} objects that the node's start made are frozen and not counted; they stay the same. Texts "
     "and numbers are not counted either: the collector does not know them."
 )
+TABLES = "Tables of Python's own modules are left out."
 LOOKING = "The node is looking at its growth already; ask again in a minute."
 
 
@@ -136,19 +139,14 @@ class Memory:
 
     async def holders(self, asked: FindHolders, _: Caller) -> HolderList:
         survey = await make_survey(asyncio.sleep)
-        longest = sorted(survey.containers, key=lambda one: one.now(), reverse=True)[: asked.n]
-        rows = tuple(
-            HeldContainer(
-                type_name(type(one.one)),
-                holder(one).text,
-                length := one.now(),
-                one.one.__sizeof__(),
-                int(length * item_bytes(one.one)),
-            )
-            for one in longest
-        )
+        rows = tuple(islice(_held(survey), asked.n))
         return HolderList(
-            rows, survey.object_count, survey.is_whole, survey.seconds, survey.longest_stop_s
+            rows,
+            survey.object_count,
+            survey.is_whole,
+            survey.seconds,
+            survey.longest_stop_s,
+            (TABLES,),
         )
 
     async def growth(self, asked: FindGrowth, _: Caller) -> GrowthReport:
@@ -176,3 +174,17 @@ class Memory:
 
     async def _trimmed(self) -> Trimmed:
         return await trim_memory(self._process.malloc)
+
+
+def _held(survey: Survey) -> Iterator[HeldContainer]:
+    """The longest first; who holds one is found out when it is asked for."""
+    for one in sorted(survey.containers, key=lambda one: one.now(), reverse=True):
+        found, length = holder(one), one.now()
+        if not is_library(found.module):
+            yield HeldContainer(
+                type_name(type(one.one)),
+                found.text,
+                length,
+                own_size(type(one.one))(one.one),
+                int(length * item_bytes(one.one)),
+            )

@@ -60,21 +60,23 @@ class Series:
 
     def since(self, at_s: float) -> list[Reading]:
         """Readings from then on where they are kept, else the lows of blocks."""
-        if self._at_s and at_s >= self._at_s[0]:
-            first = bisect_left(self._at_s, at_s)
-            return list(map(Reading, self._at_s[first:], self._values[first:]))
-        first = bisect_left(self._block_at_s, at_s)
-        return list(map(Reading, self._block_at_s[first:], self._lows[first:]))
+        times, values = self._scale(at_s)
+        first = bisect_left(times, at_s)
+        return list(map(Reading, times[first:], values[first:]))
 
     def may_have_grown(self, since_s: float, grown_min: float) -> bool:
-        """Whether the newest readings are above one of then; cheap, before looking closer."""
-        if not self._values or not self._block_at_s or self._block_at_s[0] > since_s:
+        """Whether the newest readings are above the first since then; cheap, to ask before."""
+        if not self._values or self._block_at_s[0] > since_s:
             return False
-        if since_s >= self._at_s[0]:
-            first = self._values[bisect_left(self._at_s, since_s)]
-        else:
-            first = self._lows[bisect_left(self._block_at_s, since_s)]
+        times, values = self._scale(since_s)
+        first = values[min(bisect_left(times, since_s), len(values) - 1)]
         return max(self._values[-RECENT:]) - first >= grown_min
+
+    def _scale(self, at_s: float) -> "tuple[array[float], array[float]]":
+        """The readings, unless they begin after `at_s` and there are blocks from before them."""
+        if self._at_s and self._block_at_s[0] + self._keeping.block_s <= self._at_s[0] > at_s:
+            return self._block_at_s, self._lows
+        return self._at_s, self._values
 
     def highest_before(self, at_s: float) -> float | None:
         """The most there was until then; None where nothing is kept of it."""

@@ -33,7 +33,7 @@ POINTS_MAX = 360
 JUDGED_EVERY = 6
 CENSUS_CPU_MAX = 0.002
 TYPES_WATCHED = 64
-SEARCH_READINGS = 3  # a search lasts as long as so many readings
+SEARCH_S = 30.0
 SEARCHED_MAX = 5
 RSS_GROWN_MIN, RSS_GROWN_RATIO = 4 << 20, 0.02
 TYPE_GROWN_MIN = 1 << 20
@@ -58,6 +58,7 @@ class Pace(NamedTuple):
     """How often it is looked; everything longer is in proportion."""
 
     every_s: float = EVERY_S
+    search_s: float = SEARCH_S  # how long a suspicion is looked into
 
     @property
     def factor(self) -> float:
@@ -220,7 +221,7 @@ class MemoryWatch:
         )
 
     async def _search_leaks(self, growth: Growing) -> None:
-        report = await self._search.report(SEARCH_READINGS * self._pace.every_s, SEARCHED_MAX)
+        report = await self._search.report(self._pace.search_s, SEARCHED_MAX)
         if MEMORY in self._suspicions.subjects:  # and not withdrawn meanwhile
             self._suspect(MEMORY, growth, report)
 
