@@ -36,6 +36,7 @@ SUBCOMMANDS = {
     "keys": Subcommand("aiex.cli.keys", "Make, limit, list and revoke API keys."),
     "usage": Subcommand("aiex.cli.usage", "Show which key used which model how much."),
     "hot": Subcommand("aiex.cli.hot", "Show what uses the CPU; read and change hot values."),
+    "memory": Subcommand("aiex.cli.memory", "Show a node's memory, what holds it, and what leaks."),
     "store": Subcommand(
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),

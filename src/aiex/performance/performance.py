@@ -9,6 +9,7 @@ from aiex.cluster import Handler
 from aiex.events import Emit
 from aiex.performance.chapter import Chapter, Gauges, GaugesByLabel
 from aiex.performance.collector import Collector
+from aiex.performance.memory import Memory
 from aiex.performance.questions import Questions
 from aiex.performance.sampling import CpuSampler, ProfTimer, Sampling
 from aiex.performance.tasks import Tasks
@@ -56,6 +57,7 @@ class Performance:
             collector,
             sampling,
             tasks,
+            Memory(node=node, version=version, clock=clock, emit=emit),
         ]
         measures = [measure for chapter in self._chapters for measure in chapter.measures()]
         self._questions = Questions(measures, clock)

@@ -5,6 +5,7 @@ API and the command line do no more than that.
 """
 
 from aiex.performance.collector import COLLECTOR_REQUESTS
+from aiex.performance.memory import MEMORY_REQUESTS
 from aiex.performance.questions import QUESTION_REQUESTS
 from aiex.performance.sampling import SAMPLING_REQUESTS
 from aiex.performance.tasks import TASK_REQUESTS
@@ -14,4 +15,5 @@ PERFORMANCE_REQUESTS = (
     *COLLECTOR_REQUESTS,
     *SAMPLING_REQUESTS,
     *TASK_REQUESTS,
+    *MEMORY_REQUESTS,
 )

@@ -259,6 +259,20 @@ METRICS = {
             ("generation",),
         ),
         Metric("aiex_gc_frozen_objects", "gauge", "Objects the collector looks at no more."),
+        Metric("aiex_memory_rss_bytes", "gauge", "Resident memory, children not counted."),
+        Metric(
+            "aiex_memory_limit_bytes",
+            "gauge",
+            "The tightest memory limit over the process; 0 when there is none.",
+        ),
+        Metric(
+            "aiex_memory_python_blocks",
+            "gauge",
+            "Small objects that Python's own allocator has in hand.",
+        ),
+        Metric("aiex_memory_malloc_used_bytes", "gauge", "What malloc gave and has not back."),
+        Metric("aiex_memory_malloc_free_bytes", "gauge", "What malloc keeps and nobody uses."),
+        Metric("aiex_memory_leaks_suspected", "gauge", "What seems to leak now."),
         Metric("aiex_tasks", "gauge", "Tasks of the loop; at rest their number stays the same."),
         Metric(
             "aiex_tasks_deadlocked",
