@@ -158,7 +158,14 @@ def build_node(
     )
 
     copies = OwnCopies(store.views)
-    performance = Performance(node=life.name, version=life.version, clock=clock, emit=bus.emit)
+    performance = Performance(
+        settings.performance,
+        node=life.name,
+        version=life.version,
+        is_idle=lambda: api.in_flight_count == 0,
+        clock=clock,
+        emit=bus.emit,
+    )
 
     cluster = Cluster(
         settings.cluster,
@@ -264,7 +271,8 @@ def build_node(
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
     telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
     telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)
-    for name, values in {**targets.gauges(), **store.gauges()}.items():
+    gauges = (targets.gauges(), store.gauges(), performance.gauges_by_label())
+    for name, values in (one for part in gauges for one in part.items()):
         telemetry.read_by_label(name, values)
     loop_lag = LoopLag(clock, intake.loop_was_late)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)

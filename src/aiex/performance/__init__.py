@@ -1,5 +1,15 @@
 """Inside a node: what it does, why it is slow, what leaks, what a function received."""
 
+from aiex.performance.collector import (
+    DescribeGc,
+    GcJudged,
+    GcState,
+    GcTrial,
+    GcTuned,
+    GcTuning,
+    ResetGc,
+    TuneGc,
+)
 from aiex.performance.performance import Performance
 from aiex.performance.profile import Frame, Kind, Labels, Profile, ProfileBuilder, Sample, merged
 from aiex.performance.questions import (
@@ -14,7 +24,13 @@ from aiex.performance.requests import PERFORMANCE_REQUESTS
 
 __all__ = [
     "PERFORMANCE_REQUESTS",
+    "DescribeGc",
     "Frame",
+    "GcJudged",
+    "GcState",
+    "GcTrial",
+    "GcTuned",
+    "GcTuning",
     "Kind",
     "Labels",
     "ListMeasures",
@@ -26,6 +42,8 @@ __all__ = [
     "Rank",
     "Ranked",
     "Ranking",
+    "ResetGc",
     "Sample",
+    "TuneGc",
     "merged",
 ]

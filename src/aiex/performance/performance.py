@@ -1,33 +1,66 @@
 """Everything that looks inside this node, built once, chapter by chapter."""
 
+import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiex.clock import Clock
 from aiex.cluster import Handler
 from aiex.events import Emit
+from aiex.performance.collector import Collector, PauseTime
 from aiex.performance.questions import Questions
 from aiex.performance.threads import ThreadCpu
 from aiex.service import Service
+from aiex.settings import PerformanceSettings
 
 
 class Performance:
     """`services` run under the node's supervision, in a branch of their own; `handlers` answer.
 
-    `gauges` are read when metrics are.
+    `gauges` are read when metrics are. `is_idle` says whether no request is in flight.
     """
 
-    def __init__(self, *, node: str, version: str, clock: Clock, emit: Emit) -> None:
-        self._questions = Questions([ThreadCpu()], clock)
+    def __init__(
+        self,
+        settings: PerformanceSettings,
+        *,
+        node: str,
+        version: str,
+        is_idle: Callable[[], bool],
+        clock: Clock,
+        emit: Emit,
+    ) -> None:
+        self._collector = Collector(
+            is_idle=is_idle,
+            is_automatic=settings.gc_tuning == "automatic",
+            clock=clock,
+            emit=emit,
+        )
+        self._questions = Questions([ThreadCpu(), PauseTime(self._collector.pauses)], clock)
 
     def services(self) -> list[Service]:
         """In start order. Whatever becomes of them, no request fails."""
-        return []
+        return [self._collector]
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         """What each request of `PERFORMANCE_REQUESTS` is answered by."""
-        return {**self._questions.handlers()}
+        return {**self._questions.handlers(), **self._collector.handlers()}
 
     def gauges(self) -> Mapping[str, Callable[[], float]]:
         """By the metric's name."""
-        return {}
+        return {"aiex_gc_frozen_objects": gc.get_freeze_count}
+
+    def gauges_by_label(self) -> Mapping[str, Callable[[], Mapping[str, float]]]:
+        """By the metric's name, each by its one label's values."""
+        pauses = self._collector.pauses
+
+        def by_generation(field: str) -> Callable[[], Mapping[str, float]]:
+            return lambda: {
+                str(number): getattr(one, field) for number, one in enumerate(pauses.generations())
+            }
+
+        return {
+            "aiex_gc_collections_total": by_generation("collections"),
+            "aiex_gc_pause_seconds_total": by_generation("pause_s"),
+            "aiex_gc_pause_max_seconds": by_generation("pause_max_s"),
+        }
