@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -105,7 +106,6 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_streams_open",
         "aiex_request_body_bytes_held",
         "aiex_shed_ratio",
-        "aiex_loop_lag_seconds",
         "aiex_target_breaker_state",
         "aiex_target_in_flight",
         "aiex_target_queue_length",
@@ -132,7 +132,9 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         PerformanceSettings(),
         node="n1",
         version="1.0",
+        data_dir=Path("/nowhere"),
         is_idle=lambda: True,
+        loop_was_late=lambda _: None,
         clock=FakeClock(),
         emit=print,
     )

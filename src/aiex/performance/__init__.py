@@ -10,6 +10,19 @@ from aiex.performance.collector import (
     ResetGc,
     TuneGc,
 )
+from aiex.performance.loop import (
+    EarlierStallFound,
+    ListStalls,
+    LoopSpan,
+    LoopStalled,
+    LoopState,
+    SentinelLimited,
+    ShowLoop,
+    Stall,
+    StallKind,
+    StallList,
+    as_one_span,
+)
 from aiex.performance.performance import Performance
 from aiex.performance.profile import Frame, Kind, Labels, Profile, ProfileBuilder, Sample, merged
 from aiex.performance.questions import (
@@ -25,6 +38,7 @@ from aiex.performance.requests import PERFORMANCE_REQUESTS
 __all__ = [
     "PERFORMANCE_REQUESTS",
     "DescribeGc",
+    "EarlierStallFound",
     "Frame",
     "GcJudged",
     "GcState",
@@ -34,7 +48,11 @@ __all__ = [
     "Kind",
     "Labels",
     "ListMeasures",
+    "ListStalls",
     "ListedMeasure",
+    "LoopSpan",
+    "LoopStalled",
+    "LoopState",
     "MeasureList",
     "Performance",
     "Profile",
@@ -44,6 +62,12 @@ __all__ = [
     "Ranking",
     "ResetGc",
     "Sample",
+    "SentinelLimited",
+    "ShowLoop",
+    "Stall",
+    "StallKind",
+    "StallList",
     "TuneGc",
+    "as_one_span",
     "merged",
 ]

@@ -2,14 +2,16 @@
 
 import gc
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from aiex.clock import Clock
 from aiex.cluster import Handler
 from aiex.events import Emit
 from aiex.performance.collector import Collector, PauseTime
-from aiex.performance.questions import Questions
-from aiex.performance.threads import ThreadCpu
+from aiex.performance.loop import Loop, StallTime
+from aiex.performance.questions import Measure, Questions
+from aiex.performance.threads import ThreadCpu, cpu_by_thread
 from aiex.service import Service
 from aiex.settings import PerformanceSettings
 
@@ -17,7 +19,8 @@ from aiex.settings import PerformanceSettings
 class Performance:
     """`services` run under the node's supervision, in a branch of their own; `handlers` answer.
 
-    `gauges` are read when metrics are. `is_idle` says whether no request is in flight.
+    `gauges` are read when metrics are. `is_idle` says whether no request is in flight;
+    `loop_was_late` is told of every ring of the loop, in seconds.
     """
 
     def __init__(
@@ -26,7 +29,9 @@ class Performance:
         *,
         node: str,
         version: str,
+        data_dir: Path,
         is_idle: Callable[[], bool],
+        loop_was_late: Callable[[float], None],
         clock: Clock,
         emit: Emit,
     ) -> None:
@@ -36,19 +41,37 @@ class Performance:
             clock=clock,
             emit=emit,
         )
-        self._questions = Questions([ThreadCpu(), PauseTime(self._collector.pauses)], clock)
+        self._loop = Loop(
+            settings,
+            data_dir,
+            node=node,
+            was_late=loop_was_late,
+            threads=cpu_by_thread,
+            clock=clock,
+            emit=emit,
+        )
+        measures: list[Measure] = [
+            ThreadCpu(),
+            PauseTime(self._collector.pauses),
+            StallTime(self._loop.book),
+        ]
+        self._questions = Questions(measures, clock)
 
     def services(self) -> list[Service]:
         """In start order. Whatever becomes of them, no request fails."""
-        return [self._collector]
+        return [*self._loop.services(), self._collector]
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         """What each request of `PERFORMANCE_REQUESTS` is answered by."""
-        return {**self._questions.handlers(), **self._collector.handlers()}
+        return {
+            **self._questions.handlers(),
+            **self._collector.handlers(),
+            **self._loop.handlers(),
+        }
 
     def gauges(self) -> Mapping[str, Callable[[], float]]:
         """By the metric's name."""
-        return {"aiex_gc_frozen_objects": gc.get_freeze_count}
+        return {"aiex_gc_frozen_objects": gc.get_freeze_count, **self._loop.gauges()}
 
     def gauges_by_label(self) -> Mapping[str, Callable[[], Mapping[str, float]]]:
         """By the metric's name, each by its one label's values."""

@@ -5,6 +5,7 @@ API and the command line do no more than that.
 """
 
 from aiex.performance.collector import COLLECTOR_REQUESTS
+from aiex.performance.loop import LOOP_REQUESTS
 from aiex.performance.questions import QUESTION_REQUESTS
 
-PERFORMANCE_REQUESTS = (*QUESTION_REQUESTS, *COLLECTOR_REQUESTS)
+PERFORMANCE_REQUESTS = (*QUESTION_REQUESTS, *COLLECTOR_REQUESTS, *LOOP_REQUESTS)

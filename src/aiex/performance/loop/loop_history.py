@@ -24,7 +24,7 @@ class LoopHistory:
         self._fine.append(span)
         self._loose_count += 1
         if self._loose_count == FINE_PER_COARSE:
-            self._coarse.append(as_one(self._newest(FINE_PER_COARSE)))
+            self._coarse.append(as_one_span(self._newest(FINE_PER_COARSE)))
             self._loose_count = 0
 
     @property
@@ -42,7 +42,7 @@ class LoopHistory:
         return tuple(islice(self._fine, len(self._fine) - count, None))
 
 
-def as_one(spans: Sequence[LoopSpan]) -> LoopSpan:
+def as_one_span(spans: Sequence[LoopSpan]) -> LoopSpan:
     """Several as one: the worst lag is the worst of all, what are shares are weighed by time."""
     seconds = sum(one.seconds for one in spans)
     if seconds == 0:

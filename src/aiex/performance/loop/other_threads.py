@@ -1,32 +1,45 @@
-"""Which of Python's other threads used the CPU: one of them may keep the interpreter from the loop.
-
-Read by the kernel's id of each thread, which is safe for one that has ended meanwhile.
-"""
+"""Which of Python's other threads keeps the interpreter from the loop: by its CPU, or its call."""
 
 import threading
-from collections.abc import Mapping
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import NamedTuple
 
 from aiex.performance.loop.stacks import Stack, stack_of
-from aiex.performance.loop.thread_clocks import TASKS
 
 THREADS_MAX = 64
+# linux/posix-timers_types.h: a clock of one thread, of the CPU that the scheduler gave it. Unlike
+# pthread_getcpuclockid this is safe for a thread that has ended.
+CPU_OF_THREAD = 0b110
+# Threads that wait for work, or for each other, stand in one of these.
+WAITING_IN = ("threading.py", "queue.py", "concurrent/futures/thread.py", "selectors.py")
 
 
 class Other(NamedTuple):
     name: str
     cpu_s: float
     stack: Stack
+    is_waiting: bool
+
+
+def thread_cpu_s(native_id: int) -> float:
+    """CPU of a thread of this process; 0 for one that is gone, and where there is no such clock.
+
+    It does not let go of the interpreter, as reading a file would.
+    """
+    try:
+        return time.clock_gettime(~native_id << 3 | CPU_OF_THREAD)
+    except OSError:
+        return 0.0
 
 
 class OtherThreads:
     """Remembers what each had used when it was asked to `note`."""
 
-    def __init__(self, own_id: int, tasks: Path = TASKS) -> None:
+    def __init__(self, own_id: int, cpu_s: Callable[[int], float] = thread_cpu_s) -> None:
         self._own_id = own_id
-        self._tasks = tasks
+        self._cpu_s = cpu_s
         self._noted_s: dict[int, float] = {}
 
     def note(self) -> None:
@@ -36,21 +49,18 @@ class OtherThreads:
             if one.native_id is not None
         }
 
-    def busiest(self, frames: Mapping[int, FrameType], *, besides: int) -> Other | None:
-        """The one that used most since `note`, with its stack; None when nothing was noted."""
-        most: tuple[float, threading.Thread] | None = None
-        for one in threading.enumerate()[:THREADS_MAX]:
-            if one.native_id in (None, self._own_id) or one.ident == besides:
-                continue
-            used_s = self._cpu_s(one.native_id) - self._noted_s.get(one.native_id, 0.0)
-            if most is None or used_s > most[0]:
-                most = used_s, one
-        if most is None or most[1].ident is None:
-            return None
-        return Other(most[1].name, most[0], stack_of(frames.get(most[1].ident)))
+    def suspect(self, frames: Mapping[int, FrameType], *, besides: int) -> Other | None:
+        """The one that used most CPU since `note`, of equals one that does not wait, if any is."""
+        found = [
+            self._other(one, frames)
+            for one in threading.enumerate()[:THREADS_MAX]
+            if one.native_id not in (None, self._own_id) and one.ident not in (None, besides)
+        ]
+        return max(found, key=lambda one: (round(one.cpu_s, 2), not one.is_waiting), default=None)
 
-    def _cpu_s(self, id_: int | None) -> float:
-        try:
-            return int((self._tasks / str(id_) / "schedstat").read_bytes().split()[0]) / 1e9
-        except (OSError, ValueError, IndexError):
-            return 0.0
+    def _other(self, thread: threading.Thread, frames: Mapping[int, FrameType]) -> Other:
+        id_ = thread.native_id or 0
+        stack = stack_of(frames.get(thread.ident or 0))
+        is_waiting = not stack or stack[-1].file.endswith(WAITING_IN)
+        used_s = self._cpu_s(id_) - self._noted_s.get(id_, 0.0)
+        return Other(thread.name, used_s, stack, is_waiting)

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import msgspec
 
-import aiex.performance.loop
 from aiex.child_process import ChildProcess
 from aiex.errors import AiexError
 from aiex.events import Emit
@@ -27,7 +26,7 @@ from aiex.performance.loop.sentinel_report import ModuleOf, SentinelReport, unfi
 from aiex.performance.loop.stall import Stall
 from aiex.service import Ready
 
-SCRIPT = Path(aiex.performance.loop.__file__).with_name("sentinel_child.py")
+SCRIPT = Path(__file__).with_name("sentinel_child.py")
 FILE = "stall.json"
 # A node this late answers nobody: worth a process that reads its stack.
 AFTER_S = 1.0
@@ -146,7 +145,7 @@ class Sentinel:
         report = _report(line.encode())
         if report is None:
             return
-        if report.problem and not report.stack and report.state not in ("T", "t"):
+        if report.is_refused or report.stack:
             self._limit(report.problem)
         self._seen(report)
 
@@ -156,7 +155,7 @@ class Sentinel:
         self._problem = problem
 
     def _take_what_is_left(self) -> None:
-        """What a sentinel wrote of a stall that ended with its process: of another life, or ours."""
+        """What a sentinel wrote of a stall and did not live to delete: of this life or another."""
         try:
             content = self._file.read_bytes()[:FILE_BYTES_MAX]
             self._file.unlink()

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 LOOKS_MAX = 10  # of one stall, each twice as late as the one before
 SPY_TIMEOUT_S = 5.0
 # Stalls that follow closely on each other are not all worth a process.
-SPY_EVERY_S = 5.0
-# Who was late itself was stopped with the node, or had no CPU either.
-OWN_LATENESS_S = 0.5
+SPY_EVERY_S = 2.0
+# Who was late itself was stopped with the node, or had no CPU either: the node gets that time too.
+OWN_LATENESS_S = 0.25
 OUTPUT_BYTES_MAX = 4 * 1024 * 1024
 FRAMES_MAX = 40  # the innermost; all of a look fits into one line that the node takes
 OTHER_FRAMES_MAX = 12
@@ -58,6 +58,7 @@ class Sentinel:
         self.after_s, self.lost_after_s = float(after_s), float(lost_after_s)
         self.file, self.spy = file, spy
         self.may_spy_at_s = 0.0
+        self.seen: dict[str, Any] = {}  # of this stall, when py-spy was last asked
         self.look_at_s, self.look_count = self.after_s, 0
         self.is_logged = False
 
@@ -74,8 +75,9 @@ class Sentinel:
                 heard_s = None if data.endswith(b"p") else time.monotonic()
                 self.forget()
             elif wait_s is not None and heard_s is not None:
-                if time.monotonic() - began_s - wait_s > OWN_LATENESS_S:
-                    heard_s = time.monotonic()
+                late_s = time.monotonic() - began_s - wait_s
+                if late_s > OWN_LATENESS_S:
+                    heard_s += late_s
                 else:
                     self.look(heard_s)
 
@@ -96,7 +98,8 @@ class Sentinel:
             **thread_state(self.pid, self.tid),
         }
         if report["state"] not in STOPPED:
-            report.update(self.stacks())
+            self.seen = self.stacks() or self.seen
+            report.update(self.seen or {"problem": "a stack was read a moment ago"})
         line = json.dumps(report)
         problem = self.keep(line)
         if problem:
@@ -108,11 +111,11 @@ class Sentinel:
             write_log(self.log, self.node, report)
 
     def stacks(self) -> dict[str, Any]:
-        """What py-spy reads, or the problem with it."""
+        """What py-spy reads, or the problem with it; nothing when it was asked a moment ago."""
         if not self.spy:
-            return {"problem": "py-spy is not installed"}
+            return {"problem": "py-spy is not installed", "is_refused": True}
         if time.monotonic() < self.may_spy_at_s:
-            return {"problem": "its stack was read a moment ago"}
+            return {}
         self.may_spy_at_s = time.monotonic() + SPY_EVERY_S
         import json
 
@@ -124,7 +127,7 @@ class Sentinel:
             threads = []
         if not threads:
             said = " ".join(errors.decode("utf-8", "replace").split())[:CHARS_MAX]
-            return {"problem": f"py-spy could not read its stack: {said or status}"}
+            return {"problem": f"py-spy could not read it: {said or status}", "is_refused": True}
         return of_interest(threads, self.tid)
 
     def keep(self, line: str) -> str:
@@ -147,6 +150,7 @@ class Sentinel:
         """The loop turns again."""
         if self.look_count:
             self.look_at_s, self.look_count, self.is_logged = self.after_s, 0, False
+            self.seen = {}
             try:
                 os.unlink(self.file)
             except OSError:
@@ -232,7 +236,9 @@ def collected(pid: int, out_end: int, err_end: int) -> tuple[int, bytes, bytes]:
     if open_ends:
         os.kill(pid, 9)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return (-1, b"", b"it took too long") if open_ends else (status, *chunks.values())
+    if open_ends:
+        return -1, b"", b"it took too long"
+    return status, chunks[out_end], chunks[err_end]
 
 
 def write_log(descriptor: int, node: str, report: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ class SentinelReport(msgspec.Struct, frozen=True):
     owner: str = ""  # the thread that has the interpreter, if it is not the loop's
     owner_stack: tuple[Line, ...] = ()
     problem: str = ""
+    is_refused: bool = False  # the stack cannot be read here, now or later
 
     def kind(self) -> StallKind:
         """One look tells a function of C from Python code only when it waits."""

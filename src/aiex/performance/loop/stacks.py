@@ -17,9 +17,7 @@ def stack_of(frame: FrameType | None) -> Stack:
     while frame is not None and len(frames) < DEPTH_MAX:
         code = frame.f_code
         module = frame.f_globals.get("__name__", "?")
-        frames.append(
-            Frame(f"{module}:{code.co_qualname}", code.co_filename, frame.f_lineno or 0)
-        )
+        frames.append(Frame(f"{module}:{code.co_qualname}", code.co_filename, frame.f_lineno or 0))
         frame = frame.f_back
     return tuple(reversed(frames))
 

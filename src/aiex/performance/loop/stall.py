@@ -15,9 +15,7 @@ from aiex.performance.profile import Frame
 #   stopped      the whole process was stopped (SIGSTOP, a debugger); nothing in it is to blame
 #   stood_still  nothing in the process ran and no CPU was used: a C function that waits and keeps
 #                the interpreter, or a stop too short for the sentinel to see
-type StallKind = Literal[
-    "waits", "runs", "holds", "kept_out", "starved", "stopped", "stood_still"
-]
+type StallKind = Literal["waits", "runs", "holds", "kept_out", "starved", "stopped", "stood_still"]
 type Observer = Literal["watch", "sentinel"]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiex.events import Emit
 from aiex.performance.loop.events import LoopStalled
 from aiex.performance.loop.requests import STALLS_MAX
-from aiex.performance.loop.sentinel_report import SentinelReport, amended
+from aiex.performance.loop.sentinel_report import ModuleOf, SentinelReport, amended
 from aiex.performance.loop.stall import Stall
 
 FUNCTIONS_MAX = 256
@@ -49,11 +49,11 @@ class StallBook:
         self.seconds += stall.seconds
         self.tell(ended_s)
 
-    def amend(self, report: SentinelReport) -> None:
+    def amend(self, report: SentinelReport, module_of: ModuleOf = lambda _: "") -> None:
         """What the sentinel saw is put to the stall that it saw; of none that is kept: nothing."""
         for entry in reversed(self._kept):
             if entry.began_s < report.seen_s < entry.began_s + entry.stall.seconds:
-                entry.stall = amended(entry.stall, report)
+                entry.stall = amended(entry.stall, report, module_of)
                 return
 
     def tell(self, now_s: float) -> None:

@@ -32,6 +32,8 @@ LOOK_AFTER = 0.5
 LOOKS_MAX = 64
 OTHERS_EVERY_LOOKS = 10
 JOIN_S = 1.0
+# Where a thread stands whose loop runs no callback.
+IDLE_IN = ("uvloop/__init__.py", "asyncio/runners.py", "asyncio/base_events.py", "selectors.py")
 
 
 class StallWatchEnded(AiexError):
@@ -72,6 +74,7 @@ class StallWatch:
         self._clock = clock
         self._stall_after_s = stall_after_s
         self._evidence: Evidence | None = None
+        self._before = Clocks(0.0, 0.0)  # when the loop was last seen in time
         self._clocks = ThreadClocks(None)
 
     async def run(self, ready: Ready) -> None:
@@ -108,30 +111,32 @@ class StallWatch:
             return
         evidence = self._evidence
         if evidence is None or evidence.due_s != due_s:
-            evidence = Evidence(due_s, self._clocks.read())
-        self._stalled(
-            _stall(evidence, seconds, self._clock.wall_s() - seconds, self._clocks.read()), due_s
-        )
+            # A watch that did not get to look was kept from it all the time.
+            evidence = Evidence(due_s, self._before, held_s=seconds)
+        began_at_s = self._clock.wall_s() - seconds
+        stall = _stall(evidence, seconds, began_at_s, self._clocks.read(), self._stall_after_s)
+        self._stalled(stall, due_s)
 
     def _look_on(self, watched: "_Watched", stop: threading.Event) -> None:
         others = OtherThreads(threading.get_native_id())
-        before, healthy_count, slept_at_s = watched.clocks.read(), 0, time.monotonic()
+        healthy_count, slept_at_s = 0, time.monotonic()
+        self._before = watched.clocks.read()
         while not stop.wait(LOOK_EVERY_S):
             now_s = time.monotonic()
             due_s = self._due_s()
             late_s = now_s - due_s
             if late_s < LOOK_AFTER * self._stall_after_s:
-                before = watched.clocks.read()
+                self._before = watched.clocks.read()
                 healthy_count += 1
                 if healthy_count % OTHERS_EVERY_LOOKS == 0:
                     others.note()
             else:
                 evidence = self._evidence
                 if evidence is None or evidence.due_s != due_s:
-                    evidence = Evidence(due_s, before)
+                    evidence = Evidence(due_s, self._before)
                 held_s = max(0.0, min(now_s - slept_at_s - LOOK_EVERY_S, late_s))
+                self._evidence = evidence  # before looking: the loop may ring at any time
                 _see(evidence, watched, held_s, others)
-                self._evidence = evidence
             slept_at_s = time.monotonic()
 
 
@@ -143,14 +148,14 @@ class _Watched:
 
 
 def _see(evidence: Evidence, watched: _Watched, held_s: float, others: OtherThreads) -> None:
+    # Nothing here may let go of the interpreter: the loop would go on, and stand elsewhere.
     frames = sys._current_frames()
-    # First of all, and without a call between: the loop may go on at any time.
     evidence.stacks.append(stack_of(frames.get(watched.thread_id)))
     del evidence.stacks[:-LOOKS_MAX]
     evidence.work = _work_of(watched.loop) or evidence.work
     evidence.held_s += held_s
     if held_s > LOOK_EVERY_S:
-        evidence.other = others.busiest(frames, besides=watched.thread_id) or evidence.other
+        evidence.other = others.suspect(frames, besides=watched.thread_id) or evidence.other
 
 
 def _work_of(loop: asyncio.AbstractEventLoop) -> Work | None:
@@ -159,21 +164,24 @@ def _work_of(loop: asyncio.AbstractEventLoop) -> Work | None:
     return task.get_context().get(current_work) if task is not None else None
 
 
-def _stall(evidence: Evidence, seconds: float, began_at_s: float, after: Clocks) -> Stall:
+def _stall(
+    evidence: Evidence, seconds: float, began_at_s: float, after: Clocks, stall_after_s: float
+) -> Stall:
     cpu_s = min(seconds, max(0.0, after.cpu_s - evidence.before.cpu_s))
-    other = evidence.other
+    stack, seen_count = common_stack(evidence.stacks)
+    other, thread = evidence.other, ""
     kind = StallClocks(
         seconds,
         cpu_s,
-        max(0.0, after.queued_s - evidence.before.queued_s),
+        min(seconds, max(0.0, after.queued_s - evidence.before.queued_s)),
         min(seconds, evidence.held_s),
-        other.cpu_s if other is not None else 0.0,
-    ).kind()
-    stack, seen_count = common_stack(evidence.stacks)
-    thread = ""
+        others_cpu_s=other.cpu_s if other is not None else 0.0,
+        is_loop_idle=not stack or stack[-1].file.endswith(IDLE_IN),
+        has_other=other is not None and not other.is_waiting,
+    ).kind(stall_after_s)
     if kind == "kept_out" and other is not None:
         stack, seen_count, thread = other.stack, 1, other.name
-    work = evidence.work
+    work = NOBODY if thread else evidence.work
     return Stall(
         began_at_s,
         seconds,

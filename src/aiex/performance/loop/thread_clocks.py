@@ -20,7 +20,7 @@ class Clocks(NamedTuple):
 
 
 class ThreadClocks:
-    """Of the thread with this id of the kernel's; opened once, for it is read many times a second."""
+    """Of one thread; opened once, for it is read many times a second."""
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiex.telemetry import LoopLag
-from aiex.telemetry.loop_lag import EVERY_S, MEMORY_S
+from aiex.performance.loop.loop_beat import EVERY_S, MEMORY_S, LoopBeat
 from aiex.testing.clock import FakeClock
 
 
@@ -20,9 +19,9 @@ class LateClock(FakeClock):
 
 
 @asynccontextmanager
-async def measuring(lag: LoopLag) -> AsyncIterator[None]:
+async def measuring(beat: LoopBeat) -> AsyncIterator[None]:
     ready = asyncio.Event()
-    task = asyncio.create_task(lag.run(ready.set))
+    task = asyncio.create_task(beat.run(ready.set))
     await ready.wait()
     try:
         yield
@@ -33,41 +32,41 @@ async def measuring(lag: LoopLag) -> AsyncIterator[None]:
 
 async def test_a_loop_in_time_has_no_lag() -> None:
     clock = LateClock()
-    lag = LoopLag(clock)
-    assert lag.worst_s() == 0.0
-    async with measuring(lag):
+    beat = LoopBeat(clock)
+    assert beat.worst_s() == 0.0
+    async with measuring(beat):
         await clock.advance(10)
-        assert lag.worst_s() == 0.0
+        assert beat.worst_s() == 0.0
 
 
 async def test_the_worst_lag_is_kept_however_often_it_is_read() -> None:
     clock = LateClock()
-    lag = LoopLag(clock)
-    async with measuring(lag):
+    beat = LoopBeat(clock)
+    async with measuring(beat):
         for late_s in (0.25, 2.0, 0.5):
             clock.late_s = late_s
             await clock.advance(5)
-        assert lag.worst_s() == lag.worst_s() == 2.0
+        assert beat.worst_s() == beat.worst_s() == 2.0
 
 
 async def test_a_stall_is_seen_for_half_a_minute_and_forgotten_after_a_minute() -> None:
     clock = LateClock()
-    lag = LoopLag(clock)
-    async with measuring(lag):
+    beat = LoopBeat(clock)
+    async with measuring(beat):
         await clock.advance(MEMORY_S / 2)
         clock.late_s = 3.0
         await clock.advance(MEMORY_S)
-        assert lag.worst_s() == 3.0
+        assert beat.worst_s() == 3.0
         await clock.advance(2 * MEMORY_S + 2 * EVERY_S)
-        assert lag.worst_s() == 0.0
+        assert beat.worst_s() == 0.0
 
 
 async def test_it_can_be_run_again() -> None:
     clock = LateClock()
-    lag = LoopLag(clock)
+    beat = LoopBeat(clock)
     for _ in range(2):
-        async with measuring(lag):
+        async with measuring(beat):
             clock.late_s = 1.0
             await clock.advance(EVERY_S)
             await clock.advance(2)
-            assert lag.worst_s() == 1.0
+            assert beat.worst_s() == 1.0
