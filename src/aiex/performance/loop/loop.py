@@ -13,7 +13,6 @@ from aiex.performance.loop.loop_beat import LoopBeat
 from aiex.performance.loop.loop_history import as_one_span
 from aiex.performance.loop.requests import ListStalls, LoopState, ShowLoop, StallList
 from aiex.performance.loop.sentinel import AFTER_S, Sentinel, module_of
-from aiex.performance.loop.sentinel_report import SentinelReport
 from aiex.performance.loop.stall_book import StallBook
 from aiex.performance.loop.stall_watch import StallWatch
 from aiex.performance.loop.thread_use import ThreadUse
@@ -48,7 +47,7 @@ class Loop:
         self._clock = clock
         self._notes = (SHORT_STALLS.format(stall_after_ms=settings.stall_after_ms),)
         self._ring_count = 0
-        self.book = StallBook(emit, settle_over_s=AFTER_S)
+        self.book = StallBook(emit, settle_over_s=AFTER_S, module_of=module_of)
         self.beat = LoopBeat(clock, was_late=was_late, rang=self._rang, paused=self._paused)
         self.watch = StallWatch(
             lambda: self.beat.due_s,
@@ -59,7 +58,7 @@ class Loop:
         self.thread_use = ThreadUse(threads, clock)
         life = f"{os.getpid()} {clock.wall_s():.3f}"
         self.sentinel = (
-            Sentinel(data_dir, self._seen_from_outside, node=node, life=life, emit=emit)
+            Sentinel(data_dir, self.book.amend, node=node, life=life, emit=emit)
             if settings.sentinel
             else None
         )
@@ -112,9 +111,6 @@ class Loop:
     def _paused(self) -> None:
         if self.sentinel is not None:
             self.sentinel.pause()
-
-    def _seen_from_outside(self, report: SentinelReport) -> None:
-        self.book.amend(report, module_of())
 
     def _sentinel(self) -> str:
         if self.sentinel is None:
