@@ -8,7 +8,7 @@ import os
 import signal
 from pathlib import Path
 
-_CODE = '''
+_CODE = """
 import asyncio, ctypes, pathlib, re, signal, time
 
 ORDER = pathlib.Path(__file__).with_name("order")
@@ -36,7 +36,7 @@ def obey(*_):
     globals()[what](argument)
 
 signal.signal(signal.SIGUSR1, obey)
-'''
+"""
 
 
 class Meddler:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 
 from aiex.performance.loop.loop_beat import EVERY_S, MEMORY_S, LoopBeat
 from aiex.testing.clock import FakeClock
@@ -70,3 +71,38 @@ async def test_it_can_be_run_again() -> None:
             await clock.advance(EVERY_S)
             await clock.advance(2)
             assert beat.worst_s() == 1.0
+
+
+async def test_each_second_is_remembered_with_its_worst_lag() -> None:
+    clock = LateClock()
+    beat = LoopBeat(clock)
+    async with measuring(beat):
+        await clock.advance(0.5)
+        clock.late_s = 0.25
+        await clock.advance(3)
+        spans = beat.history.spans(0.0)
+    assert [one.lag_s_max for one in spans][:2] == [0.25, 0.0]
+    assert spans[0].seconds >= 1.0
+
+
+async def test_each_ring_is_told_with_the_time_it_was_due() -> None:
+    clock = LateClock()
+    rings: list[tuple[float, float]] = []
+    beat = LoopBeat(clock, rang=lambda due_s, now_s: rings.append((due_s, now_s)))
+    async with measuring(beat):
+        await clock.advance(EVERY_S)
+        clock.late_s = 0.5
+        await clock.advance(1)
+    assert rings[0] == (EVERY_S, EVERY_S)
+    assert (3 * EVERY_S, 3 * EVERY_S + 0.5) in rings
+
+
+async def test_once_it_stops_no_ring_is_due_and_it_says_so() -> None:
+    clock = LateClock()
+    pauses: list[str] = []
+    beat = LoopBeat(clock, paused=lambda: pauses.append("paused"))
+    async with measuring(beat):
+        await clock.advance(1)
+        assert beat.due_s == clock.monotonic_s() + EVERY_S
+    assert beat.due_s == inf
+    assert pauses == ["paused"]

@@ -81,7 +81,7 @@ class Sentinel:
         if self._child is None:
             return "The sentinel does not run."
         if self._problem:
-            return f"The sentinel watches, but {self._problem}."
+            return f"The sentinel watches, but cannot read stacks: {self._problem}."
         return "The sentinel watches and reads stacks from outside."
 
     def beat(self) -> None:
@@ -97,7 +97,7 @@ class Sentinel:
         ready()
         self._take_what_is_left()
         spy = self._spy()
-        self._limit("" if spy else "py-spy is not installed, so it cannot read stacks")
+        self._limit("" if spy else "py-spy is not installed")
         read_end, write_end = os.pipe()
         os.set_blocking(write_end, False)
         self._beats = write_end
