@@ -39,6 +39,9 @@ SUBCOMMANDS = {
     "store": Subcommand(
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),
+    "trace": Subcommand(
+        "aiex.cli.trace", "Show what functions of running nodes receive and return."
+    ),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
         "aiex.cli.import_settings",

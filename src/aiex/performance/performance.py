@@ -8,6 +8,7 @@ from aiex.cluster import Handler
 from aiex.events import Emit
 from aiex.performance.questions import Questions
 from aiex.performance.threads import ThreadCpu
+from aiex.performance.tracer import Tracer
 from aiex.service import Service
 
 
@@ -19,14 +20,15 @@ class Performance:
 
     def __init__(self, *, node: str, version: str, clock: Clock, emit: Emit) -> None:
         self._questions = Questions([ThreadCpu()], clock)
+        self._tracer = Tracer(node=node, clock=clock, emit=emit)
 
     def services(self) -> list[Service]:
         """In start order. Whatever becomes of them, no request fails."""
-        return []
+        return [self._tracer]
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         """What each request of `PERFORMANCE_REQUESTS` is answered by."""
-        return {**self._questions.handlers()}
+        return {**self._questions.handlers(), **self._tracer.handlers()}
 
     def gauges(self) -> Mapping[str, Callable[[], float]]:
         """By the metric's name."""
