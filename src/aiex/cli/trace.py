@@ -117,7 +117,7 @@ def trace(
         calls_max=calls_max,
         each_max=each_max or 0,
         rate_per_s=_rate_per_s(rate_text),
-        ttl_s=seconds_of(ttl_text),
+        ttl_s=_ttl_s(ttl_text),
         when=_checked(when),
         shows=shows or "types",
         has_returns=has_returns,
@@ -234,6 +234,13 @@ def _rate_per_s(text: str) -> float:
     if not 0 < rate_per_s <= 1000:
         raise click.UsageError(f"'{text}' is no rate: --rate 10/s, 30/m, up to 1000/s.")
     return rate_per_s
+
+
+def _ttl_s(text: str) -> float:
+    ttl_s = seconds_of(text)
+    if not 1 <= ttl_s <= 3600:
+        raise click.UsageError(f"'{text}' is too long or too short: --ttl 1s to 1h.")
+    return ttl_s
 
 
 def _checked(when: str) -> str:

@@ -44,7 +44,7 @@ class ConditionError(ValueError):
 
 
 class Ending(NamedTuple):
-    """What is known when a call is over."""
+    """What is known when a call is over; what raised has returned None."""
 
     returned: object = NOTHING
     raised: str | None = None
@@ -96,7 +96,9 @@ def _parsed(text: str) -> ast.expr:
             warnings.simplefilter("ignore")  # of odd escapes in a text, say
             return ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
-        position = (error.offset or 1) - 1 + len(text) - len(text.lstrip())
+        # At the end, when that is where something is missing.
+        place = (error.offset or len(text.strip()) + 1) - 1
+        position = place + len(text) - len(text.lstrip())
         what = "The condition is empty" if not text.strip() else f"Not understood: {error.msg}"
         raise ConditionError(f"{what}.", text, position) from None
     except (ValueError, MemoryError, RecursionError):
@@ -130,8 +132,8 @@ class _Compiler:
                 return self._constant(node)
             case ast.Name(id=name):
                 return self._name(node, name)
-            case ast.Attribute(value=owner, attr=name):
-                return self._attribute(node, owner, name, depth)
+            case ast.Attribute():
+                return self._attribute(node, depth)
             case ast.Subscript(value=owner, slice=index):
                 return self._item(node, owner, index, depth)
             case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
@@ -183,12 +185,13 @@ class _Compiler:
         privacy = self._privacy(node, name)
         return _Part(lambda arguments, _: _there(arguments.get(name, NOTHING), name), privacy)
 
-    def _attribute(self, node: ast.expr, owner: ast.expr, name: str, depth: int) -> _Part:
+    def _attribute(self, node: ast.Attribute, depth: int) -> _Part:
+        name = node.attr
         if name.startswith("_"):
             raise self._refused(
                 node, f"'{name}' begins with an underscore; such attributes are not read."
             )
-        read, outer, _ = self.compiled(owner, depth + 1)
+        read, outer, _ = self.compiled(node.value, depth + 1)
         return _Part(
             lambda arguments, ending: operators.attribute(read(arguments, ending), name),
             _within(outer, self._privacy(node, name)),
@@ -200,7 +203,7 @@ class _Compiler:
         privacy = outer
         if isinstance(index, ast.Constant) and type(index.value) is str:
             privacy = _within(outer, self._privacy(node, index.value))
-        elif not isinstance(index, ast.Constant):
+        elif not _is_literal(index):
             # The key is known at the call only, so any secret might be meant.
             raise self._refused(index, "An index is a number or a text written here.")
         return _Part(
@@ -340,12 +343,15 @@ class _Compiler:
         return ConditionError(text, self._text, self._position(node))
 
     def _position(self, node: ast.expr) -> int:
-        """Python counts in bytes of UTF-8, and per line."""
-        stripped = self._text.strip()
-        lines = stripped.splitlines(keepends=True)
-        line = lines[node.lineno - 1] if node.lineno <= len(lines) else ""
-        before = sum(len(one) for one in lines[: node.lineno - 1])
-        chars = len(line.encode()[: node.col_offset].decode(errors="ignore"))
+        """Where it begins; an attribute's own name. Python counts bytes of UTF-8, line by line."""
+        line_number, column = node.lineno, node.col_offset
+        if isinstance(node, ast.Attribute) and node.end_lineno and node.end_col_offset:
+            line_number = node.end_lineno
+            column = node.end_col_offset - len(node.attr.encode())
+        lines = self._text.strip().splitlines(keepends=True)
+        line = lines[line_number - 1] if line_number <= len(lines) else ""
+        before = sum(len(one) for one in lines[: line_number - 1])
+        chars = len(line.encode()[:column].decode(errors="ignore"))
         return len(self._text) - len(self._text.lstrip()) + before + chars
 
 
@@ -359,6 +365,12 @@ def _last_name(node: ast.expr) -> str:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return ""
+
+
+def _is_literal(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    return isinstance(node, ast.Constant)
 
 
 def _is_none(node: ast.expr) -> bool:

@@ -11,7 +11,7 @@ from aiex.performance.tracer.requests import LineKind, Shown, ShownArgument, Tra
 from aiex.performance.tracer.watched import Watched
 from aiex.work import Work, current_work
 
-STACK_MAX = 24
+STACK_MAX = 12
 
 
 class OpenCall:

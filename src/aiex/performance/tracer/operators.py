@@ -11,17 +11,19 @@ from enum import Enum
 from itertools import islice
 from typing import Any
 
-from aiex.performance.tracer.plain_attribute import NOTHING, plain_attribute, type_name
+from aiex.performance.tracer.plain_attribute import (
+    CONTAINERS,
+    NOTHING,
+    NUMBERS,
+    SCALARS,
+    SIZED,
+    plain_attribute,
+    type_name,
+)
 from aiex.performance.tracer.privacy import Privacy, may_be_seen, privacy_of
 
 INT_BITS_MAX = 256
 ITEMS_MAX = 1000
-
-_NUMBERS = (int, float, bool)
-_SCALARS = (*_NUMBERS, str, type(None))
-_SEQUENCES = (list, tuple)
-_CONTAINERS = (list, tuple, set, frozenset, dict)
-_SIZED = (str, bytes, bytearray, *_CONTAINERS)
 
 
 class CannotTell(Exception):
@@ -30,20 +32,21 @@ class CannotTell(Exception):
 
 def truth(value: Any) -> bool:
     """As Python has it for builtin types; everything else is true."""
-    kind = type(value)
-    return bool(value) if kind in _SCALARS or kind in _SIZED else True
+    return bool(value) if SCALARS.have(value) or SIZED.have(value) else True
 
 
 def visible(value: Any, privacy: Privacy, is_carried: bool) -> Any:
     """The value, if it may be looked into; an enum's member by its value or its name."""
     kind = type(value)
-    if kind in _NUMBERS or value is None:
+    if NUMBERS.have(value) or value is None:
         return value
     if privacy_of(type_name(value)) is Privacy.SECRET:
         raise CannotTell("a secret cannot be asked for")
     if type.__subclasscheck__(Enum, kind):
         return _member(value)
-    texts = (value,) if kind is str else _texts(value) if kind in _CONTAINERS else ()
+    if kind is str and may_be_seen(value, privacy, is_carried=is_carried):
+        return value
+    texts = (value,) if kind is str else _texts(value) if CONTAINERS.have(value) else ()
     if all(may_be_seen(text, privacy, is_carried=is_carried) for text in texts):
         return value
     raise CannotTell("a text that may be a message can be asked for its len() only")
@@ -62,11 +65,11 @@ def attribute(owner: Any, name: str) -> Any:
 def item(owner: Any, key: Any) -> Any:
     """`owner[key]` of lists, tuples and dictionaries."""
     kind = type(owner)
-    if kind in _SEQUENCES and type(key) is int:
+    if (kind is list or kind is tuple) and type(key) is int:
         if not -len(owner) <= key < len(owner):
             raise CannotTell(f"there is no item {key}")
         return owner[key]
-    if kind is dict and type(key) in _SCALARS:
+    if kind is dict and SCALARS.have(key):
         # Found by looking at keys of builtin types, since a lookup may ask any key's __eq__.
         for one, value in _first(owner.items()):
             if type(one) is type(key) and one == key:
@@ -95,13 +98,13 @@ def called(method: Callable[..., Any], text: Any, arguments: Sequence[Any]) -> A
 
 
 def length(value: Any) -> int:
-    if type(value) not in _SIZED:
+    if not SIZED.have(value):
         raise CannotTell(f"{type_name(value)} has no length to a condition")
     return len(value)
 
 
 def _number(value: Any) -> Any:
-    if type(value) not in _NUMBERS:
+    if not NUMBERS.have(value):
         raise CannotTell(f"{type_name(value)} is no number")
     if type(value) is int and value.bit_length() > INT_BITS_MAX:
         raise CannotTell("the number is too large")
@@ -111,7 +114,7 @@ def _number(value: Any) -> Any:
 def _equal(left: Any, right: Any) -> bool:
     """Scalars only; two of different kinds differ, as in Python."""
     for one in (left, right):
-        if type(one) not in _SCALARS:
+        if not SCALARS.have(one):
             raise CannotTell(f"{type_name(one)} cannot be compared")
     return bool(left == right)
 
@@ -130,11 +133,11 @@ def _contained(left: Any, right: Any) -> bool:
         if type(left) is not str:
             raise CannotTell(f"{type_name(left)} cannot be in a text")
         return left in right
-    if type(right) not in _CONTAINERS:
+    if not CONTAINERS.have(right):
         raise CannotTell(f"{type_name(right)} cannot be searched")
-    if type(left) not in _SCALARS:
+    if not SCALARS.have(left):
         raise CannotTell(f"{type_name(left)} cannot be compared")
-    return any(type(one) in _SCALARS and one == left for one in _first(right))
+    return any(SCALARS.have(one) and one == left for one in _first(right))
 
 
 def _first(items: Any) -> list[Any]:
@@ -155,7 +158,7 @@ def _texts(container: Any) -> list[str]:
 def _member(value: Any) -> Any:
     for name in ("_value_", "_name_"):
         found = plain_attribute(value, name)
-        if type(found) in _SCALARS:
+        if SCALARS.have(found):
             return found
     raise CannotTell(f"{type_name(value)} cannot be compared")
 

@@ -29,6 +29,25 @@ _STRUCT_META = type(msgspec.Struct)
 TYPE_NAME_CHARS_MAX = 64
 
 
+class Kinds:
+    """A set of types that is asked by identity: comparing types may run a metaclass's code."""
+
+    __slots__ = ("_ids",)
+
+    def __init__(self, *kinds: type) -> None:
+        self._ids = frozenset(id(kind) for kind in kinds)
+
+    def have(self, value: object) -> bool:
+        """Whether the type of `value` is one of these; not one below."""
+        return id(type(value)) in self._ids
+
+
+NUMBERS = Kinds(int, float, bool)
+SCALARS = Kinds(int, float, bool, str, type(None))
+CONTAINERS = Kinds(list, tuple, set, frozenset, dict)
+SIZED = Kinds(str, bytes, bytearray, list, tuple, set, frozenset, dict)
+
+
 def type_name(value: object) -> str:
     """How the type of `value` is called, shortened."""
     name: str = _type_name(type(value))

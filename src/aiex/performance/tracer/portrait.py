@@ -5,13 +5,15 @@ else the type's name. No code of the value runs (`plain_attribute`), so that no 
 raise, or do anything. Depth, width and length are bounded.
 """
 
-from collections.abc import Iterable
 from enum import Enum
 from itertools import islice
 from typing import Any
 
 from aiex.performance.tracer.plain_attribute import (
+    CONTAINERS,
     NOTHING,
+    NUMBERS,
+    SIZED,
     field_names,
     plain_attribute,
     type_name,
@@ -25,15 +27,6 @@ WIDTH_MAX = 8
 CHARS_MAX = 240
 INT_BITS_MAX = 128
 
-_NUMBERS = (bool, int, float)
-_SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
-_BRACKETS: dict[type, tuple[str, str]] = {
-    list: ("[", "]"),
-    tuple: ("(", ")"),
-    set: ("{", "}"),
-    frozenset: ("{", "}"),
-}
-
 
 def typed(value: object, privacy: Privacy = Privacy.UNKNOWN) -> str:
     """The type, and the length where one is to be had without asking the value.
@@ -42,8 +35,7 @@ def typed(value: object, privacy: Privacy = Privacy.UNKNOWN) -> str:
     """
     if value is None:
         return "None"
-    kind = type(value)
-    if kind in _SIZED and privacy is not Privacy.SECRET:
+    if SIZED.have(value) and privacy is not Privacy.SECRET:
         return f"{type_name(value)}({len(value)})"  # type: ignore[arg-type]
     return type_name(value)
 
@@ -63,7 +55,7 @@ def _shown(value: Any, privacy: Privacy, is_carried: bool, depth: int) -> str:
     if kind is str:
         is_seen = may_be_seen(value, privacy, is_carried=is_carried)
         return repr(value) if is_seen else typed(value)
-    if kind in _NUMBERS:
+    if NUMBERS.have(value):
         return _number(value)
     # A type may be a secret too, whatever it comes under: `Secret`, `SecretStr`, `Token`.
     if kind is Secret or privacy_of(type_name(value)) is Privacy.SECRET:
@@ -87,27 +79,28 @@ def _number(value: float) -> str:
 
 
 def _composed(value: Any, privacy: Privacy, is_carried: bool, depth: int) -> str:
-    kind: type = type(value)
-    try:
-        if kind in _BRACKETS:
-            begin, end = _BRACKETS[kind]
-            parts = (_shown(one, privacy, is_carried, depth + 1) for one in value)
-            return begin + _joined(parts, len(value)) + end
+    kind = type(value)
+    if CONTAINERS.have(value):
+        try:
+            first = list(islice(value.items() if kind is dict else value, WIDTH_MAX))
+        except RuntimeError:  # another thread changed it meanwhile
+            return typed(value)
         if kind is dict:
-            pairs = (_pair(key, one, is_carried, depth) for key, one in value.items())
-            return "{" + _joined(pairs, len(value)) + "}"
-    except RuntimeError:  # another thread changed it meanwhile
-        return typed(value)
+            parts = [_pair(key, one, is_carried, depth) for key, one in first]
+        else:
+            parts = [_shown(one, privacy, is_carried, depth + 1) for one in first]
+        begin, end = ("[", "]") if kind is list else ("(", ")") if kind is tuple else ("{", "}")
+        return begin + _joined(parts, len(value)) + end
     names = field_names(value)
     if names is None:
         return typed(value)
-    fields = (_field(value, name, is_carried, depth) for name in names)
-    return f"{type_name(value)}({_joined(fields, len(names))})"
+    parts = [_field(value, name, is_carried, depth) for name in names[:WIDTH_MAX]]
+    return f"{type_name(value)}({_joined(parts, len(names))})"
 
 
-def _joined(parts: Iterable[str], count: int) -> str:
-    taken = list(islice(parts, WIDTH_MAX))
-    return ", ".join([*taken, *([f"… {count - WIDTH_MAX} more"] if count > WIDTH_MAX else [])])
+def _joined(parts: list[str], count: int) -> str:
+    more = [f"… {count - len(parts)} more"] if count > len(parts) else []
+    return ", ".join([*parts, *more])
 
 
 def _pair(key: object, value: object, is_carried: bool, depth: int) -> str:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 class Privacy(Enum):
     SECRET = auto()
-    CONTENT = auto()  # may be a message: of a text the length is all that is told
+    CONTENT = auto()  # may be a message: numbers are shown, of all else type and length
     LABEL = auto()
     UNKNOWN = auto()
 
@@ -75,9 +75,11 @@ def privacy_of(name: str) -> Privacy:
         return Privacy.UNKNOWN
     words = [word.lower() for word in _WORD.findall(name)]
     singular = {word.removesuffix("s") for word in words} | set(words)
-    if singular & SECRET_WORDS or "".join(words).removesuffix("s") in SECRET_WORDS:
+    # Tokens in the plural are what models count.
+    secret = singular - {"token"} if "token" not in words else singular
+    if secret & SECRET_WORDS or "".join(words) in SECRET_WORDS:
         return Privacy.SECRET
-    if singular & CONTENT_WORDS:
+    if singular & CONTENT_WORDS or "tokens" in words:
         return Privacy.CONTENT
     if words and {words[-1], words[-1].removesuffix("s")} & LABEL_WORDS:
         return Privacy.LABEL

@@ -20,7 +20,7 @@ from aiex.performance.tracer.lines import (
     told,
 )
 from aiex.performance.tracer.operators import CannotTell
-from aiex.performance.tracer.plain_attribute import NOTHING, type_name
+from aiex.performance.tracer.plain_attribute import type_name
 from aiex.performance.tracer.rate import Rate
 from aiex.performance.tracer.requests import LineKind, StartTrace, TraceCounts, TraceLine
 from aiex.performance.tracer.spending import Spending
@@ -215,7 +215,7 @@ class Session:
         if kind == "return":
             how = Ending(value, None, took_ms, ran_ms)
         else:
-            how = Ending(NOTHING, type_name(value), took_ms, ran_ms)
+            how = Ending(None, type_name(value), took_ms, ran_ms)
         if not self._holds(watched, frame, how):
             return
         self._matched += 1
