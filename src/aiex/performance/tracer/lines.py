@@ -1,21 +1,26 @@
 """Lines of a trace: kept in the least time while the traced call waits, made when they are read."""
 
 from collections.abc import Callable, Mapping
-from threading import get_ident
 from types import FrameType
 from typing import NamedTuple
 
 from aiex.performance.tracer import portrait
-from aiex.performance.tracer.plain_attribute import NOTHING, type_name
+from aiex.performance.tracer.plain_attribute import NOTHING, name_of
+from aiex.performance.tracer.privacy import Privacy
 from aiex.performance.tracer.requests import LineKind, Shown, ShownArgument, TraceLine
 from aiex.performance.tracer.watched import Watched
-from aiex.work import Work, current_work
+from aiex.work import NOBODY, Work
 
 STACK_MAX = 12
+# Longer texts are shown as lengths, and would only take room.
+KEPT_CHARS_MAX = 200
 
 
 class OpenCall:
-    """A call that has begun. Times are of `perf_counter_ns`; `resumed_ns` is 0 while suspended."""
+    """A call that has begun, and is followed to its end.
+
+    Times are of `perf_counter_ns`; `resumed_ns` is 0 while it is suspended.
+    """
 
     __slots__ = ("began_ns", "is_shown", "number", "pauses", "ran_ns", "resumed_ns", "watched")
 
@@ -35,47 +40,73 @@ class OpenCall:
 
 
 class KeptLine(NamedTuple):
+    """Values are such as `taken` made of them."""
+
     n: int
-    call: OpenCall
     kind: LineKind
     at_ns: int
-    pauses: int
-    args: list[tuple[str, str]]
-    value: str
-    stack: tuple[str, ...]
-    work: Work
-    thread: int
+    number: int  # of the call
+    watched: Watched
+    args: list[object] | None
+    value: object = NOTHING
+    took_ns: int = 0
+    ran_ns: int = 0
+    pauses: int = 0
+    stack: tuple[str, ...] = ()
+    work: Work = NOBODY
+    thread: int = 0
 
 
-def kept(
-    n: int,
-    call: OpenCall,
-    kind: LineKind,
-    at_ns: int,
-    args: list[tuple[str, str]],
-    value: str = "",
-    stack: tuple[str, ...] = (),
-) -> KeptLine:
-    """With on whose behalf the calling code runs, and in which thread."""
-    return KeptLine(
-        n, call, kind, at_ns, call.pauses, args, value, stack, current_work.get(), get_ident()
-    )
+class Ready(str):
+    """A text that is shown as it is."""
+
+    __slots__ = ()
+
+
+def arguments(watched: Watched, frame: FrameType, shows: Shown) -> list[object]:
+    """What is to be shown of each, in their order."""
+    values = watched.arguments(frame)
+    if shows == "types":
+        return [type(values.get(name, NOTHING)) for name in watched.names_shown]
+    return [
+        taken(values.get(name, NOTHING), privacy, shows, watched.is_carrier)
+        for name, privacy in zip(watched.names_shown, watched.privacies, strict=True)
+    ]
+
+
+def taken(value: object, privacy: Privacy, shows: Shown, is_carried: bool) -> object:
+    """As much of a value as may be shown: what cannot change any more by itself, all else as text.
+
+    A text that is made while the traced call waits is work that can as well be done when it is
+    read; so numbers and short texts are kept.
+    """
+    if shows == "types":
+        return type(value)
+    if shows == "args":
+        return Ready(portrait.typed(value, privacy))
+    kind = type(value)
+    if kind is int or kind is float or kind is bool or value is None:
+        return value
+    if kind is str and len(value) <= KEPT_CHARS_MAX:  # type: ignore[arg-type]
+        return value
+    return Ready(portrait.shown(value, privacy, is_carried=is_carried))
 
 
 def told(line: KeptLine, wall_s: Callable[[int], float], threads: Mapping[int, str]) -> TraceLine:
     """As it is read; `threads` are those that still go by a name."""
-    call = line.call
-    is_over = line.kind in ("return", "raise")
+    watched = line.watched
+    names_and_values = zip(watched.names_shown, watched.privacies, line.args or (), strict=False)
+    value = line.value
     return TraceLine(
         n=line.n,
-        call=call.number,
+        call=line.number,
         kind=line.kind,
-        function=call.watched.name,
+        function=watched.name,
         at_s=wall_s(line.at_ns),
-        args=tuple(ShownArgument(name, text) for name, text in line.args),
-        value=line.value,
-        took_ms=round((line.at_ns - call.began_ns) / 1e6, 3) if is_over else 0.0,
-        ran_ms=round(call.ran_ns / 1e6, 3) if is_over else 0.0,
+        args=tuple(_argument(*one, watched.is_carrier) for one in names_and_values),
+        value="" if value is NOTHING else _text(value, watched.returned, watched.is_carrier),
+        took_ms=round(line.took_ns / 1e6, 3),
+        ran_ms=round(line.ran_ns / 1e6, 3),
         pauses=line.pauses,
         stack=line.stack,
         thread=threads.get(line.thread, ""),
@@ -85,30 +116,16 @@ def told(line: KeptLine, wall_s: Callable[[int], float], threads: Mapping[int, s
     )
 
 
-def arguments(watched: Watched, frame: FrameType, shows: Shown) -> list[tuple[str, str]]:
-    """Name and text of each, as far as `shows` and privacy let them be seen."""
-    values = watched.arguments(frame)
-    if shows == "types":
-        return [("", type_name(values.get(name, NOTHING))) for name, _ in watched.arguments_shown]
-    if shows == "args":
-        return [
-            (name, portrait.typed(values.get(name, NOTHING), privacy))
-            for name, privacy in watched.arguments_shown
-        ]
-    is_carried = watched.is_carrier
-    return [
-        (name, portrait.shown(values.get(name, NOTHING), privacy, is_carried=is_carried))
-        for name, privacy in watched.arguments_shown
-    ]
+def _argument(name: str, privacy: Privacy, value: object, is_carried: bool) -> ShownArgument:
+    return ShownArgument("" if isinstance(value, type) else name, _text(value, privacy, is_carried))
 
 
-def ending(watched: Watched, kind: LineKind, value: object, shows: Shown) -> str:
-    """What came back; of an exception its type, since its message may quote what was sent."""
-    if kind == "raise" or shows == "types":
-        return type_name(value)
-    if shows == "args":
-        return portrait.typed(value, watched.returned)
-    return portrait.shown(value, watched.returned, is_carried=watched.is_carrier)
+def _text(value: object, privacy: Privacy, is_carried: bool) -> str:
+    if isinstance(value, type):
+        return name_of(value)
+    if type(value) is Ready:
+        return str(value)
+    return portrait.shown(value, privacy, is_carried=is_carried)
 
 
 def stack(frame: FrameType) -> tuple[str, ...]:

@@ -50,7 +50,12 @@ SIZED = Kinds(str, bytes, bytearray, list, tuple, set, frozenset, dict)
 
 def type_name(value: object) -> str:
     """How the type of `value` is called, shortened."""
-    name: str = _type_name(type(value))
+    return name_of(type(value))
+
+
+def name_of(kind: type) -> str:
+    """How a type is called, shortened."""
+    name: str = _type_name(kind)
     return name if len(name) <= TYPE_NAME_CHARS_MAX else name[:TYPE_NAME_CHARS_MAX] + "…"
 
 

@@ -15,11 +15,16 @@ class Rate:
         self._when_ns = now_ns
 
     def take(self, now_ns: int) -> bool:
-        """Whether there was one."""
-        gained = max(0, now_ns - self._when_ns) * self._per_ns
-        self._tokens = min(self._full, self._tokens + gained)
+        """Whether there was one. Plain comparisons: it is asked inside of traced calls."""
+        gained_ns = now_ns - self._when_ns
+        tokens = self._tokens
+        if gained_ns > 0:
+            tokens += gained_ns * self._per_ns
+            if tokens > self._full:
+                tokens = self._full
         self._when_ns = now_ns
-        if self._tokens < 1.0:
+        if tokens < 1.0:
+            self._tokens = tokens
             return False
-        self._tokens -= 1.0
+        self._tokens = tokens - 1.0
         return True

@@ -7,24 +7,26 @@ is counted here is exact; limits hold by comparison with `>=` in any case.
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from threading import get_ident
 from types import FrameType
+from typing import Any
 
 from aiex.performance.tracer.condition import Condition, Ending
 from aiex.performance.tracer.lines import (
     KeptLine,
     OpenCall,
     arguments,
-    ending,
-    kept,
     stack,
+    taken,
     told,
 )
 from aiex.performance.tracer.operators import CannotTell
-from aiex.performance.tracer.plain_attribute import type_name
+from aiex.performance.tracer.plain_attribute import NOTHING, type_name
 from aiex.performance.tracer.rate import Rate
 from aiex.performance.tracer.requests import LineKind, StartTrace, TraceCounts, TraceLine
 from aiex.performance.tracer.spending import Spending
 from aiex.performance.tracer.watched import Watched
+from aiex.work import current_work
 
 # Calls that have begun go on being followed after the last one; yields and returns of those, and
 # of others that were not shown, are bounded too.
@@ -37,7 +39,8 @@ _NO_ENDING = Ending()
 
 
 class Session:
-    """`began_s` is the wall clock at `began_ns`; `wake` is called when there is a line to read.
+    """`began_s` is the wall clock at `began_ns`; `wake` is called when somebody waits
+    (`is_awaited`) and there is a line to read.
 
     Whoever tells it of calls looks at `is_changed` afterwards: then there is less to watch.
     """
@@ -57,16 +60,18 @@ class Session:
         self.watched = watched
         self.ended = ""
         self.is_changed = False
+        self.is_awaited = False  # whether somebody waits for a line
         self._takes_new = True
         self._condition = condition
         self._is_late = condition is not None and condition.needs_end
         self._began_ns = began_ns
         self._began_s = began_s
         self._wake = wake
+        self._shows = asked.shows
         self._rate = Rate(asked.rate_per_s, began_ns)
         self._spending = Spending(began_ns, cpu_ratio_max)
         self._open: dict[int, OpenCall] = {}  # by the frame's identity
-        self._lines: deque[KeptLine] = deque()
+        self._lines: deque[tuple[Any, ...]] = deque()  # of what a `KeptLine` has
         self._line_count = 0
         self._step_count = 0
         self._steps_max = max(STEPS_MIN, STEPS_PER_CALL * asked.calls_max)
@@ -89,7 +94,12 @@ class Session:
         elif self._condition is None or self._holds(watched, frame, _NO_ENDING):
             self._matched += 1
             if self._has_room(now_ns):
-                self._show_call(watched, frame, now_ns)
+                args = arguments(watched, frame, self._shows)
+                calls = stack(frame) if self.asked.has_stack else ()
+                self._keep("call", now_ns, self._seen, watched, args, stack=calls)
+                if self.asked.has_returns:
+                    call = OpenCall(self._seen, watched, now_ns, is_shown=True)
+                    self._open[id(frame)] = call
         if not self._takes_new:
             self.end_if_done()
 
@@ -111,10 +121,10 @@ class Session:
     ) -> None:
         call = self._open.pop(id(frame), None)
         if call is not None and not self.ended:
-            call.pause(now_ns)
+            if call.resumed_ns:
+                call.ran_ns += now_ns - call.resumed_ns
             if call.is_shown:
-                text = ending(watched, kind, value, self.asked.shows)
-                self._keep(call, kind, now_ns, [], text)
+                self._keep_end(call, kind, now_ns, value)
             else:
                 self._finished_late(frame, call, now_ns, kind, value)
         self._step()
@@ -150,10 +160,10 @@ class Session:
 
     def read(self, after: int, threads: Mapping[int, str]) -> tuple[TraceLine, ...]:
         """The next lines after that number; those up to it were read and are forgotten."""
-        while self._lines and self._lines[0].n <= after:
+        while self._lines and self._lines[0][0] <= after:
             self._lines.popleft()
         next_lines = list(self._lines)[:READ_AT_ONCE_MAX]
-        return tuple(told(line, self._wall_s, threads) for line in next_lines)
+        return tuple(told(KeptLine._make(line), self._wall_s, threads) for line in next_lines)
 
     def counts(self, now_ns: int) -> TraceCounts:
         elapsed_ns = max(now_ns - self._began_ns, 1)
@@ -182,7 +192,7 @@ class Session:
         """A new frame with an old one's identity: the old one is gone, and its end was not seen."""
         left = self._open.pop(key, None)
         if left is not None and left.is_shown:
-            self._keep(left, "lost", now_ns, [])
+            self._keep("lost", now_ns, left.number, left.watched, pauses=left.pauses)
 
     def _holds(self, watched: Watched, frame: FrameType, how: Ending) -> bool:
         assert self._condition is not None, "asked only where there is one"
@@ -200,12 +210,6 @@ class Session:
         self._dropped += 1
         return False
 
-    def _show_call(self, watched: Watched, frame: FrameType, now_ns: int) -> None:
-        call = OpenCall(self._seen, watched, now_ns, is_shown=True)
-        self._keep(call, "call", now_ns, arguments(watched, frame, self.asked.shows), "", frame)
-        if self.asked.has_returns:
-            self._open[id(frame)] = call
-
     def _finished_late(
         self, frame: FrameType, call: OpenCall, now_ns: int, kind: LineKind, value: object
     ) -> None:
@@ -220,23 +224,57 @@ class Session:
             return
         self._matched += 1
         if self._has_room(now_ns):
-            args = arguments(watched, frame, self.asked.shows)
-            text = ending(watched, kind, value, self.asked.shows)
-            self._keep(call, kind, now_ns, args, text, frame)
+            self._keep_end(call, kind, now_ns, value, frame)
 
-    def _keep(
+    def _keep_end(
         self,
         call: OpenCall,
         kind: LineKind,
         now_ns: int,
-        args: list[tuple[str, str]],
-        value: str = "",
+        value: object,
         frame: FrameType | None = None,
     ) -> None:
-        calls = stack(frame) if frame is not None and self.asked.has_stack else ()
+        """With its arguments too, when there is a frame. Of an exception only the type is kept."""
+        watched = call.watched
+        what = (
+            type(value)
+            if kind == "raise"
+            else taken(value, watched.returned, self._shows, watched.is_carrier)
+        )
+        self._keep(
+            kind,
+            now_ns,
+            call.number,
+            watched,
+            arguments(watched, frame, self._shows) if frame is not None else None,
+            what,
+            now_ns - call.began_ns,
+            call.ran_ns,
+            call.pauses,
+            stack(frame) if frame is not None and self.asked.has_stack else (),
+        )
+
+    def _keep(
+        self,
+        kind: LineKind,
+        now_ns: int,
+        number: int,
+        watched: Watched,
+        args: list[object] | None = None,
+        value: object = NOTHING,
+        took_ns: int = 0,
+        ran_ns: int = 0,
+        pauses: int = 0,
+        stack: tuple[str, ...] = (),
+    ) -> None:
+        """With on whose behalf the calling code runs, and in which thread."""
         self._line_count += 1
-        self._lines.append(kept(self._line_count, call, kind, now_ns, args, value, calls))
-        self._wake()
+        work, thread = current_work.get(), get_ident()
+        line = (self._line_count, kind, now_ns, number, watched, args, value)
+        self._lines.append((*line, took_ns, ran_ns, pauses, stack, work, thread))
+        if self.is_awaited:
+            self.is_awaited = False
+            self._wake()
 
     def _step(self) -> None:
         self._step_count += 1

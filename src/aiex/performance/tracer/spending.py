@@ -27,5 +27,7 @@ class Spending:
         if began_ns - self._began_ns >= WINDOW_NS:
             self._began_ns = began_ns
             self._in_window_ns = 0
-        self._in_window_ns += min(spent_ns, ONE_NS_MAX)
+        if spent_ns > ONE_NS_MAX:
+            spent_ns = ONE_NS_MAX
+        self._in_window_ns += spent_ns
         return self._in_window_ns <= self._budget_ns

@@ -60,7 +60,6 @@ class _Trace:
         self.ends_s = now_s + asked.ttl_s
         self.lease_s = now_s + LEASE_S
         self.readers = 0
-        self.is_awaited = False
         self.news = asyncio.Event()
         self.told_s: float | None = None  # when its end was told
         self.session: Session
@@ -123,7 +122,7 @@ class Tracer:
             _condition(asked, watched),
             began_ns=perf_counter_ns(),
             began_s=self._clock.wall_s(),
-            wake=lambda: self._wake(trace),
+            wake=lambda: self._call_soon(trace.news.set),
             cpu_ratio_max=self._cpu_ratio_max,
         )
         try:
@@ -200,7 +199,7 @@ class Tracer:
 
     async def _news(self, trace: _Trace, after: int, wait_s: float) -> None:
         trace.news.clear()
-        trace.is_awaited = True
+        trace.session.is_awaited = True
         if trace.session.has_news(after) or wait_s <= 0:
             return
         waits = [
@@ -213,12 +212,7 @@ class Tracer:
             for one in waits:
                 one.cancel()
 
-    # These two are called in any thread, inside of a traced call.
-
-    def _wake(self, trace: _Trace) -> None:
-        if trace.is_awaited:
-            trace.is_awaited = False
-            self._call_soon(trace.news.set)
+    # What follows is called in any thread, inside of a traced call.
 
     def _settle_soon(self) -> None:
         self._call_soon(self._settle)

@@ -23,7 +23,8 @@ class Watched:
         self.note = found.note
         self.code = found.code
         self.names = _argument_names(found.code)
-        self.arguments_shown = [(one, privacy_of(one)) for one in self.names[:ARGUMENTS_MAX]]
+        self.names_shown = self.names[:ARGUMENTS_MAX]
+        self.privacies = tuple(privacy_of(one) for one in self.names_shown)
         self.returned: Privacy = privacy_of(found.code.co_name)
         self.is_carrier = is_carrier(found.module, found.code.co_filename)
         self.may_suspend = bool(found.code.co_flags & _SUSPENDS)
