@@ -1,0 +1,50 @@
+"""A node's memory: how much, of what types, who holds it, what leaks, what can be given back."""
+
+from aiex.performance.memory.events import LeakSuspected, LeakWithdrawn, MemoryTrimmed
+from aiex.performance.memory.leak import Leak, LeakKind
+from aiex.performance.memory.requests import (
+    MEMORY_REQUESTS,
+    Allocators,
+    CountTypes,
+    DescribeMemory,
+    FindGrowth,
+    FindHolders,
+    Footprint,
+    GrowthReport,
+    HeldContainer,
+    HolderList,
+    Limit,
+    MemoryState,
+    Point,
+    ProfileMemory,
+    TrimMemory,
+    Trimmed,
+    TypeCensus,
+    TypeRow,
+)
+
+__all__ = [
+    "MEMORY_REQUESTS",
+    "Allocators",
+    "CountTypes",
+    "DescribeMemory",
+    "FindGrowth",
+    "FindHolders",
+    "Footprint",
+    "GrowthReport",
+    "HeldContainer",
+    "HolderList",
+    "Leak",
+    "LeakKind",
+    "LeakSuspected",
+    "LeakWithdrawn",
+    "Limit",
+    "MemoryState",
+    "MemoryTrimmed",
+    "Point",
+    "ProfileMemory",
+    "TrimMemory",
+    "Trimmed",
+    "TypeCensus",
+    "TypeRow",
+]
