@@ -39,6 +39,9 @@ SUBCOMMANDS = {
     "store": Subcommand(
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),
+    "profile": Subcommand(
+        "aiex.cli.profile", "Show where a node's time and memory go, as text or a flame graph."
+    ),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
         "aiex.cli.import_settings",

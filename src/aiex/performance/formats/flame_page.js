@@ -9,7 +9,7 @@ const LABELS = ["node", "version", "service", "route", "model", "thread"];
 const ROW_PX = 20;
 // What is narrower is not drawn; zooming in shows it.
 const NARROWEST_PX = 1.5;
-const TEXT_FROM_PX = 26;
+const TEXT_FROM_PX = 26, MARK_FROM_PX = 110;
 const LISTED_MAX = 500;
 const GROUPS_MAX = 7;
 
@@ -172,7 +172,7 @@ function drawLegend() {
   if (groups.names.length > GROUPS_MAX) named.push(["others", GROUPS_MAX]);
   legend.replaceChildren(...named.map(([name, place]) => {
     const entry = element("span"), swatch = element("i");
-    swatch.style.background = `color-mix(in oklab, var(--g${place}) var(--mix), var(--paper))`;
+    swatch.style.background = `var(--g${place})`;
     entry.append(swatch, name);
     return entry;
   }));
@@ -268,7 +268,7 @@ function boxOf({ one, left, width, isAbove }, px) {
   if (found && one !== root) box.classList.add(found[one.frame] ? "found" : "other");
   if (width * px >= TEXT_FROM_PX) {
     const [name, module] = one === root ? [nameOf(one), ""] : split(frames[one.frame].name);
-    box.append(IS_DIFF ? `${mark(one)}${name} ` : `${name} `, element("small", module));
+    box.append(IS_DIFF && width * px > MARK_FROM_PX ? `${mark(one)}${name} ` : `${name} `, element("small", module));
   }
   paint(box, one);
   return box;
