@@ -432,8 +432,10 @@ function drawTable() {
   byId("functions").querySelector("tbody").replaceChildren(...list.slice(0, LISTED_MAX).map((one) => {
     const row = element("tr"), { name, file, line } = frames[one.frame];
     for (const [, value, isChange] of COLUMNS) {
-      const text = `${amount(value(one))}  ${percent(value(one), root.total[0])}`;
-      row.append(element("td", isChange ? signed(text) : text));
+      const cell = element("td");
+      const texts = [amount(value(one)), percent(value(one), root.total[0])];
+      cell.append(...texts.map((text) => element("span", isChange ? signed(text) : text)));
+      row.append(cell);
     }
     const cell = element("td");
     cell.append(element("button", name, { title: `${file}:${line}`, onclick: () => {
