@@ -33,6 +33,7 @@ from aiex.assistant.messages_request import decode_count_request, decode_message
 from aiex.assistant.paced_exchange import Pace, PacedExchange
 from aiex.assistant.refusal import Refusal
 from aiex.assistant.request_id import RequestIds
+from aiex.assistant.request_work import ROUTE_WORK
 from aiex.assistant.routes import (
     CHAT_COMPLETIONS,
     COMPLETIONS,
@@ -53,6 +54,7 @@ from aiex.assistant.token_count import TokenCount
 from aiex.assistant.trail import Trail
 from aiex.clock import instant
 from aiex.events import Emit
+from aiex.work import current_work
 
 # Nginx's status for "the client closed the connection": nobody receives it, logs and metrics do.
 CLIENT_GONE: Final = 499
@@ -151,6 +153,7 @@ class Api:
             self._emit(_SHED[verdict.reason])
             return
         trail = self._trail(scope)
+        current_work.set(ROUTE_WORK[trail.route])
         if trail.route in MESSAGES_ROUTES:
             exchange = MessagesExchange(exchange, trail.request_id)
         task = asyncio.current_task()

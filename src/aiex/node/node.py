@@ -158,7 +158,9 @@ def build_node(
     )
 
     copies = OwnCopies(store.views)
-    performance = Performance(node=life.name, version=life.version, clock=clock, emit=bus.emit)
+    performance = Performance(
+        node=life.name, version=life.version, clock=clock, random=random, emit=bus.emit
+    )
 
     cluster = Cluster(
         settings.cluster,

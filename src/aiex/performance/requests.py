@@ -5,5 +5,6 @@ API and the command line do no more than that.
 """
 
 from aiex.performance.questions import QUESTION_REQUESTS
+from aiex.performance.sampling import SAMPLING_REQUESTS
 
-PERFORMANCE_REQUESTS = (*QUESTION_REQUESTS,)
+PERFORMANCE_REQUESTS = (*QUESTION_REQUESTS, *SAMPLING_REQUESTS)

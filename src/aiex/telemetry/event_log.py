@@ -5,12 +5,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiex.events import EventBus
-from aiex.telemetry.sentences import assistant, cluster, engine, hot_values, services, store
+from aiex.telemetry.sentences import (
+    assistant,
+    cluster,
+    engine,
+    hot_values,
+    sampling,
+    services,
+    store,
+)
 
 _log = logging.getLogger("aiex.telemetry.events")
 _LINES: Mapping[type[Any], Callable[[Any], tuple[int, str]]] = {
     event_type: part.line
-    for part in (engine, cluster, store, hot_values, assistant, services)
+    for part in (engine, cluster, store, hot_values, assistant, sampling, services)
     for event_type in part.EVENTS
 }
 LOGGED = tuple(_LINES)

@@ -233,6 +233,13 @@ METRICS = {
             "gauge",
             "The loop's worst delay in the last half minute or more.",
         ),
+        Metric("aiex_cpu_sampler_up", "gauge", "1 while the main thread's CPU is sampled."),
+        Metric("aiex_cpu_samples_total", "counter", "Samples of the main thread's CPU."),
+        Metric(
+            "aiex_cpu_samples_failed_total",
+            "counter",
+            "Samples that could not be taken; their CPU is told with the next one.",
+        ),
         Metric("aiex_tasks", "gauge", "Tasks of the loop; at rest their number stays the same."),
         Metric("aiex_log_lines_dropped_total", "counter", "Log lines the output did not take."),
         Metric("process_resident_memory_bytes", "gauge", "Resident memory, children not counted."),
