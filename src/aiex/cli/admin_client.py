@@ -85,8 +85,13 @@ class AdminClient:
     def _call(self, method: str, path: str, body: bytes | None) -> bytes:
         with self._exchange(method, path, body) as response:
             answer = response.read(ANSWER_BYTES_MAX)
-            # What was announced and did not come, or is more than anybody may send.
-            if response.length:
+            if response.length and len(answer) == ANSWER_BYTES_MAX:
+                raise AdminRefused(
+                    f"The answer of {self.access.url} is larger than {ANSWER_BYTES_MAX >> 20} MiB. "
+                    "Ask for less, or fewer nodes at once.",
+                    response.status,
+                )
+            if response.length:  # announced, and did not come
                 raise http.client.IncompleteRead(answer, response.length)
         decoded(answer, object)  # is it JSON at all? It may be printed as it is
         return answer

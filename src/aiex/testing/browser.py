@@ -46,16 +46,18 @@ class Browser:
 
     def open(self, url: str, *, width: int = 1400, height: int = 900) -> None:
         """Load a page and wait until it is there."""
-        if not self._session:
-            target = self._call("Target.createTarget", {"url": "about:blank"})["targetId"]
-            attached = self._call("Target.attachToTarget", {"targetId": target, "flatten": True})
-            self._session = attached["sessionId"]
-            for domain in ("Page", "Runtime", "Log", "Network"):
-                self._call(f"{domain}.enable")
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", size)
         self._call("Page.navigate", {"url": url})
         self._until("Page.loadEventFired")
+
+    def attach(self) -> None:
+        """Open the page that everything else is about."""
+        target = self._call("Target.createTarget", {"url": "about:blank"})["targetId"]
+        attached = self._call("Target.attachToTarget", {"targetId": target, "flatten": True})
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self._call(f"{domain}.enable")
 
     def value(self, expression: str) -> Any:
         """What an expression is in the page, as JSON has it; raises `BrowserFailed`."""
@@ -93,13 +95,10 @@ class Browser:
         """What is seen, as a PNG in base64."""
         return str(self._call("Page.captureScreenshot", {"format": "png"})["data"])
 
-    def close(self) -> None:
-        self._call("Browser.close", is_of_page=False)
-
-    def _call(self, method: str, asked: Any = None, *, is_of_page: bool = True) -> Any:
+    def _call(self, method: str, asked: Any = None) -> Any:
         self._last_id += 1
         message: dict[str, Any] = {"id": self._last_id, "method": method, "params": asked or {}}
-        if self._session and is_of_page and not method.startswith("Target."):
+        if self._session and not method.startswith("Target."):
             message["sessionId"] = self._session
         os.write(self._to, json.dumps(message).encode() + b"\0")
         came = self._until(self._last_id)
@@ -168,7 +167,9 @@ def running_browser(program: str, directory: Path) -> Iterator[Browser]:
     os.close(their_in)
     os.close(their_out)
     try:
-        yield Browser(to_browser, from_browser)
+        browser = Browser(to_browser, from_browser)
+        browser.attach()
+        yield browser
     finally:
         os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -117,31 +117,42 @@ const widths = { after: (one) => one.total[0], before: (one) => one.total[1],
   both: (one) => one.total[0] + one.total[1] };
 let widthOf = widths.after, mostChanged = 1;
 
-const firstName = (name) => name.split(/[.:]/, 1)[0];
-
+// A group is a package; one that has much of it all is told by its parts, as deep as it takes.
+const SPLIT_FROM = 0.3, SPLITS_MAX = 8;
 const groups = (() => {
-  const own = new Map(), ends = new Map();
-  const add = (map, key, weight) => map.set(key, (map.get(key) || 0) + weight);
+  const own = frames.map(() => 1e-6);
   DATA.profiles.forEach((profile, side) => {
     const path = [];
     for (const [common, rest, , weight] of profile.samples) {
       path.length = common;
       path.push(...rest);
-      if (path.length) add(ends, framesOf[side][path[path.length - 1]], weight);
+      if (path.length) own[framesOf[side][path[path.length - 1]]] += weight;
     }
   });
-  let all = 0;
-  for (const [frame, weight] of ends) { add(own, firstName(frames[frame].name), weight); all += weight; }
-  // A package that is most of it is told by its parts.
-  const nameOf = (frame) => {
-    const name = frames[frame].name, first = firstName(name);
-    return own.get(first) > 0.4 * all ? name.split(":", 1)[0].split(".", 2).join(".") : first;
+  const all = own.reduce((sum, weight) => sum + weight, 0);
+  const parts = frames.map(({ name }) => name.split(":", 1)[0].split("."));
+  const isSplit = new Set();
+  const groupOf = (path) => {
+    let name = path[0], at = 1;
+    while (isSplit.has(name) && at < path.length) name += `.${path[at++]}`;
+    return name;
   };
-  const byName = new Map();
-  frames.forEach((_, frame) => add(byName, nameOf(frame), 1e-6 + (ends.get(frame) || 0)));
-  const names = [...byName].sort((a, b) => b[1] - a[1]).map(([name]) => name);
+  let sorted;
+  for (let splits = 0; splits <= SPLITS_MAX; splits++) {
+    const weights = new Map(), inner = new Set();
+    parts.forEach((path, frame) => {
+      const name = groupOf(path);
+      weights.set(name, (weights.get(name) || 0) + own[frame]);
+      if (path.join(".") !== name) inner.add(name);
+    });
+    sorted = [...weights].sort((a, b) => b[1] - a[1]);
+    const large = sorted.find(([name, weight]) => weight > SPLIT_FROM * all && inner.has(name));
+    if (!large) break;
+    isSplit.add(large[0]);
+  }
+  const names = sorted.map(([name]) => name);
   const order = new Map(names.slice(0, GROUPS_MAX).map((name, place) => [name, place]));
-  return { names, colourOf: frames.map((_, frame) => order.get(nameOf(frame)) ?? GROUPS_MAX) };
+  return { names, colourOf: parts.map((path) => order.get(groupOf(path)) ?? GROUPS_MAX) };
 })();
 
 function paint(box, one) {
@@ -433,8 +444,8 @@ function drawTable() {
     const row = element("tr"), { name, file, line } = frames[one.frame];
     for (const [, value, isChange] of COLUMNS) {
       const cell = element("td");
-      const texts = [amount(value(one)), percent(value(one), root.total[0])];
-      cell.append(...texts.map((text) => element("span", isChange ? signed(text) : text)));
+      const told = (text) => element("span", isChange ? signed(text) : text);
+      cell.append(told(amount(value(one))), " ", told(percent(value(one), root.total[0])));
       row.append(cell);
     }
     const cell = element("td");
