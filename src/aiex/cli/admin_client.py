@@ -110,10 +110,11 @@ class AdminClient:
         connection = self._connection()
         try:
             connection.request(method, base_path + path, body, headers)
-            response = connection.getresponse()
-            if response.status >= 300:
-                raise self._refusal(response.status, response.read(ANSWER_BYTES_MAX))
-            yield response
+            # A response has the socket to itself once it is the connection's last.
+            with connection.getresponse() as response:
+                if response.status >= 300:
+                    raise self._refusal(response.status, response.read(ANSWER_BYTES_MAX))
+                yield response
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._raise_unreachable(error)
         finally:

@@ -199,7 +199,8 @@ def _show(asked: Asked, request: Request[Profile], *, takes_s: float = 0.0) -> N
         return
     click.echo("\n".join(profile_lines(seen, asked.count)))
     if seen.samples and asked.count == COUNT:
-        click.echo(f"\nAs a flame graph: {_again(request)} -o profile.html", err=True)
+        on = f" --on {asked.nodes}" if asked.nodes else ""
+        click.echo(f"\nAs a flame graph: {_again(request)}{on} -o profile.html", err=True)
 
 
 def _again(request: Request[Profile]) -> str:
