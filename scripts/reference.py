@@ -31,6 +31,7 @@ EVENT_MODULES = (
     "aiex.store.events",
     "aiex.store.view_events",
     "aiex.assistant.events",
+    "aiex.performance.collector.events",
     "aiex.performance.sampling.events",
 )
 

@@ -26,13 +26,11 @@ from aiex.assistant.provider import (
     ProviderTimeout,
 )
 from aiex.assistant.refusal import Refusal
-from aiex.assistant.request_work import RequestWork
 from aiex.assistant.targets import Targets
 from aiex.assistant.time_limit import time_limit
 from aiex.assistant.trail import Trail
 from aiex.assistant.usage import usage_of
 from aiex.errors import ProviderError
-from aiex.work import current_work
 
 type Result = Answer | ProviderError
 
@@ -65,7 +63,6 @@ class Chat:
         self._providers = providers
         self._targets = targets
         self._admission = admission or Admission.open()
-        self._work = RequestWork([one.name for one in catalogue.configured()])
 
     async def respond(
         self,
@@ -84,7 +81,6 @@ class Chat:
         trail.is_stream = request.is_stream
         attempts = Attempts(self._targets, self._catalogue, model, trail)
         trail.model = model.name
-        current_work.set(self._work.of(trail.route, model))
         trail.parse_us = parsed_us - begun_us
         await self._admission.admit(trail, raw, request.answer_tokens)
         if keeper is not None:

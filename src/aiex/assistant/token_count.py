@@ -14,11 +14,9 @@ from aiex.assistant.catalogue import Catalogue
 from aiex.assistant.exchange import Exchange
 from aiex.assistant.messages_request import MessagesRequest
 from aiex.assistant.provider import Answer, Call, Provider
-from aiex.assistant.request_work import RequestWork
 from aiex.assistant.targets import Targets
 from aiex.assistant.trail import Trail
 from aiex.errors import ProviderError
-from aiex.work import current_work
 
 # English text has about four bytes a token, and so has JSON.
 BYTES_PER_TOKEN: Final = 4
@@ -69,7 +67,6 @@ class TokenCount:
         self._providers = providers
         self._targets = targets
         self._admission = admission or Admission.open()
-        self._work = RequestWork([one.name for one in catalogue.configured()])
 
     async def respond(
         self,
@@ -84,7 +81,6 @@ class TokenCount:
         model = self._catalogue.model(request.model)
         target = next(self._targets.ordered(model, is_stream=False))
         trail.model = model.name
-        current_work.set(self._work.of(trail.route, model))
         self._admission.check_model(trail, model.name)
         provider = self._providers[target.provider]
         answer: Answer | None = None

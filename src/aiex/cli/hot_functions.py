@@ -9,7 +9,7 @@ from aiex.cli.asked_nodes import Asked, NodeAnswer, ask_nodes
 from aiex.cli.node_options import LookUp
 from aiex.cli.output import Output, print_json_text, table_lines
 from aiex.cli.terminal_text import harmless
-from aiex.performance.sampling import FindHot, HotBy, HotFound
+from aiex.performance import FindHot, HotBy, HotFound
 
 VALUES_LINE = "For hot values: aiex hot list"
 

@@ -42,6 +42,7 @@ SUBCOMMANDS = {
     "profile": Subcommand(
         "aiex.cli.profile", "Show where a node's time and memory go, as text or a flame graph."
     ),
+    "gc": Subcommand("aiex.cli.gc", "Show how long garbage collection stops a node, and tune it."),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
         "aiex.cli.import_settings",

@@ -4,7 +4,8 @@ Each is answered by the node itself, of itself; asking all nodes is one `call_al
 API and the command line do no more than that.
 """
 
+from aiex.performance.collector import COLLECTOR_REQUESTS
 from aiex.performance.questions import QUESTION_REQUESTS
 from aiex.performance.sampling import SAMPLING_REQUESTS
 
-PERFORMANCE_REQUESTS = (*QUESTION_REQUESTS, *SAMPLING_REQUESTS)
+PERFORMANCE_REQUESTS = (*QUESTION_REQUESTS, *COLLECTOR_REQUESTS, *SAMPLING_REQUESTS)

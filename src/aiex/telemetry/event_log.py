@@ -10,7 +10,7 @@ from aiex.telemetry.sentences import (
     cluster,
     engine,
     hot_values,
-    sampling,
+    performance,
     services,
     store,
 )
@@ -18,7 +18,7 @@ from aiex.telemetry.sentences import (
 _log = logging.getLogger("aiex.telemetry.events")
 _LINES: Mapping[type[Any], Callable[[Any], tuple[int, str]]] = {
     event_type: part.line
-    for part in (engine, cluster, store, hot_values, assistant, sampling, services)
+    for part in (engine, cluster, store, hot_values, performance, assistant, services)
     for event_type in part.EVENTS
 }
 LOGGED = tuple(_LINES)

@@ -17,8 +17,8 @@ from aiex.performance.memory.requests import (
     MemoryState,
     Point,
     ProfileMemory,
-    TrimMemory,
     Trimmed,
+    TrimMemory,
     TypeCensus,
     TypeRow,
 )

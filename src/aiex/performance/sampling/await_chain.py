@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
+from aiex.work import Work, WorkOf
+
 # Of one stack; more of it says nothing more.
 DEPTH_MAX = 96
 # Tasks that wait for each other, one above the other.
@@ -56,16 +58,21 @@ def suspended_frames(task: "Task[Any]") -> list[FrameType]:
     return frames
 
 
-def parents_frames(task: "Task[Any]") -> list[FrameType]:
-    """The frames of the task that waits for this one, then of the one that waits for that."""
-    frames: list[FrameType] = []
-    seen = {task}
+def parents(task: "Task[Any]") -> "list[Task[Any]]":
+    """The task that waits for this one, then the one that waits for that; at most `PARENTS_MAX`."""
+    found: list[Task[Any]] = []
     parent = waiting_task(task)
-    while parent is not None and parent not in seen and len(seen) <= PARENTS_MAX:
-        seen.add(parent)
-        frames += suspended_frames(parent)
+    while parent is not None and parent not in found and parent is not task:
+        found.append(parent)
+        if len(found) == PARENTS_MAX:
+            break
         parent = waiting_task(parent)
-    return frames[:DEPTH_MAX]
+    return found
+
+
+def whose(tasks: "Sequence[Task[Any]]", work_of: WorkOf) -> Work | None:
+    """Whose work the first of them does of whom somebody knows it."""
+    return next((one for one in map(work_of, tasks) if one is not None), None)
 
 
 def waiting_task(task: "Task[Any]") -> "Task[Any] | None":

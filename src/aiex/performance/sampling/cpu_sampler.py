@@ -11,10 +11,9 @@ it while it was off. The handler needs two frames of the stack: code within two 
 recursion limit may get its `RecursionError` that much earlier.
 """
 
-import asyncio
 import time
 from asyncio import Task, _get_running_loop, current_task
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
@@ -22,23 +21,26 @@ from typing import Any, Protocol
 from aiex.clock import Clock
 from aiex.errors import CallRefused
 from aiex.events import Emit
-from aiex.performance.sampling.await_chain import parents_frames, running_frames
+from aiex.performance.sampling.await_chain import (
+    parents,
+    running_frames,
+    suspended_frames,
+    whose,
+)
 from aiex.performance.sampling.events import CpuSamplerTurned
 from aiex.performance.sampling.history import SPAN_S, Counts, History, Span
 from aiex.performance.sampling.prof_timer import OnSignal, TimerRefused
 from aiex.performance.sampling.stacks import OTHER_PLACE, STACKS_MAX, Stacks
 from aiex.performance.sampling.totals import Totals
 from aiex.service import Ready
-from aiex.work import current_work
+from aiex.work import WorkOf, current_work
 
 # 97 times for a second of CPU: no multiple of what programs do every so often.
 EVERY_S = 1 / 97
 # Those who look ahead each have counts of their own.
 LOOKS_MAX = 8
-# Stacks of the hour before are forgotten once the table is so full, and not again for a while:
-# finding them means reading the whole hour.
+# Stacks of the hour before are forgotten once the table is so full.
 FULL_RATIO = 0.75
-TIDY_EVERY_S = 300.0
 
 
 class Timer(Protocol):
@@ -60,6 +62,7 @@ class CpuSampler:
         *,
         clock: Clock,
         emit: Emit,
+        work_of: WorkOf = lambda _: None,
         thread_ns: Callable[[], int] = time.thread_time_ns,
         process_ns: Callable[[], int] = time.process_time_ns,
         stacks_max: int = STACKS_MAX,
@@ -67,6 +70,7 @@ class CpuSampler:
         self._timer = timer
         self._clock = clock
         self._emit = emit
+        self._work_of = work_of
         self._thread_ns = thread_ns
         self._process_ns = process_ns
         self._stacks_max = stacks_max
@@ -80,7 +84,6 @@ class CpuSampler:
         self._began_at_s = 0.0
         self._began_process_ns = 0
         self._reader_count = 0
-        self._tidied_at_s = 0.0
         self.trouble = "it has not begun yet"
         self.sample_count = 0
         self.failure_count = 0
@@ -90,13 +93,14 @@ class CpuSampler:
         return not self.trouble
 
     async def run(self, ready: Ready) -> None:
-        ready()
         try:
+            self._see_to_timer()
+            ready()
             while True:
-                self._see_to_timer()
                 await self._clock.sleep(SPAN_S)
                 self._end_span()
-                await self._tidy()
+                self._tidy()
+                self._see_to_timer()
         finally:
             self._timer.disarm()
             self._end_span()
@@ -166,10 +170,13 @@ class CpuSampler:
     def _count(self, frame: FrameType | None, weight_ns: int) -> None:
         loop = _get_running_loop()
         task: Task[Any] | None = None if loop is None else current_task(loop)
-        frames = running_frames(frame, task)
+        frames, work = running_frames(frame, task), current_work.get()
         if task is not None:
-            frames += parents_frames(task)
-        place = self.stacks.place(frames, current_work.get()) if frames else OTHER_PLACE
+            line = [task, *parents(task)]
+            work = whose(line, self._work_of) or work
+            for parent in line[1:]:
+                frames += suspended_frames(parent)
+        place = self.stacks.place(frames, work) if frames else OTHER_PLACE
         self.sample_count += 1
         for counts in (self._counts, *self._looks):
             cell = counts.get(place)
@@ -220,22 +227,16 @@ class CpuSampler:
         process_ns = self._process_ns() - self._began_process_ns
         return Span.of(dict(self._counts), self._began_at_s, self._clock.wall_s(), process_ns)
 
-    async def _tidy(self) -> None:
+    def _tidy(self) -> None:
         """Once the table of stacks is nearly full, forget those that the hour does not have."""
-        now_s = self._clock.monotonic_s()
-        is_full = len(self.stacks) >= FULL_RATIO * self._stacks_max
-        if not is_full or (self._tidied_at_s and now_s < self._tidied_at_s + TIDY_EVERY_S):
-            return
-        self._tidied_at_s = now_s
-        kept = await asyncio.to_thread(self._history.places)
-        if self._reader_count:
+        if len(self.stacks) < FULL_RATIO * self._stacks_max or self._reader_count:
             return
         self._is_inside = True  # a signal now is passed over: its weight is the next one's
         try:
-            self.stacks.free(self._unused(kept))
+            kept, counts = self._history, self._counts
+            unused = [
+                one for one in self.stacks.places() if not kept.has(one) and one not in counts
+            ]
+            self.stacks.free(unused)
         finally:
             self._is_inside = False
-
-    def _unused(self, kept: set[int]) -> Sequence[int]:
-        # What was seen since `kept` was read is in the counts of the span, which did not end.
-        return [one for one in self.stacks.places() if one not in kept and one not in self._counts]

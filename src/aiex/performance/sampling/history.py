@@ -6,7 +6,7 @@ the hour takes 4.3 MB at the very most, and 0.7 MB with 150 distinct stacks a sp
 """
 
 from array import array
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -57,20 +57,27 @@ class Span:
 class History:
     def __init__(self, kept_s: float = KEPT_S, spans_max: int = SPANS_MAX) -> None:
         self._kept_s = kept_s
-        self._spans: deque[Span] = deque(maxlen=spans_max)
+        self._spans_max = spans_max
+        self._spans: deque[Span] = deque()
+        self._uses: Counter[int] = Counter()  # of each place, in how many spans it is
 
     def add(self, span: Span) -> None:
         self._spans.append(span)
-        while self._spans[0].ended_at_s < span.ended_at_s - self._kept_s:
-            self._spans.popleft()
+        self._uses.update(span.places)
+        oldest_s = span.ended_at_s - self._kept_s
+        while self._spans[0].ended_at_s < oldest_s or len(self._spans) > self._spans_max:
+            for place in self._spans.popleft().places:
+                self._uses[place] -= 1
+                if not self._uses[place]:
+                    del self._uses[place]
 
     def between(self, from_s: float, to_s: float) -> list[Span]:
         """All spans that have any part in that time, oldest first."""
         return [one for one in self._spans if one.ended_at_s > from_s and one.began_at_s < to_s]
 
-    def places(self) -> set[int]:
-        """All that any span has."""
-        return {place for span in list(self._spans) for place in span.places}
+    def has(self, place: int) -> bool:
+        """Whether any span has it."""
+        return place in self._uses
 
     @property
     def kept_bytes(self) -> int:

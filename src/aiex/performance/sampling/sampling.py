@@ -27,7 +27,7 @@ from aiex.performance.sampling.sampled_profile import sampled_profile
 from aiex.performance.sampling.totals import Totals
 from aiex.performance.sampling.wall_sampler import PAGE_LEN, WallSampler
 from aiex.service import Service
-from aiex.work import Work
+from aiex.work import Work, WorkOf
 
 # Looks at all tasks at a time: each costs the loop a hundredth of its time or two.
 WALL_LOOKS_MAX = 2
@@ -43,13 +43,21 @@ class Sampling:
     """`cpu` runs under supervision; the wall is looked at only when asked."""
 
     def __init__(
-        self, cpu: CpuSampler, *, node: str, version: str, clock: Clock, random: Random
+        self,
+        cpu: CpuSampler,
+        *,
+        node: str,
+        version: str,
+        clock: Clock,
+        random: Random,
+        work_of: WorkOf = lambda _: None,
     ) -> None:
         self._cpu = cpu
         self._node = node
         self._version = version
         self._clock = clock
         self._random = random
+        self._work_of = work_of
         self._wall_looks: list[WallSampler] = []
         self._wall_totals = Totals()
 
@@ -176,7 +184,7 @@ class Sampling:
                 f"{WALL_LOOKS_MAX} wall profiles are being taken already; ask again later."
             )
         loop = asyncio.get_running_loop()
-        look = WallSampler(loop, random=self._random)
+        look = WallSampler(loop, random=self._random, work_of=self._work_of)
         self._wall_looks.append(look)
         looked = loop.run_in_executor(None, look.run, seconds)
         try:

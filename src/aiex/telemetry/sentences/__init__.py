@@ -5,9 +5,9 @@ from aiex.telemetry.sentences import (
     cluster,
     engine,
     hot_values,
-    sampling,
+    performance,
     services,
     store,
 )
 
-__all__ = ["assistant", "cluster", "engine", "hot_values", "sampling", "services", "store"]
+__all__ = ["assistant", "cluster", "engine", "hot_values", "performance", "services", "store"]
