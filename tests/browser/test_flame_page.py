@@ -130,6 +130,27 @@ def test_callers_can_be_at_the_bottom(show: Show) -> None:
     assert page.value(CHOSEN).startswith("pkg.mod:main")
 
 
+def test_bottom_up_shows_what_took_it_and_then_who_called_that(show: Show) -> None:
+    page = show(small_profile())
+    page.press("b")
+    first = "[...document.querySelectorAll('[aria-level=\"2\"]')].map(box => box.ariaLabel)"
+    assert page.value(first) == [
+        "pkg.mod:work: self 50 µs, 50.0 % of all",
+        "pkg.mod:main: self 30 µs, 30.0 % of all",
+        "pkg.mod:leaf: self 20 µs, 20.0 % of all",
+    ]
+    page.press("ArrowDown", "ArrowDown")
+    assert page.value(CHOSEN) == "pkg.mod:work: of it from here 30 µs, 30.0 % of all"
+    page.press("t")
+    assert page.value("document.querySelector('tbody tr').innerText").split()[4:6] == ["70", "µs"]
+
+
+def test_memory_is_shown_bottom_up_at_first(show: Show) -> None:
+    page = show(msgspec.structs.replace(small_profile(), kind="memory"))
+    assert page.value("document.getElementById('over').ariaPressed") == "true"
+    assert page.value(NAMES)[1] == "pkg.mod:work: self 50 B, 50.0 % of all"
+
+
 def test_functions_are_listed_and_lead_back_to_the_graph(show: Show) -> None:
     page = show(small_profile())
     page.press("t")

@@ -109,16 +109,17 @@ def _head(profile: Profile) -> str:
     if profile.kind == "cpu" and profile.seconds:
         busy = f", {100 * profile.weight / 1e6 / profile.seconds:.1f} % of a CPU"
     count = sum(sample.count for sample in profile.samples)
+    counted = "allocations" if profile.kind == "memory" else "samples"
     return (
         f"{_NAMES[profile.kind]}{of_nodes}: {amount}{span}{busy}; "
-        f"{count:,} samples, {len(profile.samples):,} stacks."
+        f"{count:,} {counted}, {len(profile.samples):,} stacks."
     )
 
 
 def _label_lines(profile: Profile) -> Iterator[str]:
     for name in _TOLD:
         weights = label_weights(profile, name)
-        if len(weights) < 2 and name != "service":
+        if len(weights) < 2 and (name != "service" or "" in weights):
             continue
         heaviest = sorted(weights.items(), key=lambda one: -one[1])
         shares = [

@@ -62,7 +62,11 @@ const factors = [1, DATA.factor];
 
 // ---- the tree of calls, of the samples that the filters let through
 
+// Upright, a function is above what it called. Bottom up it is the other way round: first what did
+// it itself, then who called that. Recorded allocations have only their last few callers, so that
+// upright they would begin anywhere.
 const filters = {};
+let isBottomUp = DATA.profiles[0].kind === "memory";
 let root, shown, chosen, visited = [], rows = [], drawn = new Map();
 
 function node(frame, parent) {
@@ -70,31 +74,39 @@ function node(frame, parent) {
     own: [0, 0], total: [0, 0], id: 0 };
 }
 
+// Each sample that the filters let through: its profile's side, its stack of frames, its weight.
+function* samples() {
+  for (const [side, profile] of DATA.profiles.entries()) {
+    const isIn = profile.labels.map((labels) => LABELS.every(
+      (name, place) => filters[name] === undefined || labels[place] === filters[name]));
+    const stack = [];
+    for (const [common, rest, labels, weight] of profile.samples) {
+      stack.length = common;
+      for (const place of rest) stack.push(framesOf[side][place]);
+      if (isIn[labels]) yield [side, stack, weight * factors[side]];
+    }
+  }
+}
+
 function buildTree() {
   root = node(-1, null);
   let count = 1;
-  DATA.profiles.forEach((profile, side) => {
-    const isIn = profile.labels.map((labels) => LABELS.every(
-      (name, place) => filters[name] === undefined || labels[place] === filters[name]));
-    const path = [root];
-    for (const [common, rest, labels, weight] of profile.samples) {
-      path.length = common + 1;
-      for (const place of rest) {
-        const at = path[path.length - 1], frame = framesOf[side][place];
-        let next = at.calls.get(frame);
-        if (!next) {
-          next = node(frame, at);
-          next.id = count++;
-          at.calls.set(frame, next);
-        }
-        path.push(next);
+  for (const [side, stack, weight] of samples()) {
+    let at = root;
+    at.total[side] += weight;
+    for (let step = 0; step < stack.length; step++) {
+      const frame = stack[isBottomUp ? stack.length - 1 - step : step];
+      let next = at.calls.get(frame);
+      if (!next) {
+        next = node(frame, at);
+        next.id = count++;
+        at.calls.set(frame, next);
       }
-      if (!isIn[labels]) continue;
-      const value = weight * factors[side];
-      path[path.length - 1].own[side] += value;
-      for (const one of path) one.total[side] += value;
+      at = next;
+      at.total[side] += weight;
     }
-  });
+    at.own[side] += weight;
+  }
   sortCalls(root);
   shown = root;
   chosen = root;
@@ -295,10 +307,13 @@ const nameOf = (one) => (one === root ? "all" : frames[one.frame].name);
 
 function facts(one) {
   const [after, before] = one.total, all = root.total;
-  const told = [`total ${amount(after)}, ${percent(after, all[0])} of all`];
+  const what = !isBottomUp || one === root ? "total" : one.parent === root ? "self" : "of it from here";
+  const told = [`${what} ${amount(after)}, ${percent(after, all[0])} of all`];
   if (shown !== root && all[0]) told.push(`${percent(after, shown.total[0])} of what is shown`);
-  if (one.parent && one.parent !== root) told.push(`${percent(after, one.parent.total[0])} of its caller`);
-  told.push(`self ${amount(one.own[0])}, ${percent(one.own[0], all[0])}`);
+  if (!isBottomUp) {
+    if (one.parent && one.parent !== root) told.push(`${percent(after, one.parent.total[0])} of its caller`);
+    told.push(`self ${amount(one.own[0])}, ${percent(one.own[0], all[0])}`);
+  }
   if (IS_DIFF) {
     told.push(`before ${amount(before)}`, `changed by ${signed(amount(after - before))}, `
       + (before ? signed(percent(after - before, before)) + " of itself" : "it is new"));
@@ -404,21 +419,15 @@ const COLUMNS = IS_DIFF
   : [["Self", (one) => one.own[0]], ["Total", (one) => one.total[0]]];
 
 function listed() {
-  const list = new Map(), waiting = [[root, new Set()]];
-  while (waiting.length) {
-    const [one, over] = waiting.pop();
-    let below = over;
-    if (one !== root) {
-      if (!list.has(one.frame)) list.set(one.frame, { frame: one.frame, own: [0, 0], total: [0, 0] });
-      const entry = list.get(one.frame);
-      for (const side of [0, 1]) {
-        entry.own[side] += one.own[side];
-        // What calls itself is counted once.
-        if (!over.has(one.frame)) entry.total[side] += one.total[side];
-      }
-      if (!over.has(one.frame)) below = new Set(over).add(one.frame);
-    }
-    for (const call of one.sorted) waiting.push([call, below]);
+  const list = new Map();
+  const entryOf = (frame) => {
+    if (!list.has(frame)) list.set(frame, { frame, own: [0, 0], total: [0, 0] });
+    return list.get(frame);
+  };
+  for (const [side, stack, weight] of samples()) {
+    // What calls itself is counted once.
+    for (const frame of new Set(stack)) entryOf(frame).total[side] += weight;
+    if (stack.length) entryOf(stack[stack.length - 1]).own[side] += weight;
   }
   const [, value, isChange] = COLUMNS[sortBy];
   const size = (one) => (isChange ? Math.abs(value(one)) : value(one));
@@ -516,6 +525,7 @@ function toggle(id) {
   return isOn;
 }
 
+function turnOver() { isBottomUp = toggle("over"); rebuild(); graph.focus(); }
 function flip() { isUp = toggle("flip"); draw(); choose(chosen); }
 function toTable() { toggle("table"); show(); if (!graph.hidden) graph.focus(); }
 function turnTheme() {
@@ -541,11 +551,11 @@ const KEYS = {
   ArrowDown: () => (isUp ? toCaller() : deeper()), ArrowUp: () => (isUp ? deeper() : toCaller()),
   Home: () => beside(-Infinity), End: () => beside(Infinity),
   Enter: () => zoom(chosen), Escape: back, Backspace: back,
-  n: () => nextFound(1), N: () => nextFound(-1), r: reset, i: flip, t: toTable, d: turnTheme,
+  n: () => nextFound(1), N: () => nextFound(-1), r: reset, i: flip, b: turnOver, t: toTable, d: turnTheme,
   s: () => { if (chosen !== root) { lookFor(frames[chosen.frame].name); draw(); } },
   "/": toSearch, "?": () => byId("keys").showModal(),
 };
-const ANYWHERE = new Set(["/", "?", "r", "i", "t", "d", "Escape"]);
+const ANYWHERE = new Set(["/", "?", "r", "i", "b", "t", "d", "Escape"]);
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
@@ -577,6 +587,7 @@ boxes.addEventListener("mouseleave", () => { tip.hidden = true; });
 byId("back").onclick = back;
 byId("reset").onclick = reset;
 byId("flip").onclick = flip;
+byId("over").onclick = turnOver;
 byId("table").onclick = toTable;
 byId("theme").onclick = turnTheme;
 byId("help").onclick = KEYS["?"];
@@ -585,6 +596,7 @@ byId("widths").querySelector("select").onchange = (event) => { widthOf = widths[
 let redraw = 0;
 addEventListener("resize", () => { cancelAnimationFrame(redraw); redraw = requestAnimationFrame(show); });
 
+press("over", isBottomUp);
 drawFilters();
 drawNotes();
 rebuild();
