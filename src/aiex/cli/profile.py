@@ -170,8 +170,8 @@ def memory(asked: Asked, seconds: float, frames: int) -> None:
     """Show which functions made what stays in memory.
 
     Allocations are recorded, and what is still there at the end is shown. What allocates takes
-    tens of times as long meanwhile: keep it short under load. For what a node has in all, and what leaks,
-    see `aiex memory`.
+    tens of times as long meanwhile: keep it short under load. For what a node has in all, and
+    what leaks, see `aiex memory`.
 
     \b
     Examples:

@@ -129,19 +129,13 @@ const widths = { after: (one) => one.total[0], before: (one) => one.total[1],
   both: (one) => one.total[0] + one.total[1] };
 let widthOf = widths.after, mostChanged = 1;
 
-// A group is a package; one that has much of it all is told by its parts, as deep as it takes.
-const SPLIT_FROM = 0.3, SPLITS_MAX = 8;
+// A group is a package; one that has much of the whole area is told by its parts. What is left over
+// when colours end is grey, so they go to what covers most.
+const SPLIT_FROM = 0.3, SPLITS_MAX = 6;
 const groups = (() => {
-  const own = frames.map(() => 1e-6);
-  DATA.profiles.forEach((profile, side) => {
-    const path = [];
-    for (const [common, rest, , weight] of profile.samples) {
-      path.length = common;
-      path.push(...rest);
-      if (path.length) own[framesOf[side][path[path.length - 1]]] += weight;
-    }
-  });
-  const all = own.reduce((sum, weight) => sum + weight, 0);
+  const areas = frames.map(() => 1e-6);
+  for (const [, stack, weight] of samples()) for (const frame of stack) areas[frame] += weight;
+  const all = areas.reduce((sum, area) => sum + area, 0);
   const parts = frames.map(({ name }) => name.split(":", 1)[0].split("."));
   const isSplit = new Set();
   const groupOf = (path) => {
@@ -154,7 +148,7 @@ const groups = (() => {
     const weights = new Map(), inner = new Set();
     parts.forEach((path, frame) => {
       const name = groupOf(path);
-      weights.set(name, (weights.get(name) || 0) + own[frame]);
+      weights.set(name, (weights.get(name) || 0) + areas[frame]);
       if (path.join(".") !== name) inner.add(name);
     });
     sorted = [...weights].sort((a, b) => b[1] - a[1]);
@@ -447,25 +441,24 @@ function drawTable() {
     } }));
     return cell;
   });
-  byId("functions").querySelector("tr").replaceChildren(...headings, element("th", "Function", { scope: "col" }));
+  byId("functions").querySelector("tr").replaceChildren(element("th", "Function", { scope: "col" }), ...headings);
   const list = listed();
   byId("functions").querySelector("tbody").replaceChildren(...list.slice(0, LISTED_MAX).map((one) => {
-    const row = element("tr"), { name, file, line } = frames[one.frame];
-    for (const [, value, isChange] of COLUMNS) {
-      const cell = element("td");
-      const told = (text) => element("span", isChange ? signed(text) : text);
-      cell.append(told(amount(value(one))), " ", told(percent(value(one), root.total[0])));
-      row.append(cell);
-    }
-    const cell = element("td");
-    cell.append(element("button", name, { title: `${file}:${line}`, onclick: () => {
+    const row = element("tr"), { name, file, line } = frames[one.frame], named = element("td");
+    named.append(element("button", name, { title: `${file}:${line}`, onclick: () => {
       lookFor(name);
       press("table", false);
       show();
       graph.focus();
       nextFound(1);
     } }));
-    row.append(cell);
+    row.append(named);
+    for (const [, value, isChange] of COLUMNS) {
+      const cell = element("td");
+      const told = (text) => element("span", isChange ? signed(text) : text);
+      cell.append(told(amount(value(one))), " ", told(percent(value(one), root.total[0])));
+      row.append(cell);
+    }
     return row;
   }));
   byId("more").textContent = list.length > LISTED_MAX
@@ -482,8 +475,10 @@ function drawAbout() {
     const busy = profile.kind === "cpu" && profile.seconds
       ? `, ${percent(total / 1e6, profile.seconds)} of a CPU` : "";
     const name = IS_DIFF ? ["after: ", "before: "][side] : "";
+    const count = profile.samples.reduce((sum, sample) => sum + sample[4], 0);
+    const counted = `${count.toLocaleString("en")} ${UNIT === "bytes" ? "allocations" : "samples"}`;
     const span = profile.seconds ? `${+profile.seconds.toFixed(1)} s` : "";
-    return `${name}${amount(total)}${busy}${span ? ` in ${span}` : ""}${began}`;
+    return `${name}${amount(total)}${busy}${span ? ` in ${span}` : ""}${began}; ${counted}`;
   });
   byId("about").textContent = told.join(" · ");
 }
