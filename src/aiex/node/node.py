@@ -3,7 +3,6 @@
 The services it makes run in the tree that `aiex.node.services` draws.
 """
 
-import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -284,7 +283,6 @@ def build_node(
         telemetry.read_by_label(name, values)
     loop_lag = LoopLag(clock, intake.loop_was_late)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
-    telemetry.read("aiex_tasks", lambda: len(asyncio.all_tasks()))
 
     parts = Parts(
         settings,

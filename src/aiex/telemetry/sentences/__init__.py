@@ -5,9 +5,23 @@ from aiex.telemetry.sentences import (
     cluster,
     engine,
     hot_values,
+    memory,
     performance,
     services,
     store,
+    tasks,
 )
 
-__all__ = ["assistant", "cluster", "engine", "hot_values", "performance", "services", "store"]
+PARTS = (
+    assistant,
+    cluster,
+    engine,
+    hot_values,
+    memory,
+    performance,
+    services,
+    store,
+    tasks,
+)
+
+__all__ = ["PARTS"]
