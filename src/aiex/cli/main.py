@@ -40,9 +40,7 @@ SUBCOMMANDS = {
     "store": Subcommand(
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),
-    "profile": Subcommand(
-        "aiex.cli.profile", "Show where a node's time and memory go, as text or a flame graph."
-    ),
+    "profile": Subcommand("aiex.cli.profile", "Show where a node's time and memory go."),
     "gc": Subcommand("aiex.cli.gc", "Show how long garbage collection stops a node, and tune it."),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
