@@ -35,6 +35,8 @@ EVENT_MODULES = (
     "aiex.performance.collector.events",
     "aiex.performance.sampling.events",
     "aiex.performance.tasks.events",
+    "aiex.performance.loop.events",
+    "aiex.performance.tracer.events",
 )
 
 
