@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from aiex.performance.analysis.gc_callers import Collections
 from aiex.performance.analysis.traffic import Traffic
 from aiex.performance.collector import GcState
 from aiex.performance.loop import LoopState, StallList
@@ -38,7 +39,6 @@ class Kernel(msgspec.Struct, frozen=True):
     major_faults: int = 0  # pages that had to come from disk
     swap_bytes: int = 0
     machine_busy_ratio: float = 0.0  # of all CPUs of the machine, by everybody
-    blocked_s: float = 0.0
 
 
 class WaitingTask(msgspec.Struct, frozen=True):
@@ -78,7 +78,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     memory_after: MemoryState | None = None
     growth: GrowthReport | None = None
     threads: dict[str, float] = {}  # CPU within the window, in seconds
-    manual_collections: dict[str, int] = {}
+    collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
     traffic: Traffic = Traffic()
     lines: dict[str, Line] = {}  # by `file:line`, and of whole functions by `pkg.mod:function`

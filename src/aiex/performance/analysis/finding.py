@@ -60,4 +60,4 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     advice: str = ""
     commands: tuple[str, ...] = ()
-    consequences: tuple[str, ...] = ()  # what was seen besides, and follows from this
+    follows_from: str = ""  # the cause and function that most likely brought it about

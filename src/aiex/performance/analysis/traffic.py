@@ -1,6 +1,6 @@
 """What the node's requests did within a window, as the node itself counts it for the analysis."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import msgspec
@@ -46,6 +46,16 @@ class Traffic(msgspec.Struct, frozen=True):
     is_ready: bool = True
     is_draining: bool = False
     failures: dict[str, int] = {}  # of services, by name
+
+
+class NoTraffic:
+    """Where nobody counts requests."""
+
+    def watching(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def traffic(self) -> Traffic:
+        return Traffic()
 
 
 class TrafficWatch(Protocol):
