@@ -35,6 +35,7 @@ EVENT_MODULES = (
     "aiex.performance.collector.events",
     "aiex.performance.sampling.events",
     "aiex.performance.tasks.events",
+    "aiex.performance.loop.events",
 )
 
 

@@ -41,6 +41,9 @@ SUBCOMMANDS = {
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),
     "profile": Subcommand("aiex.cli.profile", "Show where a node's time and memory go."),
+    "loop": Subcommand(
+        "aiex.cli.loop", "Show how busy and how late a node's loop is, and what it stood still in."
+    ),
     "gc": Subcommand("aiex.cli.gc", "Show how long garbage collection stops a node, and tune it."),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
