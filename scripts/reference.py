@@ -36,6 +36,7 @@ EVENT_MODULES = (
     "aiex.performance.sampling.events",
     "aiex.performance.tasks.events",
     "aiex.performance.loop.events",
+    "aiex.performance.tracer.events",
 )
 
 

@@ -45,6 +45,9 @@ SUBCOMMANDS = {
         "aiex.cli.loop", "Show how busy and how late a node's loop is, and what it stood still in."
     ),
     "gc": Subcommand("aiex.cli.gc", "Show how long garbage collection stops a node, and tune it."),
+    "trace": Subcommand(
+        "aiex.cli.trace", "Show what functions of running nodes receive and return."
+    ),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
         "aiex.cli.import_settings",

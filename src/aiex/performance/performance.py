@@ -16,6 +16,7 @@ from aiex.performance.questions import Questions
 from aiex.performance.sampling import CpuSampler, ProfTimer, Sampling
 from aiex.performance.tasks import Tasks
 from aiex.performance.threads import Threads, cpu_by_thread
+from aiex.performance.tracer import Tracer
 from aiex.service import Service
 from aiex.settings import PerformanceSettings
 from aiex.work import WorkOf
@@ -73,6 +74,7 @@ class Performance:
             sampling,
             tasks,
             Memory(node=node, version=version, clock=clock, emit=emit),
+            Tracer(node=node, clock=clock, emit=emit),
         ]
         measures = [measure for chapter in self._chapters for measure in chapter.measures()]
         self._questions = Questions(measures, clock)

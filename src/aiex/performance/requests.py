@@ -10,6 +10,7 @@ from aiex.performance.memory import MEMORY_REQUESTS
 from aiex.performance.questions import QUESTION_REQUESTS
 from aiex.performance.sampling import SAMPLING_REQUESTS
 from aiex.performance.tasks import TASK_REQUESTS
+from aiex.performance.tracer import TRACER_REQUESTS
 
 PERFORMANCE_REQUESTS = (
     *QUESTION_REQUESTS,
@@ -18,4 +19,5 @@ PERFORMANCE_REQUESTS = (
     *TASK_REQUESTS,
     *MEMORY_REQUESTS,
     *LOOP_REQUESTS,
+    *TRACER_REQUESTS,
 )

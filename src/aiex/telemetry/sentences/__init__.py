@@ -10,6 +10,7 @@ from aiex.telemetry.sentences import (
     services,
     store,
     tasks,
+    tracer,
 )
 
 PARTS = (
@@ -22,6 +23,7 @@ PARTS = (
     services,
     store,
     tasks,
+    tracer,
 )
 
 __all__ = ["PARTS"]
