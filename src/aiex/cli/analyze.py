@@ -47,8 +47,9 @@ def analyze(
     if output == "json":
         print_json_text(came.document)
     else:
-        texts = ("\n".join(analysis_lines(one)) for one in came.asked.answers)
-        click.echo(harmless("\n\n".join(texts)))
+        for place, one in enumerate(came.asked.answers):
+            for line in ["", *analysis_lines(one)] if place else analysis_lines(one):
+                click.echo(harmless(line))
     if any(one.answer.findings for one in came.asked.answers):
         context.exit(FOUND)
 

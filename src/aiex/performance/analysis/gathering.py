@@ -45,6 +45,8 @@ STEPS_S = 2.0
 # Of tasks that wait for locks: so many different ones are asked who holds what they wait for.
 LOCKS_ASKED = 3
 LOCK_WAITING: tuple[Waiting, ...] = ("lock", "semaphore", "condition")
+# Finding growth walks over all objects at first, which takes a part of the window.
+GROWTH_RATIO = 0.6
 # Functions whose source is looked at for what they call.
 FUNCTIONS_READ = 30
 
@@ -87,7 +89,7 @@ class Gathering:
             cpu, wall, growth, steps, _ = await asyncio.gather(
                 look.ask(TakeCpuProfile(seconds, ahead=True), Profile),
                 look.ask(TakeWallProfile(seconds), Profile),
-                look.ask(FindGrowth(seconds), GrowthReport),
+                look.ask(FindGrowth(max(1.0, GROWTH_RATIO * seconds)), GrowthReport),
                 look.ask(Rank("steps", "coroutine", ROWS, min(STEPS_S, seconds / 2)), Ranking),
                 self._clock.sleep(seconds),
             )

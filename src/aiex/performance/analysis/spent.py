@@ -73,6 +73,11 @@ def spent(profile: Profile | None, of: Callable[[Labels], bool] = lambda _: True
     return sorted(found, key=lambda one: -one.seconds)
 
 
+def share(one: Spent, profile: Profile | None) -> float:
+    """Of the time that the profile was taken, from 0 to 1."""
+    return one.seconds / profile.seconds if profile is not None and profile.seconds else 0.0
+
+
 def blamed(stack: list[Frame]) -> int | None:
     """The place of the innermost function that is not the library's; None when there is none."""
     for place in range(len(stack) - 1, -1, -1):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from aiex.performance.analysis.calls import computing, line_of, waits
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Cause, Finding
-from aiex.performance.analysis.spent import Spent, blamed, is_library, spent
+from aiex.performance.analysis.spent import Spent, blamed, is_library, share, spent
 from aiex.performance.loop import Stall, culprit
 from aiex.performance.profile import Frame
 
@@ -127,14 +127,14 @@ def short_waits(evidence: Evidence) -> Iterator[Finding]:
     on_cpu = {one.frame: one.seconds for one in spent(evidence.cpu)}
     told = {finding.function for finding in blocked_loop(evidence)}
     for one in spent(evidence.wall, lambda labels: labels.thread == "MainThread"):
-        share = one.seconds / evidence.seconds
+        part = share(one, evidence.wall)
         cpu_s = on_cpu.get(one.frame, 0.0)
-        is_waiting = share >= WAIT_SHARE_MIN and cpu_s <= CPU_OF_WAIT_MAX * one.seconds
+        is_waiting = part >= WAIT_SHARE_MIN and cpu_s <= CPU_OF_WAIT_MAX * one.seconds
         if is_waiting and one.sample_count >= LOOKS_MIN and one.frame.function not in told:
-            yield _wait_finding(one, cpu_s, share, evidence)
+            yield _wait_finding(one, cpu_s, part, evidence)
 
 
-def _wait_finding(one: Spent, cpu_s: float, share: float, evidence: Evidence) -> Finding:
+def _wait_finding(one: Spent, cpu_s: float, part: float, evidence: Evidence) -> Finding:
     line = evidence.lines.get(one.frame.function)
     words = waits(line.calls if line else (), one.innermost)
     span = evidence.loop.window if evidence.loop else None
@@ -148,10 +148,10 @@ def _wait_finding(one: Spent, cpu_s: float, share: float, evidence: Evidence) ->
         service=_task_service(one, evidence),
         also=one.callers,
         confidence=0.75,
-        weight=share,
-        cost=f"{share:.0%} of the time nothing else of the node went on.",
+        weight=part,
+        cost=f"{part:.0%} of the time nothing else of the node went on.",
         evidence=(
-            f"The loop's thread was seen in it {one.sample_count} times, {share:.0%} of the looks; "
+            f"The loop's thread was seen in it {one.sample_count} times, {part:.0%} of the looks; "
             f"it used {cpu_s:.2f} s of CPU meanwhile.",
             late,
         ),

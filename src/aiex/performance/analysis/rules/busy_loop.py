@@ -11,7 +11,7 @@ from aiex.performance.analysis.rules.blocked_loop import (
     blocked_loop,
     is_late,
 )
-from aiex.performance.analysis.spent import Spent, own_service, spent
+from aiex.performance.analysis.spent import Spent, own_service, share, spent
 
 # Of the window, in one function's own lines. A node at its limit spreads over hundreds: the most
 # that one of them was measured to take is a tenth.
@@ -31,18 +31,18 @@ def hot_functions(evidence: Evidence) -> Iterator[Finding]:
         return
     told = {finding.function for finding in blocked_loop(evidence)}
     for one in spent(evidence.cpu):
-        share = one.seconds / evidence.seconds
+        part = share(one, evidence.cpu)
         share_min = OWN_SHARE_MIN if own_service(one.frame.function) else SHARE_MIN
-        if share >= share_min and one.frame.function not in told:
-            yield _finding(one, share, evidence)
+        if part >= share_min and one.frame.function not in told:
+            yield _finding(one, part, evidence)
 
 
-def _finding(one: Spent, share: float, evidence: Evidence) -> Finding:
+def _finding(one: Spent, part: float, evidence: Evidence) -> Finding:
     line = evidence.lines.get(one.frame.function, Line())
     otherwise: Cause = "c_call" if one.sample_s >= HELD_SAMPLE_S else "long_computation"
     cause = computing(line, one.innermost) or otherwise
     found = [
-        f"It had {one.seconds:.1f} s of the loop's {evidence.seconds:.0f} s in its own lines"
+        f"It had {one.seconds:.1f} s of the loop's time, {part:.0%}, in its own lines"
         + (f", most of them in {one.innermost}." if one.innermost else ".")
     ]
     if evidence.loop is not None:
@@ -58,9 +58,9 @@ def _finding(one: Spent, share: float, evidence: Evidence) -> Finding:
         line=one.frame.line,
         service=one.service,
         also=one.callers,
-        confidence=min(0.95, 0.6 + share / 2),
-        weight=share,
-        cost=f"{share:.0%} of the loop's time.",
+        confidence=min(0.95, 0.6 + part / 2),
+        weight=part,
+        cost=f"{part:.0%} of the loop's time.",
         evidence=tuple(found),
         advice=_COMPUTE_ADVICE[cause],
         commands=(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
+from aiex.performance.analysis.spent import OWN
 from aiex.performance.memory import Leak
 
 # In the first minutes caches, pools and histories fill: a look of seconds cannot tell.
@@ -30,6 +31,8 @@ def leaks(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _speaks(leak: Leak, evidence: Evidence) -> bool:
+    if OWN in leak.holder:
+        return False  # bounded, and filled by looking
     if leak.confidence < LOOK_CONFIDENCE_MIN or leak.kind == "fragments":
         return False
     if leak.kind in ("threads", "files", "tasks"):
