@@ -523,6 +523,32 @@ class PriceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
+class PerformanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    gc_tuning: Annotated[
+        Literal["by_hand", "automatic"],
+        Meta(
+            description="Python's garbage collector: tuned by `aiex gc tune` only, or by the node "
+            "itself; each step is measured and undone when it does not help."
+        ),
+    ] = "by_hand"
+    stall_after_ms: Annotated[
+        float,
+        Meta(
+            ge=20,
+            le=10_000,
+            description="A loop that has not turned for longer has stalled: its stack is taken, "
+            "and the log told.",
+        ),
+    ] = 150.0
+    sentinel: Annotated[
+        bool,
+        Meta(
+            description="Run a small process that looks at the node's stack from outside when the "
+            "loop stands still for a second."
+        ),
+    ] = True
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: NodeSettings = NodeSettings()
     api: ApiSettings = ApiSettings()
@@ -535,3 +561,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: dict[str, ModelSettings] = {}
     limits: LimitsSettings = LimitsSettings()
     prices: dict[str, PriceSettings] = {}
+    performance: PerformanceSettings = PerformanceSettings()

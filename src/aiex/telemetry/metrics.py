@@ -233,7 +233,45 @@ METRICS = {
             "gauge",
             "The loop's worst delay in the last half minute or more.",
         ),
-        Metric("aiex_tasks", "gauge", "Tasks of the loop; at rest their number stays the same."),
+        Metric("aiex_cpu_sampler_up", "gauge", "1 while the main thread's CPU is sampled."),
+        Metric("aiex_cpu_samples_total", "counter", "Samples of the main thread's CPU."),
+        Metric(
+            "aiex_cpu_samples_failed_total",
+            "counter",
+            "Samples that could not be taken; their CPU is told with the next one.",
+        ),
+        Metric(
+            "aiex_loop_busy_ratio",
+            "gauge",
+            "CPU of the loop's thread by the clock, in the last whole second.",
+        ),
+        Metric(
+            "aiex_loop_stall_seconds",
+            "histogram",
+            "How long the loop stood still, when too long: it waits, runs (Python), holds (C that "
+            "keeps the interpreter), is kept_out (another thread does), starved, stopped, or "
+            "stood_still.",
+            ("kind",),
+        ),
+        Metric(
+            "aiex_gc_collections_total",
+            "counter",
+            "Collections by Python's garbage collector; 0 is the youngest generation.",
+            ("generation",),
+        ),
+        Metric(
+            "aiex_gc_pause_seconds_total",
+            "counter",
+            "How long collections of each generation stopped the node.",
+            ("generation",),
+        ),
+        Metric(
+            "aiex_gc_pause_max_seconds",
+            "gauge",
+            "The longest pause of each generation since the start.",
+            ("generation",),
+        ),
+        Metric("aiex_gc_frozen_objects", "gauge", "Objects the collector looks at no more."),
         Metric("aiex_memory_rss_bytes", "gauge", "Resident memory, children not counted."),
         Metric(
             "aiex_memory_limit_bytes",
@@ -248,6 +286,14 @@ METRICS = {
         Metric("aiex_memory_malloc_used_bytes", "gauge", "What malloc gave and has not back."),
         Metric("aiex_memory_malloc_free_bytes", "gauge", "What malloc keeps and nobody uses."),
         Metric("aiex_memory_leaks_suspected", "gauge", "What seems to leak now."),
+        Metric("aiex_tasks", "gauge", "Tasks of the loop; at rest their number stays the same."),
+        Metric(
+            "aiex_tasks_deadlocked",
+            "gauge",
+            "Tasks that wait for one another in a circle, or for those that do.",
+        ),
+        Metric("aiex_queue_items", "gauge", "What is in all queues that tasks were seen to use."),
+        Metric("aiex_queue_longest", "gauge", "What is in the longest one of those queues."),
         Metric("aiex_log_lines_dropped_total", "counter", "Log lines the output did not take."),
         Metric("process_resident_memory_bytes", "gauge", "Resident memory, children not counted."),
         Metric("process_cpu_seconds_total", "counter", "CPU time, children not counted."),

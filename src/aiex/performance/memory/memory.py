@@ -9,6 +9,7 @@ from aiex.clock import Clock
 from aiex.cluster import Caller, Handler
 from aiex.errors import CallRefused
 from aiex.events import Emit
+from aiex.performance.chapter import Chapter
 from aiex.performance.memory.census import Census, take_census
 from aiex.performance.memory.companions import is_library
 from aiex.performance.memory.contents import item_bytes
@@ -51,7 +52,7 @@ TABLES = "Tables of Python's own modules are left out."
 LOOKING = "The node is looking at its growth already; ask again in a minute."
 
 
-class Memory:
+class Memory(Chapter):
     """Its gauges, measures and answers work whether or not its service runs."""
 
     def __init__(

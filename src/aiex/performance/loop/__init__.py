@@ -1,0 +1,39 @@
+"""The event loop: how busy and late it is, and what it stalls in, seen from inside and outside."""
+
+from aiex.performance.loop.events import EarlierStallFound, LoopStalled, SentinelLimited
+from aiex.performance.loop.loop import Loop, StallTime
+from aiex.performance.loop.loop_history import as_one_span
+from aiex.performance.loop.requests import (
+    HISTORY_S_MAX,
+    LOOP_REQUESTS,
+    STALLS_MAX,
+    ListStalls,
+    LoopSpan,
+    LoopState,
+    ShowLoop,
+    StallList,
+    ThreadShare,
+)
+from aiex.performance.loop.stall import Observer, Stall, StallKind, culprit
+
+__all__ = [
+    "HISTORY_S_MAX",
+    "LOOP_REQUESTS",
+    "STALLS_MAX",
+    "EarlierStallFound",
+    "ListStalls",
+    "Loop",
+    "LoopSpan",
+    "LoopStalled",
+    "LoopState",
+    "Observer",
+    "SentinelLimited",
+    "ShowLoop",
+    "Stall",
+    "StallKind",
+    "StallList",
+    "StallTime",
+    "ThreadShare",
+    "as_one_span",
+    "culprit",
+]
