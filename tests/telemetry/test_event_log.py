@@ -42,7 +42,7 @@ from aiex.engine import (
 )
 from aiex.events import EventBus
 from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
-from aiex.performance import GcJudged, GcTuned
+from aiex.performance import CpuSamplerTurned, GcJudged, GcTuned
 from aiex.performance.collector import PauseWindow
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
 from aiex.store import (
@@ -63,6 +63,12 @@ SENTENCES: list[tuple[Any, str, str]] = [
         RowSkipped("notes", "diary.+1", "its text is no text"),
         "warning",
         "a scan of the table notes left out the row diary.+1: its text is no text",
+    ),
+    (CpuSamplerTurned(True), "debug", "the CPU is sampled"),
+    (
+        CpuSamplerTurned(False, "another profiler of this process has the signal SIGPROF"),
+        "warning",
+        "the CPU is not sampled: another profiler of this process has the signal SIGPROF",
     ),
     (
         GcTuned("freeze", "It is slow."),

@@ -2,6 +2,7 @@
 
 import io
 import json
+from random import Random
 from typing import Any
 
 import msgspec
@@ -133,6 +134,8 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         node="n1",
         version="1.0",
         is_idle=lambda: True,
+        work_of=lambda _: None,
+        random=Random(1),
         clock=FakeClock(),
         emit=print,
     )

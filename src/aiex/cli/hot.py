@@ -55,13 +55,13 @@ def hot(
     n: int,
     seconds: float,
 ) -> None:
-    """Show what uses the CPU; with a subcommand, read and change hot values.
+    """Show what uses the CPU; read and change hot values.
 
     On its own it ranks the functions that used the most CPU of the main thread lately, from the
     samples that every node always takes. SELF is a function's own lines, TOTAL all it called too.
 
-    Hot values are in force on all nodes at once, and after restarts. The settings give the
-    defaults; a hot value is in force until it is reset.
+    The subcommands are for hot values: in force on all nodes at once, and after restarts. The
+    settings give the defaults; a hot value is in force until it is reset.
 
     \b
     Examples:

@@ -4,6 +4,7 @@ node (rest for one)
 ├── telemetry
 │   └── telemetry.loop_lag
 ├── performance            looks inside; never gives up, and nothing waits for it
+│   └── performance.cpu_sampler  has the signal SIGPROF; its stop gives it back
 ├── formation              says what seat the node has in the engine, once it is not on its own
 │   └── cluster.formation
 ├── engine                 never gives up: what needs no state is answered meanwhile

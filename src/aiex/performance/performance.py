@@ -9,7 +9,7 @@ from aiex.clock import Clock
 from aiex.cluster import Handler
 from aiex.events import Emit
 from aiex.performance.collector import Collector, PauseTime
-from aiex.performance.questions import Questions
+from aiex.performance.questions import Measure, Questions
 from aiex.performance.sampling import CpuSampler, ProfTimer, Sampling
 from aiex.performance.threads import ThreadCpu
 from aiex.service import Service
@@ -50,7 +50,7 @@ class Performance:
             random=random,
             clock=clock,
         )
-        measures = [
+        measures: list[Measure] = [
             ThreadCpu(),
             PauseTime(self._collector.pauses),
             *self._sampling.measures(),

@@ -9,9 +9,9 @@ import pytest
 
 from aiex.testing.known_shares import BURNERS, KnownShares, name_of, profiler_error_points
 
-# Of about 290 samples; five times what chance makes of them. A sampler of the wrong kind, one that
+# Of about 270 samples; five times what chance makes of them. A sampler of the wrong kind, one that
 # looks from a thread, is wrong by 30 to 60.
-CPU_S = 3.0
+CPU_S = 4.0
 POINTS_MAX = 15.0
 
 
