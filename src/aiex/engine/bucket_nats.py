@@ -6,7 +6,7 @@ deletion is a message too, so watchers see it; purging is denied, because it lea
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from aiex.engine.bucket import CaughtUp, Change, Deleted, Entry, Restarted, check_key, is_key
@@ -32,11 +32,14 @@ class NatsBucket:
         *,
         history: int = 1,
         trouble: Callable[[], str] = lambda: "",
+        is_made_to_read: bool = True,
     ) -> None:
+        """Without `is_made_to_read` only writes make the stream; a missing one holds nothing."""
         self._name = name
         self._jetstream = jetstream
         self._history = history
         self._trouble = trouble
+        self._is_made_to_read = is_made_to_read
 
     async def get(self, key: str) -> Entry | None:
         if not is_key(key):
@@ -133,7 +136,11 @@ class NatsBucket:
             lambda: self._jetstream.next_message(self._stream, self._subject(key), revision)
         )
 
-    async def _read[T](self, read: Callable[[], Awaitable[T]]) -> T:
+    async def _read[T](self, read: Callable[[], Awaitable[T | None]]) -> T | None:
+        if not self._is_made_to_read:
+            with suppress(StreamMissing):
+                return await read()
+            return None
         return await read_opened(self._jetstream, self._stream, self._config(), read)
 
     async def _write(self, key: str, value: bytes, headers: Mapping[str, str]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from aiex.clock import Clock
 from aiex.cluster import Caller, Handler
 from aiex.errors import CallRefused
+from aiex.performance.chapter import Chapter
 from aiex.performance.profile import Labels, Profile
 from aiex.performance.questions import Measure
 from aiex.performance.sampling.cpu_sampler import CpuSampler
@@ -39,7 +40,7 @@ WALL_NOTE = (
 )
 
 
-class Sampling:
+class Sampling(Chapter):
     """`cpu` runs under supervision; the wall is looked at only when asked."""
 
     def __init__(

@@ -7,11 +7,14 @@ Python's, by what their library called them. Needs no rights beyond reading one'
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+
+from aiex.performance.chapter import Chapter
+from aiex.performance.questions import Measure
 
 OWN_TASKS = Path("/proc/self/task")
 # proc(5), stat: comm stands in brackets and may hold any; these are counted from behind it.
@@ -51,8 +54,13 @@ def _found(tasks: Path, names: Mapping[int | None, str]) -> Iterator[Thread]:
         yield Thread(names.get(id_, comm), id_, cpu_s, id_ in names)
 
 
+def cpu_by_thread() -> Mapping[str, float]:
+    """Seconds by thread; those of one name are told apart by the kernel's id."""
+    return {f"{one.name} ({one.id})": one.cpu_s for one in threads()}
+
+
 class ThreadCpu:
-    """CPU by thread; those of one name are told apart by the kernel's id."""
+    """CPU by thread."""
 
     metric = "cpu"
     by = "thread"
@@ -60,9 +68,13 @@ class ThreadCpu:
     meaning = "CPU of each thread since it began, in user and kernel mode."
 
     async def values(self) -> Mapping[str, float]:
-        found = await asyncio.to_thread(threads)
-        return {f"{one.name} ({one.id})": one.cpu_s for one in found}
+        return await asyncio.to_thread(cpu_by_thread)
 
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[None]:
         yield  # the kernel always counts
+
+
+class Threads(Chapter):
+    def measures(self) -> Sequence[Measure]:
+        return [ThreadCpu()]
