@@ -43,6 +43,7 @@ from aiex.engine import (
 from aiex.events import EventBus
 from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
 from aiex.performance import (
+    CpuSamplerTurned,
     EarlierStallFound,
     Frame,
     GcJudged,
@@ -89,6 +90,12 @@ SENTENCES: list[tuple[Any, str, str]] = [
         RowSkipped("notes", "diary.+1", "its text is no text"),
         "warning",
         "a scan of the table notes left out the row diary.+1: its text is no text",
+    ),
+    (CpuSamplerTurned(True), "debug", "the CPU is sampled"),
+    (
+        CpuSamplerTurned(False, "another profiler of this process has the signal SIGPROF"),
+        "warning",
+        "the CPU is not sampled: another profiler of this process has the signal SIGPROF",
     ),
     (
         GcTuned("freeze", "It is slow."),
