@@ -40,7 +40,7 @@ SUBCOMMANDS = {
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),
     "loop": Subcommand(
-        "aiex.cli.loop", "Show how busy and how late a node's loop is, and what it stood still in."
+        "aiex.cli.loop", "Show how busy and how late a node's loop is, and its stalls."
     ),
     "gc": Subcommand("aiex.cli.gc", "Show how long garbage collection stops a node, and tune it."),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),

@@ -7,6 +7,14 @@ from types import FrameType
 from aiex.performance.profile import Frame
 
 DEPTH_MAX = 128  # of a deeper stack the innermost calls are kept
+# What runs a loop; what comes after it is a callback, and the loop's own waiting is none.
+LOOP_FILES = (
+    "uvloop/__init__.py",
+    "asyncio/runners.py",
+    "asyncio/base_events.py",
+    "asyncio/events.py",
+)
+WAITING_FILE = "/selectors.py"
 
 type Stack = tuple[Frame, ...]
 
@@ -20,6 +28,16 @@ def stack_of(frame: FrameType | None) -> Stack:
         frames.append(Frame(f"{module}:{code.co_qualname}", code.co_filename, frame.f_lineno or 0))
         frame = frame.f_back
     return tuple(reversed(frames))
+
+
+def callback_of(stack: Stack) -> Stack:
+    """The calls of the callback that a loop runs; none when it runs no callback."""
+    first = max(
+        (place + 1 for place, one in enumerate(stack) if one.file.endswith(LOOP_FILES)), default=0
+    )
+    calls = stack[first:]
+    is_waiting = first > 0 and len(calls) == 1 and calls[0].file.endswith(WAITING_FILE)
+    return () if is_waiting else calls
 
 
 def common_stack(stacks: Sequence[Stack]) -> tuple[Stack, int]:
