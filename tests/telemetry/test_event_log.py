@@ -52,6 +52,7 @@ from aiex.performance import (
     Stall,
 )
 from aiex.performance.collector import PauseWindow
+from aiex.performance.tracer import TraceBegan, TraceEnded, TraceFailed
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
 from aiex.store import (
     RowSkipped,
@@ -264,6 +265,23 @@ SENTENCES: list[tuple[Any, str, str]] = [
     ),
     (BreakerTurned("p/m", "open", "why"), "warning", "the breaker of p/m is open: why"),
     (BreakerTurned("p/m", "closed", "why"), "info", "the breaker of p/m is closed: why"),
+    (
+        TraceBegan("7f", ("m:f", "m:g"), "ada@desk", "n1", "values", True, 100, 60.0),
+        "info",
+        "trace 7f began: ada@desk through n1 looks at m:f, m:g, values of 100 calls with a "
+        "condition, for 60 s at most",
+    ),
+    (
+        TraceEnded("7f", ("a", "b", "c", "d"), "", "n1", "it was stopped", 2.0, 9, 5, 3, 2, 1500),
+        "info",
+        "trace 7f of a, b, c and 1 more by somebody through n1 ended after 2.0 s: it was stopped "
+        "(9 seen, 5 matched, 3 shown, 2 dropped, 1.5 ms spent)",
+    ),
+    (
+        TraceFailed("7f", "KeyError in f, line 1"),
+        "error",
+        "trace 7f failed by a fault of the tracer: KeyError in f, line 1",
+    ),
     (ServiceStarted("a.b", 0), "debug", "a.b runs"),
     (ServiceStarted("a.b", 2), "info", "a.b runs again, restart 2"),
     (ServiceFailed("a.b", "no", 0.5), "warning", "a.b failed, again in 0.50 s: no"),

@@ -1,7 +1,7 @@
 """What is known about the loop, put together: its beat, its stalls, and who looks at them."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from aiex.clock import Clock
 from aiex.cluster import Caller, Handler
 from aiex.events import Emit
+from aiex.performance.chapter import Chapter
 from aiex.performance.loop.loop_beat import LoopBeat
 from aiex.performance.loop.loop_history import as_one_span
 from aiex.performance.loop.requests import ListStalls, LoopState, ShowLoop, StallList
@@ -16,6 +17,7 @@ from aiex.performance.loop.sentinel import AFTER_S, Sentinel, module_of
 from aiex.performance.loop.stall_book import StallBook
 from aiex.performance.loop.stall_watch import StallWatch
 from aiex.performance.loop.thread_use import ThreadUse
+from aiex.performance.questions import Measure
 from aiex.service import Service
 from aiex.settings import PerformanceSettings
 
@@ -31,7 +33,7 @@ BLIND_SPOT = (
 SHORT_STALLS = "What stood still for less than {stall_after_ms:g} ms is no stall and is not kept."
 
 
-class Loop:
+class Loop(Chapter):
     """The face of the chapter inside the node: services, answers, gauges, measures."""
 
     def __init__(
@@ -72,6 +74,9 @@ class Loop:
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         return {ShowLoop: self.show, ListStalls: self.stalls}
+
+    def measures(self) -> Sequence[Measure]:
+        return [StallTime(self.book)]
 
     def gauges(self) -> Mapping[str, Callable[[], float]]:
         return {

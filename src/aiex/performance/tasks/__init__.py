@@ -24,6 +24,7 @@ from aiex.performance.tasks.requests import (
     TreeTask,
     Waiting,
 )
+from aiex.performance.tasks.tasks import Tasks
 
 __all__ = [
     "TASK_REQUESTS",
@@ -45,6 +46,7 @@ __all__ = [
     "TaskList",
     "TaskRow",
     "TaskTree",
+    "Tasks",
     "TasksDeadlocked",
     "TasksGrew",
     "TreeTask",

@@ -229,7 +229,7 @@ class TaskInfo(msgspec.Struct, frozen=True):
     route: str = ""
     model: str = ""
     is_counted: bool = False  # `cpu_s` and `steps` are of the time since counting began
-    deadlock: "Deadlock | None" = None  # in which it takes part, or which it waits behind
+    deadlock: "Deadlock | None" = None  # in which it takes part
 
 
 class FindDeadlocks(Request["Deadlocks"], frozen=True):

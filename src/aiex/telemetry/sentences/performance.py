@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from aiex.performance import (
+    CpuSamplerTurned,
     EarlierStallFound,
     GcJudged,
     GcTuned,
@@ -13,6 +14,7 @@ from aiex.performance import (
 )
 
 EVENTS = (
+    CpuSamplerTurned,
     GcJudged,
     GcTuned,
     LoopStalled,
@@ -34,6 +36,10 @@ STOOD_STILL = {
 
 def line(event: Any) -> tuple[int, str]:
     match event:
+        case CpuSamplerTurned(True):
+            return logging.DEBUG, "the CPU is sampled"
+        case CpuSamplerTurned(False, reason):
+            return logging.WARNING, f"the CPU is not sampled any more: {reason}"
         case GcTuned(step, reason):
             return logging.INFO, f"the garbage collector's step {step} is on trial: {reason}"
         case GcJudged(step, verdict, before, after, is_undone):
