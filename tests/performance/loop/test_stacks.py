@@ -26,6 +26,17 @@ def test_a_stack_has_module_class_and_the_line_it_stands_at() -> None:
     assert (innermost.file, innermost.line) == (__file__, line)
 
 
+def test_a_profilers_signal_and_what_it_called_are_no_part_of_a_stack() -> None:
+    def sampler() -> tuple[Frame, ...]:
+        return inside()
+
+    def inside() -> tuple[Frame, ...]:
+        return stack_of(sys._getframe(), sampler.__code__)
+
+    innermost = sampler()[-1].function
+    assert innermost.endswith("test_a_profilers_signal_and_what_it_called_are_no_part_of_a_stack")
+
+
 def test_of_a_deep_stack_the_innermost_calls_are_kept() -> None:
     def deeper(left: int) -> tuple[Frame, ...]:
         return deeper(left - 1) if left else stack_of(sys._getframe())

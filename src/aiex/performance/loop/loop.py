@@ -20,6 +20,7 @@ from aiex.performance.loop.thread_use import ThreadUse
 from aiex.performance.questions import Measure
 from aiex.service import Service
 from aiex.settings import PerformanceSettings
+from aiex.work import WorkOf
 
 # A loop that stood still a little is told by its own thread; the sentinel hears four words a
 # second, for each wakes it.
@@ -44,6 +45,7 @@ class Loop(Chapter):
         node: str,
         was_late: Callable[[float], None],
         threads: Callable[[], Mapping[str, float]],
+        work_of: WorkOf = lambda _: None,
         clock: Clock,
         emit: Emit,
     ) -> None:
@@ -56,6 +58,7 @@ class Loop(Chapter):
         self.watch = StallWatch(
             lambda: self.beat.due_s,
             self.book.note,
+            work_of=work_of,
             clock=clock,
             stall_after_s=settings.stall_after_ms / 1000,
         )

@@ -1,8 +1,9 @@
 """Stacks of a running thread, and what many looks at it have in common."""
 
+import signal
 from collections import Counter
 from collections.abc import Sequence
-from types import FrameType
+from types import CodeType, FrameType
 
 from aiex.performance.profile import Frame
 
@@ -19,11 +20,25 @@ WAITING_FILE = "/selectors.py"
 type Stack = tuple[Frame, ...]
 
 
-def stack_of(frame: FrameType | None) -> Stack:
-    """The calls of a thread, outermost first, each with the line that it stands at."""
+def sampler_code() -> CodeType | None:
+    """The code that a profiler's signal runs on top of whatever the thread does."""
+    handler = signal.getsignal(signal.SIGPROF)
+    return getattr(handler, "__code__", None)  # a method has its function's
+
+
+def stack_of(frame: FrameType | None, sampler: CodeType | None = None) -> Stack:
+    """The calls of a thread, outermost first, each with the line that it stands at.
+
+    `sampler` and what it called are left out: a signal that came during a long call is heard the
+    moment the call returns, and that is when one kept from looking looks.
+    """
     frames: list[Frame] = []
     while frame is not None and len(frames) < DEPTH_MAX:
         code = frame.f_code
+        if code is sampler:
+            frames.clear()
+            frame = frame.f_back
+            continue
         module = frame.f_globals.get("__name__", "?")
         frames.append(Frame(f"{module}:{code.co_qualname}", code.co_filename, frame.f_lineno or 0))
         frame = frame.f_back

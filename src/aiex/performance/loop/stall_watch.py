@@ -18,12 +18,12 @@ from typing import Any
 from aiex.clock import Clock
 from aiex.errors import AiexError
 from aiex.performance.loop.other_threads import Other, OtherThreads
-from aiex.performance.loop.stacks import Stack, callback_of, common_stack, stack_of
+from aiex.performance.loop.stacks import Stack, callback_of, common_stack, sampler_code, stack_of
 from aiex.performance.loop.stall import Stall
 from aiex.performance.loop.stall_kind import StallClocks
 from aiex.performance.loop.thread_clocks import Clocks, ThreadClocks, thread_clocks
 from aiex.service import Ready
-from aiex.work import NOBODY, Work, current_work
+from aiex.work import NOBODY, Work, WorkOf, current_work
 
 # Looking begins before a lateness is a stall, else one as long as the limit is over by then; and
 # it is done so often that it happens in between.
@@ -68,9 +68,11 @@ class StallWatch:
         due_s: Callable[[], float],
         stalled: Callable[[Stall, float], None],
         *,
+        work_of: WorkOf,
         clock: Clock,
         stall_after_s: float,
     ) -> None:
+        self._work_of = work_of
         self._due_s = due_s
         self._stalled = stalled
         self._clock = clock
@@ -86,7 +88,7 @@ class StallWatch:
         stop = threading.Event()
         with thread_clocks(threading.get_native_id()) as clocks:
             self._clocks = clocks
-            watched = _Watched(loop, threading.get_ident(), clocks)
+            watched = _Watched(loop, threading.get_ident(), clocks, self._work_of)
 
             def look_on() -> None:
                 try:
@@ -148,23 +150,25 @@ class _Watched:
     loop: asyncio.AbstractEventLoop
     thread_id: int
     clocks: ThreadClocks
+    work_of: WorkOf
+
+    def work(self) -> Work | None:
+        """Whose task the loop runs, if it runs one; that one may end meanwhile."""
+        task: asyncio.Task[Any] | None = asyncio.current_task(self.loop)
+        if task is None:
+            return None
+        return self.work_of(task) or task.get_context().get(current_work)
 
 
 def _see(evidence: Evidence, watched: _Watched, held_s: float, others: OtherThreads) -> None:
     # Nothing here may let go of the interpreter: the loop would go on, and stand elsewhere.
     frames = sys._current_frames()
-    evidence.stacks.append(callback_of(stack_of(frames.get(watched.thread_id))))
+    evidence.stacks.append(callback_of(stack_of(frames.get(watched.thread_id), sampler_code())))
     del evidence.stacks[:-LOOKS_MAX]
-    evidence.work = _work_of(watched.loop) or evidence.work
+    evidence.work = watched.work() or evidence.work
     evidence.held_s += held_s
     if held_s > HELD_S:
         evidence.other = others.suspect(frames, besides=watched.thread_id) or evidence.other
-
-
-def _work_of(loop: asyncio.AbstractEventLoop) -> Work | None:
-    """Whose task the loop runs, if it runs one; that one may end meanwhile."""
-    task: asyncio.Task[Any] | None = asyncio.current_task(loop)
-    return task.get_context().get(current_work) if task is not None else None
 
 
 def _stall(
