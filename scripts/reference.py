@@ -30,8 +30,12 @@ EVENT_MODULES = (
     "aiex.fastglobal.events",
     "aiex.store.events",
     "aiex.store.view_events",
+    "aiex.performance.memory.events",
     "aiex.assistant.events",
     "aiex.performance.tracer.events",
+    "aiex.performance.collector.events",
+    "aiex.performance.sampling.events",
+    "aiex.performance.tasks.events",
 )
 
 

@@ -42,6 +42,8 @@ from aiex.engine import (
 )
 from aiex.events import EventBus
 from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
+from aiex.performance import GcJudged, GcTuned
+from aiex.performance.collector import PauseWindow
 from aiex.performance.tracer import TraceBegan, TraceEnded, TraceFailed
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
 from aiex.store import (
@@ -62,6 +64,23 @@ SENTENCES: list[tuple[Any, str, str]] = [
         RowSkipped("notes", "diary.+1", "its text is no text"),
         "warning",
         "a scan of the table notes left out the row diary.+1: its text is no text",
+    ),
+    (
+        GcTuned("freeze", "It is slow."),
+        "info",
+        "the garbage collector's step freeze is on trial: It is slow.",
+    ),
+    (
+        GcJudged(
+            "freeze",
+            "did not help",
+            PauseWindow(60.0, 0.02, 4.0, 80.0, 50.0, 3),
+            PauseWindow(60.0, 0.021, 4.0, 81.0, 50.0, 3),
+            is_undone=True,
+        ),
+        "info",
+        "the garbage collector's step freeze did not help: longest pause 80.0 ms before and "
+        "81.0 ms after, 2.00% and 2.10% of the time, so it was undone",
     ),
     (
         RowsRevealed("threads", 1, "conv_1"),

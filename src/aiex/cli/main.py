@@ -35,19 +35,25 @@ SUBCOMMANDS = {
     "models": Subcommand("aiex.cli.models", "List the models and where their requests go."),
     "keys": Subcommand("aiex.cli.keys", "Make, limit, list and revoke API keys."),
     "usage": Subcommand("aiex.cli.usage", "Show which key used which model how much."),
-    "hot": Subcommand("aiex.cli.hot", "Read and change hot values."),
+    "hot": Subcommand("aiex.cli.hot", "Show what uses the CPU; read and change hot values."),
+    "memory": Subcommand("aiex.cli.memory", "Show a node's memory, what holds it, and what leaks."),
     "store": Subcommand(
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),
     "trace": Subcommand(
         "aiex.cli.trace", "Show what functions of running nodes receive and return."
     ),
+    "gc": Subcommand("aiex.cli.gc", "Show how long garbage collection stops a node, and tune it."),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
         "aiex.cli.import_settings",
         "Make settings of another gateway's configuration.",
         "import_settings",
     ),
+    "tasks": Subcommand(
+        "aiex.cli.tasks", "Show the tasks of a node, what they wait for, and deadlocks."
+    ),
+    "info": Subcommand("aiex.cli.info", "Show one task, what it waits for and who holds that."),
     "serve": Subcommand("aiex.cli.serve", "Run one node in the foreground."),
     "completion": Subcommand("aiex.cli.completion", "Print a script that makes Tab complete."),
     "version": Subcommand("aiex.cli.version", "Show the versions in use."),

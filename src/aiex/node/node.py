@@ -3,8 +3,8 @@
 The services it makes run in the tree that `aiex.node.services` draws.
 """
 
-import asyncio
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
@@ -84,6 +84,7 @@ from aiex.node.store_report import StoreReport
 from aiex.node.supervisor import Supervisor
 from aiex.node.tls import check_ca_files, tls_files
 from aiex.performance import Performance
+from aiex.service import Service
 from aiex.settings import Settings, is_loopback
 from aiex.store import Backup, EngineStore, Restore, Table
 from aiex.telemetry import LoopLag, Telemetry
@@ -118,8 +119,12 @@ def build_node(
     *,
     runtime_dir: Path,
     meeting_dir: Path,
+    guests: Sequence[Service] = (),
 ) -> Node:
-    """All parts of a node, wired. Does no I/O beyond reading the data directory."""
+    """All parts of a node, wired. Does no I/O beyond reading the data directory.
+
+    `guests` are services of whoever runs the node; they are looked after like its own.
+    """
     clock, random, bus = SystemClock(), Random(), EventBus()  # noqa: S311 - jitter, not secrets
     telemetry.watch(bus)
     milestones = Milestones(clock)
@@ -158,7 +163,16 @@ def build_node(
     )
 
     copies = OwnCopies(store.views)
-    performance = Performance(node=life.name, version=life.version, clock=clock, emit=bus.emit)
+    performance = Performance(
+        settings.performance,
+        node=life.name,
+        version=life.version,
+        is_idle=lambda: api.in_flight_count == 0,
+        work_of=lambda task: api.work_of(task),
+        random=random,
+        clock=clock,
+        emit=bus.emit,
+    )
 
     cluster = Cluster(
         settings.cluster,
@@ -264,11 +278,11 @@ def build_node(
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
     telemetry.read("aiex_request_body_bytes_held", lambda: intake.body_bytes)
     telemetry.read("aiex_shed_ratio", lambda: intake.gate.shed_ratio)
-    for name, values in {**targets.gauges(), **store.gauges()}.items():
+    gauges = (targets.gauges(), store.gauges(), performance.gauges_by_label())
+    for name, values in (one for part in gauges for one in part.items()):
         telemetry.read_by_label(name, values)
     loop_lag = LoopLag(clock, intake.loop_was_late)
     telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
-    telemetry.read("aiex_tasks", lambda: len(asyncio.all_tasks()))
 
     parts = Parts(
         settings,
@@ -366,6 +380,7 @@ def build_node(
             metering.borrower,
             canaries,
         ],
+        guests=guests,
         http=[admin_listener, api_listener],
         drain_s=lambda: hot.ns.drain_deadline_s,
         clock=clock,

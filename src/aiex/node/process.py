@@ -2,6 +2,7 @@
 
 import gc
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
@@ -10,6 +11,7 @@ from aiex.node.data_directory import DataDirectory
 from aiex.node.lifecycle import StopSignals, live
 from aiex.node.node import Node, build_node, node_name
 from aiex.node.open_files import raise_open_files, shortage
+from aiex.service import Service
 from aiex.settings import Settings
 from aiex.telemetry import LogWriter, Telemetry, log_encoder, log_to, standard_output
 
@@ -17,9 +19,15 @@ _log = logging.getLogger("aiex.node")
 
 
 def run_node(
-    settings: Settings, *, data_dir: Path, runtime_dir: Path, meeting_dir: Path, version: str
+    settings: Settings,
+    *,
+    data_dir: Path,
+    runtime_dir: Path,
+    meeting_dir: Path,
+    version: str,
+    guests: Sequence[Service] = (),
 ) -> None:
-    """Run one node until a signal stops it and it has drained.
+    """Run one node until a signal stops it and it has drained; `guests` run in it as services.
 
     Raises `StartError` when it cannot start, another `AiexError` when it cannot go on; each says
     what to do in one sentence.
@@ -35,7 +43,12 @@ def run_node(
         )
         log_to(writer, level=settings.log.level, node=name)  # before all that may have to say
         node = build_node(
-            settings, directory, telemetry, runtime_dir=runtime_dir, meeting_dir=meeting_dir
+            settings,
+            directory,
+            telemetry,
+            runtime_dir=runtime_dir,
+            meeting_dir=meeting_dir,
+            guests=guests,
         )
         writer.start()
         too_few = shortage(

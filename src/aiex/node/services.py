@@ -24,6 +24,7 @@ node (rest for one)
 │   ├── assistant.housekeeper  works on the node that holds the lease
 │   ├── assistant.limits    borrows of the limits that nodes share; its stop gives all back
 │   └── node.canaries          the hot values that are tried from here
+├── guests                 what whoever runs the node brought, if anything
 └── http
     ├── http.admin
     └── http.api           stops first: its stop is the drain
@@ -58,6 +59,7 @@ def supervised(
     engine: Sequence[Service],
     cluster: Sequence[Service],
     assistant: Sequence[Service],
+    guests: Sequence[Service],
     http: Sequence[Service],
     drain_s: Callable[[], float],
     clock: Clock,
@@ -122,6 +124,8 @@ def supervised(
             drain_s=drain_s,
         ),
     ]
+    if guests:
+        branches.insert(-1, branch("guests", guests, start_timeout_s=5, stop_timeout_s=5))
     if formation:
         branches.insert(2, branch("formation", formation, start_timeout_s=5, stop_timeout_s=5))
     return Supervisor(

@@ -1,35 +1,86 @@
 """Everything that looks inside this node, built once, chapter by chapter."""
 
 from collections.abc import Callable, Mapping
+from random import Random
 from typing import Any
 
 from aiex.clock import Clock
 from aiex.cluster import Handler
 from aiex.events import Emit
+from aiex.performance.chapter import Chapter, Gauges, GaugesByLabel
+from aiex.performance.collector import Collector
+from aiex.performance.memory import Memory
 from aiex.performance.questions import Questions
-from aiex.performance.threads import ThreadCpu
+from aiex.performance.sampling import CpuSampler, ProfTimer, Sampling
+from aiex.performance.tasks import Tasks
+from aiex.performance.threads import Threads
 from aiex.performance.tracer import Tracer
 from aiex.service import Service
+from aiex.settings import PerformanceSettings
+from aiex.work import WorkOf
 
 
 class Performance:
     """`services` run under the node's supervision, in a branch of their own; `handlers` answer.
 
-    `gauges` are read when metrics are.
+    `is_idle` says whether no request is in flight, `work_of` whose work a request's task does.
     """
 
-    def __init__(self, *, node: str, version: str, clock: Clock, emit: Emit) -> None:
-        self._questions = Questions([ThreadCpu()], clock)
-        self._tracer = Tracer(node=node, clock=clock, emit=emit)
+    def __init__(
+        self,
+        settings: PerformanceSettings,
+        *,
+        node: str,
+        version: str,
+        is_idle: Callable[[], bool],
+        work_of: WorkOf,
+        random: Random,
+        clock: Clock,
+        emit: Emit,
+    ) -> None:
+        collector = Collector(
+            is_idle=is_idle,
+            is_automatic=settings.gc_tuning == "automatic",
+            clock=clock,
+            emit=emit,
+        )
+        sampling = Sampling(
+            CpuSampler(ProfTimer(), work_of=work_of, clock=clock, emit=emit),
+            node=node,
+            version=version,
+            work_of=work_of,
+            random=random,
+            clock=clock,
+        )
+        tasks = Tasks(clock=clock, emit=emit)
+        self._chapters: list[Chapter] = [
+            Threads(),
+            collector,
+            sampling,
+            tasks,
+            Memory(node=node, version=version, clock=clock, emit=emit),
+            Tracer(node=node, clock=clock, emit=emit),
+        ]
+        measures = [measure for chapter in self._chapters for measure in chapter.measures()]
+        self._questions = Questions(measures, clock)
 
     def services(self) -> list[Service]:
         """In start order. Whatever becomes of them, no request fails."""
-        return [self._tracer]
+        return [service for chapter in self._chapters for service in chapter.services()]
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         """What each request of `PERFORMANCE_REQUESTS` is answered by."""
-        return {**self._questions.handlers(), **self._tracer.handlers()}
+        handlers = dict(self._questions.handlers())
+        for chapter in self._chapters:
+            handlers |= chapter.handlers()
+        return handlers
 
-    def gauges(self) -> Mapping[str, Callable[[], float]]:
+    def gauges(self) -> Gauges:
         """By the metric's name."""
-        return {}
+        return {name: gauge for one in self._chapters for name, gauge in one.gauges().items()}
+
+    def gauges_by_label(self) -> GaugesByLabel:
+        """By the metric's name, each by its one label's values."""
+        return {
+            name: gauge for one in self._chapters for name, gauge in one.gauges_by_label().items()
+        }

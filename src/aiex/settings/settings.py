@@ -523,6 +523,16 @@ class PriceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
+class PerformanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    gc_tuning: Annotated[
+        Literal["by_hand", "automatic"],
+        Meta(
+            description="Python's garbage collector: tuned by `aiex gc tune` only, or by the node "
+            "itself; each step is measured and undone when it does not help."
+        ),
+    ] = "by_hand"
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: NodeSettings = NodeSettings()
     api: ApiSettings = ApiSettings()
@@ -535,3 +545,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: dict[str, ModelSettings] = {}
     limits: LimitsSettings = LimitsSettings()
     prices: dict[str, PriceSettings] = {}
+    performance: PerformanceSettings = PerformanceSettings()

@@ -19,6 +19,7 @@ from aiex.clock import Clock
 from aiex.cluster import Caller, Handler
 from aiex.errors import CallRefused
 from aiex.events import Emit
+from aiex.performance.chapter import Chapter, Gauges
 from aiex.performance.tracer.condition import Condition, ConditionError, condition
 from aiex.performance.tracer.events import TraceBegan, TraceEnded, TraceFailed
 from aiex.performance.tracer.functions import Found, Modules, TargetUnknown, find
@@ -37,7 +38,7 @@ from aiex.performance.tracer.requests import (
 from aiex.performance.tracer.session import Session
 from aiex.performance.tracer.spending import RATIO_MAX
 from aiex.performance.tracer.watched import Watched
-from aiex.service import Ready
+from aiex.service import Ready, Service
 
 SESSIONS_MAX = 4
 LOOK_EVERY_S = 0.25
@@ -65,7 +66,7 @@ class _Trace:
         self.session: Session
 
 
-class Tracer:
+class Tracer(Chapter):
     """`modules` are those that functions are looked up in, `node` is this node's name."""
 
     name = "performance.tracer"
@@ -88,6 +89,12 @@ class Tracer:
         self._monitor = Monitor(self._settle_soon)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._has_begun = asyncio.Event()
+
+    def services(self) -> Sequence[Service]:
+        return [self]
+
+    def gauges(self) -> Gauges:
+        return {"aiex_call_traces": lambda: len(self._running())}
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         return {StartTrace: self.start, ReadTrace: self.read, StopTrace: self.stop}
@@ -166,10 +173,13 @@ class Tracer:
             )
         return trace
 
+    def _running(self) -> list[_Trace]:
+        return [one for one in self._traces.values() if not one.session.ended]
+
     def _check_room(self, id_: str) -> None:
         if id_ in self._traces:
             raise CallRefused(f"There is a trace '{id_}' already. Choose another id.")
-        running = [one for one in self._traces.values() if not one.session.ended]
+        running = self._running()
         if len(running) >= SESSIONS_MAX:
             who = ", ".join(one.asked.by or one.asked_by for one in running)
             raise CallRefused(

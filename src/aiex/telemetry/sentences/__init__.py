@@ -5,9 +5,25 @@ from aiex.telemetry.sentences import (
     cluster,
     engine,
     hot_values,
+    memory,
+    performance,
     services,
     store,
+    tasks,
     tracer,
 )
 
-__all__ = ["assistant", "cluster", "engine", "hot_values", "services", "store", "tracer"]
+PARTS = (
+    assistant,
+    cluster,
+    engine,
+    hot_values,
+    memory,
+    performance,
+    services,
+    store,
+    tasks,
+    tracer,
+)
+
+__all__ = ["PARTS"]

@@ -1,0 +1,32 @@
+"""The event loop: how busy and late it is, and what it stalls in, seen from inside and outside."""
+
+from aiex.performance.loop.events import EarlierStallFound, LoopStalled, SentinelLimited
+from aiex.performance.loop.requests import (
+    HISTORY_S_MAX,
+    LOOP_REQUESTS,
+    STALLS_MAX,
+    ListStalls,
+    LoopSpan,
+    LoopState,
+    ShowLoop,
+    StallList,
+)
+from aiex.performance.loop.stall import Observer, Stall, StallKind, culprit
+
+__all__ = [
+    "HISTORY_S_MAX",
+    "LOOP_REQUESTS",
+    "STALLS_MAX",
+    "EarlierStallFound",
+    "ListStalls",
+    "LoopSpan",
+    "LoopStalled",
+    "LoopState",
+    "Observer",
+    "SentinelLimited",
+    "ShowLoop",
+    "Stall",
+    "StallKind",
+    "StallList",
+    "culprit",
+]

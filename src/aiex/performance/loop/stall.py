@@ -1,0 +1,58 @@
+"""A stall: the loop has not turned for longer than it should, and what it did meanwhile."""
+
+from typing import Literal
+
+import msgspec
+
+from aiex.performance.profile import Frame
+
+# What the loop's thread did, as far as its clocks and the one who looked can tell.
+#   waits        it slept, or waited for a lock, a file, a socket, a process
+#   runs         it ran Python code
+#   holds        a C function kept the interpreter: nothing else in the process could run
+#   starved      it had work and no CPU: too few cores, or the container's limit
+#   stopped      the whole process was stopped (SIGSTOP, a debugger); nothing in it is to blame
+#   stood_still  nothing in the process ran and no CPU was used: a C function that waits and keeps
+#                the interpreter, or a stop too short for the sentinel to see
+type StallKind = Literal["waits", "runs", "holds", "starved", "stopped", "stood_still"]
+type Observer = Literal["watch", "sentinel"]
+
+
+class Stall(msgspec.Struct, frozen=True):
+    """`stack` is outermost call first, empty when nobody could read it.
+
+    A frame's `line` is the one it stood at, not the one its definition begins at.
+    """
+
+    began_at_s: float  # wall clock
+    seconds: float
+    kind: StallKind
+    observer: Observer
+    stack: tuple[Frame, ...] = ()
+    seen_count: int = 0  # of the looks at the stack so many saw these functions
+    look_count: int = 0
+    cpu_s: float = 0.0  # of the loop's thread, within the stall
+    service: str = ""  # whose work it was, where the loop ran a task that says so
+    route: str = ""
+    model: str = ""
+    is_over: bool = True  # of a stall that a node never came out of: False
+    detail: str = ""  # what could be told besides, or why there is no stack
+
+    @property
+    def culprit(self) -> Frame | None:
+        """The innermost frame outside of Python's own library; else the innermost of all."""
+        return culprit(self.stack)
+
+
+def culprit(stack: tuple[Frame, ...]) -> Frame | None:
+    """Who called what blocks: the innermost frame that is not of the standard library."""
+    for frame in reversed(stack):
+        if not _is_of_library(frame.file):
+            return frame
+    return stack[-1] if stack else None
+
+
+def _is_of_library(file: str) -> bool:
+    return file.startswith("<frozen") or (
+        "/lib/python3" in file and "/site-packages/" not in file and "/dist-packages/" not in file
+    )
