@@ -32,10 +32,11 @@ EVENT_MODULES = (
     "aiex.store.view_events",
     "aiex.performance.memory.events",
     "aiex.assistant.events",
-    "aiex.performance.tracer.events",
     "aiex.performance.collector.events",
     "aiex.performance.sampling.events",
     "aiex.performance.tasks.events",
+    "aiex.performance.loop.events",
+    "aiex.performance.tracer.events",
 )
 
 

@@ -42,7 +42,15 @@ from aiex.engine import (
 )
 from aiex.events import EventBus
 from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
-from aiex.performance import GcJudged, GcTuned
+from aiex.performance import (
+    EarlierStallFound,
+    Frame,
+    GcJudged,
+    GcTuned,
+    LoopStalled,
+    SentinelLimited,
+    Stall,
+)
 from aiex.performance.collector import PauseWindow
 from aiex.performance.tracer import TraceBegan, TraceEnded, TraceFailed
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
@@ -81,6 +89,41 @@ SENTENCES: list[tuple[Any, str, str]] = [
         "info",
         "the garbage collector's step freeze did not help: longest pause 80.0 ms before and "
         "81.0 ms after, 2.00% and 2.10% of the time, so it was undone",
+    ),
+    (
+        LoopStalled(
+            Stall(0.0, 0.53, "holds", "watch", (Frame("app:check", "/srv/app.py", 9),)),
+        ),
+        "warning",
+        "the loop stood still for 0.53 s: a C function kept the interpreter in app:check "
+        "(/srv/app.py:9)",
+    ),
+    (
+        LoopStalled(Stall(0.0, 2.5, "stopped", "sentinel")),
+        "warning",
+        "the loop stood still for 2.50 s: the whole process was stopped",
+    ),
+    (
+        EarlierStallFound(
+            Stall(
+                0.0,
+                8.0,
+                "kept_out",
+                "sentinel",
+                (Frame("app:check", "/srv/app.py", 9),),
+                thread="pool_0",
+                is_over=False,
+            ),
+        ),
+        "error",
+        "this node stalled in its last life and did not come back, for 8.0 s or more: another "
+        "thread kept the interpreter in app:check of thread pool_0 (/srv/app.py:9)",
+    ),
+    (
+        SentinelLimited("py-spy is not installed"),
+        "warning",
+        "the sentinel cannot read this node's stack: py-spy is not installed; it still tells how "
+        "long the loop stands still, and what the kernel says",
     ),
     (
         RowsRevealed("threads", 1, "conv_1"),

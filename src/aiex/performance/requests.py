@@ -5,6 +5,7 @@ API and the command line do no more than that.
 """
 
 from aiex.performance.collector import COLLECTOR_REQUESTS
+from aiex.performance.loop import LOOP_REQUESTS
 from aiex.performance.memory import MEMORY_REQUESTS
 from aiex.performance.questions import QUESTION_REQUESTS
 from aiex.performance.sampling import SAMPLING_REQUESTS
@@ -17,5 +18,6 @@ PERFORMANCE_REQUESTS = (
     *SAMPLING_REQUESTS,
     *TASK_REQUESTS,
     *MEMORY_REQUESTS,
+    *LOOP_REQUESTS,
     *TRACER_REQUESTS,
 )

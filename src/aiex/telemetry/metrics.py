@@ -241,6 +241,19 @@ METRICS = {
             "Samples that could not be taken; their CPU is told with the next one.",
         ),
         Metric(
+            "aiex_loop_busy_ratio",
+            "gauge",
+            "CPU of the loop's thread by the clock, in the last whole second.",
+        ),
+        Metric(
+            "aiex_loop_stall_seconds",
+            "histogram",
+            "How long the loop stood still, when too long: it waits, runs (Python), holds (C that "
+            "keeps the interpreter), is kept_out (another thread does), starved, stopped, or "
+            "stood_still.",
+            ("kind",),
+        ),
+        Metric(
             "aiex_gc_collections_total",
             "counter",
             "Collections by Python's garbage collector; 0 is the youngest generation.",
