@@ -143,6 +143,15 @@ def test_a_label_that_no_sample_has_is_answered_with_those_there_are(tmp_path: P
     assert told.exit_code == 1
     assert "there is no service 'htp'; seen were http.api, telemetry" in told.stderr
     assert not (tmp_path / "x.json").exists()
+    told, _ = said(tmp_path, "cpu", "--route", "/v1/chat/completions")
+    assert "No sample is of what was asked for: none says its route." in told.stderr
+
+
+def test_a_profile_of_nothing_says_so(tmp_path: Path) -> None:
+    nothing = msgspec.structs.replace(small_profile(), samples=(), labels=())
+    told, _ = said(tmp_path, "cpu", came=answers(nothing))
+    assert told.exit_code == 0
+    assert "0 samples, 0 stacks." in told.stdout
 
 
 @pytest.mark.parametrize(

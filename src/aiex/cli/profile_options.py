@@ -51,7 +51,8 @@ def only_selected(profile: Profile, selection: Selection) -> Profile:
         wanted = getattr(selection, name)
         known = sorted(filter(None, label_weights(profile, name)))
         if wanted and not any(one == wanted for one in known):
-            listed = ", ".join(known[:_LISTED_MAX]) or "none"
-            told.append(f"there is no {name} '{wanted}'; seen were {listed}")
+            listed = ", ".join(known[:_LISTED_MAX])
+            there = f"there is no {name} '{wanted}'; seen were {listed}"
+            told.append(there if known else f"none says its {name}")
     why = "; ".join(told) or "each is there, but never together"
     raise NothingSelected(f"No sample is of what was asked for: {why}.")

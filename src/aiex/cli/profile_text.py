@@ -36,7 +36,8 @@ def profile_lines(profile: Profile, count: int) -> list[str]:
         for one in function_weights(profile)[:count]
     ]
     lines += _right(("SELF", "", "TOTAL", "", "FUNCTION"), rows)
-    lines += ["", *_label_lines(profile)] if profile.samples else []
+    if by_label := list(_label_lines(profile)):
+        lines += ["", *by_label]
     return [harmless(line) for line in [*lines, *_note_lines(profile.notes)]]
 
 

@@ -38,7 +38,7 @@ def difference_page(difference: Difference) -> bytes:
 
 
 def _content(profile: Profile) -> dict[str, Any]:
-    """Each stack says how many frames it has in common with the one before: a fifth the size."""
+    """Each stack says how many frames it has in common with the one before, which is shorter."""
     profile = with_lost(profile)
     samples: list[tuple[int, tuple[int, ...], int, int, int]] = []
     last: tuple[int, ...] = ()
