@@ -80,6 +80,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     memory_before: MemoryState | None = None
     memory_after: MemoryState | None = None
     growth: GrowthReport | None = None
+    allocations: Profile | None = None  # recorded when something grows and nothing tells where
+    native_site: str = ""  # the function in which memory outside of Python grew
     threads: dict[str, float] = {}  # CPU within the window, in seconds
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()

@@ -18,7 +18,8 @@ from aiex.errors import CallRefused
 from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
 from aiex.performance.analysis.kernel import KernelCounts
-from aiex.performance.analysis.source_lines import SourceLines
+from aiex.performance.analysis.rules.leaks import needs_allocations
+from aiex.performance.analysis.source_lines import SourceLines, frame_of
 from aiex.performance.analysis.traffic import TrafficWatch
 from aiex.performance.collector import DescribeGc, GcState
 from aiex.performance.loop import (
@@ -30,7 +31,13 @@ from aiex.performance.loop import (
     WatchHolds,
     culprit,
 )
-from aiex.performance.memory import DescribeMemory, FindGrowth, GrowthReport, MemoryState
+from aiex.performance.memory import (
+    DescribeMemory,
+    FindGrowth,
+    GrowthReport,
+    MemoryState,
+    ProfileMemory,
+)
 from aiex.performance.profile import Frame, Profile
 from aiex.performance.questions import Rank, Ranking
 from aiex.performance.sampling import TakeCpuProfile, TakeWallProfile
@@ -57,6 +64,9 @@ LOCK_WAITING: tuple[Waiting, ...] = ("lock", "semaphore", "condition")
 GROWTH_RATIO = 0.6
 # A hold of so long is a latency that people see; a loaded loop has less in hand at a time.
 HOLD_MS = 40.0
+# Recording allocations slows the node several times, so it is short, and only on suspicion.
+RECORD_S = 1.5
+RECORD_FRAMES = 6
 # Functions whose source is looked at for what they call.
 FUNCTIONS_READ = 30
 
@@ -137,6 +147,9 @@ class Gathering:
             traffic=traffic,
             missing=tuple(look.missing),
         )
+        if needs_allocations(evidence):
+            recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
+            evidence = msgspec.structs.replace(evidence, allocations=recorded)
         wanted = interesting(evidence)
         lines = await asyncio.to_thread(SourceLines().read, wanted)
         return msgspec.structs.replace(evidence, lines=lines)
@@ -204,6 +217,11 @@ def interesting(evidence: Evidence) -> list[Frame]:
     held = Counter(culprit(one.stack) for one in held_up(evidence))
     frames += [frame for frame, _ in held.most_common(FUNCTIONS_READ) if frame is not None]
     frames += [one.frame for one in evidence.collections]
+    queues = evidence.census_after.queues if evidence.census_after is not None else ()
+    modules = {one.place.partition(":")[0] for one in queues if one.length}
+    rows = evidence.census_after.rows if evidence.census_after is not None else ()
+    named = (one.key for one in rows if one.key.partition(":")[0] in modules)
+    frames += [frame for name in named if (frame := frame_of(name)) is not None]
     return list(dict.fromkeys(frames))
 
 
