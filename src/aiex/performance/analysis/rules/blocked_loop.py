@@ -115,7 +115,7 @@ def _stall_finding(
         cost=f"{seconds / evidence.seconds:.0%} of the time nothing else of the node went on.",
         evidence=tuple(evidence_lines),
         advice=advice,
-        commands=("aiex loop stalls", f"aiex trace '{frame.function}' --max 20 --returns"),
+        commands=("aiex loop --stalls", f"aiex trace '{frame.function}' --max 20 --returns"),
     )
 
 
