@@ -39,6 +39,8 @@ _COMPUTE_ADVICE: dict[Cause, str] = {
     "logging": "Log less on this path, and through a queue (logging.handlers.QueueHandler).",
     "long_computation": "Split it with `await asyncio.sleep(0)` between pieces, or run it in a "
     "process of its own; a thread would still hold the interpreter.",
+    "competing_threads": "Computing Python belongs into a process of its own "
+    "(concurrent.futures.ProcessPoolExecutor).",
     "c_call": "Call it with less at a time, or in a process of its own: while it runs no other "
     "Python code does, threads included.",
 }
@@ -48,6 +50,7 @@ _COMPUTE_WORDS: dict[Cause, str] = {
     "logging": "writes to the log for long",
     "long_computation": "computes for long",
     "c_call": "calls a C function that keeps the interpreter",
+    "competing_threads": "computes while the loop needs the interpreter",
 }
 
 
@@ -76,6 +79,8 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
     if stall.kind == "waits":
         return "blocking_call"
     if stall.kind in ("runs", "holds", "kept_out"):
+        if stall.kind == "kept_out" and not _calls_at(frame, evidence):
+            return "competing_threads"  # Python code lets go every 5 ms, and takes it again
         otherwise: Cause = "long_computation" if stall.kind == "runs" else "c_call"
         return computing(line, inner) or otherwise
     if stall.kind == "stood_still":
@@ -182,6 +187,13 @@ def _task_service(one: Spent, evidence: Evidence) -> str:
         if other.frame == one.frame:
             return other.service
     return ""
+
+
+def _calls_at(frame: Frame, evidence: Evidence) -> bool:
+    """Whether something is called on the line it stood at; so where the source is not known."""
+    if frame.function not in evidence.lines:
+        return True
+    return f"{frame.file}:{frame.line}" in evidence.lines
 
 
 def _at_function(frame: Frame, evidence: Evidence) -> Frame:
