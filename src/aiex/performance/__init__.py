@@ -27,6 +27,7 @@ from aiex.performance.collector import (
 )
 from aiex.performance.loop import (
     EarlierStallFound,
+    HoldList,
     ListStalls,
     LoopSpan,
     LoopStalled,
@@ -36,6 +37,7 @@ from aiex.performance.loop import (
     Stall,
     StallKind,
     StallList,
+    WatchHolds,
     as_one_span,
 )
 from aiex.performance.memory import (
@@ -141,6 +143,7 @@ __all__ = [
     "Group",
     "GrowthReport",
     "HeldContainer",
+    "HoldList",
     "Holder",
     "HolderList",
     "Hot",
@@ -204,6 +207,7 @@ __all__ = [
     "TypeCensus",
     "TypeRow",
     "Waiting",
+    "WatchHolds",
     "as_one_span",
     "merged",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from aiex.performance.analysis.calls import computing, line_of, waits
 from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Cause, Finding
-from aiex.performance.analysis.spent import Spent, blamed, is_library, share, spent
+from aiex.performance.analysis.spent import Spent, blamed, is_library, own_service, share, spent
 from aiex.performance.loop import Stall, culprit
 from aiex.performance.profile import Frame
 
@@ -141,7 +141,9 @@ def short_waits(evidence: Evidence) -> Iterator[Finding]:
         part = share(one, evidence.wall)
         cpu_s = on_cpu.get(one.frame, 0.0)
         is_waiting = part >= WAIT_SHARE_MIN and cpu_s <= CPU_OF_WAIT_MAX * one.seconds
-        if is_waiting and one.sample_count >= LOOKS_MIN and one.frame.function not in told:
+        # Looks come where the interpreter is let go of, as when the node itself sends.
+        is_suspect = not own_service(one.frame.function) and one.frame.function not in told
+        if is_waiting and is_suspect and one.sample_count >= LOOKS_MIN:
             yield _wait_finding(one, cpu_s, part, evidence)
 
 
