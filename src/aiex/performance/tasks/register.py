@@ -73,7 +73,9 @@ class TaskRegister:
         Whoever gets a page must not wait before it asks for the next one.
         """
         loop = asyncio.get_running_loop()
+        copied_s = thread_time()
         refs = self._refs()[:tasks_max]
+        self.spent_s += thread_time() - copied_s
         for start in range(0, len(refs), PAGE_LEN):
             began_s = thread_time()
             page = self._page(refs[start : start + PAGE_LEN], loop)
