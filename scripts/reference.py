@@ -32,6 +32,7 @@ EVENT_MODULES = (
     "aiex.store.view_events",
     "aiex.assistant.events",
     "aiex.performance.collector.events",
+    "aiex.performance.sampling.events",
     "aiex.performance.tasks.events",
 )
 

@@ -126,6 +126,17 @@ async def test_cancelling_a_stop_kills_at_once() -> None:
         assert await child.wait() == -signal.SIGKILL
 
 
+async def test_a_stop_that_was_cancelled_leaves_no_child_and_no_reader_of_its_output() -> None:
+    child, _ = await _patient_child()
+    stopping = asyncio.create_task(child.stop(grace_s=DEADLINE_S))
+    await asyncio.sleep(0)
+    stopping.cancel()
+    await asyncio.wait({stopping}, timeout=DEADLINE_S)
+    assert stopping.cancelled()
+    assert child.exit_status == -signal.SIGKILL
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel must have PR_SET_PDEATHSIG")
 @pytest.mark.platform_specific
 async def test_killing_the_parent_leaves_no_child_not_even_one_that_ignores_sigterm() -> None:

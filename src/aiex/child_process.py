@@ -119,7 +119,7 @@ class ChildProcess:
     async def stop(self, grace_s: float) -> int:
         """Ask the child to end (SIGTERM), kill its whole group after `grace_s`; the exit status.
 
-        Cancelled meanwhile, it kills at once.
+        Cancelled meanwhile, it kills at once, and reads what is left of the output all the same.
         """
         try:
             if self.exit_status is None:
@@ -130,7 +130,8 @@ class ChildProcess:
             pass
         finally:
             self.kill()
-        return await self.wait()
+            status = await self.wait()
+        return status
 
     def hang_up(self) -> None:
         """SIGHUP to the child alone: to many servers, read your configuration again."""

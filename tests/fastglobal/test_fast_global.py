@@ -20,6 +20,7 @@ from aiex.errors import (
     HotVersionUnknown,
 )
 from aiex.fastglobal import (
+    HOLD_S,
     PATIENCE_S,
     SPREAD_S,
     HotChange,
@@ -31,6 +32,10 @@ from aiex.fastglobal.fast_global import LARGE_BYTES, FastGlobal
 from aiex.fastglobal.spread import NOT_AWAITED, Said
 from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.hot_nodes import HotNodes
+
+# NATS's servers stand for election four to nine seconds after they last heard of a leader
+# (`maxElectionTimeoutDefault` in its `server/raft.go`), and once more when nobody won.
+ELECTION_S = 18.0
 
 type Level = Literal["debug", "info", "error"]
 
@@ -198,16 +203,36 @@ async def test_what_changed_while_a_node_was_away_is_in_force_before_it_is_ready
         await task
 
 
-async def test_a_node_starts_without_the_engine_after_a_patient_while(nodes: HotNodes) -> None:
+async def test_a_node_starts_without_the_engine_and_serves_without_it_after_a_patient_while(
+    nodes: HotNodes,
+) -> None:
     nodes.bucket.go_down("a drill")
     hot = await nodes.start("n1", SCHEMA)
-    await nodes.clock.advance(PATIENCE_S - 0.1)
+    await nodes.clock.advance(HOLD_S - 0.1)
     assert (nodes.readies, hot.is_settled) == ([], False)
     await nodes.clock.advance(0.1)
+    assert (nodes.readies, hot.is_settled) == (["n1"], False)
+    await nodes.clock.advance(PATIENCE_S - HOLD_S)
     assert (nodes.readies, hot.is_settled, hot.is_caught_up) == (["n1"], True, False)
     nodes.bucket.come_back()
     await nodes.settle()
     assert (nodes.readies, hot.is_caught_up) == (["n1"], True)
+
+
+@pytest.mark.parametrize("holds_start", [True, False])
+async def test_a_node_that_was_away_waits_for_the_newest_value_while_servers_choose_a_leader(
+    nodes: HotNodes, holds_start: bool
+) -> None:
+    one, _ = await nodes.start("n1", SCHEMA), await nodes.start("n2", SCHEMA)
+    await nodes.stop("n2")
+    await one.put("limit", 1)
+    nodes.bucket.go_down("no leader")
+    back = await nodes.start("n2", SCHEMA, holds_start=holds_start)
+    await nodes.clock.advance(ELECTION_S)
+    assert (back.is_settled, back.ns.limit) == (False, 10)
+    nodes.bucket.come_back()
+    await nodes.settle()
+    assert (back.is_settled, back.ns.limit) == (True, 1)
 
 
 async def test_one_that_need_not_hold_the_start_says_ready_at_once_and_settles_later(

@@ -10,13 +10,16 @@ from aiex.testing.lab_cluster import LabCluster, OwnEngines
 from aiex.testing.lab_inspection import LabInspection, until_well
 from aiex.testing.nats_process import ROUTE_PORT
 from aiex.testing.network_lab import LabUnavailable, NetworkLab
+from aiex.testing.node_process import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault]
 
 NAMES = ("n1", "n2", "n3")
+ALL_UP = dict.fromkeys(NAMES, "up")
 FORM_S = 60.0
 NOTICED_S = 60.0
 SETTLES_S = 2.0
+CUT = "n1 and n2 do not reach each other; n3 reaches both."
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,12 @@ def explained(cluster: LabCluster, name: str) -> list[dict[str, Any]]:
         "findings"
     ]
     return findings
+
+
+def states(cluster: LabCluster, observer: str) -> dict[str, str]:
+    """Of the members, as that node sees them."""
+    seen = cluster.nodes[observer].admin("/admin/v1/cluster")["members"]
+    return {one["name"]: one["state"] for one in seen}
 
 
 def until_named(cluster: LabCluster, name: str, rule: str) -> list[str]:
@@ -69,16 +78,28 @@ def all_well(cluster: LabCluster) -> Iterator[None]:
 @pytest.mark.parametrize("asked", NAMES)
 def test_a_cable_cut_between_two(cluster: LabCluster, asked: str) -> None:
     cluster.lab.cut("n1", "n2")
-    assert until_named(cluster, asked, "partial_cut") == [
-        "n1 and n2 do not hear each other; n3 hears both."
-    ]
+    assert until_named(cluster, asked, "partial_cut") == [CUT]
+
+
+def test_a_cable_cut_while_all_hear_each_other_over_the_third(cluster: LabCluster) -> None:
+    """A node whose own server was away stays at another one's, and its server has no route."""
+    cluster.lab.cut("n1", "n2")
+    until_named(cluster, "n1", "partial_cut")
+    thaw = cluster.freeze_engine("n1")
+    try:
+        wait_until(lambda: states(cluster, "n1")["n2"] == "up", NOTICED_S, "n1 hears n2")
+    finally:
+        thaw()
+    for asked in NAMES:
+        wait_until(lambda asked=asked: states(cluster, asked) == ALL_UP, NOTICED_S, asked)  # type: ignore[misc]
+    for asked in NAMES:
+        assert until_named(cluster, asked, "partial_cut") == [CUT]
+    assert all(states(cluster, asked) == ALL_UP for asked in NAMES)
 
 
 def test_a_cable_that_carries_one_way_only(cluster: LabCluster) -> None:
     cluster.lab.cut_one_way("n1", "n2")
-    assert until_named(cluster, "n3", "partial_cut") == [
-        "n1 and n2 do not hear each other; n3 hears both."
-    ]
+    assert until_named(cluster, "n3", "partial_cut") == [CUT]
 
 
 def test_a_firewall_before_the_port_of_routes(cluster: LabCluster) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from aiex.fastglobal import PATIENCE_S
 from aiex.testing.command_line import run_aiex
 from aiex.testing.node_process import AdminRefused, NodeProcess, wait_until
 from aiex.testing.static_nodes import StaticNodes
@@ -125,7 +126,7 @@ def test_a_value_is_on_all_nodes_at_once_and_stays_whatever_happens_to_them(
         assert value(first, "propagation_delay_s") == 0.5
         wait_until(
             lambda: "the engine is away" in first.check("hot_values")["reason"],
-            SOON_S,
+            PATIENCE_S + SOON_S,
             "it says that it has waited long enough",
         )
 

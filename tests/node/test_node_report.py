@@ -51,11 +51,21 @@ async def test_readiness_depends_on_neither_engine_nor_model(node: MemoryNode) -
     assert [check.name for check in node.report.checks()] == [
         "node",
         "load",
+        "hot_values",
         "engine",
         "cluster",
-        "hot_values",
         "local_model",
     ]
+
+
+async def test_a_node_is_not_ready_before_it_settled_which_hot_values_are_in_force(
+    node: MemoryNode,
+) -> None:
+    node.life.become(Phase.READY)
+    node.hot.is_settled = node.hot.is_caught_up = False
+    assert not node.report.is_ready()
+    node.hot.is_settled = True
+    assert node.report.is_ready()
 
 
 async def test_a_node_without_local_model_does_not_speak_of_one(tmp_path: Path) -> None:

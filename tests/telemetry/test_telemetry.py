@@ -36,14 +36,12 @@ from aiex.cluster import (
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.fastglobal import HotValueChanged
-from aiex.performance import Performance
 from aiex.service import ServiceFailed, ServiceStarted
-from aiex.settings import PerformanceSettings
 from aiex.store import RowsUnreadable, ViewAdvanced, ViewBeganAnew
 from aiex.telemetry import LogWriter, Telemetry, resident_bytes
 from aiex.telemetry.latency import cell_of
 from aiex.telemetry.metrics import METRICS
-from aiex.testing.clock import FakeClock
+from aiex.testing.performance import still_performance
 from aiex.testing.prometheus_text import MetricFamily, metric_families
 
 FINISHED = RequestFinished(
@@ -128,14 +126,7 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_view_read_rows_total",
         "aiex_view_read_seconds_total",
     }
-    performance = Performance(
-        PerformanceSettings(),
-        node="n1",
-        version="1.0",
-        is_idle=lambda: True,
-        clock=FakeClock(),
-        emit=print,
-    )
+    performance = still_performance()
     of_performance = {*performance.gauges(), *performance.gauges_by_label()}
     assert set(scrape) == set(METRICS) - handed_in - of_tables - of_performance
 

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.on_option import on_option as on_option
 from aiex.cli.terminal_text import harmless
 from aiex.cluster import Request
 from aiex.performance import PERFORMANCE_REQUESTS
@@ -20,14 +21,6 @@ PATH = "/admin/v1/performance"
 SPARE_S = 20.0
 _NAMES = {kind.request: kind.name for kind in PERFORMANCE_REQUESTS}
 _ANSWERS = {kind.request: kind.answer for kind in PERFORMANCE_REQUESTS}
-
-on_option = click.option(
-    "--on",
-    "nodes",
-    metavar="NODES",
-    default="",
-    help="Which nodes answer: 'all', or names with commas between.  [default: the one asked]",
-)
 
 
 class NodeAnswer[A](msgspec.Struct, frozen=True):

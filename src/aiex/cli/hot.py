@@ -1,4 +1,4 @@
-"""`aiex hot`: values that change on all nodes while they run."""
+"""`aiex hot`: what uses the CPU; below it, values that change on all nodes while they run."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,10 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 import click
+from click.core import ParameterSource
 
 from aiex.cli.admin_client import AdminClient, AdminRefused, decoded
 from aiex.cli.answers.hot import Canary, HotHistory, HotList, HotValue, Spread
 from aiex.cli.hot_canary import CanaryOptions, canary_options, see_through
+from aiex.cli.hot_options import RankedBy, hot_options
 from aiex.cli.hot_text import (
     canary_end_lines,
     canary_line,
@@ -21,7 +23,8 @@ from aiex.cli.hot_text import (
     value_lines,
     value_text,
 )
-from aiex.cli.node_options import node_options
+from aiex.cli.node_options import LookUp, look_up_options, node_options
+from aiex.cli.on_option import on_option
 from aiex.cli.output import Output, output_option, print_json, print_json_text
 from aiex.cli.terminal_text import harmless
 
@@ -37,14 +40,34 @@ wait_option = click.option(
 )
 
 
-@click.group()
-def hot() -> None:
-    """Read and change hot values: in force on all nodes at once, and after restarts.
+@click.group(invoke_without_command=True)
+@hot_options
+@on_option
+@output_option
+@look_up_options
+@click.pass_context
+def hot(
+    context: click.Context,
+    look_up: LookUp,
+    nodes: str,
+    output: Output,
+    by: RankedBy,
+    n: int,
+    seconds: float,
+) -> None:
+    """Show what uses the CPU; with a subcommand, read and change hot values.
 
-    The settings give the defaults; a hot value is in force until it is reset.
+    On its own it ranks the functions that used the most CPU of the main thread lately, from the
+    samples that every node always takes. SELF is a function's own lines, TOTAL all it called too.
+
+    Hot values are in force on all nodes at once, and after restarts. The settings give the
+    defaults; a hot value is in force until it is reset.
 
     \b
     Examples:
+      aiex hot
+      aiex hot --seconds 600 --by service
+      aiex hot --on all --n 5
       aiex hot list
       aiex hot set log_level=debug
       aiex hot set default_limits.requests_per_minute=600
@@ -54,6 +77,22 @@ def hot() -> None:
       aiex hot rollback log_level 41
       aiex hot reset log_level
     """
+    if context.invoked_subcommand is None:
+        # Loaded here: what the subcommands do needs nothing of it.
+        from aiex.cli.hot_functions import show_hot
+
+        show_hot(look_up, nodes, output, by=by, n=n, seconds=seconds)
+        return
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(
+            f"{', '.join(given)} before '{context.invoked_subcommand}' says nothing; options of "
+            "a subcommand come after it."
+        )
 
 
 @hot.command("list")

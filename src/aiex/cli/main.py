@@ -35,7 +35,7 @@ SUBCOMMANDS = {
     "models": Subcommand("aiex.cli.models", "List the models and where their requests go."),
     "keys": Subcommand("aiex.cli.keys", "Make, limit, list and revoke API keys."),
     "usage": Subcommand("aiex.cli.usage", "Show which key used which model how much."),
-    "hot": Subcommand("aiex.cli.hot", "Read and change hot values."),
+    "hot": Subcommand("aiex.cli.hot", "Show what uses the CPU; read and change hot values."),
     "store": Subcommand(
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),

@@ -76,7 +76,7 @@ class Cluster:
             own,
             settings.name,
             connection,
-            condition=lambda: self._as_carrier(condition()),
+            condition=lambda: self._as_formed(condition()),
             incarnation_file=data_dir / "incarnation",
             forget_down_after_s=settings.forget_down_after_s,
             next_lost_carrier=forming.engine.next_lost_carrier if forming else None,
@@ -210,10 +210,13 @@ class Cluster:
             emit=self._emit,
         )
 
-    def _as_carrier(self, condition: Condition) -> Condition:
+    def _as_formed(self, condition: Condition) -> Condition:
         if self.formation is None:
             return condition
-        return msgspec.structs.replace(condition, carrier=self.formation.status().carrier)
+        status = self.formation.status()
+        return msgspec.structs.replace(
+            condition, carrier=status.carrier, is_leaving=status.is_leaving
+        )
 
     async def _pong(self, _: Ping, __: Caller) -> Pong:
         return Pong(

@@ -5,14 +5,15 @@ deletion is a message too, so watchers see it; purging is denied, because it lea
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing, suppress
 from typing import Any
 
 from aiex.engine.bucket import CaughtUp, Change, Deleted, Entry, Restarted, check_key, is_key
 from aiex.engine.jetstream import NANOSECONDS, TIMEOUT_S, JetStream, StreamMissing
 from aiex.engine.stream import DELETION, REPEATS_KNOWN_FOR_S, Began, StreamMessage, UpToDate
 from aiex.engine.stream_follow import StreamFollow
+from aiex.engine.stream_reading import read_opened
 from aiex.errors import Conflict, EngineUnavailable
 
 ENTRIES_TIMEOUT_S = 10.0
@@ -31,11 +32,14 @@ class NatsBucket:
         *,
         history: int = 1,
         trouble: Callable[[], str] = lambda: "",
+        is_made_to_read: bool = True,
     ) -> None:
+        """Without `is_made_to_read` only writes make the stream; a missing one holds nothing."""
         self._name = name
         self._jetstream = jetstream
         self._history = history
         self._trouble = trouble
+        self._is_made_to_read = is_made_to_read
 
     async def get(self, key: str) -> Entry | None:
         if not is_key(key):
@@ -66,11 +70,8 @@ class NatsBucket:
         return await self._write(key, b"", DELETION | expected)
 
     async def entries(self) -> list[Entry]:
-        try:
-            # Raises at once when the engine is down; the watch below would wait for it.
-            await self._jetstream.stream(f"KV_{self._name}")
-        except StreamMissing:
-            return []
+        # Raises at once when the engine is down; the watch below would wait for it.
+        await self._jetstream.ensure_stream(self._stream, self._config())
         found: dict[str, Entry] = {}
         try:
             async with asyncio.timeout(ENTRIES_TIMEOUT_S), aclosing(self.watch()) as changes:
@@ -94,21 +95,14 @@ class NatsBucket:
     async def history(self, key: str) -> list[Entry | Deleted]:
         check_key(key)
         found: list[Entry | Deleted] = []
-        try:
-            # One by one, since a bucket keeps 64 at most and a person waits.
-            while message := await self._jetstream.next_message(
-                f"KV_{self._name}", self._subject(key), found[-1].revision + 1 if found else 1
-            ):
-                seq = message.sequence
-                is_gone = message.is_deletion
-                found.append(Deleted(key, seq) if is_gone else Entry(key, message.data, seq))
-        except StreamMissing:
-            return []
+        # One by one, since a bucket keeps 64 at most and a person waits.
+        while message := await self._next(key, found[-1].revision + 1 if found else 1):
+            found.append(self._change(message))
         return found
 
     async def watch(self) -> AsyncGenerator[Change]:
-        name, subjects = f"KV_{self._name}", f"$KV.{self._name}.>"
-        follow = StreamFollow(self._jetstream, name, subjects, self._config())
+        subjects = f"$KV.{self._name}.>"
+        follow = StreamFollow(self._jetstream, self._stream, subjects, self._config())
         is_first, is_caught_up = True, False
         async with aclosing(follow.messages()) as followed:
             async for one in followed:
@@ -133,10 +127,21 @@ class NatsBucket:
 
     async def _last(self, key: str) -> StreamMessage | None:
         check_key(key)
-        try:
-            return await self._jetstream.last_message(f"KV_{self._name}", self._subject(key))
-        except StreamMissing:
+        return await self._read(
+            lambda: self._jetstream.last_message(self._stream, self._subject(key))
+        )
+
+    async def _next(self, key: str, revision: int) -> StreamMessage | None:
+        return await self._read(
+            lambda: self._jetstream.next_message(self._stream, self._subject(key), revision)
+        )
+
+    async def _read[T](self, read: Callable[[], Awaitable[T | None]]) -> T | None:
+        if not self._is_made_to_read:
+            with suppress(StreamMissing):
+                return await read()
             return None
+        return await read_opened(self._jetstream, self._stream, self._config(), read)
 
     async def _write(self, key: str, value: bytes, headers: Mapping[str, str]) -> int:
         check_key(key)
@@ -147,7 +152,7 @@ class NatsBucket:
             try:
                 return (await self._jetstream.write(subject, value, headers=headers)).sequence
             except StreamMissing:
-                await self._jetstream.ensure_stream(f"KV_{self._name}", self._config())
+                await self._jetstream.ensure_stream(self._stream, self._config())
                 return await self._write_again(subject, value, headers)
         except EngineUnavailable as error:
             # A server without room does not answer at all; it only says so in its log.
@@ -169,6 +174,10 @@ class NatsBucket:
                         f"The engine cannot keep this: the bucket {self._name} has no leader now."
                     ) from error
             await asyncio.sleep(LEADER_POLL_S)
+
+    @property
+    def _stream(self) -> str:
+        return f"KV_{self._name}"
 
     def _subject(self, key: str) -> str:
         return f"$KV.{self._name}.{key}"

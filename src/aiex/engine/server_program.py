@@ -70,8 +70,10 @@ async def _version_of(path: str) -> Version | None:
         child = await ChildProcess.spawn([path, "-v"], on_line=lines.append)
     except ChildNotStarted:
         return None
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(VERSION_TIMEOUT_S):
-            await child.wait()
-    await child.stop(grace_s=0)
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(VERSION_TIMEOUT_S):
+                await child.wait()
+    finally:
+        await child.stop(grace_s=0)
     return next((found for found in map(version_in, lines) if found is not None), None)

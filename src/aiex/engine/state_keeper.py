@@ -85,7 +85,9 @@ class StateKeeper:
         self._seat_changed = asyncio.Event()
         # Not withheld from the one who brings it.
         self._jetstream = JetStream(connection, server_count=lambda: server_count(self._seat))
-        self._record: Bucket = NatsBucket(BUCKET, self._jetstream)
+        # Made when the cluster is founded and no sooner: servers that have yet to come keep it too,
+        # and what is founded on an old view of it is refused by compare-and-set.
+        self._record: Bucket = NatsBucket(BUCKET, self._jetstream, is_made_to_read=False)
         self._home_heard_at_s = 0.0
         self._last_failure = ""
         self._lacking: frozenset[str] = frozenset()

@@ -23,6 +23,7 @@ from aiex.engine.stream import (
     UpToDate,
 )
 from aiex.engine.stream_follow import StreamFollow
+from aiex.engine.stream_reading import read_opened
 from aiex.errors import Conflict, EngineUnavailable
 
 # A server that keeps the stream and does not lead it is behind for milliseconds.
@@ -101,15 +102,12 @@ class NatsStream:
         name = self.config.name
         try:
             async with asyncio.timeout(timeout_s):
-                try:
-                    return await self._last(subject, at_least, timeout_s)
-                except StreamMissing:
-                    # A server that just started says so too, of a stream it has yet to open: who
-                    # would make it, which only the leader of all does, learns what there is.
-                    await self._jetstream.ensure_stream(name, stream_config(self.config))
-                return await self._last(subject, at_least, timeout_s)
-        except StreamMissing as error:
-            raise EngineUnavailable(f"The stream {name} has no leader now.") from error
+                return await read_opened(
+                    self._jetstream,
+                    name,
+                    stream_config(self.config),
+                    lambda: self._last(subject, at_least, timeout_s),
+                )
         except TimeoutError as error:
             raise EngineUnavailable(
                 f"No server of the engine had all of {name} within {timeout_s:g} s."

@@ -2,7 +2,7 @@
 
 from aiex.fastglobal.entry import HISTORY, HotEntry, Trial, Version
 from aiex.fastglobal.events import CanaryEnded, HotValueChanged, HotValueRefused
-from aiex.fastglobal.fast_global import PATIENCE_S, SPREAD_S, FastGlobal, Nodes
+from aiex.fastglobal.fast_global import HOLD_S, PATIENCE_S, SPREAD_S, FastGlobal, Nodes
 from aiex.fastglobal.hot_file import HotFile
 from aiex.fastglobal.in_force import Held, HotChange
 from aiex.fastglobal.schema import HotKey, Schema, plain, shown
@@ -11,6 +11,7 @@ from aiex.fastglobal.trials import Trials
 
 __all__ = [
     "HISTORY",
+    "HOLD_S",
     "PATIENCE_S",
     "SPREAD_S",
     "CanaryEnded",

@@ -27,8 +27,13 @@ from aiex.fastglobal.schema import Schema
 from aiex.fastglobal.spread import Spread, Wait
 from aiex.service import Ready
 
-# How long a node's start waits for the engine to tell the newest values.
-PATIENCE_S = 3.0
+# How long a node's start waits for the engine to tell the newest values: then the services after
+# this one begin, and answer for the node.
+HOLD_S = 3.0
+# How long the node is not ready for want of them. Servers whose leader was killed choose another
+# within four to nine seconds, and begin again when their votes are split: such an engine is not
+# away. Longer than that twice, and no node is kept from serving with what it knows.
+PATIENCE_S = 20.0
 # A healthy node has a change within milliseconds; one that is frozen is known to be down by then.
 SPREAD_S = 3.0
 # Of a refusal, as other nodes are told it.
@@ -67,8 +72,8 @@ class FastGlobal[S: msgspec.Struct]:
     ) -> None:
         """Without `nodes` there is this one only; without a `file` nothing outlives the process.
 
-        `patience_s` is how long a start without the engine may take until `is_settled`;
-        `holds_start`: the services after this one wait as long.
+        `patience_s` is how long it may take without the engine until `is_settled`, `HOLD_S` or
+        more; `holds_start`: the services after this one wait for `HOLD_S` of them.
         """
         self.schema = schema
         self._bucket = bucket
@@ -177,9 +182,10 @@ class FastGlobal[S: msgspec.Struct]:
 
     async def _wait_patiently(self, is_ready: asyncio.Event) -> None:
         """An engine that is away must not keep the node from serving with what it knows."""
-        await self._clock.sleep(self._patience_s)
-        self.is_settled = True
+        await self._clock.sleep(HOLD_S)
         is_ready.set()
+        await self._clock.sleep(self._patience_s - HOLD_S)
+        self.is_settled = True
 
     async def _follow(self, is_ready: asyncio.Event, patience: "asyncio.Task[None]") -> None:
         pending: dict[str, Version] | None = {}

@@ -8,6 +8,7 @@ import msgspec
 from aiex.assistant import LagGate
 from aiex.cluster import FormationStatus
 from aiex.engine import engine_phrase
+from aiex.fastglobal import PATIENCE_S
 from aiex.store import ViewState
 
 OPEN = LagGate()
@@ -138,7 +139,8 @@ def load_check(in_flight: int, in_flight_max: int, gate: LagGate = OPEN) -> Chec
 def hot_check(refusals: Mapping[str, str], *, is_settled: bool, is_caught_up: bool) -> Check:
     """A start waits a while for what was changed meanwhile, and then goes on without."""
     if not is_settled:
-        return Check("hot_values", Health.FAILED, "the newest hot values are not known here yet")
+        reason = f"the newest hot values are not known here yet; it waits {PATIENCE_S:g} s at most"
+        return Check("hot_values", Health.FAILED, reason)
     if refusals:
         reasons = "; ".join(reason.rstrip(".") for reason in refusals.values())
         return Check(

@@ -168,6 +168,8 @@ def build_node(
         node=life.name,
         version=life.version,
         is_idle=lambda: api.in_flight_count == 0,
+        work_of=lambda task: api.work_of(task),
+        random=random,
         clock=clock,
         emit=bus.emit,
     )

@@ -58,8 +58,7 @@ class NodeReport:
         checks = [phase_check(parts.life.phase), load]
         if parts.cluster.is_formed_here and (formation := parts.cluster.formation) is not None:
             checks.append(formation_check(formation.status(), are_keys_known=parts.keys.is_known))
-            checks.append(self._hot_check())
-        return checks
+        return [*checks, self._hot_check()]
 
     def checks(self) -> list[Check]:
         parts = self._parts
@@ -71,8 +70,6 @@ class NodeReport:
         ]
         if views := parts.views():
             checks.append(views_check(views))
-        if not parts.cluster.is_formed_here:  # else readiness depends on it too
-            checks.append(self._hot_check())
         if parts.local_model is not None:
             model = parts.local_model.state()
             checks.append(local_model_check(model.state, model.detail))

@@ -21,6 +21,15 @@ from aiex.performance.questions import (
     Ranking,
 )
 from aiex.performance.requests import PERFORMANCE_REQUESTS
+from aiex.performance.sampling import (
+    CpuSamplerTurned,
+    FindHot,
+    Hot,
+    HotBy,
+    HotFound,
+    TakeCpuProfile,
+    TakeWallProfile,
+)
 from aiex.performance.tasks import (
     Census,
     CensusRow,
@@ -51,6 +60,7 @@ __all__ = [
     "Census",
     "CensusRow",
     "ChainFrame",
+    "CpuSamplerTurned",
     "Deadlock",
     "DeadlockedTask",
     "Deadlocks",
@@ -58,6 +68,7 @@ __all__ = [
     "DescribeTask",
     "DrawTaskTree",
     "FindDeadlocks",
+    "FindHot",
     "Frame",
     "GcJudged",
     "GcState",
@@ -65,6 +76,9 @@ __all__ = [
     "GcTuned",
     "GcTuning",
     "Holder",
+    "Hot",
+    "HotBy",
+    "HotFound",
     "Kind",
     "Labels",
     "ListMeasures",
@@ -81,6 +95,8 @@ __all__ = [
     "ResetGc",
     "Sample",
     "TakeCensus",
+    "TakeCpuProfile",
+    "TakeWallProfile",
     "TaskDescription",
     "TaskInfo",
     "TaskList",

@@ -6,6 +6,12 @@ API and the command line do no more than that.
 
 from aiex.performance.collector import COLLECTOR_REQUESTS
 from aiex.performance.questions import QUESTION_REQUESTS
+from aiex.performance.sampling import SAMPLING_REQUESTS
 from aiex.performance.tasks import TASK_REQUESTS
 
-PERFORMANCE_REQUESTS = (*QUESTION_REQUESTS, *COLLECTOR_REQUESTS, *TASK_REQUESTS)
+PERFORMANCE_REQUESTS = (
+    *QUESTION_REQUESTS,
+    *COLLECTOR_REQUESTS,
+    *SAMPLING_REQUESTS,
+    *TASK_REQUESTS,
+)

@@ -233,6 +233,13 @@ METRICS = {
             "gauge",
             "The loop's worst delay in the last half minute or more.",
         ),
+        Metric("aiex_cpu_sampler_up", "gauge", "1 while the main thread's CPU is sampled."),
+        Metric("aiex_cpu_samples_total", "counter", "Samples of the main thread's CPU."),
+        Metric(
+            "aiex_cpu_samples_failed_total",
+            "counter",
+            "Samples that could not be taken; their CPU is told with the next one.",
+        ),
         Metric(
             "aiex_gc_collections_total",
             "counter",

@@ -162,6 +162,19 @@ def refused(reason: str, address: str, *, is_own: bool = False) -> Any:
 SHUT = {"route": "silent", "client": "silent", "server": "", "cluster": ""}
 SECRET = f"another server has the wrong user or password: {CHECK_SECRET}"
 
+
+def cut(evidence: Evidence, one: str, other: str) -> Evidence:
+    """The same with these two finding nothing at each other's ports, as is seen from both."""
+    for name, there in ((one, other), (other, one)):
+        seen = tuple(
+            contact(HOSTS[third], **(SHUT if third == there else {}))
+            for third in NAMES
+            if third != name
+        )
+        evidence = changed(evidence, name, contacts=seen)
+    return evidence
+
+
 # What is planted, the rule that must name it, and what its sentence must say.
 PLANTED: dict[str, tuple[Plant, str, str]] = {
     "a wrong secret, refused here": (
@@ -252,7 +265,7 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     "a partial cut": (
         lambda e: seeing(seeing(e, "n1", n2="down"), "n2", n1="down"),
         "partial_cut",
-        "n1 and n2 do not hear each other; n3 hears both.",
+        "n1 and n2 do not reach each other; n3 reaches both.",
     ),
     "a partial cut, asked at one of the two": (
         lambda e: seeing(
@@ -265,7 +278,19 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
             n2="down",
         ),
         "partial_cut",
-        "n1 and n2 do not hear each other; n3 hears both.",
+        "n1 and n2 do not reach each other; n3 reaches both.",
+    ),
+    "a partial cut, of a node that is connected at a third one's server": (
+        lambda e: cut(e, "n1", "n2"),
+        "partial_cut",
+        "n1 and n2 do not reach each other; n3 reaches both.",
+    ),
+    "a partial cut, which disturbs the engine's elections": (
+        lambda e: changed(
+            cut(e, "n1", "n2"), "n2", engine=DescribedEngine("embedded", "no quorum", "too few")
+        ),
+        "partial_cut",
+        "n1 and n2 do not reach each other; n3 reaches both.",
     ),
     "a firewall between two nodes": (
         lambda e: changed(
@@ -437,6 +462,30 @@ def test_an_old_release_that_tells_little_is_not_taken_for_ill() -> None:
     old = replace(HEALTHY.witnesses[2].description, formation=None)
     evidence = replace(HEALTHY, witnesses=(*HEALTHY.witnesses[:2], Witness(old)))
     assert diagnosed(evidence) == ()
+
+
+def test_what_only_one_of_two_does_not_reach_is_no_cut() -> None:
+    """One that is busy finds nothing in time; and a way in one direction is enough for a route."""
+    seen = cut(HEALTHY, "n1", "n2")
+    own = next(one for one in HEALTHY.witnesses if one.name == "n2")
+    assert diagnosed(changed(seen, "n2", contacts=own.contacts)) == ()
+
+
+def test_ports_where_nobody_listens_are_no_cut() -> None:
+    """The machine answers: a server is being restarted there."""
+    evidence = HEALTHY
+    for name, other in (("n1", "n2"), ("n2", "n1")):
+        closed = contact(HOSTS[other], **SHUT | {"route": "closed", "client": "closed"})
+        evidence = changed(evidence, name, contacts=(closed, contact(HOSTS["n3"])))
+    assert diagnosed(evidence) == ()
+
+
+def test_two_that_nobody_else_reaches_are_no_cut_between_them() -> None:
+    assert not [
+        one
+        for one in diagnosed(cut(cut(HEALTHY, "n1", "n2"), "n3", "n2"))
+        if "n1 and n2" in one.text
+    ]
 
 
 def test_a_certificate_is_told_two_weeks_ahead() -> None:

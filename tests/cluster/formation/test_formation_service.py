@@ -89,3 +89,44 @@ async def test_a_formed_cluster_stays_formed_while_its_engine_is_away(
     seats.charters.go_down("it has no quorum")
     await until_asked(seats, clock)
     assert (formation.status().waiting_for, formation.status().trouble) == ("", "")
+
+
+async def test_who_leaves_is_told_once_that_it_may_go_and_its_next_life_is_a_strangers(
+    tmp_path: Path, clock: FakeClock, seats: MemorySeats
+) -> None:
+    """Told twice to stop a node cuts off what it still answers."""
+    others = Charter("lab", 2, CARRIERS[1:], generation=1)
+    keep_charter(tmp_path / CHARTER_FILE, others)
+    revision = await seats.charters.create(CHARTER_KEY, encoded(others))
+    told: list[float] = []
+    service = FormationService(
+        "a",
+        "lab",
+        seats,
+        Discovered(),
+        attendance=lambda: Attendance(frozenset(CHARTER.names), frozenset(others.names)),
+        wanted=1,
+        charter_file=tmp_path / CHARTER_FILE,
+        left=lambda: told.append(clock.monotonic_s()),
+        clock=clock,
+        emit=lambda _: None,
+    )
+    async with running([service]):
+        await clock.settle()
+        assert not told
+        service.leave()
+        async with asyncio.timeout(WAIT_S):
+            while not told:
+                await asyncio.sleep(0)
+        assert not (tmp_path / CHARTER_FILE).exists()
+        # While it drains, the others go on: it hears of the next charter, and steps on.
+        last = others.without("c")
+        await seats.charters.update(CHARTER_KEY, encoded(last), revision)
+        async with asyncio.timeout(WAIT_S):
+            while service.status().charter != last:
+                await asyncio.sleep(0)
+        for _ in range(3):
+            service.leave()
+            await clock.settle()
+    assert len(told) == 1
+    assert not (tmp_path / CHARTER_FILE).exists()

@@ -28,7 +28,7 @@ async def test_verbose_readiness_says_what_it_depends_on(
     answer = await operator.ask("GET", "/readyz?verbose")
     assert answer.status == 503
     assert answer.json()["status"] == "failed"
-    assert [check["name"] for check in answer.json()["checks"]] == ["node", "load"]
+    assert [check["name"] for check in answer.json()["checks"]] == ["node", "load", "hot_values"]
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/detailed"])

@@ -1,5 +1,6 @@
 """Do those that are there reach each other, both ways and at both ports?"""
 
+from aiex.cluster.calls import DescribedContact
 from aiex.cluster.diagnosis.evidence import Evidence
 from aiex.cluster.diagnosis.finding import Found
 from aiex.cluster.wording import listed
@@ -34,7 +35,20 @@ def one_way(evidence: Evidence) -> Found:
 
 
 def partial_cut(evidence: Evidence) -> Found:
-    told = set()
+    for (one, other), both in (_unreached(evidence) | _unheard(evidence)).items():
+        yield (
+            f"{one} and {other} do not reach each other; {listed(both)} "
+            f"{'reaches' if len(both) == 1 else 'reach'} both.",
+            f"Mend the network between {one} and {other}: all nodes have to reach all carriers.",
+        )
+
+
+type Apart = dict[tuple[str, str], list[str]]
+
+
+def _unheard(evidence: Evidence) -> Apart:
+    """Pairs of which one misses the other, by name, with those who hear both."""
+    apart: Apart = {}
     for one in evidence.witnesses:
         for name in [member.name for member in one.description.members if one.misses(member.name)]:
             both = [
@@ -42,12 +56,41 @@ def partial_cut(evidence: Evidence) -> Found:
                 for witness in evidence.witnesses
                 if witness is not one and witness.hears(name) and witness.hears(one.name)
             ]
-            pair = tuple(sorted((one.name, name)))
-            if both and pair not in told:
-                told.add(pair)
-                yield (
-                    f"{pair[0]} and {pair[1]} do not hear each other; {listed(both)} "
-                    f"{'hears' if len(both) == 1 else 'hear'} both.",
-                    f"Mend the network between {pair[0]} and {pair[1]}: all nodes have to reach "
-                    "all carriers.",
+            if both:
+                apart.setdefault(_pair(one.name, name), both)
+    return apart
+
+
+def _unreached(evidence: Evidence) -> Apart:
+    """Pairs of carriers that find nothing at each other's ports, with those who reach both.
+
+    They hear each other where one of the nodes is connected at the server of a third.
+    """
+    found = {
+        (witness.name, evidence.node_of_carrier(contact.carrier)): contact
+        for witness, contact in evidence.contacts()
+    }
+    apart: Apart = {}
+    for (one, other), contact in found.items():
+        back = found.get((other, one))
+        if one < other and back is not None and not _answers(contact) and not _answers(back):
+            both = [
+                witness.name
+                for witness in evidence.witnesses
+                if all(
+                    (there := found.get((witness.name, name))) is not None and _answers(there)
+                    for name in (one, other)
                 )
+            ]
+            if both:
+                apart[one, other] = both
+    return apart
+
+
+def _answers(contact: DescribedContact) -> bool:
+    """Whether anything comes back from there, be it that nobody listens."""
+    return not {contact.route, contact.client} <= {Door.SILENT, Door.UNKNOWN}
+
+
+def _pair(one: str, other: str) -> tuple[str, str]:
+    return (one, other) if one < other else (other, one)

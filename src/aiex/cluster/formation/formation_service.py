@@ -98,6 +98,7 @@ class FormationService:
         self._count = ServerCount(engine, clock=clock)
         self._is_leaving = False
         self._may_go_at_s: float | None = None
+        self._was_let_go = False
         self._waits_for = ""
         self._trouble = ""
 
@@ -239,10 +240,16 @@ class FormationService:
         return HURRY_S if step.reason or self._is_leaving else LOOK_EVERY_S
 
     def _go(self, *, is_away: bool) -> None:
-        """Nothing here is needed any more; the goodbye is heard where the others are now."""
+        """Nothing here is needed any more; the goodbye is heard where the others are now.
+
+        Said once: who is told twice to stop cuts off what it still answers.
+        """
+        if self._was_let_go:
+            return
         now_s = self._clock.monotonic_s()
         self._may_go_at_s = self._may_go_at_s or now_s
         if not is_away or now_s - self._may_go_at_s > GOODBYE_PATIENCE_S:
+            self._was_let_go = True
             self._known.forget()
             self._left()
 

@@ -16,6 +16,7 @@ class KnownCharter:
         self._file = file
         self.charter: Charter | None = None
         self.is_in_force = False
+        self._is_remembered = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,8 +41,10 @@ class KnownCharter:
         """Go by a charter that is in force."""
         self.charter = charter
         self.is_in_force = True
-        keep_charter(self._file, charter)
+        if self._is_remembered:
+            keep_charter(self._file, charter)
 
     def forget(self) -> None:
-        """The next life begins as a stranger's."""
+        """The next life begins as a stranger's, whatever this one still hears."""
+        self._is_remembered = False
         forget_charter(self._file)

@@ -187,6 +187,10 @@ class Membership:
         """Who takes part, this node included, and who is missing without a goodbye."""
         return sorted([self._own.name, *self._roster.expected_names()])
 
+    def staying_names(self) -> list[str]:
+        """Who else takes part and was not told to stop."""
+        return self._roster.staying_names()
+
     def state_of(self, name: str) -> MemberState | None:
         """A member's state; None when it is unknown, or forgotten."""
         if name == self._own.name:

@@ -9,6 +9,7 @@ from random import Random
 from aiex.clock import Clock
 from aiex.cluster.events import MessageRefused
 from aiex.cluster.membership.failure_detector import PROBE_TIMEOUT_S
+from aiex.cluster.membership.farewell import say_farewell
 from aiex.cluster.membership.groups import with_group, without_group
 from aiex.cluster.membership.incarnation import keep_incarnation, load_incarnation, next_incarnation
 from aiex.cluster.membership.member import Member, MemberState, View
@@ -35,6 +36,9 @@ from aiex.service import Ready
 # Handing a message to the connection takes microseconds, or the engine is stuck.
 SEND_TIMEOUT_S = 0.5
 GOODBYE_TIMEOUT_S = 1.0
+# Who leaves for good waits for so long to be heard, and goes when those who stay are dead. Both
+# together are less than a node gives this service to stop.
+FAREWELL_TIMEOUT_S = 3.5
 # Silence is normal for a node alone; this only bounds one wait.
 LISTEN_S = 60.0
 # A node that has found another server and does not listen there yet is taken for one that is gone.
@@ -158,7 +162,7 @@ class MembershipService:
                     heed = self._heed(membership, self._next_lost_carrier)
                     tasks.create_task(heed, name="cluster hints")
         finally:
-            await self._say_goodbye(membership.goodbye())
+            await self._say_goodbye(membership)
 
     async def _look_around(self, membership: Membership, tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -209,23 +213,30 @@ class MembershipService:
     async def _take(self, membership: Membership, received: EngineMessage) -> None:
         message = self._read(received.data)
         now_s = self._clock.monotonic_s()
-        is_public = received.subject == self._members_subject
-        match message:
-            case None:
-                return
-            case Heartbeat() if is_public:
-                membership.heard(message, now_s)
-            case Goodbye() if is_public:
+        if message is None:
+            return
+        if received.subject == self._members_subject:
+            self._take_news(membership, message, now_s)
+        elif received.reply and isinstance(message, Probe | Goodbye):
+            if isinstance(message, Goodbye):
                 membership.heard_goodbye(message, now_s)
-            case Foreign() if is_public:
-                membership.heard_foreign(message, now_s)
-            case Probe() if received.reply and not is_public:
-                if (answer := membership.answer(now_s)) is not None:
-                    await self._send(received.reply, answer)
-            case _:
-                self._emit(MessageRefused("out of place"))
+            if (answer := membership.answer(now_s)) is not None:
+                await self._send(received.reply, answer)
+        else:
+            self._emit(MessageRefused("out of place"))
         if membership.next_turn_in_s(now_s) < LOOK_EVERY_S / 2:
             self._news.set()
+
+    def _take_news(self, membership: Membership, message: Message, now_s: float) -> None:
+        match message:
+            case Heartbeat():
+                membership.heard(message, now_s)
+            case Goodbye():
+                membership.heard_goodbye(message, now_s)
+            case Foreign():
+                membership.heard_foreign(message, now_s)
+            case Probe():
+                self._emit(MessageRefused("out of place"))
 
     async def _ask(self, membership: Membership, probe: Asked) -> None:
         subject = node_subject(self._cluster, probe.name)
@@ -259,7 +270,8 @@ class MembershipService:
         with contextlib.suppress(EngineUnavailable):
             await self._connection.publish(subject, encoded(message), timeout_s=SEND_TIMEOUT_S)
 
-    async def _say_goodbye(self, goodbye: Goodbye) -> None:
+    async def _say_goodbye(self, membership: Membership) -> None:
+        goodbye = membership.goodbye()
         with contextlib.suppress(EngineError, TimeoutError):
             async with asyncio.timeout(GOODBYE_TIMEOUT_S):
                 await self._connection.publish(
@@ -267,6 +279,12 @@ class MembershipService:
                 )
                 # An answer means that the engine has what was said before.
                 await self._connection.probe(SEND_TIMEOUT_S)
+        if not self._condition().is_leaving:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_TIMEOUT_S):
+                staying = membership.staying_names()
+                await say_farewell(goodbye, self._cluster, staying, self._connection)
 
     def _turn_connected(self, trouble: str) -> None:
         self._trouble = trouble

@@ -23,3 +23,4 @@ class Condition(msgspec.Struct, frozen=True):
     in_flight_max: int = 0
     carrier: str = ""  # its name as one that carries the engine; empty when it carries none
     hot_revision: int = 0  # the newest change of a hot value that it has heard
+    is_leaving: bool = False  # for good

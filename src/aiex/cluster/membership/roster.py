@@ -51,6 +51,14 @@ class Roster:
         """Who takes part, and who is missing without a goodbye."""
         return [name for name, peer in self._peers.items() if peer.state is not MemberState.LEFT]
 
+    def staying_names(self) -> list[str]:
+        """Who takes part and does not drain."""
+        return [
+            name
+            for name, peer in self._peers.items()
+            if not peer.is_gone and peer.state is not MemberState.DRAINING
+        ]
+
     def missing_names(self) -> list[str]:
         """Who is gone without a goodbye, and not forgotten yet."""
         return sorted(name for name, peer in self._peers.items() if peer.state is MemberState.DOWN)

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from aiex.clock import Clock
 from aiex.cluster import Caller, Handler
 from aiex.errors import CallRefused
 from aiex.events import Emit
+from aiex.performance.chapter import Chapter, Gauges, GaugesByLabel
 from aiex.performance.collector.events import GcJudged, GcTuned
 from aiex.performance.collector.pauses import Pauses
 from aiex.performance.collector.requests import (
@@ -39,7 +40,8 @@ from aiex.performance.collector.tuning import (
     proposals,
     verdict,
 )
-from aiex.service import Ready
+from aiex.performance.questions import Measure
+from aiex.service import Ready, Service
 
 # Python never gets there by itself: the oldest generation is this service's to collect then.
 NEVER = 2**30
@@ -52,7 +54,7 @@ AUTOMATIC_EVERY_S = 600.0
 AUTOMATIC_TRIAL_S = 60.0
 
 
-class Collector:
+class Collector(Chapter):
     """`is_idle`: whether no request is in flight now."""
 
     name = "performance.collector"
@@ -94,6 +96,28 @@ class Collector:
                 # Nobody is left to collect the oldest.
                 self._defer_oldest(is_deferred=False)
                 self._is_tuning = False
+
+    def services(self) -> Sequence[Service]:
+        return [self]
+
+    def measures(self) -> Sequence[Measure]:
+        return [PauseTime(self.pauses)]
+
+    def gauges(self) -> Gauges:
+        return {"aiex_gc_frozen_objects": gc.get_freeze_count}
+
+    def gauges_by_label(self) -> GaugesByLabel:
+        def by_generation(field: str) -> Callable[[], Mapping[str, float]]:
+            return lambda: {
+                str(number): getattr(one, field)
+                for number, one in enumerate(self.pauses.generations())
+            }
+
+        return {
+            "aiex_gc_collections_total": by_generation("collections"),
+            "aiex_gc_pause_seconds_total": by_generation("pause_s"),
+            "aiex_gc_pause_max_seconds": by_generation("pause_max_s"),
+        }
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         return {DescribeGc: self.describe, TuneGc: self.tune, ResetGc: self.reset}

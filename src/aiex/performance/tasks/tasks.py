@@ -6,6 +6,7 @@ from typing import Any
 from aiex.clock import Clock
 from aiex.cluster import Caller, Handler
 from aiex.events import Emit
+from aiex.performance.chapter import Chapter
 from aiex.performance.questions import Measure
 from aiex.performance.tasks.census import census
 from aiex.performance.tasks.counting import Counting
@@ -31,7 +32,7 @@ from aiex.performance.tasks.watch import TaskWatch
 from aiex.service import Service
 
 
-class Tasks:
+class Tasks(Chapter):
     """Answers whether the watch runs or not: without it there is no history."""
 
     def __init__(self, *, clock: Clock, emit: Emit) -> None:

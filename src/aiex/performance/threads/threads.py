@@ -7,11 +7,14 @@ Python's, by what their library called them. Needs no rights beyond reading one'
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+
+from aiex.performance.chapter import Chapter
+from aiex.performance.questions import Measure
 
 OWN_TASKS = Path("/proc/self/task")
 # proc(5), stat: comm stands in brackets and may hold any; these are counted from behind it.
@@ -66,3 +69,8 @@ class ThreadCpu:
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[None]:
         yield  # the kernel always counts
+
+
+class Threads(Chapter):
+    def measures(self) -> Sequence[Measure]:
+        return [ThreadCpu()]

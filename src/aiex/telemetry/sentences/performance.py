@@ -3,9 +3,10 @@
 import logging
 from typing import Any
 
-from aiex.performance import GcJudged, GcTuned
+from aiex.performance import CpuSamplerTurned, GcJudged, GcTuned
 
 EVENTS = (
+    CpuSamplerTurned,
     GcJudged,
     GcTuned,
 )
@@ -13,6 +14,10 @@ EVENTS = (
 
 def line(event: Any) -> tuple[int, str]:
     match event:
+        case CpuSamplerTurned(True):
+            return logging.DEBUG, "the CPU is sampled"
+        case CpuSamplerTurned(False, reason):
+            return logging.WARNING, f"the CPU is not sampled any more: {reason}"
         case GcTuned(step, reason):
             return logging.INFO, f"the garbage collector's step {step} is on trial: {reason}"
         case GcJudged(step, verdict, before, after, is_undone):

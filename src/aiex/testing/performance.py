@@ -1,0 +1,21 @@
+"""Everything that looks inside, built and not yet running, for tests of what reads it."""
+
+from random import Random
+
+from aiex.performance import Performance
+from aiex.settings import PerformanceSettings
+from aiex.testing.clock import FakeClock
+
+
+def still_performance() -> Performance:
+    """Of a node n1 that does nothing."""
+    return Performance(
+        PerformanceSettings(),
+        node="n1",
+        version="1.0",
+        is_idle=lambda: True,
+        work_of=lambda _: None,
+        random=Random(7),  # noqa: S311 - of tests
+        clock=FakeClock(),
+        emit=lambda _: None,
+    )
