@@ -50,7 +50,7 @@ class Performance:
             random=random,
             clock=clock,
         )
-        tasks = Tasks(clock=clock, emit=emit)
+        tasks = Tasks(work_of=work_of, clock=clock, emit=emit)
         self._chapters: list[Chapter] = [
             Threads(),
             collector,

@@ -19,12 +19,14 @@ from aiex.performance.tasks import (
     TaskDescription,
     TaskInfo,
     TaskList,
+    Tasks,
     TaskTree,
 )
+from aiex.testing.clock import FakeClock
 from aiex.testing.planted_tasks import Planted
 from aiex.work import Work, current_work
 
-from .conftest import Asked
+from .conftest import CALLER, Asked
 
 MANY = 3000
 
@@ -522,3 +524,28 @@ async def test_hostile_names_tasks_and_coroutines_are_only_data(
     event.set()
     await planted.settle()
     assert all(asyncio.Task.done(task) for task in tasks)
+
+
+async def test_who_keeps_count_of_requests_is_asked_whose_work_a_task_does(
+    planted: Planted,
+) -> None:
+    task = planted.plant(asyncio.sleep(60), "request")
+    other = planted.plant(asyncio.sleep(60), "other")
+    work = Work("http.api", "/v1/models", "gpt")
+    tasks = Tasks(
+        clock=FakeClock(),
+        emit=lambda _: None,
+        work_of=lambda one: work if one is task else None,
+    )
+    await planted.settle()
+    answer = await tasks.description(DescribeTask("request"), CALLER)
+    assert answer.found is not None
+    assert (answer.found.task.service, answer.found.route, answer.found.model) == (
+        "http.api",
+        "/v1/models",
+        "gpt",
+    )
+    found = await tasks.description(DescribeTask("other"), CALLER)
+    assert found.found is not None
+    assert found.found.task.service == "(asyncio.tasks)"
+    other.cancel()

@@ -23,7 +23,7 @@ from typing import Any
 from weakref import ref
 
 from aiex.performance.tasks.chain import Wrapped, root_of
-from aiex.performance.tasks.look import Counted, work_of
+from aiex.performance.tasks.look import Counted
 from aiex.performance.tasks.register import AnyTask, TaskRef, TaskRegister
 from aiex.performance.tasks.wording import function_of, module_of, type_text
 from aiex.work import NOBODY, current_work
@@ -253,7 +253,7 @@ class Counting:
                 root = root_of(seen.task)
                 if type(root) is not CoroutineType or root.cr_frame is None:
                     continue
-                tally = self._tally(root, work_of(seen.task).service)
+                tally = self._tally(root, seen.work.service)
                 running = _RunningTask(ref(seen.task), tally)
                 self._running[id(root.cr_frame)] = running
                 self._by_task[ref(seen.task)] = running

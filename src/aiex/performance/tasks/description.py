@@ -207,8 +207,8 @@ def _info(
         task_name(parent.task) if parent is not None else "",
         relation,
         tuple(register.seen(each.task).id for each in above(task)),
-        look.work.route,
-        look.work.model,
+        look.seen.work.route,
+        look.seen.work.model,
         counting.counted(task) is not None,
         deadlock,
     )

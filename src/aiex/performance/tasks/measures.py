@@ -44,7 +44,10 @@ async def _always() -> AsyncIterator[None]:
 
 
 def task_measures(register: TaskRegister, counting: Counting, watch: TaskWatch) -> list[Measure]:
-    """Steps and CPU are counted while a window is open, and are 0 without one."""
+    """Steps and CPU are counted while a window is open, and are 0 without one.
+
+    `counted_cpu` is exact; `cpu` by coroutine and service is sampled, always, by another chapter.
+    """
     by_task = _ByTask(register, counting)
     by_kind = _ByKind(counting)
     census = _ByCensus(watch)
@@ -55,13 +58,13 @@ def task_measures(register: TaskRegister, counting: Counting, watch: TaskWatch) 
         TaskMeasure(("steps", "task", ""), f"Steps of each task, {window}", by_task.steps, on),
         TaskMeasure(("age", "task", "s"), "Since each task was first seen.", by_task.age_s),
         TaskMeasure(
-            ("cpu", "coroutine", "s"),
+            ("counted_cpu", "coroutine", "s"),
             f"CPU of tasks by their coroutine, those that ended included, {window}",
             by_kind.cpu_s_by_coroutine,
             on,
         ),
         TaskMeasure(
-            ("cpu", "service", "s"),
+            ("counted_cpu", "service", "s"),
             f"CPU of tasks by the service that owns them, {window}",
             by_kind.cpu_s_by_service,
             on,

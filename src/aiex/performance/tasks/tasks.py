@@ -30,13 +30,17 @@ from aiex.performance.tasks.task_list import found, listed
 from aiex.performance.tasks.tree import task_tree
 from aiex.performance.tasks.watch import TaskWatch
 from aiex.service import Service
+from aiex.work import WorkOf
 
 
 class Tasks(Chapter):
-    """Answers whether the watch runs or not: without it there is no history."""
+    """Answers whether the watch runs or not: without it there is no history.
 
-    def __init__(self, *, clock: Clock, emit: Emit) -> None:
-        self._register = TaskRegister(clock)
+    `work_of` knows whose work a task does whose context does not say so.
+    """
+
+    def __init__(self, *, clock: Clock, emit: Emit, work_of: WorkOf = lambda _: None) -> None:
+        self._register = TaskRegister(clock, work_of=work_of)
         self._counting = Counting(self._register)
         self._watch = TaskWatch(self._register, clock=clock, emit=emit)
 
