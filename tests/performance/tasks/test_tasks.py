@@ -397,7 +397,29 @@ async def test_a_tree_has_groups_gathers_and_awaited_tasks_below_who_waits(
     }
     assert sum(one.count for one in tree.tasks) == tree.task_count
     small: TaskTree = await node.ask(DrawTaskTree(n=2))
-    assert (len(small.tasks), small.left_out) == (2, small.task_count - 2)
+    assert len(small.tasks) == 2
+    assert small.left_out == small.task_count - sum(one.count for one in small.tasks)
+
+
+async def test_a_tree_of_one_service_begins_at_its_tasks_wherever_these_are(
+    node: Asked, planted: Planted
+) -> None:
+    async def serves() -> None:
+        current_work.set(Work("desk"))
+        await grouped(asyncio.Event())
+
+    async def supervises() -> None:
+        await asyncio.wait([planted.plant(serves(), "serves")])
+
+    planted.plant(supervises(), "supervises")
+    await planted.settle()
+    tree: TaskTree = await node.ask(DrawTaskTree(service="desk"))
+    assert [(one.name, one.relation) for one in tree.tasks] == [
+        ("serves", ""),
+        ("member 0", "task group"),
+        ("member 1", "task group"),
+    ]
+    assert tree.left_out == 0
 
 
 async def test_a_task_that_ends_while_it_is_described_is_told_as_gone(

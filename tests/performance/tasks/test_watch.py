@@ -205,6 +205,13 @@ async def test_history_has_a_bound(node: Asked, planted: Planted) -> None:
     assert all(len(row.counts) == 60 for row in taken.rows)
 
 
+def test_growth_is_of_the_last_minute() -> None:
+    """What came with the start of a node is no growth any more."""
+    at_s = [5.0 * number for number in range(30)]
+    assert growth_per_s(at_s, [0, 5, 5, *[9] * 27]) == 0.0
+    assert growth_per_s([0, 100, 200, 300], [50, 0, 1, 2]) == pytest.approx(0.01)
+
+
 def test_growth_is_the_slope_and_nothing_where_little_is_known() -> None:
     assert growth_per_s([0, 5, 10], [10, 20, 30]) == pytest.approx(2.0)
     assert growth_per_s([0, 5, 10, 15], [7, 7, 7, 7]) == 0.0

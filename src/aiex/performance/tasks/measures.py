@@ -1,5 +1,6 @@
 """Tasks as measures: what `rank` can be asked of them."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -117,8 +118,13 @@ class _ByTask:
 
     async def _of_each(self, value: Callable[[SeenTask], float]) -> Mapping[str, float]:
         values: dict[str, float] = {}
+        asker = asyncio.current_task()  # its own work is to answer this
         async for page in self._register.pages(TASKS_MAX):
-            values |= {f"{seen.id} {task_name(seen.task)}": value(seen) for seen in page}
+            values |= {
+                f"{seen.id} {task_name(seen.task)}": value(seen)
+                for seen in page
+                if seen.task is not asker
+            }
             del page
         return values
 

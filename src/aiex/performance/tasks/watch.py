@@ -65,7 +65,9 @@ class TaskWatch:
         self.deadlocks: tuple[Deadlock, ...] = ()
 
     async def run(self, ready: Ready) -> None:
+        """The first look is a pause after the start: what begins with a node is no growth."""
         ready()
+        await self._pause(EVERY_S, self._count())
         while True:
             spent_s = self._register.spent_s
             await self._look()
