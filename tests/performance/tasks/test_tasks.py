@@ -414,11 +414,9 @@ async def test_a_tree_of_one_service_begins_at_its_tasks_wherever_these_are(
     planted.plant(supervises(), "supervises")
     await planted.settle()
     tree: TaskTree = await node.ask(DrawTaskTree(service="desk"))
-    assert [(one.name, one.relation) for one in tree.tasks] == [
-        ("serves", ""),
-        ("member 0", "task group"),
-        ("member 1", "task group"),
-    ]
+    first, *members = [(one.name, one.relation) for one in tree.tasks]
+    assert first == ("serves", "")
+    assert sorted(members) == [("member 0", "task group"), ("member 1", "task group")]
     assert tree.left_out == 0
 
 
