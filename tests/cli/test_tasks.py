@@ -169,6 +169,12 @@ def test_cpu_is_counted_for_a_while(tmp_path: Path) -> None:
     assert wrong.exit_code == 2
 
 
+def test_two_questions_at_once_are_wrong_usage(tmp_path: Path) -> None:
+    said = run_aiex(tmp_path, "tasks", "--tree", "--deadlocks", "--admin-url", "http://x")
+    assert said.exit_code == 2
+    assert "ask one of them" in said.stderr
+
+
 def test_a_tree_is_drawn_below_services(tmp_path: Path) -> None:
     tasks = (
         TreeTask(1, 0, "", "http", "pkg:run", "http", 5.0, "task group", "the tasks of its group"),

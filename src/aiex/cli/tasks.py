@@ -108,6 +108,8 @@ def tasks(
       aiex tasks --deadlocks                   circles of tasks that wait for one another
       aiex info 17                             one task in full
     """
+    if tree and deadlocks:
+        raise click.UsageError("--tree and --deadlocks are two questions: ask one of them.")
     asked = Asked(**options)
     n = asked.n or (TREE_ROWS if tree else ROWS)
     has_findings = False

@@ -82,6 +82,8 @@ async def test_a_queue_that_grows_is_seen_although_nobody_waits_for_it(
         await node.clock.advance(EVERY_S)
     row = place(await census(node), "Mail._inbox")
     assert (row.length, row.longest, row.room, row.is_bounded) == (5, 5, 5, True)
+    gauges = node.tasks.gauges()
+    assert gauges["aiex_queue_items"]() >= gauges["aiex_queue_longest"]() >= 4
     assert (row.getters, row.putters, row.queue_count) == (0, 0, 1)
     assert row.growth_per_s == pytest.approx(1 / EVERY_S, rel=0.4)
     assert list(row.lengths) == sorted(row.lengths)

@@ -135,4 +135,5 @@ def _length(items: Any, size_max: Any, getters: Any, putters: Any) -> QueueLengt
 def _pending(waiters: Any) -> int:
     if type(waiters) is not deque:
         return 0
-    return sum(1 for one in waiters if issubclass(type(one), asyncio.Future) and not one.done())
+    futures = (one for one in waiters if issubclass(type(one), asyncio.Future))
+    return sum(1 for one in futures if not asyncio.Future.done(one))

@@ -63,9 +63,9 @@ class Tasks(Chapter):
             "aiex_tasks_deadlocked": lambda: sum(
                 len(one.tasks) + one.behind for one in self._watch.deadlocks
             ),
-            "aiex_queue_items": lambda: sum(one.length for one in self._watch.book.rows()),
+            "aiex_queue_items": lambda: sum(one.length for one in self._watch.queues),
             "aiex_queue_longest": lambda: max(
-                (one.longest for one in self._watch.book.rows()), default=0
+                (one.longest for one in self._watch.queues), default=0
             ),
         }
 
