@@ -30,10 +30,13 @@ EVENT_MODULES = (
     "aiex.fastglobal.events",
     "aiex.store.events",
     "aiex.store.view_events",
+    "aiex.performance.memory.events",
     "aiex.assistant.events",
     "aiex.performance.collector.events",
     "aiex.performance.sampling.events",
     "aiex.performance.tasks.events",
+    "aiex.performance.loop.events",
+    "aiex.performance.tracer.events",
 )
 
 

@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
 FORM_S = 60.0  # seconds on a quiet machine; elections take longer on a busy one
 GONE_S = 30.0
 LOCAL = "--set=cluster.discovery=local"
+# Its answer takes eight seconds: longer than the others need to go on without a node.
+SLOW = '--set=providers={"mock": {"kind": "mock", "tokens_per_s": 2}}'
 
 
 class Room:
@@ -76,9 +78,9 @@ class Room:
         node.admin("/admin/v1/cluster/leave", method="POST", content={})
         return node.process.wait(GONE_S)
 
-    def three(self) -> None:
+    def three(self, *arguments: str) -> None:
         for name in ("n1", "n2", "n3"):
-            self.start(name, LOCAL)
+            self.start(name, LOCAL, *arguments)
         self.until_carried_by("n1", "n2", "n3", observers="n1 n2 n3")
 
 
@@ -88,14 +90,18 @@ def room(tmp_path: Path) -> Iterator[Room]:
         yield Room(tmp_path, cleanup)
 
 
-def ask(node: NodeProcess, key: str) -> int:
-    body = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
-    request = urllib.request.Request(
+def chat(node: NodeProcess, key: str, *, is_stream: bool = False) -> urllib.request.Request:
+    messages = [{"role": "user", "content": "hello"}]
+    body = {"model": "mock", "messages": messages, "stream": is_stream}
+    return urllib.request.Request(
         f"{node.api_url}/v1/chat/completions",
         data=json.dumps(body).encode(),
         headers={"content-type": "application/json", "authorization": f"Bearer {key}"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+
+
+def ask(node: NodeProcess, key: str) -> int:
+    with urllib.request.urlopen(chat(node, key), timeout=10) as answer:
         return int(answer.status)
 
 
@@ -192,6 +198,18 @@ def test_a_carrier_that_leaves_hands_its_place_to_another(room: Room) -> None:
     room.until_carried_by("n1", "n3", "n4", observers="n1 n3 n4")
     assert room.key_names("n4") == {"kept"}
     assert writes(room, "n1")
+
+
+def test_a_node_that_leaves_finishes_what_it_answers(room: Room) -> None:
+    room.three(SLOW)
+    leaves, key = room.nodes["n3"], room.key("n3", "kept")
+    with urllib.request.urlopen(chat(leaves, key, is_stream=True), timeout=GONE_S) as answer:
+        assert answer.readline().startswith(b"data: ")
+        leaves.admin("/admin/v1/cluster/leave", method="POST", content={})
+        assert answer.read().endswith(b"data: [DONE]\n\n")
+    assert leaves.process.wait(GONE_S) == 0
+    said = [line.get("message") for line in leaves.log()]
+    assert "stopping: 1 requests in flight" in said, "else it had nothing left to finish"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def _look(node: NodeProcess, home: Path) -> None:
 
     used = asked(node, home, "tasks", "--sort", "steps", "--seconds", "1")
     assert used["total"] > 0
-    assert any(one["key"].endswith(" telemetry.loop_lag") for one in used["ranked"])
+    assert any(one["key"].endswith(" leases look") for one in used["ranked"])
     text = run_aiex(home, "tasks", "-n", "3", "--data-dir", str(node.data_dir))
     assert text.exit_code == 0
     assert "QUEUED" in text.stdout

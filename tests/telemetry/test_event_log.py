@@ -42,8 +42,19 @@ from aiex.engine import (
 )
 from aiex.events import EventBus
 from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
-from aiex.performance import GcJudged, GcTuned, TasksDeadlocked, TasksGrew
+from aiex.performance import (
+    EarlierStallFound,
+    Frame,
+    GcJudged,
+    GcTuned,
+    LoopStalled,
+    SentinelLimited,
+    Stall,
+    TasksDeadlocked,
+    TasksGrew,
+)
 from aiex.performance.collector import PauseWindow
+from aiex.performance.tracer import TraceBegan, TraceEnded, TraceFailed
 from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
 from aiex.store import (
     RowSkipped,
@@ -97,6 +108,41 @@ SENTENCES: list[tuple[Any, str, str]] = [
         "info",
         "the garbage collector's step freeze did not help: longest pause 80.0 ms before and "
         "81.0 ms after, 2.00% and 2.10% of the time, so it was undone",
+    ),
+    (
+        LoopStalled(
+            Stall(0.0, 0.53, "holds", "watch", (Frame("app:check", "/srv/app.py", 9),)),
+        ),
+        "warning",
+        "the loop stood still for 0.53 s: a C function kept the interpreter in app:check "
+        "(/srv/app.py:9)",
+    ),
+    (
+        LoopStalled(Stall(0.0, 2.5, "stopped", "sentinel")),
+        "warning",
+        "the loop stood still for 2.50 s: the whole process was stopped",
+    ),
+    (
+        EarlierStallFound(
+            Stall(
+                0.0,
+                8.0,
+                "kept_out",
+                "sentinel",
+                (Frame("app:check", "/srv/app.py", 9),),
+                thread="pool_0",
+                is_over=False,
+            ),
+        ),
+        "error",
+        "this node stalled in its last life and did not come back, for 8.0 s or more: another "
+        "thread kept the interpreter in app:check of thread pool_0 (/srv/app.py:9)",
+    ),
+    (
+        SentinelLimited("py-spy is not installed"),
+        "warning",
+        "the sentinel cannot read this node's stack: py-spy is not installed; it still tells how "
+        "long the loop stands still, and what the kernel says",
     ),
     (
         RowsRevealed("threads", 1, "conv_1"),
@@ -238,6 +284,23 @@ SENTENCES: list[tuple[Any, str, str]] = [
     ),
     (BreakerTurned("p/m", "open", "why"), "warning", "the breaker of p/m is open: why"),
     (BreakerTurned("p/m", "closed", "why"), "info", "the breaker of p/m is closed: why"),
+    (
+        TraceBegan("7f", ("m:f", "m:g"), "ada@desk", "n1", "values", True, 100, 60.0),
+        "info",
+        "trace 7f began: ada@desk through n1 looks at m:f, m:g, values of 100 calls with a "
+        "condition, for 60 s at most",
+    ),
+    (
+        TraceEnded("7f", ("a", "b", "c", "d"), "", "n1", "it was stopped", 2.0, 9, 5, 3, 2, 1500),
+        "info",
+        "trace 7f of a, b, c and 1 more by somebody through n1 ended after 2.0 s: it was stopped "
+        "(9 seen, 5 matched, 3 shown, 2 dropped, 1.5 ms spent)",
+    ),
+    (
+        TraceFailed("7f", "KeyError in f, line 1"),
+        "error",
+        "trace 7f failed by a fault of the tracer: KeyError in f, line 1",
+    ),
     (ServiceStarted("a.b", 0), "debug", "a.b runs"),
     (ServiceStarted("a.b", 2), "info", "a.b runs again, restart 2"),
     (ServiceFailed("a.b", "no", 0.5), "warning", "a.b failed, again in 0.50 s: no"),

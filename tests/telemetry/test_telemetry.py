@@ -103,7 +103,6 @@ def test_a_scrape_shows_metrics_of_the_catalogue_with_their_labels_and_no_other(
         "aiex_streams_open",
         "aiex_request_body_bytes_held",
         "aiex_shed_ratio",
-        "aiex_loop_lag_seconds",
         "aiex_target_breaker_state",
         "aiex_target_in_flight",
         "aiex_target_queue_length",

@@ -87,7 +87,7 @@ from aiex.performance import Performance
 from aiex.service import Service
 from aiex.settings import Settings, is_loopback
 from aiex.store import Backup, EngineStore, Restore, Table
-from aiex.telemetry import LoopLag, Telemetry
+from aiex.telemetry import Telemetry
 
 # What an operator asks is answered in milliseconds; nothing there is worth waiting longer for.
 ADMIN_DRAIN_S = 1.0
@@ -167,9 +167,11 @@ def build_node(
         settings.performance,
         node=life.name,
         version=life.version,
+        data_dir=directory.path,
         is_idle=lambda: api.in_flight_count == 0,
         work_of=lambda task: api.work_of(task),
         random=random,
+        loop_was_late=lambda lag_s: intake.loop_was_late(lag_s),
         clock=clock,
         emit=bus.emit,
     )
@@ -281,8 +283,6 @@ def build_node(
     gauges = (targets.gauges(), store.gauges(), performance.gauges_by_label())
     for name, values in (one for part in gauges for one in part.items()):
         telemetry.read_by_label(name, values)
-    loop_lag = LoopLag(clock, intake.loop_was_late)
-    telemetry.read("aiex_loop_lag_seconds", loop_lag.worst_s)
 
     parts = Parts(
         settings,
@@ -369,7 +369,6 @@ def build_node(
     )
     root = supervised(
         settings,
-        telemetry=[loop_lag],
         performance=performance.services(),
         formation=cluster.first_services(),
         engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],

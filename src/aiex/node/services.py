@@ -1,9 +1,12 @@
 """A node's supervision tree: who is looked after with whom, and how often is too often.
 
 node (rest for one)
-├── telemetry
-│   └── telemetry.loop_lag
 ├── performance            looks inside; never gives up, and nothing waits for it
+│   ├── performance.loop       how busy and late the loop is
+│   ├── performance.stall_watch    a thread that sees what the loop stands still in
+│   ├── performance.sentinel   a process that sees it from outside
+│   ├── performance.thread_use     CPU by thread, of the last minutes
+│   └── performance.collector  the garbage collector's pauses
 ├── formation              says what seat the node has in the engine, once it is not on its own
 │   └── cluster.formation
 ├── engine                 never gives up: what needs no state is answered meanwhile
@@ -53,7 +56,6 @@ STOP_S = 15.0
 def supervised(
     settings: Settings,
     *,
-    telemetry: Sequence[Service],
     performance: Sequence[Service],
     formation: Sequence[Service],
     engine: Sequence[Service],
@@ -105,7 +107,6 @@ def supervised(
         )
 
     branches = [
-        branch("telemetry", telemetry, start_timeout_s=5, stop_timeout_s=2),
         branch("performance", performance, start_timeout_s=5, stop_timeout_s=5),
         branch(
             "engine",
@@ -127,7 +128,7 @@ def supervised(
     if guests:
         branches.insert(-1, branch("guests", guests, start_timeout_s=5, stop_timeout_s=5))
     if formation:
-        branches.insert(2, branch("formation", formation, start_timeout_s=5, stop_timeout_s=5))
+        branches.insert(1, branch("formation", formation, start_timeout_s=5, stop_timeout_s=5))
     return Supervisor(
         "node",
         branches,

@@ -1,6 +1,7 @@
 """Everything that looks inside this node, built once, chapter by chapter."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -9,10 +10,13 @@ from aiex.cluster import Handler
 from aiex.events import Emit
 from aiex.performance.chapter import Chapter, Gauges, GaugesByLabel
 from aiex.performance.collector import Collector
+from aiex.performance.loop import Loop
+from aiex.performance.memory import Memory
 from aiex.performance.questions import Questions
 from aiex.performance.sampling import CpuSampler, ProfTimer, Sampling
 from aiex.performance.tasks import Tasks
-from aiex.performance.threads import Threads
+from aiex.performance.threads import Threads, cpu_by_thread
+from aiex.performance.tracer import Tracer
 from aiex.service import Service
 from aiex.settings import PerformanceSettings
 from aiex.work import WorkOf
@@ -21,7 +25,8 @@ from aiex.work import WorkOf
 class Performance:
     """`services` run under the node's supervision, in a branch of their own; `handlers` answer.
 
-    `is_idle` says whether no request is in flight, `work_of` whose work a request's task does.
+    `is_idle` says whether no request is in flight, `work_of` whose work a request's task does;
+    `loop_was_late` is told of every ring of the loop, in seconds.
     """
 
     def __init__(
@@ -30,8 +35,10 @@ class Performance:
         *,
         node: str,
         version: str,
+        data_dir: Path,
         is_idle: Callable[[], bool],
         work_of: WorkOf,
+        loop_was_late: Callable[[float], None],
         random: Random,
         clock: Clock,
         emit: Emit,
@@ -51,11 +58,23 @@ class Performance:
             clock=clock,
         )
         tasks = Tasks(work_of=work_of, clock=clock, emit=emit)
+        loop = Loop(
+            settings,
+            data_dir,
+            node=node,
+            was_late=loop_was_late,
+            threads=cpu_by_thread,
+            clock=clock,
+            emit=emit,
+        )
         self._chapters: list[Chapter] = [
+            loop,
             Threads(),
             collector,
             sampling,
             tasks,
+            Memory(node=node, version=version, clock=clock, emit=emit),
+            Tracer(node=node, clock=clock, emit=emit),
         ]
         measures = [measure for chapter in self._chapters for measure in chapter.measures()]
         self._questions = Questions(measures, clock)

@@ -5,13 +5,19 @@ API and the command line do no more than that.
 """
 
 from aiex.performance.collector import COLLECTOR_REQUESTS
+from aiex.performance.loop import LOOP_REQUESTS
+from aiex.performance.memory import MEMORY_REQUESTS
 from aiex.performance.questions import QUESTION_REQUESTS
 from aiex.performance.sampling import SAMPLING_REQUESTS
 from aiex.performance.tasks import TASK_REQUESTS
+from aiex.performance.tracer import TRACER_REQUESTS
 
 PERFORMANCE_REQUESTS = (
     *QUESTION_REQUESTS,
     *COLLECTOR_REQUESTS,
     *SAMPLING_REQUESTS,
     *TASK_REQUESTS,
+    *MEMORY_REQUESTS,
+    *LOOP_REQUESTS,
+    *TRACER_REQUESTS,
 )

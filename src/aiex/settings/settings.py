@@ -531,6 +531,22 @@ class PerformanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
             "itself; each step is measured and undone when it does not help."
         ),
     ] = "by_hand"
+    stall_after_ms: Annotated[
+        float,
+        Meta(
+            ge=20,
+            le=10_000,
+            description="A loop that has not turned for longer has stalled: its stack is taken, "
+            "and the log told.",
+        ),
+    ] = 150.0
+    sentinel: Annotated[
+        bool,
+        Meta(
+            description="Run a small process that looks at the node's stack from outside when the "
+            "loop stands still for a second."
+        ),
+    ] = True
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

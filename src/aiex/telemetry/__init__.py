@@ -8,12 +8,10 @@ from aiex.telemetry.log_writer import (
     log_to,
     standard_output,
 )
-from aiex.telemetry.loop_lag import LoopLag
 from aiex.telemetry.telemetry import Telemetry, resident_bytes
 
 __all__ = [
     "LogWriter",
-    "LoopLag",
     "Telemetry",
     "count_above",
     "log_encoder",

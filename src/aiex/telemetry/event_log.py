@@ -5,22 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiex.events import EventBus
-from aiex.telemetry.sentences import (
-    assistant,
-    cluster,
-    engine,
-    hot_values,
-    performance,
-    services,
-    store,
-    tasks,
-)
+from aiex.telemetry.sentences import PARTS
 
 _log = logging.getLogger("aiex.telemetry.events")
 _LINES: Mapping[type[Any], Callable[[Any], tuple[int, str]]] = {
-    event_type: part.line
-    for part in (engine, cluster, store, hot_values, performance, tasks, assistant, services)
-    for event_type in part.EVENTS
+    event_type: part.line for part in PARTS for event_type in part.EVENTS
 }
 LOGGED = tuple(_LINES)
 

@@ -241,6 +241,19 @@ METRICS = {
             "Samples that could not be taken; their CPU is told with the next one.",
         ),
         Metric(
+            "aiex_loop_busy_ratio",
+            "gauge",
+            "CPU of the loop's thread by the clock, in the last whole second.",
+        ),
+        Metric(
+            "aiex_loop_stall_seconds",
+            "histogram",
+            "How long the loop stood still, when too long: it waits, runs (Python), holds (C that "
+            "keeps the interpreter), is kept_out (another thread does), starved, stopped, or "
+            "stood_still.",
+            ("kind",),
+        ),
+        Metric(
             "aiex_gc_collections_total",
             "counter",
             "Collections by Python's garbage collector; 0 is the youngest generation.",
@@ -259,6 +272,20 @@ METRICS = {
             ("generation",),
         ),
         Metric("aiex_gc_frozen_objects", "gauge", "Objects the collector looks at no more."),
+        Metric("aiex_memory_rss_bytes", "gauge", "Resident memory, children not counted."),
+        Metric(
+            "aiex_memory_limit_bytes",
+            "gauge",
+            "The tightest memory limit over the process; 0 when there is none.",
+        ),
+        Metric(
+            "aiex_memory_python_blocks",
+            "gauge",
+            "Small objects that Python's own allocator has in hand.",
+        ),
+        Metric("aiex_memory_malloc_used_bytes", "gauge", "What malloc gave and has not back."),
+        Metric("aiex_memory_malloc_free_bytes", "gauge", "What malloc keeps and nobody uses."),
+        Metric("aiex_memory_leaks_suspected", "gauge", "What seems to leak now."),
         Metric("aiex_tasks", "gauge", "Tasks of the loop; at rest their number stays the same."),
         Metric(
             "aiex_tasks_deadlocked",

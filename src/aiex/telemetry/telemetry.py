@@ -43,6 +43,7 @@ from aiex.cluster import (
 from aiex.engine import EngineDown, EngineUp
 from aiex.events import EventBus
 from aiex.fastglobal import HotValueChanged
+from aiex.performance import LoopStalled
 from aiex.service import ServiceFailed, ServiceStarted
 from aiex.store import RowsUnreadable, ViewAdvanced, ViewBeganAnew
 from aiex.telemetry.cells import counter, dollars, durations, heading, labels_text
@@ -127,6 +128,7 @@ class Telemetry:
         self._rows_unreadable = counter("aiex_view_unreadable_rows_total")
         self._hot_changes = counter("aiex_hot_changes_total")
         self._limit_deals = counter("aiex_limit_deals_total")
+        self._stalls = durations("aiex_loop_stall_seconds")
         self._families = (
             self._requests,
             self._shed,
@@ -153,6 +155,7 @@ class Telemetry:
             self._rows_unreadable,
             self._hot_changes,
             self._limit_deals,
+            self._stalls,
         )
         self._request_count = self._error_count = 0
         self._latency: Counter[int] = Counter()
@@ -199,6 +202,7 @@ class Telemetry:
         bus.subscribe(ViewBeganAnew, self._view_began_anew)
         bus.subscribe(RowsUnreadable, self._row_was_unreadable)
         bus.subscribe(HotValueChanged, self._hot_value_changed)
+        bus.subscribe(LoopStalled, self._loop_stalled)
         bus.subscribe(CallFinished, self._call_finished)
         bus.subscribe(
             LocalModelTurned, lambda event: self._level("aiex_local_model_up", event.state == "up")
@@ -265,6 +269,9 @@ class Telemetry:
 
     def _message_refused(self, event: MessageRefused) -> None:
         self._messages_refused.cell(event.reason).value += 1
+
+    def _loop_stalled(self, event: LoopStalled) -> None:
+        self._stalls.cell(event.stall.kind).observe_us(int(event.stall.seconds * 1e6))
 
     def _call_finished(self, event: CallFinished) -> None:
         self._calls.cell(event.request, event.outcome).value += 1

@@ -248,7 +248,7 @@ async def test_measures_tell_steps_by_task_coroutine_and_service(planted: Plante
         of = {key.rpartition(":")[2]: value for key, value in by_coroutine.items()}
         assert (of["steps"], of["on_call"]) == (5, 1)
         assert sum((await values("steps", "service")).values()) >= 6
-        assert sum((await values("counted_cpu", "service")).values()) > 0
+        assert sum((await values("cpu_counted", "service")).values()) > 0
     clock.jump(3.0)
     ages = {key.partition(" ")[2]: age for key, age in (await values("age", "task")).items()}
     assert ages["called"] == 3.0

@@ -1,6 +1,8 @@
 """The event loop: how busy and late it is, and what it stalls in, seen from inside and outside."""
 
 from aiex.performance.loop.events import EarlierStallFound, LoopStalled, SentinelLimited
+from aiex.performance.loop.loop import Loop, StallTime
+from aiex.performance.loop.loop_history import as_one_span
 from aiex.performance.loop.requests import (
     HISTORY_S_MAX,
     LOOP_REQUESTS,
@@ -10,6 +12,7 @@ from aiex.performance.loop.requests import (
     LoopState,
     ShowLoop,
     StallList,
+    ThreadShare,
 )
 from aiex.performance.loop.stall import Observer, Stall, StallKind, culprit
 
@@ -19,6 +22,7 @@ __all__ = [
     "STALLS_MAX",
     "EarlierStallFound",
     "ListStalls",
+    "Loop",
     "LoopSpan",
     "LoopStalled",
     "LoopState",
@@ -28,5 +32,8 @@ __all__ = [
     "Stall",
     "StallKind",
     "StallList",
+    "StallTime",
+    "ThreadShare",
+    "as_one_span",
     "culprit",
 ]

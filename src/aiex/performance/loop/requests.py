@@ -40,6 +40,11 @@ class LoopSpan(msgspec.Struct, frozen=True):
     lag_s_mean: float
 
 
+class ThreadShare(msgspec.Struct, frozen=True):
+    name: str
+    cpu_ratio: float  # of one CPU
+
+
 class LoopState(msgspec.Struct, frozen=True):
     """`window` is the asked time as one span, `history` its spans, oldest first."""
 
@@ -49,6 +54,7 @@ class LoopState(msgspec.Struct, frozen=True):
     history: tuple[LoopSpan, ...]
     stall_count: int  # since the node began
     stall_s: float  # all of them together
+    threads: tuple[ThreadShare, ...]  # by CPU in the asked time, of at most ten minutes
     sentinel: str  # how the one outside is, in a sentence
     notes: tuple[str, ...] = ()
 

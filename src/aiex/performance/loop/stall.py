@@ -10,11 +10,12 @@ from aiex.performance.profile import Frame
 #   waits        it slept, or waited for a lock, a file, a socket, a process
 #   runs         it ran Python code
 #   holds        a C function kept the interpreter: nothing else in the process could run
+#   kept_out     another thread's C function kept the interpreter; `stack` is that thread's
 #   starved      it had work and no CPU: too few cores, or the container's limit
 #   stopped      the whole process was stopped (SIGSTOP, a debugger); nothing in it is to blame
 #   stood_still  nothing in the process ran and no CPU was used: a C function that waits and keeps
 #                the interpreter, or a stop too short for the sentinel to see
-type StallKind = Literal["waits", "runs", "holds", "starved", "stopped", "stood_still"]
+type StallKind = Literal["waits", "runs", "holds", "kept_out", "starved", "stopped", "stood_still"]
 type Observer = Literal["watch", "sentinel"]
 
 
@@ -32,6 +33,7 @@ class Stall(msgspec.Struct, frozen=True):
     seen_count: int = 0  # of the looks at the stack so many saw these functions
     look_count: int = 0
     cpu_s: float = 0.0  # of the loop's thread, within the stall
+    thread: str = ""  # whose stack it is, where that is not the loop's thread
     service: str = ""  # whose work it was, where the loop ran a task that says so
     route: str = ""
     model: str = ""

@@ -2,6 +2,7 @@
 
 from aiex.performance.memory.events import LeakSuspected, LeakWithdrawn, MemoryTrimmed
 from aiex.performance.memory.leak import Leak, LeakKind
+from aiex.performance.memory.memory import Memory
 from aiex.performance.memory.requests import (
     MEMORY_REQUESTS,
     Allocators,
@@ -22,6 +23,7 @@ from aiex.performance.memory.requests import (
     TypeCensus,
     TypeRow,
 )
+from aiex.performance.memory.watch import MemoryWatch, Pace
 
 __all__ = [
     "MEMORY_REQUESTS",
@@ -39,8 +41,11 @@ __all__ = [
     "LeakSuspected",
     "LeakWithdrawn",
     "Limit",
+    "Memory",
     "MemoryState",
     "MemoryTrimmed",
+    "MemoryWatch",
+    "Pace",
     "Point",
     "ProfileMemory",
     "TrimMemory",

@@ -54,8 +54,13 @@ def _found(tasks: Path, names: Mapping[int | None, str]) -> Iterator[Thread]:
         yield Thread(names.get(id_, comm), id_, cpu_s, id_ in names)
 
 
+def cpu_by_thread() -> Mapping[str, float]:
+    """Seconds by thread; those of one name are told apart by the kernel's id."""
+    return {f"{one.name} ({one.id})": one.cpu_s for one in threads()}
+
+
 class ThreadCpu:
-    """CPU by thread; those of one name are told apart by the kernel's id."""
+    """CPU by thread."""
 
     metric = "cpu"
     by = "thread"
@@ -63,8 +68,7 @@ class ThreadCpu:
     meaning = "CPU of each thread since it began, in user and kernel mode."
 
     async def values(self) -> Mapping[str, float]:
-        found = await asyncio.to_thread(threads)
-        return {f"{one.name} ({one.id})": one.cpu_s for one in found}
+        return await asyncio.to_thread(cpu_by_thread)
 
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[None]:

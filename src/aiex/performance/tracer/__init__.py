@@ -1,9 +1,11 @@
 """The call tracer: what functions receive and return, seen on the running node."""
 
+from aiex.performance.tracer.condition import ConditionError, condition
 from aiex.performance.tracer.events import TraceBegan, TraceEnded, TraceFailed
 from aiex.performance.tracer.requests import (
     TRACER_REQUESTS,
     ReadTrace,
+    Shown,
     ShownArgument,
     StartTrace,
     StopTrace,
@@ -13,10 +15,13 @@ from aiex.performance.tracer.requests import (
     TraceRead,
     TraceStarted,
 )
+from aiex.performance.tracer.tracer import Tracer
 
 __all__ = [
     "TRACER_REQUESTS",
+    "ConditionError",
     "ReadTrace",
+    "Shown",
     "ShownArgument",
     "StartTrace",
     "StopTrace",
@@ -28,4 +33,6 @@ __all__ = [
     "TraceRead",
     "TraceStarted",
     "TracedFunction",
+    "Tracer",
+    "condition",
 ]

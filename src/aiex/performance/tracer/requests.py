@@ -16,13 +16,14 @@ RATE_MAX_PER_S = 1000.0
 TTL_MAX_S = 3600.0
 TARGETS_MAX = 10
 FUNCTIONS_MAX = 50
-WAIT_MAX_S = 30.0
+WAIT_MAX_S = 10.0
 LEASE_S = 5.0
 CONDITION_CHARS_MAX = 500
 
 type Shown = Literal["types", "args", "values"]
 type LineKind = Literal["call", "return", "raise", "lost"]
 type SessionId = Annotated[str, Meta(pattern="^[a-z0-9-]{0,32}$")]
+type Positions = Annotated[dict[str, int], Meta(max_length=4096)]
 type Target = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
@@ -70,7 +71,7 @@ class ReadTrace(Request["TraceRead"], frozen=True):
     """
 
     id: SessionId
-    after: Annotated[dict[str, int], Meta(max_length=4096)] = {}
+    after: Positions = msgspec.field(default_factory=dict)
     wait_s: Annotated[float, Meta(ge=0, le=WAIT_MAX_S)] = 0.0
 
 
@@ -78,7 +79,7 @@ class StopTrace(Request["TraceRead"], frozen=True):
     """Ends the session, if it has not ended yet; answers with what is left to read."""
 
     id: SessionId
-    after: Annotated[dict[str, int], Meta(max_length=4096)] = {}
+    after: Positions = msgspec.field(default_factory=dict)
 
 
 class ShownArgument(msgspec.Struct, frozen=True):

@@ -5,19 +5,25 @@ from aiex.telemetry.sentences import (
     cluster,
     engine,
     hot_values,
+    memory,
     performance,
     services,
     store,
     tasks,
+    tracer,
 )
 
-__all__ = [
-    "assistant",
-    "cluster",
-    "engine",
-    "hot_values",
-    "performance",
-    "services",
-    "store",
-    "tasks",
-]
+PARTS = (
+    assistant,
+    cluster,
+    engine,
+    hot_values,
+    memory,
+    performance,
+    services,
+    store,
+    tasks,
+    tracer,
+)
+
+__all__ = ["PARTS"]

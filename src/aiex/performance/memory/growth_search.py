@@ -1,0 +1,372 @@
+"""Looks for a while at what only grows, then finds who has it and where it is made.
+
+Nothing is slowed down for it, as long as the code shows one place only that adds to what grows.
+Else allocations are recorded: for two seconds at most, and only until the container got a few items
+more. Their traces are the site.
+
+Limit: what is made and held outside of Python has neither holder nor site.
+"""
+
+import gc
+import time
+from asyncio import Task
+from collections.abc import Awaitable, Callable
+from threading import Thread
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple
+
+from aiex.errors import CallRefused
+from aiex.performance.memory.advice import advice
+from aiex.performance.memory.census import Census, Rest, samples_of, take_census
+from aiex.performance.memory.companions import is_library, without_companions
+from aiex.performance.memory.composition import BLOCK_BYTES, Composition, unexplained_kind
+from aiex.performance.memory.contents import item_bytes, newest
+from aiex.performance.memory.growth import Grown, look_confidence, only_grew
+from aiex.performance.memory.holders import Holder, holder, way_text
+from aiex.performance.memory.leak import Leak, LeakKind
+from aiex.performance.memory.recording import Recorder
+from aiex.performance.memory.requests import GrowthReport, Point
+from aiex.performance.memory.sites import sites
+from aiex.performance.memory.survey import Container, Survey, make_survey
+from aiex.performance.memory.type_names import type_name
+
+OWN = "aiex.performance.memory."  # what looking makes itself
+LOOKS = 8
+CENSUS_AT = (0, LOOKS // 2, LOOKS)
+RECORD_S = 2.0
+RECORD_FRAMES = 1
+RECORDED_MAX = 3  # holders whose site is looked for
+# What grows more slowly is no danger within the time one looks.
+RATE_BYTES_S_MIN = 256.0
+RSS_GROWN_MIN = 4 << 20
+TYPE_GROWN_MIN = 20
+FILES_GROWN_MIN = 5
+SAMPLES = 64
+# A type grows by as much for each item of a container that has it; what is far more is its own.
+ITEM_SHARE = 0.1
+
+
+class _Found(NamedTuple):
+    container: Container
+    holder: Holder
+    grown: Grown
+    before: float  # length at the beginning
+    item_bytes: float
+
+
+class GrowthSearch:
+    """`point` reads the process's numbers; `sleep` waits, `rest` leaves the loop to others."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        point: Callable[[], Point],
+        sleep: Callable[[float], Awaitable[None]],
+        rest: Rest,
+    ) -> None:
+        self._recorder = recorder
+        self._point = point
+        self._sleep = sleep
+        self._rest = rest
+
+    async def report(self, seconds: float, n: int) -> GrowthReport:
+        """What only grew within so long, the most first."""
+        look = await self._look(seconds)
+        found = _growing(look.watched)
+        leaks = [
+            await self._container_leak(one, look, place < RECORDED_MAX)
+            for place, one in enumerate(found[:n])
+        ]
+        items = sum(one.grown.grown for one in found)
+        # Else whatever is looked for next would be found here.
+        found.clear()
+        look.watched.clear()
+        leaks += await self._type_leaks(look, items)
+        leaks = without_companions([*leaks, *_counted_leaks(look)])
+        explained = sum(leak.grown_bytes for leak in leaks)
+        leaks += _native_leaks(look, explained)
+        leaks = [one for one in leaks if one.rate_bytes_s >= RATE_BYTES_S_MIN or _is_scarce(one)]
+        leaks.sort(key=lambda one: (one.rate_bytes_s, one.rate_objects_s), reverse=True)
+        return GrowthReport(
+            look.seconds, tuple(leaks[:n]), LOOKS + 1, look.longest_stop_s, look.notes()
+        )
+
+    async def _look(self, seconds: float) -> "_Look":
+        survey = await make_survey(self._rest)
+        look = _Look(survey)
+        del survey
+        began_s = time.perf_counter()
+        for number in range(LOOKS + 1):
+            if number:
+                await self._sleep(seconds / LOOKS)
+            look.add(self._point())
+            if number in CENSUS_AT:
+                look.add_census(await take_census(self._rest))
+        look.seconds = max(seconds, time.perf_counter() - began_s)
+        return look
+
+    async def _container_leak(self, found: _Found, look: "_Look", is_recorded: bool) -> Leak:
+        items = newest(found.container.one)
+        kind = _kind_of_items(items, found.holder.kind)
+        del items
+        site = await self._site(found) if is_recorded else ""
+        rate = found.grown.grown / look.seconds
+        text, command = advice(kind)
+        ratio = found.grown.grown / max(found.before, 1.0)
+        return Leak(
+            kind,
+            _items_text(found.container.one),
+            found.holder.text,
+            site,
+            rate * found.item_bytes,
+            rate,
+            found.grown.grown * found.item_bytes,
+            found.grown.grown,
+            look.seconds,
+            look_confidence(found.grown.steadiness, look.seconds, ratio),
+            advice=text,
+            command=command,
+        )
+
+    async def _site(self, found: _Found) -> str:
+        """Where items are added, when the code shows one place; else where new ones are made."""
+        named = found.holder
+        if named.site:
+            return named.site
+        candidates = await sites(named.name, named.module, self._rest)
+        if len(candidates) == 1 and not is_library(named.module):
+            return candidates[0]
+        return await self._recorded_site(found.container) or " or ".join(candidates[:2])
+
+    async def _recorded_site(self, container: Container) -> str:
+        """Where new items come from; empty when none came, or allocations cannot be recorded."""
+        before = container.now()
+        try:
+            async with self._recorder.recording(RECORD_FRAMES):
+                await self._recorder.wait(RECORD_S, lambda: container.now() >= before + 3)
+                return next(filter(None, map(self._recorder.site, newest(container.one))), "")
+        except CallRefused:
+            return ""
+
+    async def _recorded_type_site(self, name: str) -> str:
+        try:
+            async with self._recorder.recording(RECORD_FRAMES):
+                await self._recorder.wait(RECORD_S / 2)
+                made = await samples_of(name, self._rest, SAMPLES)
+                return next(filter(None, map(self._recorder.site, made)), "")
+        except CallRefused:
+            return ""
+
+    async def _type_leaks(self, look: "_Look", items: float) -> list[Leak]:
+        """Of types that grow by far more than the items of the containers that were found."""
+        grown = {
+            name: one for name, one in look.grown_types().items() if items < ITEM_SHARE * one.grown
+        }
+        leaks = []
+        for name in sorted(grown, key=lambda name: -grown[name].grown)[:RECORDED_MAX]:
+            leak = await self._type_leak(name, grown[name], look)
+            if leak is not None:
+                leaks.append(leak)
+        return leaks
+
+    async def _type_leak(self, name: str, grown: Grown, look: "_Look") -> Leak | None:
+        samples = [] if " " in name else await samples_of(name, self._rest, SAMPLES)
+        survey = await make_survey(self._rest, targets=samples)
+        has_way = 2 * len(survey.ways) >= len(samples)
+        way = next(iter(survey.ways.values()), None)
+        text = way_text(way) if has_way and way is not None else ""
+        if not has_way and survey.is_whole and not look.is_collector_idle:
+            return None  # garbage that the collector has not come to yet
+        kind = _kind_of_type(name, is_garbage=not has_way and survey.is_whole)
+        del samples, survey, way
+        advised, command = advice(kind)
+        last = look.censuses[-1].types[name]
+        size = last.bytes / max(last.count, 1)
+        return Leak(
+            kind,
+            name,
+            text,
+            _site_of(name) or await self._recorded_type_site(name),
+            size * grown.grown / look.seconds,
+            grown.grown / look.seconds,
+            size * grown.grown,
+            grown.grown,
+            look.seconds,
+            look_confidence(grown.steadiness, look.seconds, grown.grown / max(last.count, 1)),
+            advice=advised,
+            command=command,
+        )
+
+
+class _Look:
+    """What was seen, look by look; containers that shrank are let go at once."""
+
+    def __init__(self, survey: Survey) -> None:
+        self.watched: list[tuple[Container, list[int]]] = [(one, []) for one in survey.containers]
+        self.is_whole = survey.is_whole
+        self.longest_stop_s = survey.longest_stop_s
+        self.points: list[Point] = []
+        self.censuses: list[Census] = []
+        self.seconds = 0.0
+
+    def add(self, point: Point) -> None:
+        self.points.append(point)
+        kept = []
+        for container, lengths in self.watched:
+            length = container.now()
+            if not lengths or length >= lengths[-1]:
+                lengths.append(length)
+                kept.append((container, lengths))
+        self.watched = kept
+
+    def add_census(self, census: Census) -> None:
+        self.censuses.append(census)
+        self.longest_stop_s = max(self.longest_stop_s, census.longest_stop_s)
+
+    @property
+    def is_collector_idle(self) -> bool:
+        """Whether garbage stays for good: the collector is off, or cannot free what it found."""
+        return not gc.isenabled() or gc.get_threshold()[0] == 0 or len(gc.garbage) > 0
+
+    def grown_types(self) -> dict[str, Grown]:
+        first, *later = (census.types for census in self.censuses)
+        found = {}
+        for name, last in later[-1].items():
+            if name.startswith(OWN):
+                continue
+            counts = [types[name].count if name in types else 0 for types in (first, *later[:-1])]
+            grown = only_grew([*counts, last.count], TYPE_GROWN_MIN)
+            if grown is not None:
+                found[name] = grown
+        return found
+
+    def notes(self) -> tuple[str, ...]:
+        if self.is_whole:
+            return ()
+        return ("There are more objects than are walked over: a holder may be missing.",)
+
+
+def _growing(watched: list[tuple[Container, list[int]]]) -> list[_Found]:
+    """Containers that only grew, by bytes, those of one holder together."""
+    by_holder: dict[str, _Found] = {}
+    for container, lengths in watched:
+        grown_min = 1024 if isinstance(container.one, bytearray) else 3
+        grown = only_grew([float(length) for length in lengths], grown_min)
+        if grown is None:
+            continue
+        named = holder(container)
+        if named.cap is not None:
+            continue  # full at that, whatever it does until then
+        found = _Found(container, named, grown, lengths[0], item_bytes(container.one))
+        had = by_holder.get(named.text)
+        by_holder[named.text] = found if had is None else _together(had, found)
+    return sorted(by_holder.values(), key=lambda one: -one.grown.grown * one.item_bytes)
+
+
+def _together(one: _Found, other: _Found) -> _Found:
+    larger = one if one.grown.grown >= other.grown.grown else other
+    grown = Grown(one.grown.grown + other.grown.grown, larger.grown.steadiness)
+    return larger._replace(grown=grown, before=one.before + other.before)
+
+
+def _items_text(one: Any) -> str:
+    """`dict of pkg.mod:Session`."""
+    items = newest(one)
+    kinds = {type_name(type(item)) for item in items}
+    own = type_name(type(one))
+    return f"{own} of {kinds.pop()}" if len(kinds) == 1 else own
+
+
+def _kind_of_items(items: list[Any], kind: LeakKind) -> LeakKind:
+    if kind != "container" or not items:
+        return kind
+    if all(isinstance(item, Task) for item in items):
+        return "tasks"
+    if all(isinstance(item, Thread) for item in items):
+        return "threads"
+    if all(type(item) in (FunctionType, MethodType) for item in items):
+        return "closures"
+    return kind
+
+
+def _kind_of_type(name: str, *, is_garbage: bool) -> LeakKind:
+    if name.startswith("coroutine ") or name == "_asyncio:Task":
+        return "tasks"
+    if is_garbage:
+        return "cycles"
+    if name.startswith("function "):
+        return "closures"
+    if name.startswith("_contextvars:") or name in ("Context", "hamt_bitmap_node"):
+        return "context"
+    return "objects"
+
+
+def _site_of(name: str) -> str:
+    """Of functions and coroutines the type says it."""
+    what, _, code = name.partition(" ")
+    return code if what in ("function", "coroutine", "generator", "async_generator") else ""
+
+
+def _counted_leaks(look: _Look) -> list[Leak]:
+    leaks = []
+    counted: tuple[tuple[LeakKind, list[float], int], ...] = (
+        ("threads", [float(one.thread_count) for one in look.points], 3),
+        ("files", [float(one.open_file_count) for one in look.points], FILES_GROWN_MIN),
+    )
+    for kind, values, grown_min in counted:
+        grown = only_grew(values, grown_min)
+        if grown is not None:
+            text, command = advice(kind)
+            confidence = look_confidence(
+                grown.steadiness, look.seconds, grown.grown / max(values[0], 1.0)
+            )
+            leaks.append(
+                Leak(
+                    kind,
+                    kind,
+                    rate_objects_s=grown.grown / look.seconds,
+                    grown_objects=grown.grown,
+                    span_s=look.seconds,
+                    confidence=confidence,
+                    advice=text,
+                    command=command,
+                )
+            )
+    return leaks
+
+
+def _native_leaks(look: _Look, explained_bytes: float) -> list[Leak]:
+    """Resident memory that grew at every look, and nothing of the above explains."""
+    first, last = look.points[0], look.points[-1]
+    grown = only_grew([float(one.rss_bytes) for one in look.points], RSS_GROWN_MIN)
+    if grown is None:
+        return []
+    composition = Composition(
+        grown.grown,
+        (last.python_blocks - first.python_blocks) * BLOCK_BYTES,
+        last.malloc_used_bytes - first.malloc_used_bytes,
+        last.malloc_free_bytes - first.malloc_free_bytes,
+    )
+    kind = unexplained_kind(composition, explained_bytes)
+    if kind is None:
+        return []
+    text, command = advice(kind)
+    confidence = look_confidence(grown.steadiness, look.seconds, grown.grown / first.rss_bytes)
+    return [
+        Leak(
+            kind,
+            "rss",
+            rate_bytes_s=grown.grown / look.seconds,
+            grown_bytes=grown.grown,
+            span_s=look.seconds,
+            confidence=confidence,
+            advice=text,
+            command=command,
+        )
+    ]
+
+
+def _is_scarce(leak: Leak) -> bool:
+    """What has a limit of its own is told whatever it weighs."""
+    return leak.kind in ("threads", "files", "tasks")

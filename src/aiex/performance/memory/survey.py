@@ -1,0 +1,206 @@
+"""The containers that could grow, and the way to each: a walk over all objects, from the roots.
+
+`gc.get_objects()` does not know what was frozen at start, nor dicts of plain values, which Python
+does not track; and a leak is mostly held by just such. So this walks from the modules and from what
+runs, breadth first: the shortest way to a container names its holder best. The loop turns between
+chunks. Long containers are looked into at both ends only.
+
+Limit: `OBJECTS_MAX` objects; what is behind those is not seen, and the survey says that it is not
+whole. An entry takes about 100 bytes while the walk lasts.
+"""
+
+import gc
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    GeneratorType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import Any, NamedTuple
+from weakref import ReferenceType
+
+from aiex.performance.memory.census import RESTED_RATIO, Rest
+from aiex.performance.memory.type_names import issubclass_static, own_length
+
+OBJECTS_MAX = 250_000
+CHUNK_S = 0.001
+LOOK_EVERY = 32  # objects between two looks at the clock
+# Of longer ones both ends are looked into: the inside is alike, and a list of all would stop us.
+LONG, END = 1000, 4
+_NOTHING_BEHIND = frozenset(
+    (
+        str,
+        bytes,
+        int,
+        float,
+        bool,
+        complex,
+        type(None),
+        CodeType,
+        BuiltinFunctionType,
+        GetSetDescriptorType,
+        MemberDescriptorType,
+        MethodDescriptorType,
+        WrapperDescriptorType,
+        ReferenceType,
+        range,
+    )
+)
+
+
+class Link(NamedTuple):
+    """One step of the way: an object, and the step before; None before a root."""
+
+    one: Any
+    before: "Link | None"
+
+
+class Container(NamedTuple):
+    one: Any
+    before: Link | None
+    length: Callable[[Any], int]
+
+    def now(self) -> int:
+        return self.length(self.one)
+
+
+class Survey(NamedTuple):
+    """It keeps the containers alive: let it go soon. `ways` are to what it was to look for."""
+
+    containers: tuple[Container, ...]
+    ways: dict[int, Link]
+    object_count: int
+    is_whole: bool
+    seconds: float
+    longest_stop_s: float
+
+
+async def make_survey(
+    rest: Rest, objects_max: int = OBJECTS_MAX, targets: Sequence[Any] = ()
+) -> Survey:
+    """All containers that can be reached, and the ways to `targets`, but through that list itself.
+
+    `rest` is awaited between chunks.
+    """
+    walk = _Walk(objects_max, targets)
+    began_s = time.perf_counter()
+    longest_stop_s = 0.0
+    is_over = False
+    while not is_over:
+        chunk_began_s = time.perf_counter()
+        is_over = walk.go_on(chunk_began_s + CHUNK_S)
+        stop_s = time.perf_counter() - chunk_began_s
+        longest_stop_s = max(longest_stop_s, stop_s)
+        await rest(RESTED_RATIO * min(stop_s, 0.005))
+    return Survey(
+        tuple(walk.containers),
+        walk.ways,
+        len(walk.seen),
+        not walk.queue,
+        time.perf_counter() - began_s,
+        longest_stop_s,
+    )
+
+
+class _Walk:
+    def __init__(self, objects_max: int, targets: Sequence[Any]) -> None:
+        self.containers: list[Container] = []
+        self.ways: dict[int, Link] = {}
+        self._targets = frozenset(map(id, targets))
+        self.seen: set[int] = set()
+        self.queue: deque[Link] = deque(Link(one, None) for one in _roots())
+        self._objects_max = objects_max
+        self._lengths: dict[type, Callable[[Any], int] | None] = {}
+        # Of the walk itself nothing is told.
+        self.seen |= {id(one) for one in (self, self.containers, self.ways, self.seen)}
+        self.seen |= {id(self.queue), id(self._lengths), id(targets)}
+
+    def go_on(self, until_s: float) -> bool:
+        """Walk until then; True when there is no more to see, or no more may be seen."""
+        while self.queue and len(self.seen) < self._objects_max:
+            for _ in range(min(LOOK_EVERY, len(self.queue))):
+                link = self.queue.popleft()
+                for one in self._behind(link.one):
+                    self._meet(one, link)
+            if time.perf_counter() >= until_s:
+                return False
+        return True
+
+    def _meet(self, one: Any, before: Link) -> None:
+        kind = type(one)
+        if kind in _NOTHING_BEHIND or id(one) in self.seen:
+            return
+        self.seen.add(id(one))
+        if id(one) in self._targets:
+            self.ways[id(one)] = Link(one, before)
+        if kind in self._lengths:
+            length = self._lengths[kind]
+        else:
+            length = self._lengths[kind] = own_length(kind)
+        if length is not None and not _is_namespace(one, before.one):
+            self.containers.append(Container(one, before, length))
+        if kind is not bytearray:
+            self.queue.append(Link(one, before))
+
+    def _behind(self, one: Any) -> Iterable[Any]:
+        length = self._lengths.get(type(one))
+        if length is not None and length(one) > LONG:
+            return _ends(one)
+        return gc.get_referents(one)
+
+
+def _roots() -> Iterator[Any]:
+    """Modules, and the frames of what runs, innermost call last."""
+    yield from list(sys.modules.values())
+    for frame in sys._current_frames().values():
+        each: FrameType | None = frame
+        while each is not None:
+            if each.f_code.co_filename != __file__:
+                yield each
+            each = each.f_back
+
+
+def _is_namespace(one: Any, holder: Any) -> bool:
+    """A module's or class's own dict, which grows with code only."""
+    if type(one) is not dict:
+        return False
+    return isinstance(holder, ModuleType) or issubclass_static(type(holder), type)
+
+
+def _ends(one: Any) -> list[Any]:
+    """A few of the first and last items; nothing of a set has a place, so just some."""
+    if isinstance(one, dict):
+        first = list(islice(dict.items(one), END))
+        last = list(islice(reversed(dict.items(one)), END))
+        return [part for pair in (*first, *last) for part in pair]
+    if isinstance(one, list):
+        return [*list.__getitem__(one, slice(END)), *list.__getitem__(one, slice(-END, None))]
+    if isinstance(one, deque):
+        return [*islice(deque.__iter__(one), END), *islice(deque.__reversed__(one), END)]
+    if isinstance(one, set):
+        return list(islice(set.__iter__(one), END))
+    return []
+
+
+def running_frame(one: Any) -> FrameType | None:
+    """The frame of a coroutine or generator that has not ended; None of anything else."""
+    kind = type(one)
+    if kind is CoroutineType:
+        return one.cr_frame  # type: ignore[no-any-return]
+    if kind is GeneratorType:
+        return one.gi_frame  # type: ignore[no-any-return]
+    if kind is AsyncGeneratorType:
+        return one.ag_frame  # type: ignore[no-any-return]
+    return one if isinstance(one, FrameType) else None

@@ -1,0 +1,61 @@
+"""Faults planted into the process of a real node: blocking calls, and services that crash.
+
+The node's interpreter reads a `sitecustomize` at its start that obeys orders, each given by a file
+and a signal; so what is tested is the node as it is, and not one built for the test.
+"""
+
+import os
+import signal
+from pathlib import Path
+
+_CODE = """
+import asyncio, ctypes, pathlib, re, signal, time
+
+ORDER = pathlib.Path(__file__).with_name("order")
+
+def planted_sleep(seconds):
+    time.sleep(float(seconds))
+
+def planted_c_call(seconds):
+    ctypes.PyDLL(None).usleep(int(float(seconds) * 1e6))
+
+def planted_regex(seconds):
+    end_s = time.monotonic() + float(seconds)
+    count = 16
+    while time.monotonic() < end_s:
+        count += 1
+        re.match("(a+)+$", "a" * count + "b")
+
+def crash(name):
+    for task in asyncio.all_tasks():
+        if task.get_name() == name:
+            task.cancel()
+
+def obey(*_):
+    what, _, argument = ORDER.read_text().partition(" ")
+    globals()[what](argument)
+
+signal.signal(signal.SIGUSR1, obey)
+"""
+
+
+class Meddler:
+    """Start a node with `environment`; orders then are carried out on its loop's thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory / "meddler"
+        self._directory.mkdir()
+        (self._directory / "sitecustomize.py").write_text(_CODE)
+        self.environment = {"PYTHONPATH": str(self._directory)}
+
+    def crash(self, pid: int, service: str) -> None:
+        """Let the task of a service end where it waits."""
+        self._order(pid, f"crash {service}")
+
+    def block(self, pid: int, function: str, seconds: float) -> None:
+        """`planted_sleep`, `planted_c_call` (keeps the interpreter) or `planted_regex`."""
+        self._order(pid, f"{function} {seconds}")
+
+    def _order(self, pid: int, text: str) -> None:
+        (self._directory / "order").write_text(text)
+        os.kill(pid, signal.SIGUSR1)

@@ -1,0 +1,36 @@
+"""What kind a stall is, by its clocks."""
+
+import pytest
+
+from aiex.performance import StallKind
+from aiex.performance.loop.stall_kind import StallClocks
+
+AFTER_S = 0.15
+
+
+@pytest.mark.parametrize(
+    ("clocks", "kind"),
+    [
+        (StallClocks(1.0, cpu_s=0.0, queued_s=0.0, held_s=0.0), "waits"),
+        (StallClocks(1.0, cpu_s=0.9, queued_s=0.0, held_s=0.02), "runs"),
+        (StallClocks(1.0, cpu_s=0.9, queued_s=0.0, held_s=0.95), "holds"),
+        (StallClocks(1.0, cpu_s=0.0, queued_s=0.0, held_s=0.95), "stood_still"),
+        (StallClocks(1.0, cpu_s=0.0, queued_s=0.0, held_s=0.95, others_cpu_s=0.9), "kept_out"),
+        (
+            StallClocks(1.0, 0.0, 0.0, held_s=0.95, is_loop_idle=True, has_other=True),
+            "kept_out",
+        ),
+        (StallClocks(1.0, cpu_s=0.05, queued_s=0.9, held_s=0.9), "starved"),
+    ],
+)
+def test_each_kind_by_its_clocks(clocks: StallClocks, kind: StallKind) -> None:
+    assert clocks.kind(AFTER_S) == kind
+
+
+def test_a_full_machine_is_not_to_blame_for_what_had_been_a_stall_without_it() -> None:
+    crowded = StallClocks(2.0, cpu_s=0.6, queued_s=1.3, held_s=1.9)
+    assert crowded.kind(AFTER_S) == "holds"
+
+
+def test_a_short_wait_for_a_cpu_does_not_make_a_short_stall_starved() -> None:
+    assert StallClocks(0.16, cpu_s=0.0, queued_s=0.02, held_s=0.0).kind(AFTER_S) == "waits"
