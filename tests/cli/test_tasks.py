@@ -154,7 +154,7 @@ def test_cpu_is_counted_for_a_while(tmp_path: Path) -> None:
         "39 more of them; `-n` shows more.",
     ]
     assert json.loads(server.asked[0].body) == {
-        "metric": "cpu",
+        "metric": "cpu_counted",
         "by": "task",
         "n": 20,
         "seconds": 2.0,

@@ -142,7 +142,7 @@ def _print_used(admin: AdminClient, asked: Asked, nodes: str, output: Output) ->
     by = asked.by or "task"
     if by == "waiting":
         raise click.UsageError("CPU and steps are known by coroutine and service, or by task.")
-    metric = "cpu_counted" if sort == "cpu" and by != "task" else sort
+    metric = "cpu_counted" if sort == "cpu" else sort
     request = Rank(metric, by, asked.n or ROWS, asked.seconds)
     came = ask_nodes(admin, request, nodes, takes_s=asked.seconds)
     _print(came, output, lambda one: ranking_lines(one, sort, by, asked.seconds))
