@@ -200,7 +200,13 @@ async def test_what_cannot_be_is_refused_in_words(
 
 
 def test_who_asks_is_one_line_and_an_id_is_plain() -> None:
-    for bad in ({"by": "ada\nforged"}, {"id": "../x"}, {"targets": []}, {"calls_max": 0}):
+    wrong: list[dict[str, Any]] = [
+        {"by": "ada\nforged"},
+        {"id": "../x"},
+        {"targets": []},
+        {"calls_max": 0},
+    ]
+    for bad in wrong:
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert({"targets": ["m:f"], **bad}, StartTrace)
     assert msgspec.convert({"targets": ["m:f"], "by": "ada@desk"}, StartTrace).by == "ada@desk"
