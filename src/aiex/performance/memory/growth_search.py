@@ -28,7 +28,7 @@ from aiex.performance.memory.recording import Recorder
 from aiex.performance.memory.requests import GrowthReport, Point
 from aiex.performance.memory.sites import sites
 from aiex.performance.memory.survey import Container, Survey, make_survey
-from aiex.performance.memory.type_names import type_name
+from aiex.performance.memory.type_names import is_a, type_name
 
 OWN = "aiex.performance.memory."  # what looking makes itself
 LOOKS = 8
@@ -251,7 +251,7 @@ def _growing(watched: list[tuple[Container, list[int]]]) -> list[_Found]:
     """Containers that only grew, by bytes, those of one holder together."""
     by_holder: dict[str, _Found] = {}
     for container, lengths in watched:
-        grown_min = 1024 if isinstance(container.one, bytearray) else 3
+        grown_min = 1024 if is_a(container.one, bytearray) else 3
         grown = only_grew([float(length) for length in lengths], grown_min)
         if grown is None:
             continue
@@ -281,9 +281,9 @@ def _items_text(one: Any) -> str:
 def _kind_of_items(items: list[Any], kind: LeakKind) -> LeakKind:
     if kind != "container" or not items:
         return kind
-    if all(isinstance(item, Task) for item in items):
+    if all(is_a(item, Task) for item in items):
         return "tasks"
-    if all(isinstance(item, Thread) for item in items):
+    if all(is_a(item, Thread) for item in items):
         return "threads"
     if all(type(item) in (FunctionType, MethodType) for item in items):
         return "closures"

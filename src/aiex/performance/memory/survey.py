@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 from weakref import ReferenceType
 
 from aiex.performance.memory.census import RESTED_RATIO, Rest
-from aiex.performance.memory.type_names import issubclass_static, own_length
+from aiex.performance.memory.type_names import is_a, own_length
 
 OBJECTS_MAX = 250_000
 CHUNK_S = 0.001
@@ -176,20 +176,20 @@ def _is_namespace(one: Any, holder: Any) -> bool:
     """A module's or class's own dict, which grows with code only."""
     if type(one) is not dict:
         return False
-    return isinstance(holder, ModuleType) or issubclass_static(type(holder), type)
+    return is_a(holder, ModuleType, type)
 
 
 def _ends(one: Any) -> list[Any]:
     """A few of the first and last items; nothing of a set has a place, so just some."""
-    if isinstance(one, dict):
+    if is_a(one, dict):
         first = list(islice(dict.items(one), END))
         last = list(islice(reversed(dict.items(one)), END))
         return [part for pair in (*first, *last) for part in pair]
-    if isinstance(one, list):
+    if is_a(one, list):
         return [*list.__getitem__(one, slice(END)), *list.__getitem__(one, slice(-END, None))]
-    if isinstance(one, deque):
+    if is_a(one, deque):
         return [*islice(deque.__iter__(one), END), *islice(deque.__reversed__(one), END)]
-    if isinstance(one, set):
+    if is_a(one, set):
         return list(islice(set.__iter__(one), END))
     return []
 
@@ -203,4 +203,4 @@ def running_frame(one: Any) -> FrameType | None:
         return one.gi_frame  # type: ignore[no-any-return]
     if kind is AsyncGeneratorType:
         return one.ag_frame  # type: ignore[no-any-return]
-    return one if isinstance(one, FrameType) else None
+    return one if kind is FrameType else None
