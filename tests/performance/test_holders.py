@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from aiex.performance.memory.contents import item_bytes, newest
 from aiex.performance.memory.holders import Holder, holder, way_text
 from aiex.performance.memory.sites import sites
-from aiex.performance.memory.survey import Survey, make_survey
+from aiex.performance.memory.survey import Link, Survey, make_survey
 
 SECRETS: dict[str, str] = {}
 HERE = __name__
@@ -240,3 +240,14 @@ async def test_code_of_objects_does_not_run() -> None:
     assert item_bytes(HOSTILE) > 20
     assert item_bytes(HOSTILE_LIST) > 20
     assert newest(HOSTILE_LIST) == [5]
+
+
+async def test_a_survey_leaves_nothing_behind() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        await make_survey(asyncio.sleep)
+        left = [one for one in gc.get_objects() if type(one) in (Link, Survey)]
+    finally:
+        gc.enable()
+    assert left == []

@@ -38,6 +38,8 @@ RECORD_FRAMES = 1
 RECORDED_MAX = 3  # holders whose site is looked for
 # What grows more slowly is no danger within the time one looks.
 RATE_BYTES_S_MIN = 256.0
+# What looks inside the node fills its stores, each with a bound: no news, unless they fill fast.
+LOOKERS, LOOKERS_RATE_BYTES_S_MIN = "aiex.performance", 8192.0
 RSS_GROWN_MIN = 4 << 20
 TYPE_GROWN_MIN = 20
 FILES_GROWN_MIN = 5
@@ -86,7 +88,7 @@ class GrowthSearch:
         leaks = without_companions([*leaks, *_counted_leaks(look)])
         explained = sum(leak.grown_bytes for leak in leaks)
         leaks += _native_leaks(look, explained)
-        leaks = [one for one in leaks if one.rate_bytes_s >= RATE_BYTES_S_MIN or _is_scarce(one)]
+        leaks = [one for one in leaks if _is_told(one)]
         leaks.sort(key=lambda one: (one.rate_bytes_s, one.rate_objects_s), reverse=True)
         return GrowthReport(
             look.seconds, tuple(leaks[:n]), LOOKS + 1, look.longest_stop_s, look.notes()
@@ -367,6 +369,9 @@ def _native_leaks(look: _Look, explained_bytes: float) -> list[Leak]:
     ]
 
 
-def _is_scarce(leak: Leak) -> bool:
-    """What has a limit of its own is told whatever it weighs."""
-    return leak.kind in ("threads", "files", "tasks")
+def _is_told(leak: Leak) -> bool:
+    """Whether it grows fast enough; what has a limit of its own is told whatever it weighs."""
+    if leak.kind in ("threads", "files", "tasks"):
+        return True
+    is_lookers = f" {LOOKERS}." in f" {leak.holder}"
+    return leak.rate_bytes_s >= (LOOKERS_RATE_BYTES_S_MIN if is_lookers else RATE_BYTES_S_MIN)

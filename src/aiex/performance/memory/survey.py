@@ -14,6 +14,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from itertools import islice
 from types import (
     AsyncGeneratorType,
@@ -39,6 +40,7 @@ CHUNK_S = 0.001
 LOOK_EVERY = 32  # objects between two looks at the clock
 # Of longer ones both ends are looked into: the inside is alike, and a list of all would stop us.
 LONG, END = 1000, 4
+COROUTINES = CO_COROUTINE | CO_ASYNC_GENERATOR
 _NOTHING_BEHIND = frozenset(
     (
         str,
@@ -55,6 +57,7 @@ _NOTHING_BEHIND = frozenset(
         MethodDescriptorType,
         WrapperDescriptorType,
         ReferenceType,
+        FrameType,  # what has one gives its variables itself; see `_roots`
         range,
     )
 )
@@ -162,14 +165,20 @@ class _Walk:
 
 
 def _roots() -> Iterator[Any]:
-    """Modules, and the frames of what runs, innermost call last."""
+    """Modules, and the frames of what runs, innermost call last.
+
+    Coroutines are found by their tasks. Their frames are left out here: whoever has a frame keeps
+    its variables, and one of those is the survey, which so would keep itself.
+    """
     yield from list(sys.modules.values())
     for frame in sys._current_frames().values():
         each: FrameType | None = frame
         while each is not None:
-            if each.f_code.co_filename != __file__:
+            code = each.f_code
+            if code.co_filename != __file__ and not code.co_flags & COROUTINES:
                 yield each
             each = each.f_back
+        del frame  # one of them is this function's own, which else had itself for good
 
 
 def _is_namespace(one: Any, holder: Any) -> bool:
