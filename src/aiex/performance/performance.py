@@ -57,13 +57,14 @@ class Performance:
             random=random,
             clock=clock,
         )
-        tasks = Tasks(clock=clock, emit=emit)
+        tasks = Tasks(work_of=work_of, clock=clock, emit=emit)
         loop = Loop(
             settings,
             data_dir,
             node=node,
             was_late=loop_was_late,
             threads=cpu_by_thread,
+            work_of=work_of,
             clock=clock,
             emit=emit,
         )

@@ -20,10 +20,13 @@ from aiex.performance.loop.thread_use import ThreadUse
 from aiex.performance.questions import Measure
 from aiex.service import Service
 from aiex.settings import PerformanceSettings
+from aiex.work import WorkOf
 
 # A loop that stood still a little is told by its own thread; the sentinel hears four words a
 # second, for each wakes it.
 RINGS_PER_WORD = 8
+# The sentinel's silence begins with the last word, so it may look at a stall that is shorter.
+SETTLE_OVER_S = AFTER_S / 2
 BLIND_SPOT = (
     "A loop that is blocked and off the CPU looks idle in the busy share; the lag shows it, and "
     "`stalls` says where."
@@ -42,6 +45,7 @@ class Loop(Chapter):
         node: str,
         was_late: Callable[[float], None],
         threads: Callable[[], Mapping[str, float]],
+        work_of: WorkOf = lambda _: None,
         clock: Clock,
         emit: Emit,
     ) -> None:
@@ -49,11 +53,12 @@ class Loop(Chapter):
         self._clock = clock
         self._notes = (SHORT_STALLS.format(stall_after_ms=settings.stall_after_ms),)
         self._ring_count = 0
-        self.book = StallBook(emit, settle_over_s=AFTER_S, module_of=module_of)
+        self.book = StallBook(emit, settle_over_s=SETTLE_OVER_S, module_of=module_of)
         self.beat = LoopBeat(clock, was_late=was_late, rang=self._rang, paused=self._paused)
         self.watch = StallWatch(
             lambda: self.beat.due_s,
             self.book.note,
+            work_of=work_of,
             clock=clock,
             stall_after_s=settings.stall_after_ms / 1000,
         )

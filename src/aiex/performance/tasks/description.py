@@ -87,7 +87,9 @@ class Holders:
         is_like = thing is not None and look.wait.thing is thing
         if is_like and not is_self:
             self.also_waiting += 1
-        certainty = self._certainty(look, thing, may_help=not is_self and not is_like)
+        certainty = self._certainty(
+            look, thing, may_help=not is_self and not is_like and look.wait.kind != "running"
+        )
         if certainty is not None and len(self._found) < HOLDERS_MAX:
             self._found.append(holder_of(look, certainty))
 
@@ -205,8 +207,8 @@ def _info(
         task_name(parent.task) if parent is not None else "",
         relation,
         tuple(register.seen(each.task).id for each in above(task)),
-        look.work.route,
-        look.work.model,
+        look.seen.work.route,
+        look.seen.work.model,
         counting.counted(task) is not None,
         deadlock,
     )
