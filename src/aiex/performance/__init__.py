@@ -1,5 +1,20 @@
 """Inside a node: what it does, why it is slow, what leaks, what a function received."""
 
+from aiex.performance.analysis import (
+    SPARE_S,
+    Analysis,
+    Analyze,
+    Finding,
+    Group,
+    Measured,
+    NoTraffic,
+    Recommend,
+    Recommendation,
+    Recommendations,
+    TargetNow,
+    TellDone,
+    Traffic,
+)
 from aiex.performance.collector import (
     DescribeGc,
     GcJudged,
@@ -12,6 +27,7 @@ from aiex.performance.collector import (
 )
 from aiex.performance.loop import (
     EarlierStallFound,
+    HoldList,
     ListStalls,
     LoopSpan,
     LoopStalled,
@@ -21,6 +37,7 @@ from aiex.performance.loop import (
     Stall,
     StallKind,
     StallList,
+    WatchHolds,
     as_one_span,
 )
 from aiex.performance.memory import (
@@ -94,7 +111,10 @@ from aiex.performance.tasks import (
 
 __all__ = [
     "PERFORMANCE_REQUESTS",
+    "SPARE_S",
     "Allocators",
+    "Analysis",
+    "Analyze",
     "Census",
     "CensusRow",
     "ChainFrame",
@@ -112,6 +132,7 @@ __all__ = [
     "FindGrowth",
     "FindHolders",
     "FindHot",
+    "Finding",
     "Footprint",
     "Frame",
     "GcJudged",
@@ -119,8 +140,10 @@ __all__ = [
     "GcTrial",
     "GcTuned",
     "GcTuning",
+    "Group",
     "GrowthReport",
     "HeldContainer",
+    "HoldList",
     "Holder",
     "HolderList",
     "Hot",
@@ -141,8 +164,10 @@ __all__ = [
     "LoopStalled",
     "LoopState",
     "MeasureList",
+    "Measured",
     "MemoryState",
     "MemoryTrimmed",
+    "NoTraffic",
     "Performance",
     "Point",
     "Profile",
@@ -152,6 +177,9 @@ __all__ = [
     "Rank",
     "Ranked",
     "Ranking",
+    "Recommend",
+    "Recommendation",
+    "Recommendations",
     "ResetGc",
     "Sample",
     "SentinelLimited",
@@ -162,6 +190,7 @@ __all__ = [
     "TakeCensus",
     "TakeCpuProfile",
     "TakeWallProfile",
+    "TargetNow",
     "TaskDescription",
     "TaskInfo",
     "TaskList",
@@ -169,6 +198,8 @@ __all__ = [
     "TaskTree",
     "TasksDeadlocked",
     "TasksGrew",
+    "TellDone",
+    "Traffic",
     "TreeTask",
     "TrimMemory",
     "Trimmed",
@@ -176,6 +207,7 @@ __all__ = [
     "TypeCensus",
     "TypeRow",
     "Waiting",
+    "WatchHolds",
     "as_one_span",
     "merged",
 ]
