@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from aiex.cli.admin_client import (
+    ANSWER_BYTES_MAX,
     AdminClient,
     AdminRefused,
     AdminUnreachable,
@@ -53,6 +54,11 @@ def test_what_is_posted_goes_as_json() -> None:
     (asked,) = server.asked
     assert (asked.method, asked.headers["content-type"]) == ("POST", "application/json")
     assert json.loads(asked.body) == {"name": "é"}
+
+
+def test_an_answer_that_nobody_may_send_is_refused_with_what_to_do() -> None:
+    said = sentence(http_answer(b'"' + b"x" * ANSWER_BYTES_MAX))
+    assert said == "The answer of URL is larger than 16 MiB. Ask for less, or fewer nodes at once."
 
 
 def test_a_deletion_has_no_body() -> None:

@@ -19,6 +19,7 @@ from aiex.store.engine_rows import EngineRows
 from aiex.store.memory_tables import MemoryTables
 from aiex.store.patience import CHOICE_S
 from aiex.testing.engine_cluster import (
+    POLL_S,
     ClusterEngine,
     access,
     addresses,
@@ -65,6 +66,12 @@ async def facts_of(rows: EngineRows[Any], book: str) -> StreamFacts | None:
     return await place.stream.facts(timeout_s=TIMEOUT_S)
 
 
+async def until_kept_on(rows: EngineRows[Any], book: str, server_count: int) -> None:
+    """What was made before all servers were heard of is soon on the others too."""
+    while (facts := await facts_of(rows, book)) is None or facts.replica_count != server_count:
+        await asyncio.sleep(POLL_S)
+
+
 async def leader_of(rows: EngineRows[Any]) -> str:
     facts = await facts_of(rows, "")
     assert facts is not None
@@ -95,9 +102,7 @@ async def test_what_one_node_wrote_all_read_and_of_those_who_make_a_row_one_does
                     assert [one.row.text for one in await scanned(rows, "diary")] == [str(number)]
             await b.batch([Put(Note("diary", page, "batch")) for page in range(1, 5)])
             assert [one.row.page for one in await scanned(c, "diary")] == [1, 2, 3, 4]
-            facts = await facts_of(a, "diary")
-            assert facts is not None
-            assert facts.replica_count == min(table.replicas, 3)
+            await until_kept_on(a, "diary", min(table.replicas, 3))
 
 
 @pytest.mark.parametrize("table", [DISC, MEMORY], ids=["disc", "memory"])
@@ -179,9 +184,7 @@ async def test_tables_on_disc_grow_into_a_cluster_and_come_home_with_every_row(
         for table in TABLES:
             rows = stores[1].rows(table)
             await rows.put(ADDED, deadline_s=PATIENT_S)
-            facts = await facts_of(rows, "added")
-            assert facts is not None
-            assert facts.replica_count == min(3, table.replicas)
+            await until_kept_on(rows, "added", min(3, table.replicas))
         await look(stores)
         await engines[0].engine.take_home()
         await seated(engines, carriers[:1])

@@ -85,8 +85,13 @@ class AdminClient:
     def _call(self, method: str, path: str, body: bytes | None) -> bytes:
         with self._exchange(method, path, body) as response:
             answer = response.read(ANSWER_BYTES_MAX)
-            # What was announced and did not come, or is more than anybody may send.
-            if response.length:
+            if response.length and len(answer) == ANSWER_BYTES_MAX:
+                raise AdminRefused(
+                    f"The answer of {self.access.url} is larger than {ANSWER_BYTES_MAX >> 20} MiB. "
+                    "Ask for less, or fewer nodes at once.",
+                    response.status,
+                )
+            if response.length:  # announced, and did not come
                 raise http.client.IncompleteRead(answer, response.length)
         decoded(answer, object)  # is it JSON at all? It may be printed as it is
         return answer
@@ -105,10 +110,11 @@ class AdminClient:
         connection = self._connection()
         try:
             connection.request(method, base_path + path, body, headers)
-            response = connection.getresponse()
-            if response.status >= 300:
-                raise self._refusal(response.status, response.read(ANSWER_BYTES_MAX))
-            yield response
+            # A response has the socket to itself once it is the connection's last.
+            with connection.getresponse() as response:
+                if response.status >= 300:
+                    raise self._refusal(response.status, response.read(ANSWER_BYTES_MAX))
+                yield response
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._raise_unreachable(error)
         finally:

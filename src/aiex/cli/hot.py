@@ -55,7 +55,7 @@ def hot(
     n: int,
     seconds: float,
 ) -> None:
-    """Show what uses the CPU; with a subcommand, read and change hot values.
+    """Show what uses the CPU, or read and change hot values.
 
     On its own it ranks the functions that used the most CPU of the main thread lately, from the
     samples that every node always takes. SELF is a function's own lines, TOTAL all it called too.

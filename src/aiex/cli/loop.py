@@ -49,7 +49,7 @@ WHAT = {
 @output_option
 @node_options
 def loop(seconds: float, stalls: bool, nodes: str, output: Output, admin: AdminClient) -> None:
-    """Show how busy and how late a node's loop is, and what it stood still in.
+    """Show how busy and late a node's loop is, and its stalls.
 
     BUSY is the CPU of the loop's thread. LATE is how long a request had to wait for the loop: one
     that is blocked looks idle and is late. NO CPU is the time it had work and no CPU.

@@ -35,28 +35,27 @@ SUBCOMMANDS = {
     "models": Subcommand("aiex.cli.models", "List the models and where their requests go."),
     "keys": Subcommand("aiex.cli.keys", "Make, limit, list and revoke API keys."),
     "usage": Subcommand("aiex.cli.usage", "Show which key used which model how much."),
-    "hot": Subcommand("aiex.cli.hot", "Show what uses the CPU; read and change hot values."),
-    "memory": Subcommand("aiex.cli.memory", "Show a node's memory, what holds it, and what leaks."),
     "store": Subcommand(
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),
-    "loop": Subcommand(
-        "aiex.cli.loop", "Show how busy and how late a node's loop is, and what it stood still in."
+    "hot": Subcommand("aiex.cli.hot", "Show what uses the CPU, or read and change hot values."),
+    "profile": Subcommand("aiex.cli.profile", "Show where a node's time and memory go."),
+    "tasks": Subcommand(
+        "aiex.cli.tasks", "Show the tasks of a node: counted, listed, or as a tree."
     ),
+    "info": Subcommand(
+        "aiex.cli.info", "Show what TASK does, what it waits for, and who holds that."
+    ),
+    "memory": Subcommand("aiex.cli.memory", "Show a node's memory, its limit, and what may leak."),
     "gc": Subcommand("aiex.cli.gc", "Show how long garbage collection stops a node, and tune it."),
-    "trace": Subcommand(
-        "aiex.cli.trace", "Show what functions of running nodes receive and return."
-    ),
+    "loop": Subcommand("aiex.cli.loop", "Show how busy and late a node's loop is, and its stalls."),
+    "trace": Subcommand("aiex.cli.trace", "Show calls of functions as they happen, until a limit."),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
     "import": Subcommand(
         "aiex.cli.import_settings",
         "Make settings of another gateway's configuration.",
         "import_settings",
     ),
-    "tasks": Subcommand(
-        "aiex.cli.tasks", "Show the tasks of a node, what they wait for, and deadlocks."
-    ),
-    "info": Subcommand("aiex.cli.info", "Show one task, what it waits for and who holds that."),
     "serve": Subcommand("aiex.cli.serve", "Run one node in the foreground."),
     "completion": Subcommand("aiex.cli.completion", "Print a script that makes Tab complete."),
     "version": Subcommand("aiex.cli.version", "Show the versions in use."),

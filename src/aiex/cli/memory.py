@@ -60,7 +60,7 @@ def memory(
     output: Output,
     look_up: LookUp,
 ) -> None:
-    """Show the memory of a node, under which limit it is, and what is suspected to leak.
+    """Show a node's memory, its limit, and what may leak.
 
     Types, functions, attributes and sizes are shown, never what objects contain. Nothing is slowed
     down, but --growth may record allocations for up to two seconds for a site. Ends with status 1

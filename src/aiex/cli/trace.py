@@ -97,7 +97,7 @@ def trace(
     output: Output,
     admin: AdminClient,
 ) -> None:
-    """Show calls of functions on running nodes as they happen, until Ctrl-C or a limit.
+    """Show calls of functions as they happen, until a limit.
 
     Nothing else becomes slower, and nothing stays behind: a node ends the trace when its limits are
     reached or nobody reads it any more. By default the types of arguments are shown. Secrets and

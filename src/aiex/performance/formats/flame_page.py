@@ -16,13 +16,15 @@ import msgspec
 
 from aiex.performance.formats.difference import MEANINGS, Difference
 from aiex.performance.formats.lost import with_lost
-from aiex.performance.profile import Profile
+from aiex.performance.profile import Kind, Profile
+
+_TITLES: dict[Kind, str] = {"cpu": "CPU", "wall": "Wall time", "memory": "Memory"}
 
 
 def flame_page(profile: Profile) -> bytes:
     """A whole page."""
     content = {"profiles": [_content(profile)], "factor": 1.0, "by": ""}
-    return _page(f"{profile.kind} profile", content)
+    return _page(f"{_TITLES[profile.kind]} profile", content)
 
 
 def difference_page(difference: Difference) -> bytes:
@@ -32,11 +34,11 @@ def difference_page(difference: Difference) -> bytes:
         "factor": difference.factor,
         "by": MEANINGS[difference.by],
     }
-    return _page(f"{difference.after.kind} profiles compared", content)
+    return _page(f"{_TITLES[difference.after.kind]} profiles compared", content)
 
 
 def _content(profile: Profile) -> dict[str, Any]:
-    """Each stack says how many frames it has in common with the one before: a fifth the size."""
+    """Each stack says how many frames it has in common with the one before, which is shorter."""
     profile = with_lost(profile)
     samples: list[tuple[int, tuple[int, ...], int, int, int]] = []
     last: tuple[int, ...] = ()
@@ -71,7 +73,7 @@ def _page(title: str, content: dict[str, Any]) -> bytes:
         (files / f"flame_page.{end}").read_text("utf-8") for end in ("html", "css", "js")
     )
     parts = {
-        "title": html.escape(title[:1].upper() + title[1:]),
+        "title": html.escape(title),
         "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src '{_digest(script)}'",
         "style": style,
         "script": script,

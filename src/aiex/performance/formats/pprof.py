@@ -20,7 +20,7 @@ _TYPES: dict[Kind, tuple[str, str]] = {
     "memory": ("space", "bytes"),
 }
 _BASE = ("pprof::base", "true")
-# Half the time of the default level, a twentieth larger.
+# A third of the time of the default level, a twentieth larger.
 _GZIP_LEVEL = 6
 _MAPPING_ID = 1
 

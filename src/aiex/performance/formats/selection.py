@@ -45,3 +45,20 @@ def selected(profile: Profile, selection: Selection) -> Profile:
         seconds=profile.seconds,
         notes=profile.notes,
     )
+
+
+def labelled(profile: Profile, *, node: str) -> Profile:
+    """The same profile; samples that do not say of which node they are are of this one."""
+    labels = tuple(
+        one if one.node else msgspec.structs.replace(one, node=node) for one in profile.labels
+    )
+    return msgspec.structs.replace(profile, labels=labels)
+
+
+def label_weights(profile: Profile, name: str) -> dict[str, int]:
+    """How much has which text of one label, which is empty where nobody said."""
+    weights: dict[str, int] = {}
+    for sample in profile.samples:
+        text = str(getattr(profile.labels[sample.labels], name))
+        weights[text] = weights.get(text, 0) + sample.weight
+    return weights

@@ -51,17 +51,17 @@ def task_measures(register: TaskRegister, counting: Counting, watch: TaskWatch) 
     on = counting.counting
     window = "counted within a window."
     return [
-        TaskMeasure(("cpu", "task", "s"), f"CPU of each task, {window}", by_task.cpu_s, on),
+        TaskMeasure(("cpu_counted", "task", "s"), f"CPU of each task, {window}", by_task.cpu_s, on),
         TaskMeasure(("steps", "task", ""), f"Steps of each task, {window}", by_task.steps, on),
         TaskMeasure(("age", "task", "s"), "Since each task was first seen.", by_task.age_s),
         TaskMeasure(
-            ("cpu", "coroutine", "s"),
+            ("cpu_counted", "coroutine", "s"),
             f"CPU of tasks by their coroutine, those that ended included, {window}",
             by_kind.cpu_s_by_coroutine,
             on,
         ),
         TaskMeasure(
-            ("cpu", "service", "s"),
+            ("cpu_counted", "service", "s"),
             f"CPU of tasks by the service that owns them, {window}",
             by_kind.cpu_s_by_service,
             on,
