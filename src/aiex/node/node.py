@@ -76,6 +76,7 @@ from aiex.node.life import Life
 from aiex.node.listener import Listener
 from aiex.node.lives import MemberLives, broken_off
 from aiex.node.node_report import NodeReport
+from aiex.node.node_traffic import NodeTraffic
 from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
 from aiex.node.requests import ALL_REQUESTS
@@ -170,6 +171,7 @@ def build_node(
         data_dir=directory.path,
         is_idle=lambda: api.in_flight_count == 0,
         work_of=lambda task: api.work_of(task),
+        traffic=NodeTraffic(bus, lambda: parts),
         random=random,
         loop_was_late=lambda lag_s: intake.loop_was_late(lag_s),
         clock=clock,

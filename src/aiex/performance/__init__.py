@@ -1,5 +1,15 @@
 """Inside a node: what it does, why it is slow, what leaks, what a function received."""
 
+from aiex.performance.analysis import (
+    SPARE_S,
+    Analysis,
+    Analyze,
+    Finding,
+    Group,
+    NoTraffic,
+    TargetNow,
+    Traffic,
+)
 from aiex.performance.collector import (
     DescribeGc,
     GcJudged,
@@ -94,7 +104,10 @@ from aiex.performance.tasks import (
 
 __all__ = [
     "PERFORMANCE_REQUESTS",
+    "SPARE_S",
     "Allocators",
+    "Analysis",
+    "Analyze",
     "Census",
     "CensusRow",
     "ChainFrame",
@@ -112,6 +125,7 @@ __all__ = [
     "FindGrowth",
     "FindHolders",
     "FindHot",
+    "Finding",
     "Footprint",
     "Frame",
     "GcJudged",
@@ -119,6 +133,7 @@ __all__ = [
     "GcTrial",
     "GcTuned",
     "GcTuning",
+    "Group",
     "GrowthReport",
     "HeldContainer",
     "Holder",
@@ -143,6 +158,7 @@ __all__ = [
     "MeasureList",
     "MemoryState",
     "MemoryTrimmed",
+    "NoTraffic",
     "Performance",
     "Point",
     "Profile",
@@ -162,6 +178,7 @@ __all__ = [
     "TakeCensus",
     "TakeCpuProfile",
     "TakeWallProfile",
+    "TargetNow",
     "TaskDescription",
     "TaskInfo",
     "TaskList",
@@ -169,6 +186,7 @@ __all__ = [
     "TaskTree",
     "TasksDeadlocked",
     "TasksGrew",
+    "Traffic",
     "TreeTask",
     "TrimMemory",
     "Trimmed",

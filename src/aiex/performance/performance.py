@@ -8,6 +8,7 @@ from typing import Any
 from aiex.clock import Clock
 from aiex.cluster import Handler
 from aiex.events import Emit
+from aiex.performance.analysis import Analyst, TrafficWatch
 from aiex.performance.chapter import Chapter, Gauges, GaugesByLabel
 from aiex.performance.collector import Collector
 from aiex.performance.loop import Loop
@@ -26,7 +27,8 @@ class Performance:
     """`services` run under the node's supervision, in a branch of their own; `handlers` answer.
 
     `is_idle` says whether no request is in flight, `work_of` whose work a request's task does;
-    `loop_was_late` is told of every ring of the loop, in seconds.
+    `loop_was_late` is told of every ring of the loop, in seconds; `traffic` counts requests while
+    somebody analyzes.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Performance:
         is_idle: Callable[[], bool],
         work_of: WorkOf,
         loop_was_late: Callable[[float], None],
+        traffic: TrafficWatch,
         random: Random,
         clock: Clock,
         emit: Emit,
@@ -75,6 +78,7 @@ class Performance:
             tasks,
             Memory(node=node, version=version, clock=clock, emit=emit),
             Tracer(node=node, clock=clock, emit=emit),
+            Analyst(self.handlers, traffic, node=node, clock=clock),
         ]
         measures = [measure for chapter in self._chapters for measure in chapter.measures()]
         self._questions = Questions(measures, clock)

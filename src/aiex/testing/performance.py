@@ -3,7 +3,7 @@
 from pathlib import Path
 from random import Random
 
-from aiex.performance import Performance
+from aiex.performance import NoTraffic, Performance
 from aiex.settings import PerformanceSettings
 from aiex.testing.clock import FakeClock
 
@@ -18,6 +18,7 @@ def still_performance() -> Performance:
         is_idle=lambda: True,
         work_of=lambda _: None,
         loop_was_late=lambda _: None,
+        traffic=NoTraffic(),
         random=Random(7),  # noqa: S311 - of tests
         clock=FakeClock(),
         emit=lambda _: None,

@@ -1,0 +1,258 @@
+"""Asks every chapter what it saw within one window, and puts it together as evidence.
+
+It asks by the requests that anybody could put, so it knows no chapter's inside, and whichever does
+not answer is left out and told.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import msgspec
+
+from aiex.clock import Clock
+from aiex.cluster import Caller, Handler, Request
+from aiex.errors import CallRefused
+from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask
+from aiex.performance.analysis.gc_callers import gc_callers
+from aiex.performance.analysis.kernel import KernelCounts
+from aiex.performance.analysis.source_lines import SourceLines
+from aiex.performance.analysis.traffic import TrafficWatch
+from aiex.performance.collector import DescribeGc, GcState
+from aiex.performance.loop import ListStalls, LoopState, ShowLoop, StallList, culprit
+from aiex.performance.memory import DescribeMemory, FindGrowth, GrowthReport, MemoryState
+from aiex.performance.profile import Frame, Profile
+from aiex.performance.questions import Rank, Ranking
+from aiex.performance.sampling import TakeCpuProfile, TakeWallProfile
+from aiex.performance.tasks import (
+    Census,
+    Deadlocks,
+    DescribeTask,
+    FindDeadlocks,
+    ListTasks,
+    TakeCensus,
+    TaskDescription,
+    TaskList,
+    Waiting,
+)
+from aiex.performance.threads import threads
+
+ROWS = 40
+# Counting steps costs each of them a microsecond: a part of the window is enough.
+STEPS_S = 2.0
+# Of tasks that wait for locks: so many different ones are asked who holds what they wait for.
+LOCKS_ASKED = 3
+LOCK_WAITING: tuple[Waiting, ...] = ("lock", "semaphore", "condition")
+# Finding growth walks over all objects at first, which takes a part of the window.
+GROWTH_RATIO = 0.6
+# Functions whose source is looked at for what they call.
+FUNCTIONS_READ = 30
+
+
+class Kept(NamedTuple):
+    """One end of the window."""
+
+    gc: GcState | None
+    census: Census | None
+    memory: MemoryState | None
+    threads: Mapping[str, float]
+    kernel: KernelCounts
+    task_number: int
+
+
+class Gathering:
+    """`handlers` are the chapters', by their requests' types."""
+
+    def __init__(
+        self,
+        handlers: Callable[[], Mapping[type[Any], Handler]],
+        traffic: TrafficWatch,
+        *,
+        node: str,
+        clock: Clock,
+        kernel: Callable[[], KernelCounts],
+    ) -> None:
+        self._handlers = handlers
+        self._traffic = traffic
+        self._node = node
+        self._clock = clock
+        self._kernel = kernel
+
+    async def evidence(self, seconds: float, caller: Caller) -> Evidence:
+        """What was seen within `seconds` from now on."""
+        look = _Look(self._handlers(), caller)
+        began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
+        with self._traffic.watching(), gc_callers() as callers:
+            before = await self._end(look)
+            cpu, wall, growth, steps, _ = await asyncio.gather(
+                look.ask(TakeCpuProfile(seconds, ahead=True), Profile),
+                look.ask(TakeWallProfile(seconds), Profile),
+                look.ask(FindGrowth(max(1.0, GROWTH_RATIO * seconds)), GrowthReport),
+                look.ask(Rank("steps", "coroutine", ROWS, min(STEPS_S, seconds / 2)), Ranking),
+                self._clock.sleep(seconds),
+            )
+            after = await self._end(look)
+            took_s = self._clock.monotonic_s() - began_s
+            traffic = self._traffic.traffic()
+        loop = await look.ask(ShowLoop(max(1.0, took_s)), LoopState)
+        stalls = await look.ask(ListStalls(64, took_s), StallList)
+        deadlocks = await look.ask(FindDeadlocks(), Deadlocks)
+        evidence = Evidence(
+            node=self._node,
+            began_at_s=began_at_s,
+            seconds=took_s,
+            uptime_s=traffic.uptime_s,
+            cpu=cpu,
+            wall=wall,
+            loop=loop,
+            stalls=stalls,
+            gc_before=before.gc,
+            gc_after=after.gc,
+            census_before=before.census,
+            census_after=after.census,
+            created_tasks_per_s=max(0.0, (after.task_number - before.task_number) / took_s),
+            steps=steps,
+            deadlocks=deadlocks,
+            locks=await self._locks(look, after.census),
+            memory_before=before.memory,
+            memory_after=after.memory,
+            growth=growth,
+            threads=_grown(before.threads, after.threads),
+            collections=callers.found(),
+            kernel=_within(before.kernel, after.kernel),
+            traffic=traffic,
+            missing=tuple(look.missing),
+        )
+        wanted = interesting(evidence)
+        lines = await asyncio.to_thread(SourceLines().read, wanted)
+        return msgspec.structs.replace(evidence, lines=lines)
+
+    async def _end(self, look: "_Look") -> Kept:
+        return Kept(
+            await look.ask(DescribeGc(60.0), GcState),
+            await look.ask(TakeCensus("coroutine", ROWS), Census),
+            await look.ask(DescribeMemory(), MemoryState),
+            await asyncio.to_thread(_thread_cpu),
+            await asyncio.to_thread(self._kernel),
+            await _task_number(),
+        )
+
+    async def _locks(self, look: "_Look", census: Census | None) -> tuple[WaitingTask, ...]:
+        if census is None or not _has_lock_waiters(census):
+            return ()
+        found: list[WaitingTask] = []
+        for kind in LOCK_WAITING:
+            listed = await look.ask(ListTasks("age", 200, waiting=kind), TaskList)
+            firsts = {(one.coroutine, one.waits_for): one for one in listed.tasks} if listed else {}
+            for row in list(firsts.values())[:LOCKS_ASKED]:
+                told = await look.ask(DescribeTask(str(row.id)), TaskDescription)
+                if told is not None and told.found is not None:
+                    found += _waiting(told)
+        return tuple(found)
+
+
+class _Look:
+    def __init__(self, handlers: Mapping[type[Any], Handler], caller: Caller) -> None:
+        self._handlers = handlers
+        self._caller = caller
+        self.missing: list[str] = []
+
+    async def ask[A](self, request: Request[A], _: type[A]) -> A | None:
+        """None where nobody answers, and the reason is told."""
+        handler = self._handlers.get(type(request))
+        name = type(request).__name__
+        if handler is None:
+            self._miss(f"Nobody answers {name} here.")
+            return None
+        try:
+            answer: A = await handler(request, self._caller)
+        except CallRefused as refusal:
+            self._miss(f"{name}: {refusal}")
+            return None
+        return answer
+
+    def _miss(self, sentence: str) -> None:
+        if sentence not in self.missing:
+            self.missing.append(sentence)
+
+
+def interesting(evidence: Evidence) -> list[Frame]:
+    """Functions that may be to blame, whose source is worth reading; of stalls with their line."""
+    found: Counter[Frame] = Counter()
+    for profile in (evidence.cpu, evidence.wall):
+        if profile is None:
+            continue
+        for sample in profile.samples:
+            is_main = profile.kind == "cpu" or profile.labels[sample.labels].thread
+            for place in sample.stack[-3:] if is_main else ():
+                found[profile.frames[place]] += sample.weight
+    frames = [frame for frame, _ in found.most_common(FUNCTIONS_READ)]
+    for stall in evidence.stalls.stalls if evidence.stalls else ():
+        frame = culprit(stall.stack)
+        frames += [frame] if frame is not None else []
+    frames += [one.frame for one in evidence.collections]
+    return list(dict.fromkeys(frames))
+
+
+def _waiting(told: TaskDescription) -> list[WaitingTask]:
+    info = told.found
+    assert info is not None
+    rows = [
+        WaitingTask(
+            info.task.coroutine,
+            info.task.service,
+            info.task.waits_for,
+            holder.coroutine,
+            holder.at,
+            holder.waits_for,
+            holder.age_s,
+            holder.certainty,
+            info.also_waiting + 1,
+        )
+        for holder in info.holders[:3]
+    ]
+    return rows or [
+        WaitingTask(
+            info.task.coroutine,
+            info.task.service,
+            info.task.waits_for,
+            "",
+            "",
+            "",
+            0.0,
+            "",
+            info.also_waiting + 1,
+        )
+    ]
+
+
+def _has_lock_waiters(census: Census) -> bool:
+    return any(row.waiting.get(kind, 0) for row in census.rows for kind in LOCK_WAITING)
+
+
+def _thread_cpu() -> Mapping[str, float]:
+    return {f"{one.name} ({one.id})": one.cpu_s for one in threads()}
+
+
+def _grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    return {name: value - before.get(name, 0.0) for name, value in after.items()}
+
+
+def _within(before: KernelCounts, after: KernelCounts) -> Kernel:
+    return before.until(after)
+
+
+async def _task_number() -> int:
+    """How many tasks without a name of their own were ever made: asyncio counts them for names."""
+
+    async def nothing() -> None:
+        pass
+
+    task = asyncio.create_task(nothing())
+    number = 0
+    with suppress(ValueError):
+        number = int(task.get_name().rpartition("-")[2])
+    await task
+    return number
