@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from examples.trouble.judge import Said
+from examples.trouble.crowd import CROWDED_RATIO, cpu_times, others_ratio
+from examples.trouble.judge import Said, verdict
 from examples.trouble.plan import drawn_plan
 from examples.trouble.question import Refused, ask_what_is_wrong
 from examples.trouble.rounds import WINDOW_S, said_line
@@ -25,6 +26,7 @@ class Watched(msgspec.Struct, frozen=True):
     shape: str
     asked_count: int
     false_alarms: tuple[Said, ...]
+    beside: tuple[Said, ...]  # that the machine was crowded, when it was
     traffic: str
 
 
@@ -48,20 +50,30 @@ async def _all_watched(shapes: Sequence[ShapeName], seconds: float, seed: int) -
         print(f"{name}: asked {one.asked_count} times; {one.traffic}", file=sys.stderr, flush=True)
         for said in one.false_alarms:
             print(f"  FALSE ALARM: {said_line(said)}", file=sys.stderr, flush=True)
+        if one.beside:
+            print(f"  crowded: so it said {len(one.beside)} times", file=sys.stderr, flush=True)
         found.append(one)
     return found
 
 
 async def watched(shape: Shape, seconds: float, seed: int) -> Watched:
     """From the node's first second on: a start is no fault. Raises `NodeEnded`, `Refused`."""
-    said: list[Said] = []
+    false_alarms: list[Said] = []
+    beside: list[Said] = []
     asked_count = 0
     async with staged(drawn_plan(seed, ()), shape) as stage:
         until_s = time.monotonic() + seconds
         while asked_count == 0 or time.monotonic() + WINDOW_S < until_s:
-            said += await ask_what_is_wrong(stage.data_dir, WINDOW_S)
+            before = cpu_times(stage.node.pid)
+            said = await ask_what_is_wrong(stage.data_dir, WINDOW_S)
+            others = others_ratio(before, cpu_times(stage.node.pid))
+            judged = verdict((), said, is_crowded=others > CROWDED_RATIO)
+            false_alarms += judged.false_alarms
+            beside += judged.beside
             asked_count += 1
-        return Watched(shape.name, asked_count, tuple(said), stage.traffic.told())
+        return Watched(
+            shape.name, asked_count, tuple(false_alarms), tuple(beside), stage.traffic.told()
+        )
 
 
 def _options() -> argparse.Namespace:

@@ -37,6 +37,9 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "flood": frozenset({"overload"}),
 }
 
+# What other processes of the machine bring about: true where they do, whatever was planted.
+CROWDED = frozenset({"starved"})
+
 
 class Said(msgspec.Struct, frozen=True):
     """What the judge reads of a finding."""
@@ -64,12 +67,18 @@ class Verdict(msgspec.Struct, frozen=True):
         return not self.missed
 
 
-def verdict(truths: Sequence[Truth], findings: Iterable[Said]) -> Verdict:
-    """On all that was said of one node."""
+def verdict(
+    truths: Sequence[Truth], findings: Iterable[Said], *, is_crowded: bool = False
+) -> Verdict:
+    """On all that was said of one node; on a crowded machine it is one's right to be starved."""
     said = list(findings)
     named = [one.kind for one in truths if any(names(each, one) for each in said)]
     rest = [each for each in said if not any(names(each, one) for one in truths)]
-    beside = [each for each in rest if any(belongs(each, one) for one in truths)]
+    beside = [
+        each
+        for each in rest
+        if any(belongs(each, one) for one in truths) or (is_crowded and each.cause in CROWDED)
+    ]
     return Verdict(
         tuple(named),
         tuple(one.kind for one in truths if one.kind not in named),

@@ -11,6 +11,7 @@ import time
 import msgspec
 
 from examples.trouble.catalogue import BY_KIND
+from examples.trouble.crowd import CROWDED_RATIO, cpu_times, others_ratio
 from examples.trouble.draws import Draw, drawn
 from examples.trouble.fault import Truth
 from examples.trouble.judge import Said, verdict
@@ -36,6 +37,7 @@ class Round(msgspec.Struct, frozen=True):
     beside: tuple[Said, ...] = ()
     false_alarms: tuple[Said, ...] = ()
     traffic: str = ""
+    others_ratio: float = 0.0  # of the machine's CPUs, that other processes had meanwhile
     error: str = ""
 
 
@@ -69,7 +71,7 @@ async def played(draw: Draw) -> Round:
         async with staged(plan) as stage:
             await asyncio.sleep(SETTLE_S)
             truths = tuple(_as_node_tells(one, stage.key_ids) for one in plan.truths)
-            began_s = time.monotonic()
+            began_s, before = time.monotonic(), cpu_times(stage.node.pid)
             after_s = None
             while after_s is None and (left_s := PATIENCE_S - (time.monotonic() - began_s)) > 3:
                 for one in await ask_what_is_wrong(stage.data_dir, min(WINDOW_S, left_s - 1)):
@@ -77,10 +79,11 @@ async def played(draw: Draw) -> Round:
                 asked_s = time.monotonic() - began_s
                 if verdict(truths, said.values()).is_right and asked_s <= PATIENCE_S:
                     after_s = asked_s
+            others = others_ratio(before, cpu_times(stage.node.pid))
             traffic = stage.traffic.told()
     except (NodeEnded, Refused) as error:
         return Round(draw, plan.truths, is_named=False, error=str(error))
-    judged = verdict(truths, said.values())
+    judged = verdict(truths, said.values(), is_crowded=others > CROWDED_RATIO)
     return Round(
         draw,
         truths,
@@ -90,6 +93,7 @@ async def played(draw: Draw) -> Round:
         beside=judged.beside,
         false_alarms=judged.false_alarms,
         traffic=traffic,
+        others_ratio=others,
     )
 
 
