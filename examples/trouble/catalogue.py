@@ -112,8 +112,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "leak_handlers",
         ("leak",),
-        "each line costs more than the one before, and all are kept",
-        {"jobs_per_s": Strength(15, 40)},
+        FILLS,
+        {"jobs_per_s": Strength(20, 50), "item_bytes": Strength(48e3, 96e3)},
         ("JobLogger.begin_job",),
     ),
     Fault(

@@ -1,4 +1,4 @@
-"""Adds a log handler for every job, each with a buffer of its own."""
+"""Adds a log handler for every job, each of which keeps what all later jobs log."""
 
 import asyncio
 import logging
@@ -12,9 +12,10 @@ CAPACITY = 100_000
 
 
 class JobLogger:
-    def __init__(self, name: str, workplace: Path, *, jobs_per_s: float) -> None:
+    def __init__(self, name: str, workplace: Path, *, jobs_per_s: float, item_bytes: float) -> None:
         self.name = name
         self._every_s = 1 / jobs_per_s
+        self._item_bytes = int(item_bytes)
         self._jobs = logging.getLogger(f"{__name__}.jobs")
         self._jobs.propagate = False
 
@@ -28,4 +29,4 @@ class JobLogger:
 
     def begin_job(self, number: int) -> None:
         self._jobs.addHandler(logging.handlers.MemoryHandler(CAPACITY, flushLevel=logging.CRITICAL))
-        self._jobs.warning("job %d began", number)
+        self._jobs.warning("job %d began with %s", number, "x" * self._item_bytes)
