@@ -67,6 +67,7 @@ class Performance:
             node=node,
             was_late=loop_was_late,
             threads=cpu_by_thread,
+            work_of=work_of,
             clock=clock,
             emit=emit,
         )

@@ -87,7 +87,7 @@ def name_of(burner: Callable[[], object]) -> str:
 
 async def profiler_error_points(seed: int, cpu_s: float) -> float:
     """How wrong the CPU sampler is about known shares, on this thread, which has to be the main
-    one; one sample too many or too few of 97 a second is a point of 100 at one second of CPU.
+    one; what chance makes of it is some 5 points of 100 at one second of CPU and 1.6 at ten.
     """
     known = KnownShares(Random(seed))  # noqa: S311 - shares, not secrets
     clock = SystemClock()

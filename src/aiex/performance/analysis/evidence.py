@@ -4,6 +4,8 @@ A chapter that could not answer is None and has a sentence in `missing`: a rule 
 silent then, and the answer says what was not looked at.
 """
 
+from collections.abc import Sequence
+from math import inf
 from typing import Annotated
 
 import msgspec
@@ -12,7 +14,7 @@ from msgspec import Meta
 from aiex.performance.analysis.gc_callers import Collections
 from aiex.performance.analysis.traffic import Traffic
 from aiex.performance.collector import GcState
-from aiex.performance.loop import LoopState, StallList
+from aiex.performance.loop import HoldList, LoopState, Stall, StallList
 from aiex.performance.memory import GrowthReport, MemoryState
 from aiex.performance.profile import Profile
 from aiex.performance.questions import Ranking
@@ -66,6 +68,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     wall: Profile | None = None
     loop: LoopState | None = None
     stalls: StallList | None = None  # those of the window
+    holds: HoldList | None = None  # of the window, the shorter ones too
     gc_before: GcState | None = None
     gc_after: GcState | None = None
     census_before: Census | None = None
@@ -77,9 +80,21 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     memory_before: MemoryState | None = None
     memory_after: MemoryState | None = None
     growth: GrowthReport | None = None
+    allocations: Profile | None = None  # recorded when something grows and nothing tells where
+    native_site: str = ""  # the function in which memory outside of Python grew
     threads: dict[str, float] = {}  # CPU within the window, in seconds
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
     traffic: Traffic = Traffic()
     lines: dict[str, Line] = {}  # by `file:line`, and of whole functions by `pkg.mod:function`
     missing: tuple[str, ...] = ()
+
+
+def held_up(evidence: Evidence) -> Sequence[Stall]:
+    """Every stop of the loop that was seen in the window, each once."""
+    if evidence.holds is None:
+        return evidence.stalls.stalls if evidence.stalls is not None else ()
+    watched_from_s = min((one.began_at_s for one in evidence.holds.holds), default=inf)
+    stalls = evidence.stalls.stalls if evidence.stalls is not None else ()
+    earlier = [one for one in stalls if one.began_at_s + one.seconds < watched_from_s]
+    return [*earlier, *evidence.holds.holds]

@@ -15,14 +15,29 @@ import msgspec
 from aiex.clock import Clock
 from aiex.cluster import Caller, Handler, Request
 from aiex.errors import CallRefused
-from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask
+from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
 from aiex.performance.analysis.kernel import KernelCounts
-from aiex.performance.analysis.source_lines import SourceLines
+from aiex.performance.analysis.rules.leaks import needs_allocations
+from aiex.performance.analysis.source_lines import SourceLines, frame_of
 from aiex.performance.analysis.traffic import TrafficWatch
 from aiex.performance.collector import DescribeGc, GcState
-from aiex.performance.loop import ListStalls, LoopState, ShowLoop, StallList, culprit
-from aiex.performance.memory import DescribeMemory, FindGrowth, GrowthReport, MemoryState
+from aiex.performance.loop import (
+    HoldList,
+    ListStalls,
+    LoopState,
+    ShowLoop,
+    StallList,
+    WatchHolds,
+    culprit,
+)
+from aiex.performance.memory import (
+    DescribeMemory,
+    FindGrowth,
+    GrowthReport,
+    MemoryState,
+    ProfileMemory,
+)
 from aiex.performance.profile import Frame, Profile
 from aiex.performance.questions import Rank, Ranking
 from aiex.performance.sampling import TakeCpuProfile, TakeWallProfile
@@ -47,6 +62,11 @@ LOCKS_ASKED = 3
 LOCK_WAITING: tuple[Waiting, ...] = ("lock", "semaphore", "condition")
 # Finding growth walks over all objects at first, which takes a part of the window.
 GROWTH_RATIO = 0.6
+# A hold of so long is a latency that people see; a loaded loop has less in hand at a time.
+HOLD_MS = 40.0
+# Recording allocations slows the node several times, so it is short, and only on suspicion.
+RECORD_S = 1.5
+RECORD_FRAMES = 6
 # Functions whose source is looked at for what they call.
 FUNCTIONS_READ = 30
 
@@ -86,11 +106,12 @@ class Gathering:
         began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
         with self._traffic.watching(), gc_callers() as callers:
             before = await self._end(look)
-            cpu, wall, growth, steps, _ = await asyncio.gather(
+            cpu, wall, growth, steps, holds, _ = await asyncio.gather(
                 look.ask(TakeCpuProfile(seconds, ahead=True), Profile),
                 look.ask(TakeWallProfile(seconds), Profile),
                 look.ask(FindGrowth(max(1.0, GROWTH_RATIO * seconds)), GrowthReport),
                 look.ask(Rank("steps", "coroutine", ROWS, min(STEPS_S, seconds / 2)), Ranking),
+                look.ask(WatchHolds(seconds, HOLD_MS), HoldList),
                 self._clock.sleep(seconds),
             )
             after = await self._end(look)
@@ -108,6 +129,7 @@ class Gathering:
             wall=wall,
             loop=loop,
             stalls=stalls,
+            holds=holds,
             gc_before=before.gc,
             gc_after=after.gc,
             census_before=before.census,
@@ -125,6 +147,9 @@ class Gathering:
             traffic=traffic,
             missing=tuple(look.missing),
         )
+        if needs_allocations(evidence):
+            recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
+            evidence = msgspec.structs.replace(evidence, allocations=recorded)
         wanted = interesting(evidence)
         lines = await asyncio.to_thread(SourceLines().read, wanted)
         return msgspec.structs.replace(evidence, lines=lines)
@@ -189,10 +214,14 @@ def interesting(evidence: Evidence) -> list[Frame]:
             for place in sample.stack[-3:] if is_main else ():
                 found[profile.frames[place]] += sample.weight
     frames = [frame for frame, _ in found.most_common(FUNCTIONS_READ)]
-    for stall in evidence.stalls.stalls if evidence.stalls else ():
-        frame = culprit(stall.stack)
-        frames += [frame] if frame is not None else []
+    held = Counter(culprit(one.stack) for one in held_up(evidence))
+    frames += [frame for frame, _ in held.most_common(FUNCTIONS_READ) if frame is not None]
     frames += [one.frame for one in evidence.collections]
+    queues = evidence.census_after.queues if evidence.census_after is not None else ()
+    modules = {one.place.partition(":")[0] for one in queues if one.length}
+    rows = evidence.census_after.rows if evidence.census_after is not None else ()
+    named = (one.key for one in rows if one.key.partition(":")[0] in modules)
+    frames += [frame for name in named if (frame := frame_of(name)) is not None]
     return list(dict.fromkeys(frames))
 
 

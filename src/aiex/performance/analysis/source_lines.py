@@ -53,6 +53,16 @@ class SourceLines:
         return self._trees[file]
 
 
+def frame_of(function: str) -> Frame | None:
+    """Of a function that is loaded, by its name in profiles; None when it is not found so."""
+    module, _, path = function.partition(":")
+    found: Any = sys.modules.get(module)
+    for part in path.split("."):
+        found = vars(found).get(part) if hasattr(found, "__dict__") else None
+    code = getattr(getattr(found, "__wrapped__", found), "__code__", None)
+    return Frame(function, code.co_filename, code.co_firstlineno) if code is not None else None
+
+
 def place(frame: Frame) -> str:
     return f"{frame.file}:{frame.line}"
 

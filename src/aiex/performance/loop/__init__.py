@@ -7,12 +7,14 @@ from aiex.performance.loop.requests import (
     HISTORY_S_MAX,
     LOOP_REQUESTS,
     STALLS_MAX,
+    HoldList,
     ListStalls,
     LoopSpan,
     LoopState,
     ShowLoop,
     StallList,
     ThreadShare,
+    WatchHolds,
 )
 from aiex.performance.loop.stall import Observer, Stall, StallKind, culprit
 
@@ -21,6 +23,7 @@ __all__ = [
     "LOOP_REQUESTS",
     "STALLS_MAX",
     "EarlierStallFound",
+    "HoldList",
     "ListStalls",
     "Loop",
     "LoopSpan",
@@ -34,6 +37,7 @@ __all__ = [
     "StallList",
     "StallTime",
     "ThreadShare",
+    "WatchHolds",
     "as_one_span",
     "culprit",
 ]

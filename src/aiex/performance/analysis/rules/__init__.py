@@ -9,6 +9,7 @@ from aiex.performance.analysis.rules.busy_loop import hot_functions, overload
 from aiex.performance.analysis.rules.collector import gc_thrash, manual_gc
 from aiex.performance.analysis.rules.leaks import leaks, memory_limit
 from aiex.performance.analysis.rules.locks import deadlocks, hot_locks
+from aiex.performance.analysis.rules.logging import too_much_logging
 from aiex.performance.analysis.rules.machine import engine_away, starved, swapped, throttled
 from aiex.performance.analysis.rules.queues import queue_growth
 from aiex.performance.analysis.rules.task_storm import task_storm
@@ -21,6 +22,7 @@ RULES: tuple[Rule, ...] = (
     blocked_loop,
     short_waits,
     hot_functions,
+    too_much_logging,
     competing_threads,
     deadlocks,
     hot_locks,

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from aiex.performance.analysis.calls import computing, line_of, waits
-from aiex.performance.analysis.evidence import Evidence
+from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Cause, Finding
 from aiex.performance.analysis.spent import Spent, blamed, is_library, share, spent
 from aiex.performance.loop import Stall, culprit
@@ -13,7 +13,11 @@ from aiex.performance.profile import Frame
 # One stall may be a host that was busy, or a page that came from disk. Two in one function within
 # seconds, or one that a person notices, are the function's.
 STALLS_MIN = 2
+STALL_S = 0.15
 STALL_S_MIN = 0.5
+# Shorter ones, of some 50 ms, have to come again and again.
+HOLDS_MIN = 3
+HELD_SHARE_MIN = 0.02
 # A lateness that a probe finds in most seconds: what waits in the loop is seldom that late by
 # chance, and a loaded node's own is a few milliseconds.
 LATE_S = 0.03
@@ -50,14 +54,16 @@ _COMPUTE_WORDS: dict[Cause, str] = {
 def blocked_loop(evidence: Evidence) -> Iterator[Finding]:
     """Stalls of one function and one way, told together."""
     grouped: dict[tuple[Frame, Cause], list[Stall]] = defaultdict(list)
-    for stall in evidence.stalls.stalls if evidence.stalls is not None else ():
+    for stall in held_up(evidence):
         frame, cause = culprit(stall.stack), cause_of(stall, evidence)
         if frame is None or cause is None or blamed(list(stall.stack)) is None:
             continue
         grouped[_at_function(frame, evidence), cause].append(stall)
     for (frame, cause), stalls in grouped.items():
         seconds = sum(one.seconds for one in stalls)
-        if len(stalls) >= STALLS_MIN or seconds >= STALL_S_MIN:
+        is_often = len(stalls) >= HOLDS_MIN and seconds >= HELD_SHARE_MIN * evidence.seconds
+        is_long = sum(one.seconds >= STALL_S for one in stalls) >= STALLS_MIN
+        if is_often or is_long or seconds >= STALL_S_MIN:
             yield _stall_finding(frame, cause, stalls, seconds, evidence)
 
 

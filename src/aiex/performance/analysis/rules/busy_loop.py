@@ -31,7 +31,7 @@ def hot_functions(evidence: Evidence) -> Iterator[Finding]:
         return
     told = {finding.function for finding in blocked_loop(evidence)}
     for one in spent(evidence.cpu):
-        part = share(one, evidence.cpu)
+        part = min(1.0, share(one, evidence.cpu) / had_cpu_ratio(evidence))
         share_min = OWN_SHARE_MIN if own_service(one.frame.function) else SHARE_MIN
         if part >= share_min and one.frame.function not in told:
             yield _finding(one, part, evidence)
@@ -94,6 +94,15 @@ def overload(evidence: Evidence) -> Iterator[Finding]:
         advice="Add nodes, or limit who asks; no single function has most of the time.",
         commands=("aiex status", "aiex hot", "aiex usage"),
     )
+
+
+def had_cpu_ratio(evidence: Evidence) -> float:
+    """Of the window, the part in which the loop's thread had a CPU if it wanted one.
+
+    On a machine that is full the same function uses less within the same time.
+    """
+    starved = evidence.loop.window.starved_ratio if evidence.loop is not None else 0.0
+    return max(0.25, 1 - starved)
 
 
 def busy_ratio(evidence: Evidence) -> float:

@@ -1,10 +1,12 @@
 """What grows and is not let go of: by the watch that has looked for long, and by a look now."""
 
+import sys
 from collections.abc import Iterator
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
-from aiex.performance.analysis.spent import OWN
+from aiex.performance.analysis.rules.task_storm import STORM_PER_S_MIN, piling
+from aiex.performance.analysis.spent import OWN, spent
 from aiex.performance.memory import Leak
 
 # In the first minutes caches, pools and histories fill: a look of seconds cannot tell.
@@ -16,6 +18,9 @@ RATE_OBJECTS_S_MIN = 20.0
 SCARCE_S_MIN = 0.5
 LOOK_CONFIDENCE_MIN = 0.3
 LIMIT_RATIO = 0.9
+# Of all that was allocated while it was recorded and is still there.
+ALLOCATED_SHARE_MIN = 0.3
+FILE_TYPES = ("_io:", "socket:", "ssl:", "tempfile:")
 
 
 def leaks(evidence: Evidence) -> Iterator[Finding]:
@@ -24,39 +29,79 @@ def leaks(evidence: Evidence) -> Iterator[Finding]:
     watched = evidence.memory_after.leaks if evidence.memory_after is not None else ()
     for leak in watched:
         told.add((leak.kind, leak.type))
-        yield _finding(leak, leak.confidence)
+        yield _finding(leak, leak.confidence, evidence)
+    tasks = list(_task_leaks(evidence))
+    yield from tasks
     for leak in evidence.growth.leaks if evidence.growth is not None else ():
-        if (leak.kind, leak.type) not in told and _speaks(leak, evidence):
-            yield _finding(leak, min(0.9, 0.4 + leak.confidence))
+        is_told = (leak.kind, leak.type) in told or (bool(tasks) and _is_of_tasks(leak))
+        if not is_told and _speaks(leak, evidence):
+            yield _finding(leak, min(0.9, 0.4 + leak.confidence), evidence)
+
+
+def needs_allocations(evidence: Evidence) -> bool:
+    """Whether something grows whose maker only a recording of allocations can tell."""
+    return any(
+        _speaks(leak, evidence) and not _own_site(leak) and leak.kind not in ("threads", "files")
+        for leak in (evidence.growth.leaks if evidence.growth is not None else ())
+    )
 
 
 def _speaks(leak: Leak, evidence: Evidence) -> bool:
-    if OWN in leak.holder:
+    if OWN in leak.holder or OWN in leak.site or OWN in leak.type:
         return False  # bounded, and filled by looking
     if leak.confidence < LOOK_CONFIDENCE_MIN or leak.kind == "fragments":
         return False
-    if leak.kind in ("threads", "files", "tasks"):
+    if leak.kind in ("threads", "files"):
         return leak.rate_objects_s >= SCARCE_S_MIN
     if leak.kind == "native" and evidence.uptime_s < WARM_UP_S:
-        return False
+        return leak.rate_bytes_s >= 8 * RATE_BYTES_S_MIN
     return leak.rate_bytes_s >= RATE_BYTES_S_MIN or leak.rate_objects_s >= RATE_OBJECTS_S_MIN
 
 
-def _finding(leak: Leak, confidence: float) -> Finding:
-    site = leak.site.partition(" (")[0]
-    rate = _rate_text(leak)
+def _is_of_tasks(leak: Leak) -> bool:
+    return leak.kind == "tasks" or "Task" in leak.type or leak.type.startswith("coroutine ")
+
+
+def _task_leaks(evidence: Evidence) -> Iterator[Finding]:
+    """Tasks that come steadily and do not go; what comes by the thousand is a storm."""
+    for row, grown in piling(evidence):
+        rate = grown / evidence.seconds
+        if rate >= STORM_PER_S_MIN:
+            continue
+        waiting = max(row.waiting, key=lambda one: row.waiting[one], default="nothing")
+        yield Finding(
+            cause="leak",
+            text=f"tasks: those of {row.key} never end: {row.count:,} now, {rate:+.0f} a second; "
+            f"most wait for {waiting}.",
+            function=row.key,
+            service=max(row.services, key=lambda one: row.services[one], default=""),
+            confidence=0.85,
+            weight=0.4,
+            cost="Each keeps its memory and all that it holds.",
+            evidence=(
+                f"{row.count - grown:,} at the beginning, {row.count:,} after "
+                f"{evidence.seconds:.0f} s; the oldest is {row.oldest_age_s:.0f} s old.",
+            ),
+            advice="Await or cancel them, best in an asyncio.TaskGroup with a deadline.",
+            commands=("aiex tasks", f"aiex tasks --coroutine {row.key}"),
+        )
+
+
+def _finding(leak: Leak, confidence: float, evidence: Evidence) -> Finding:
+    function, others = _blamed(leak, evidence)
     held = f", held by {leak.holder}" if leak.holder else ""
-    made = f", made in {leak.site}" if leak.site else ""
+    made = f", made in {function}" if function else ""
     limit = (
         f"The limit is reached in {leak.limit_in_s / 60:.0f} min at this rate."
         if leak.limit_in_s is not None
         else "Memory grows until the process is ended."
     )
+    owner = leak.holder.rpartition(" of ")[2]
     return Finding(
         cause="leak",
-        text=f"{leak.kind}: {leak.type} grows by {rate}{held}{made}.",
-        function=site or leak.holder.rpartition(" of ")[2] or leak.type,
-        also=tuple(name for name in (leak.type, leak.holder.rpartition(" of ")[2]) if name),
+        text=f"{leak.kind}: {leak.type} grows by {_rate_text(leak)}{held}{made}.",
+        function=function or owner or leak.type,
+        also=tuple(dict.fromkeys(name for name in (*others, leak.type, owner) if name)),
         confidence=confidence,
         weight=min(0.7, 0.3 + leak.rate_bytes_s / (16 << 20)),
         cost=limit,
@@ -67,6 +112,46 @@ def _finding(leak: Leak, confidence: float) -> Finding:
         advice=leak.advice,
         commands=tuple(dict.fromkeys(one for one in (leak.command, "aiex memory") if one)),
     )
+
+
+def _blamed(leak: Leak, evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    """The function that makes it, and others that may; empty where nothing tells."""
+    own = _own_site(leak)
+    if own:
+        return own, ()
+    if leak.kind == "threads":
+        return _thread_function(evidence)
+    if leak.kind == "files":
+        for other in evidence.growth.leaks if evidence.growth is not None else ():
+            if any(name in other.type for name in FILE_TYPES) and _own_site(other):
+                return _own_site(other), (other.holder,)
+    if leak.kind == "native" and evidence.native_site:
+        return evidence.native_site, ()
+    makers = spent(evidence.allocations)
+    if makers and makers[0].seconds >= ALLOCATED_SHARE_MIN * sum(one.seconds for one in makers):
+        return makers[0].frame.function, makers[0].callers
+    return "", ()
+
+
+def _own_site(leak: Leak) -> str:
+    """The first place that is not Python's library's; empty when there is none."""
+    for site in leak.site.split(" or "):
+        function = site.partition(" (")[0]
+        if function and not is_library_name(function):
+            return function
+    return ""
+
+
+def is_library_name(function: str) -> bool:
+    return function.partition(":")[0].partition(".")[0] in sys.stdlib_module_names
+
+
+def _thread_function(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    """What most threads were in, beside the main one."""
+    found = spent(evidence.wall, lambda labels: labels.thread not in ("", "MainThread"))
+    if not found:
+        return "", ()
+    return found[0].frame.function, found[0].callers
 
 
 def _rate_text(leak: Leak) -> str:

@@ -7,7 +7,7 @@ from aiex.performance.analysis.finding import Finding
 from aiex.performance.tasks import Deadlock
 
 # So many in line at once are no chance meeting: with few, whoever waits gets it soon.
-WAITERS_MIN = 8
+WAITERS_MIN = 5
 # A circle this young may be one that a cancellation is about to end.
 CIRCLE_AGE_S_MIN = 1.0
 CONFIDENCE = {"certain": 0.9, "likely": 0.75, "possible": 0.55, "": 0.5}
@@ -56,9 +56,25 @@ def hot_locks(evidence: Evidence) -> Iterator[Finding]:
     for one in sorted(evidence.locks, key=lambda lock: -lock.also_waiting):
         key = (one.coroutine, one.waits_for)
         is_circle = one.coroutine in in_circles and one.holder in in_circles
-        if one.also_waiting >= WAITERS_MIN and key not in told and not is_circle:
+        if (
+            one.also_waiting >= WAITERS_MIN
+            and waited_before(one, evidence)
+            and key not in told
+            and not is_circle
+        ):
             told.add(key)
             yield _lock(one)
+
+
+def waited_before(one: WaitingTask, evidence: Evidence) -> bool:
+    """Whether as many stood in line at the beginning of the window, too."""
+    rows = evidence.census_before.rows if evidence.census_before is not None else ()
+    return any(
+        row.key == one.coroutine
+        and sum(row.waiting.get(kind, 0) for kind in ("lock", "semaphore", "condition"))
+        >= WAITERS_MIN
+        for row in rows
+    )
 
 
 def _lock(one: WaitingTask) -> Finding:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aiex.performance.analysis.evidence import Evidence
+from aiex.performance.analysis.evidence import Evidence, Line
 from aiex.performance.analysis.finding import Finding
 from aiex.performance.tasks import QueueRow
 
@@ -37,8 +37,8 @@ def _finding(row: QueueRow, grown: int, evidence: Evidence) -> Finding:
     return Finding(
         cause="queue_growth",
         text=f"The queue {row.place} {state}: what takes from it is slower than what puts in.",
-        function=row.place,
-        also=tuple(dict.fromkeys([holder, *consumers])),
+        function=consumers[0] if consumers else row.place,
+        also=tuple(dict.fromkeys([row.place, *consumers[1:], holder])),
         service=_service(evidence, holder),
         confidence=0.85,
         weight=0.4,
@@ -58,9 +58,17 @@ def _module(name: str) -> str:
 
 
 def _consumers(evidence: Evidence, row: QueueRow) -> list[str]:
-    """Coroutines of the same module: who puts in and who takes out."""
+    """Coroutines of the same module: who takes out first, who puts in, then the others."""
     rows = evidence.census_after.rows if evidence.census_after is not None else ()
-    return [one.key for one in rows if _module(one.key) == _module(row.place)][:4]
+    found = [one.key for one in rows if _module(one.key) == _module(row.place)]
+    return sorted(found, key=lambda name: _part(evidence.lines.get(name, Line())))[:4]
+
+
+def _part(line: Line) -> int:
+    names = {call.rpartition(".")[2] for call in line.calls}
+    if names & {"get", "get_nowait"}:
+        return 0
+    return 1 if names & {"put", "put_nowait"} else 2
 
 
 def _service(evidence: Evidence, holder: str) -> str:

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
-from aiex.performance.analysis.spent import spent
+from aiex.performance.analysis.spent import OWN, spent
 from aiex.performance.tasks import CensusRow
 
 # Tasks of one kind that came within the window. A burst of requests brings as many as are in
 # flight, so those do not count.
-GROWN_MIN = 300
-GROWN_RATIO_MIN = 0.3
+GROWN_MIN = 100
+GROWN_RATIO_MIN = 0.15
+# Fewer a second are no storm, though they never end.
+STORM_PER_S_MIN = 800.0
 # So many made a second, beside those that requests make: each costs about 20 µs, so these are a
 # tenth of the loop's time.
 CREATED_PER_S_MIN = 3000.0
@@ -21,15 +23,23 @@ STANDING_MIN = 20_000
 
 def task_storm(evidence: Evidence) -> Iterator[Finding]:
     """By the coroutine that is multiplied."""
-    piled = list(_piling(evidence))
-    yield from piled
+    storms = [
+        _piled(row, grown, evidence)
+        for row, grown in piling(evidence)
+        if grown / evidence.seconds >= STORM_PER_S_MIN or row.count >= STANDING_MIN
+    ]
+    yield from storms
     request_rate = evidence.traffic.count / evidence.seconds
     beside = evidence.created_tasks_per_s - CREATED_PER_REQUEST * request_rate
-    if beside >= CREATED_PER_S_MIN and not piled:
+    if beside >= CREATED_PER_S_MIN and not storms:
         yield _creating(evidence)
 
 
-def _piling(evidence: Evidence) -> Iterator[Finding]:
+def piling(evidence: Evidence) -> Iterator[tuple[CensusRow, int]]:
+    """Kinds of tasks of which there are many more than at the beginning, and how many more.
+
+    Those of requests in flight do not count: a burst of them comes and goes.
+    """
     if evidence.census_before is None or evidence.census_after is None:
         return
     before = {row.key: row.count for row in evidence.census_before.rows}
@@ -39,7 +49,7 @@ def _piling(evidence: Evidence) -> Iterator[Finding]:
         excused = evidence.traffic.in_flight if is_request else 0
         is_growing = grown - excused >= GROWN_MIN and grown >= GROWN_RATIO_MIN * row.count
         if is_growing or row.count - excused >= STANDING_MIN:
-            yield _piled(row, grown, evidence)
+            yield row, grown
 
 
 def _piled(row: CensusRow, grown: int, evidence: Evidence) -> Finding:
@@ -66,13 +76,13 @@ def _piled(row: CensusRow, grown: int, evidence: Evidence) -> Finding:
 
 
 def _creating(evidence: Evidence) -> Finding:
-    steps = evidence.steps.ranked if evidence.steps is not None else ()
-    coroutine = steps[0].key if steps else ""
-    makers = [
-        one for one in spent(evidence.cpu) if "create_task" in one.innermost or not one.innermost
+    steps = [
+        one
+        for one in (evidence.steps.ranked if evidence.steps is not None else ())
+        if not one.key.startswith(OWN)
     ]
-    maker = makers[0].frame.function if makers else ""
-    service = makers[0].service if makers else ""
+    coroutine = steps[0].key if steps else ""
+    service, maker = _maker(coroutine, evidence)
     names = list(dict.fromkeys(name for name in (coroutine, maker) if name))
     return Finding(
         cause="task_storm",
@@ -92,3 +102,18 @@ def _creating(evidence: Evidence) -> Finding:
         advice="Make fewer tasks: call what is short directly, or give several pieces to one task.",
         commands=("aiex tasks", "aiex hot --by coroutine"),
     )
+
+
+def _maker(coroutine: str, evidence: Evidence) -> tuple[str, str]:
+    """The service whose samples have the coroutine, and who was seen to make tasks there."""
+    services: dict[str, float] = {}
+    makers: dict[str, float] = {}
+    module = coroutine.partition(":")[0]
+    for one in spent(evidence.cpu):
+        function = one.frame.function
+        if function == coroutine or function.partition(":")[0] == module:
+            services[one.service] = services.get(one.service, 0.0) + one.seconds
+            if function != coroutine:
+                makers[function] = makers.get(function, 0.0) + one.seconds
+    service = max(services, key=lambda name: services[name], default="")
+    return service, max(makers, key=lambda name: makers[name], default="")
