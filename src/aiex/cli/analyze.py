@@ -8,16 +8,24 @@ import click
 
 from aiex.cli.admin_client import AdminClient
 from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
-from aiex.cli.node_options import node_options
+from aiex.cli.node_options import LookUp, look_up_options, node_options
 from aiex.cli.output import Output, output_option, print_json_text
 from aiex.cli.terminal_text import harmless
-from aiex.performance import SPARE_S, Analysis, Analyze, Finding
+from aiex.performance import (
+    SPARE_S,
+    Analysis,
+    Analyze,
+    Finding,
+    Recommend,
+    Recommendations,
+    TellDone,
+)
 
 WIDTH = 80
 FOUND = 1
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--seconds",
     type=click.FloatRange(2, 60),
@@ -27,10 +35,10 @@ FOUND = 1
 )
 @on_option
 @output_option
-@node_options
+@look_up_options
 @click.pass_context
 def analyze(
-    context: click.Context, seconds: float, nodes: str, output: Output, admin: AdminClient
+    context: click.Context, seconds: float, nodes: str, output: Output, look_up: LookUp
 ) -> None:
     """Say what is wrong with a node, in which function, and what to do about it.
 
@@ -42,8 +50,12 @@ def analyze(
       aiex analyze
       aiex analyze --seconds 30 --on all
       aiex analyze -o json
+      aiex analyze recommendations
+      aiex analyze done gc-tune
     """
-    came = ask_nodes(admin, Analyze(seconds), nodes, takes_s=seconds + SPARE_S)
+    if context.invoked_subcommand is not None:
+        return
+    came = ask_nodes(look_up(), Analyze(seconds), nodes, takes_s=seconds + SPARE_S)
     if output == "json":
         print_json_text(came.document)
     else:
@@ -52,6 +64,69 @@ def analyze(
                 click.echo(harmless(line))
     if any(one.answer.findings for one in came.asked.answers):
         context.exit(FOUND)
+
+
+@analyze.command()
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 60),
+    default=10.0,
+    show_default=True,
+    help="How long to look first; 0: tell what is known already.",
+)
+@on_option
+@output_option
+@node_options
+def recommendations(seconds: float, nodes: str, output: Output, admin: AdminClient) -> None:
+    """Say what would make a node better, and what came of what was recommended.
+
+    Each has the command to type. What was carried out is measured over a load like before; what did
+    not help is withdrawn.
+    """
+    _tell(admin, Recommend(seconds), nodes, output, takes_s=seconds + SPARE_S)
+
+
+@analyze.command()
+@click.argument("recommendation", metavar="ID")
+@on_option
+@output_option
+@node_options
+def done(recommendation: str, nodes: str, output: Output, admin: AdminClient) -> None:
+    """Say that recommendation ID was carried out: the next look measures what it changed."""
+    _tell(admin, TellDone(recommendation), nodes, output)
+
+
+def _tell(
+    admin: AdminClient,
+    request: Recommend | TellDone,
+    nodes: str,
+    output: Output,
+    *,
+    takes_s: float = 0.0,
+) -> None:
+    came = ask_nodes(admin, request, nodes, takes_s=takes_s)
+    if output == "json":
+        print_json_text(came.document)
+        return
+    for place, one in enumerate(came.asked.answers):
+        for line in ["", *recommendation_lines(one)] if place else recommendation_lines(one):
+            click.echo(harmless(line))
+
+
+def recommendation_lines(one: NodeAnswer[Recommendations]) -> Iterator[str]:
+    """Open ones first, each with its command; of others what came of them."""
+    yield from _wrapped(f"{one.node}: ", one.answer.text)
+    for each in one.answer.recommendations:
+        yield ""
+        yield f"{each.id} ({each.standing})"
+        yield from _wrapped("   ", each.text)
+        for sentence in each.evidence:
+            yield from _wrapped("   seen      ", sentence)
+        if each.standing in ("open", "trial"):
+            yield from _wrapped("   expected  ", each.expected)
+            yield f"   do        {each.command}"
+        if each.effect:
+            yield from _wrapped("   effect    ", each.effect)
 
 
 def analysis_lines(one: NodeAnswer[Analysis]) -> Iterator[str]:

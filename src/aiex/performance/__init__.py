@@ -6,8 +6,13 @@ from aiex.performance.analysis import (
     Analyze,
     Finding,
     Group,
+    Measured,
     NoTraffic,
+    Recommend,
+    Recommendation,
+    Recommendations,
     TargetNow,
+    TellDone,
     Traffic,
 )
 from aiex.performance.collector import (
@@ -22,6 +27,7 @@ from aiex.performance.collector import (
 )
 from aiex.performance.loop import (
     EarlierStallFound,
+    HoldList,
     ListStalls,
     LoopSpan,
     LoopStalled,
@@ -31,6 +37,7 @@ from aiex.performance.loop import (
     Stall,
     StallKind,
     StallList,
+    WatchHolds,
     as_one_span,
 )
 from aiex.performance.memory import (
@@ -136,6 +143,7 @@ __all__ = [
     "Group",
     "GrowthReport",
     "HeldContainer",
+    "HoldList",
     "Holder",
     "HolderList",
     "Hot",
@@ -156,6 +164,7 @@ __all__ = [
     "LoopStalled",
     "LoopState",
     "MeasureList",
+    "Measured",
     "MemoryState",
     "MemoryTrimmed",
     "NoTraffic",
@@ -168,6 +177,9 @@ __all__ = [
     "Rank",
     "Ranked",
     "Ranking",
+    "Recommend",
+    "Recommendation",
+    "Recommendations",
     "ResetGc",
     "Sample",
     "SentinelLimited",
@@ -186,6 +198,7 @@ __all__ = [
     "TaskTree",
     "TasksDeadlocked",
     "TasksGrew",
+    "TellDone",
     "Traffic",
     "TreeTask",
     "TrimMemory",
@@ -194,6 +207,7 @@ __all__ = [
     "TypeCensus",
     "TypeRow",
     "Waiting",
+    "WatchHolds",
     "as_one_span",
     "merged",
 ]

@@ -2,7 +2,16 @@
 
 from aiex.performance.analysis.analysis import Analyst
 from aiex.performance.analysis.finding import Cause, Finding
-from aiex.performance.analysis.requests import ANALYSIS_REQUESTS, SPARE_S, Analysis, Analyze
+from aiex.performance.analysis.recommendation import Measured, Recommendation
+from aiex.performance.analysis.requests import (
+    ANALYSIS_REQUESTS,
+    SPARE_S,
+    Analysis,
+    Analyze,
+    Recommend,
+    Recommendations,
+    TellDone,
+)
 from aiex.performance.analysis.traffic import Group, NoTraffic, TargetNow, Traffic, TrafficWatch
 
 __all__ = [
@@ -14,8 +23,13 @@ __all__ = [
     "Cause",
     "Finding",
     "Group",
+    "Measured",
     "NoTraffic",
+    "Recommend",
+    "Recommendation",
+    "Recommendations",
     "TargetNow",
+    "TellDone",
     "Traffic",
     "TrafficWatch",
 ]

@@ -77,6 +77,8 @@ def _explained(one: Finding, found: Sequence[Finding], evidence: Evidence) -> Fi
 
 
 def _explains(cause: Finding, consequence: Finding) -> bool:
+    if cause.function and cause.function == consequence.function:
+        return True
     if cause.weight < EXPLAINS_MIN:
         return False
     if consequence.cause == "overload":

@@ -67,6 +67,10 @@ HOLD_MS = 40.0
 # Recording allocations slows the node several times, so it is short, and only on suspicion.
 RECORD_S = 1.5
 RECORD_FRAMES = 6
+# On a loop that is held up whatever takes many turns takes long. What is not done by then is left
+# out, since an answer that comes too late is none.
+ASK_S = 3.0
+OVERRUN_S = 4.0
 # Functions whose source is looked at for what they call.
 FUNCTIONS_READ = 30
 
@@ -106,12 +110,19 @@ class Gathering:
         began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
         with self._traffic.watching(), gc_callers() as callers:
             before = await self._end(look)
+            window_s = seconds + OVERRUN_S
             cpu, wall, growth, steps, holds, _ = await asyncio.gather(
-                look.ask(TakeCpuProfile(seconds, ahead=True), Profile),
-                look.ask(TakeWallProfile(seconds), Profile),
-                look.ask(FindGrowth(max(1.0, GROWTH_RATIO * seconds)), GrowthReport),
-                look.ask(Rank("steps", "coroutine", ROWS, min(STEPS_S, seconds / 2)), Ranking),
-                look.ask(WatchHolds(seconds, HOLD_MS), HoldList),
+                look.ask(TakeCpuProfile(seconds, ahead=True), Profile, within_s=window_s),
+                look.ask(TakeWallProfile(seconds), Profile, within_s=window_s),
+                look.ask(
+                    FindGrowth(max(1.0, GROWTH_RATIO * seconds)), GrowthReport, within_s=window_s
+                ),
+                look.ask(
+                    Rank("steps", "coroutine", ROWS, min(STEPS_S, seconds / 2)),
+                    Ranking,
+                    within_s=window_s,
+                ),
+                look.ask(WatchHolds(seconds, HOLD_MS), HoldList, within_s=window_s),
                 self._clock.sleep(seconds),
             )
             after = await self._end(look)
@@ -184,19 +195,23 @@ class _Look:
         self._caller = caller
         self.missing: list[str] = []
 
-    async def ask[A](self, request: Request[A], _: type[A]) -> A | None:
-        """None where nobody answers, and the reason is told."""
+    async def ask[A](self, request: Request[A], _: type[A], *, within_s: float = ASK_S) -> A | None:
+        """None where nobody answers, or not in time, and the reason is told."""
         handler = self._handlers.get(type(request))
         name = type(request).__name__
         if handler is None:
             self._miss(f"Nobody answers {name} here.")
             return None
         try:
-            answer: A = await handler(request, self._caller)
+            async with asyncio.timeout(within_s):
+                answer: A = await handler(request, self._caller)
         except CallRefused as refusal:
             self._miss(f"{name}: {refusal}")
-            return None
-        return answer
+        except TimeoutError:
+            self._miss(f"{name} was not done within {within_s:.0f} s.")
+        else:
+            return answer
+        return None
 
     def _miss(self, sentence: str) -> None:
         if sentence not in self.missing:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import msgspec
@@ -18,6 +18,8 @@ from aiex.performance.profile import Frame
 # Of one window; a node that collects in more places has one of them on top anyway.
 CALLERS_MAX = 512
 TOLD_MAX = 10
+# The library calls itself; what called it is to blame, if it is near.
+LIBRARY_DEPTH_MAX = 6
 OWN = "aiex.performance."
 
 
@@ -45,7 +47,7 @@ class GcCallers:
         if phase == "start":
             self._began_ns = time.perf_counter_ns()
             return
-        frame = sys._getframe(1)
+        frame = _blamed(sys._getframe(1))
         key = (frame.f_code, frame.f_lineno or 0)
         cell = self._found.get(key)
         if cell is None:
@@ -71,6 +73,19 @@ class GcCallers:
             if not cell[4].startswith(OWN)
         ]
         return tuple(sorted(rows, key=lambda one: -one.pause_s)[:TOLD_MAX])
+
+
+def _blamed(frame: FrameType) -> FrameType:
+    """The innermost one that is not the library's; the innermost of all where none is near."""
+    one: FrameType | None = frame
+    for _ in range(LIBRARY_DEPTH_MAX):
+        if one is None:
+            break
+        file = one.f_code.co_filename
+        if not (file.startswith("<") or "/lib/python3" in file):
+            return one
+        one = one.f_back
+    return frame
 
 
 @contextmanager

@@ -9,30 +9,33 @@ type Metric = Literal[
     "gc_share",
     "gc_pause_ms",
     "rss_mib",
-    "task_count",
+    "memory_ratio",
+    "thread_count",
     "busy_ratio",
     "shed_per_s",
-    "refused_ratio",
     "error_ratio",
     "latency_ms",
     "queue_len",
     "throttled_ratio",
 ]
-# open: nobody did it yet. trial: it was done, its effect is being measured. helped, withdrawn:
+# open: nobody did it yet. trial: it was done, its effect is not measured yet. helped, withdrawn:
 # what came of it. gone: its reason went away by itself.
 type Standing = Literal["open", "trial", "helped", "withdrawn", "gone"]
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """The metric it aims at, with the load it was measured under."""
+    """The metric it aims at, with the load that it was measured under."""
 
     value: float
     requests_per_s: float
     at_s: float  # wall clock
 
 
-class Recommendation(msgspec.Struct, frozen=True):
-    """`id` is the same for the same advice, so that a second look finds it again."""
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """`id` is the same for the same advice, so that a second look finds it again.
+
+    `metric` is what has to become less by it; `effect` is what was measured, in a sentence.
+    """
 
     id: str
     text: str
@@ -40,9 +43,9 @@ class Recommendation(msgspec.Struct, frozen=True):
     command: str
     expected: str
     metric: Metric
-    aims: Literal["less", "more"] = "less"
+    before: Measured
     standing: Standing = "open"
-    began_at_s: float = 0.0
-    before: Measured | None = None
     after: Measured | None = None
-    effect: str = ""  # what was measured, in a sentence
+    effect: str = ""
+    fact: str = ""  # what the command changes, as it was when this was recommended
+    absent_count: int = 0  # looks in a row that found no reason for it any more

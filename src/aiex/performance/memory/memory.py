@@ -76,6 +76,7 @@ class Memory(Chapter):
             pace=pace,
         )
         self._is_looking = False
+        self._trim_count = 0
 
     def services(self) -> list[Service]:
         return [self._watch]
@@ -119,6 +120,7 @@ class Memory(Chapter):
             watch.leaks(),
             watch.points(asked.points),
             process.notes(),
+            self._trim_count,
         )
 
     async def types(self, asked: CountTypes, _: Caller) -> TypeCensus:
@@ -174,6 +176,7 @@ class Memory(Chapter):
         return await take_census(asyncio.sleep)
 
     async def _trimmed(self) -> Trimmed:
+        self._trim_count += 1
         return await trim_memory(self._process.malloc)
 
 

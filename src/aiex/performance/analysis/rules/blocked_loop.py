@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from aiex.performance.analysis.calls import computing, line_of, waits
 from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Cause, Finding
-from aiex.performance.analysis.spent import Spent, blamed, is_library, share, spent
+from aiex.performance.analysis.spent import Spent, blamed, is_library, own_service, share, spent
 from aiex.performance.loop import Stall, culprit
 from aiex.performance.profile import Frame
 
@@ -39,6 +39,8 @@ _COMPUTE_ADVICE: dict[Cause, str] = {
     "logging": "Log less on this path, and through a queue (logging.handlers.QueueHandler).",
     "long_computation": "Split it with `await asyncio.sleep(0)` between pieces, or run it in a "
     "process of its own; a thread would still hold the interpreter.",
+    "competing_threads": "Computing Python belongs into a process of its own "
+    "(concurrent.futures.ProcessPoolExecutor).",
     "c_call": "Call it with less at a time, or in a process of its own: while it runs no other "
     "Python code does, threads included.",
 }
@@ -48,6 +50,7 @@ _COMPUTE_WORDS: dict[Cause, str] = {
     "logging": "writes to the log for long",
     "long_computation": "computes for long",
     "c_call": "calls a C function that keeps the interpreter",
+    "competing_threads": "computes while the loop needs the interpreter",
 }
 
 
@@ -76,6 +79,8 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
     if stall.kind == "waits":
         return "blocking_call"
     if stall.kind in ("runs", "holds", "kept_out"):
+        if stall.kind == "kept_out" and not _calls_at(frame, evidence):
+            return "competing_threads"  # Python code lets go every 5 ms, and takes it again
         otherwise: Cause = "long_computation" if stall.kind == "runs" else "c_call"
         return computing(line, inner) or otherwise
     if stall.kind == "stood_still":
@@ -115,7 +120,7 @@ def _stall_finding(
         cost=f"{seconds / evidence.seconds:.0%} of the time nothing else of the node went on.",
         evidence=tuple(evidence_lines),
         advice=advice,
-        commands=("aiex loop stalls", f"aiex trace '{frame.function}' --max 20 --returns"),
+        commands=("aiex loop --stalls", f"aiex trace '{frame.function}' --max 20 --returns"),
     )
 
 
@@ -136,7 +141,9 @@ def short_waits(evidence: Evidence) -> Iterator[Finding]:
         part = share(one, evidence.wall)
         cpu_s = on_cpu.get(one.frame, 0.0)
         is_waiting = part >= WAIT_SHARE_MIN and cpu_s <= CPU_OF_WAIT_MAX * one.seconds
-        if is_waiting and one.sample_count >= LOOKS_MIN and one.frame.function not in told:
+        # Looks come where the interpreter is let go of, as when the node itself sends.
+        is_suspect = not own_service(one.frame.function) and one.frame.function not in told
+        if is_waiting and is_suspect and one.sample_count >= LOOKS_MIN:
             yield _wait_finding(one, cpu_s, part, evidence)
 
 
@@ -182,6 +189,13 @@ def _task_service(one: Spent, evidence: Evidence) -> str:
         if other.frame == one.frame:
             return other.service
     return ""
+
+
+def _calls_at(frame: Frame, evidence: Evidence) -> bool:
+    """Whether something is called on the line it stood at; so where the source is not known."""
+    if frame.function not in evidence.lines:
+        return True
+    return f"{frame.file}:{frame.line}" in evidence.lines
 
 
 def _at_function(frame: Frame, evidence: Evidence) -> Frame:

@@ -41,7 +41,7 @@ def _circle(circle: Deadlock) -> Finding:
             for one in circle.tasks[:6]
         ),
         advice="Take locks in the same order everywhere, and wait for them with a time limit.",
-        commands=(f"aiex info {first.id}", "aiex tasks --tree"),
+        commands=("aiex tasks --deadlocks", f"aiex info {first.id}"),
     )
 
 
@@ -97,7 +97,7 @@ def _lock(one: WaitingTask) -> Finding:
             f"{f' at {one.holder_at}' if one.holder_at else ''}.",
         ),
         advice="Hold it for less: do what waits outside of the lock, or have a lock for each key.",
-        commands=("aiex tasks", f"aiex info {one.coroutine}"),
+        commands=("aiex tasks --waiting lock --sort age", "aiex tasks --deadlocks"),
     )
 
 

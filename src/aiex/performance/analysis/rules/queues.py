@@ -49,7 +49,7 @@ def _finding(row: QueueRow, grown: int, evidence: Evidence) -> Finding:
         ),
         advice="Give it a bound and let who puts in wait, drop what is too old, or take out with "
         "more tasks.",
-        commands=("aiex tasks", "aiex info " + (consumers[0] if consumers else holder)),
+        commands=("aiex tasks", f"aiex tasks --coroutine {consumers[0] if consumers else holder}"),
     )
 
 

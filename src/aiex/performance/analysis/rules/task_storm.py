@@ -95,9 +95,13 @@ def _creating(evidence: Evidence) -> Finding:
         weight=min(0.9, evidence.created_tasks_per_s * 20e-6),
         cost=f"About {evidence.created_tasks_per_s * 20e-6:.0%} of the loop's time to make and "
         "end them.",
-        evidence=tuple(
-            f"{one.key}: {one.value:,.0f} steps, {one.share:.0%} of all that were counted."
-            for one in steps[:3]
+        evidence=(
+            f"{evidence.created_tasks_per_s * evidence.seconds:,.0f} tasks were made within "
+            f"{evidence.seconds:.0f} s, beside {evidence.traffic.count:,} requests.",
+            *(
+                f"{one.key}: {one.value:,.0f} steps, {one.share:.0%} of all that were counted."
+                for one in steps[:3]
+            ),
         ),
         advice="Make fewer tasks: call what is short directly, or give several pieces to one task.",
         commands=("aiex tasks", "aiex hot --by coroutine"),

@@ -18,6 +18,8 @@ REFUSED_RATIO_MIN = 0.2
 SLOW_S = 4.0
 SLOW_TIMES = 5.0
 SLOW_S_MIN = 1.0
+HELD_UP_S = 0.1
+SILENT_MIN = 4
 ERROR_RATIO_MIN = 0.2
 ERRORS_MIN = 5
 
@@ -56,7 +58,10 @@ def flood(evidence: Evidence) -> Iterator[Finding]:
             f"{max(one.count for one in others):,}.",
         ),
         advice="Limit the key, or talk to whom it belongs to.",
-        commands=(f"aiex keys limit {key} --requests-per-minute {int(rate * 6)}", "aiex usage"),
+        commands=(
+            f"aiex keys update {key} --requests-per-minute {max(1, int(rate * 6))}",
+            "aiex usage",
+        ),
     )
 
 
@@ -104,9 +109,12 @@ def _failing(state: TargetNow, group: Group, evidence: Evidence) -> Finding | No
 def _slow(state: TargetNow, group: Group, usual_s: float, evidence: Evidence) -> Finding | None:
     mean_s = max(_mean_s(group), state.recent_s if state.in_flight or group.count else 0.0)
     is_compared = usual_s > 0 and mean_s >= max(SLOW_S_MIN, SLOW_TIMES * usual_s)
-    # Nothing came back within the window, and requests wait.
-    is_silent = group.count == 0 and state.in_flight + state.queue_len >= 4
-    if not (mean_s >= SLOW_S or is_compared or is_silent):
+    # Nothing came back within the window; streams may be under way, and have answered.
+    waiting = state.in_flight + state.queue_len - evidence.traffic.stream_count
+    is_silent = group.count == 0 and waiting >= SILENT_MIN
+    # A loop that is held up makes every provider look slow, and all of them alike.
+    is_slow = (mean_s >= SLOW_S or is_silent) and not is_late(evidence, HELD_UP_S)
+    if not (is_slow or is_compared):
         return None
     return Finding(
         cause="slow_provider",
