@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from aiex.performance.analysis.calls import computing, line_of, waits
+from aiex.performance.analysis.calls import can_only_wait, computing, line_of, waits
 from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Cause, Finding
 from aiex.performance.analysis.spent import Spent, blamed, is_library, own_service, share, spent
@@ -88,6 +88,10 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
         return None
     line, inner = line_of(evidence, frame), _inner(stall)
     if stall.kind == "waits":
+        return "blocking_call"
+    at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
+    is_own = stall.kind in ("holds", "stood_still", "runs")
+    if is_own and at_line is not None and can_only_wait(at_line):
         return "blocking_call"
     if stall.kind in ("runs", "holds", "kept_out"):
         if stall.kind == "kept_out" and not _calls_at(frame, evidence):
