@@ -179,7 +179,7 @@ async def test_a_walk_has_an_end_and_says_so() -> None:
 
 async def test_the_line_that_adds_is_read_off_the_code() -> None:
     (site,) = await sites("sessions", HERE, asyncio.sleep)
-    assert site.startswith(f"{HERE}:Shop.open (performance/test_holders.py:")
+    assert site.startswith(f"{HERE}:Shop.open (memory/test_holders.py:")
     (bag,) = await sites("bag", HERE, asyncio.sleep)
     assert bag.startswith(f"{HERE}:collector.<locals>.collect (")
     assert await sites("no_such_name_anywhere", HERE, asyncio.sleep) == []
