@@ -55,6 +55,8 @@ from aiex.performance import (
     MemoryTrimmed,
     SentinelLimited,
     Stall,
+    TasksDeadlocked,
+    TasksGrew,
 )
 from aiex.performance.collector import PauseWindow
 from aiex.performance.tracer import TraceBegan, TraceEnded, TraceFailed
@@ -96,6 +98,23 @@ SENTENCES: list[tuple[Any, str, str]] = [
         CpuSamplerTurned(False, "another profiler of this process has the signal SIGPROF"),
         "warning",
         "the CPU is not sampled: another profiler of this process has the signal SIGPROF",
+    ),
+    (
+        TasksDeadlocked("a waits for b; b waits for a.", 2, 3, ends_by_timeout=True),
+        "error",
+        "2 tasks deadlocked: a waits for b; b waits for a. 3 more wait for them. A time limit will "
+        "end it.",
+    ),
+    (
+        TasksDeadlocked("a waits for a lock, which it holds itself.", 1, 0, ends_by_timeout=False),
+        "error",
+        "a task waits for itself: a waits for a lock, which it holds itself.",
+    ),
+    (
+        TasksGrew("pkg.mod:f", "http.api", 10, 9000, 30.0),
+        "warning",
+        "tasks of pkg.mod:f (http.api) went from 10 to 9000 within 30 s; `aiex tasks` shows what "
+        "they wait for",
     ),
     (
         GcTuned("freeze", "It is slow."),

@@ -60,7 +60,7 @@ class Performance:
             random=random,
             clock=clock,
         )
-        tasks = Tasks(clock=clock, emit=emit)
+        tasks = Tasks(work_of=work_of, clock=clock, emit=emit)
         loop = Loop(
             settings,
             data_dir,

@@ -119,7 +119,7 @@ async def test_a_dict_of_objects_is_found_with_holder_and_site() -> None:
     assert leak.kind == "container"
     assert leak.type == f"dict of {HERE}:Session"
     assert leak.holder == f"attribute sessions of {HERE}:Shop"
-    assert leak.site.startswith(f"{HERE}:Shop.open (performance/test_growth_search.py:")
+    assert leak.site.startswith(f"{HERE}:Shop.open (memory/test_growth_search.py:")
     assert leak.rate_objects_s > 5
     assert leak.rate_bytes_s > 400 * leak.rate_objects_s
     assert 0 < leak.confidence <= 0.8
