@@ -70,7 +70,7 @@ RECORD_FRAMES = 6
 # On a loop that is held up whatever takes many turns takes long. What is not done by then is left
 # out, since an answer that comes too late is none.
 ASK_S = 3.0
-OVERRUN_S = 4.0
+OVERRUN_S = 7.0
 # Functions whose source is looked at for what they call.
 FUNCTIONS_READ = 30
 

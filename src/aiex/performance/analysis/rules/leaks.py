@@ -9,14 +9,16 @@ from aiex.performance.analysis.rules.task_storm import STORM_PER_S_MIN, piling
 from aiex.performance.analysis.spent import OWN, spent
 from aiex.performance.memory import Leak
 
-# In the first minutes caches, pools and histories fill: a look of seconds cannot tell.
-WARM_UP_S = 60.0
 # What a look of seconds must see to speak up: faster than anything a healthy node fills.
 RATE_BYTES_S_MIN = 64 * 1024
 RATE_OBJECTS_S_MIN = 20.0
 # Files and threads are scarce; these come from nothing that ends.
 SCARCE_S_MIN = 0.5
 LOOK_CONFIDENCE_MIN = 0.3
+# Resident memory as a whole breathes with requests, and a look tells less of it; so it has to grow
+# by a megabyte a second at every look.
+PROCESS_CONFIDENCE_MIN = 0.2
+PROCESS_RATE_BYTES_S_MIN = 1024 * 1024
 LIMIT_RATIO = 0.9
 # Of all that was allocated while it was recorded and is still there.
 ALLOCATED_SHARE_MIN = 0.3
@@ -49,12 +51,14 @@ def needs_allocations(evidence: Evidence) -> bool:
 def _speaks(leak: Leak, evidence: Evidence) -> bool:
     if OWN in leak.holder or OWN in leak.site or OWN in leak.type:
         return False  # bounded, and filled by looking
-    if leak.confidence < LOOK_CONFIDENCE_MIN or leak.kind == "fragments":
+    is_of_process = leak.type == "rss"
+    confidence_min = PROCESS_CONFIDENCE_MIN if is_of_process else LOOK_CONFIDENCE_MIN
+    if leak.confidence < confidence_min or leak.kind == "fragments":
         return False
     if leak.kind in ("threads", "files"):
         return leak.rate_objects_s >= SCARCE_S_MIN
-    if leak.kind == "native" and evidence.uptime_s < WARM_UP_S:
-        return leak.rate_bytes_s >= 8 * RATE_BYTES_S_MIN
+    if is_of_process:
+        return leak.rate_bytes_s >= PROCESS_RATE_BYTES_S_MIN
     return leak.rate_bytes_s >= RATE_BYTES_S_MIN or leak.rate_objects_s >= RATE_OBJECTS_S_MIN
 
 
