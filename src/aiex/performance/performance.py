@@ -14,6 +14,7 @@ from aiex.performance.loop import Loop
 from aiex.performance.memory import Memory
 from aiex.performance.questions import Questions
 from aiex.performance.sampling import CpuSampler, ProfTimer, Sampling
+from aiex.performance.snapshot import Snapshots, Surroundings
 from aiex.performance.tasks import Tasks
 from aiex.performance.threads import Threads, cpu_by_thread
 from aiex.performance.tracer import Tracer
@@ -26,7 +27,8 @@ class Performance:
     """`services` run under the node's supervision, in a branch of their own; `handlers` answer.
 
     `is_idle` says whether no request is in flight, `work_of` whose work a request's task does;
-    `loop_was_late` is told of every ring of the loop, in seconds.
+    `loop_was_late` is told of every ring of the loop, in seconds. `surroundings` tells of what is
+    not looked into here, for who watches the node.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Performance:
         is_idle: Callable[[], bool],
         work_of: WorkOf,
         loop_was_late: Callable[[float], None],
+        surroundings: Surroundings,
         random: Random,
         clock: Clock,
         emit: Emit,
@@ -78,6 +81,16 @@ class Performance:
         ]
         measures = [measure for chapter in self._chapters for measure in chapter.measures()]
         self._questions = Questions(measures, clock)
+        counted = next(one for one in measures if (one.metric, one.by) == ("cpu_counted", "task"))
+        snapshots = Snapshots(
+            self.handlers(),
+            self.gauges(),
+            surroundings,
+            counting=counted.counting,
+            version=version,
+            clock=clock,
+        )
+        self._chapters.append(snapshots)
 
     def services(self) -> list[Service]:
         """In start order. Whatever becomes of them, no request fails."""

@@ -9,6 +9,7 @@ from aiex.performance.loop import LOOP_REQUESTS
 from aiex.performance.memory import MEMORY_REQUESTS
 from aiex.performance.questions import QUESTION_REQUESTS
 from aiex.performance.sampling import SAMPLING_REQUESTS
+from aiex.performance.snapshot import SNAPSHOT_REQUESTS
 from aiex.performance.tasks import TASK_REQUESTS
 from aiex.performance.tracer import TRACER_REQUESTS
 
@@ -20,4 +21,5 @@ PERFORMANCE_REQUESTS = (
     *MEMORY_REQUESTS,
     *LOOP_REQUESTS,
     *TRACER_REQUESTS,
+    *SNAPSHOT_REQUESTS,
 )

@@ -3,9 +3,25 @@
 from pathlib import Path
 from random import Random
 
-from aiex.performance import Performance
+from aiex.performance import EngineSeen, Performance, RequestsSeen
 from aiex.settings import PerformanceSettings
 from aiex.testing.clock import FakeClock
+
+
+class StillSurroundings:
+    """An API that was never asked anything, and an engine that nobody else is at."""
+
+    def in_flight_count(self) -> int:
+        return 0
+
+    def engine_word(self) -> str:
+        return "up"
+
+    def requests(self) -> RequestsSeen:
+        return RequestsSeen(0, 100, 0, 0.0, 0, 0, {})
+
+    def engine(self) -> EngineSeen:
+        return EngineSeen(True, "up", "", 0.0, "2.14.0", 0)
 
 
 def still_performance() -> Performance:
@@ -18,6 +34,7 @@ def still_performance() -> Performance:
         is_idle=lambda: True,
         work_of=lambda _: None,
         loop_was_late=lambda _: None,
+        surroundings=StillSurroundings(),
         random=Random(7),  # noqa: S311 - of tests
         clock=FakeClock(),
         emit=lambda _: None,
