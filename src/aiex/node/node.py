@@ -83,6 +83,7 @@ from aiex.node.requests import ALL_REQUESTS
 from aiex.node.services import supervised
 from aiex.node.store_report import StoreReport
 from aiex.node.supervisor import Supervisor
+from aiex.node.surroundings import NodeSurroundings
 from aiex.node.tls import check_ca_files, tls_files
 from aiex.performance import Performance
 from aiex.service import Service
@@ -174,6 +175,7 @@ def build_node(
         traffic=NodeTraffic(bus, lambda: parts),
         random=random,
         loop_was_late=lambda lag_s: intake.loop_was_late(lag_s),
+        surroundings=NodeSurroundings(lambda: parts),
         clock=clock,
         emit=bus.emit,
     )

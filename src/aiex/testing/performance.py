@@ -4,8 +4,25 @@ from pathlib import Path
 from random import Random
 
 from aiex.performance import NoTraffic, Performance
+from aiex.performance import EngineSeen, Performance, RequestsSeen
 from aiex.settings import PerformanceSettings
 from aiex.testing.clock import FakeClock
+
+
+class StillSurroundings:
+    """An API that was never asked anything, and an engine that nobody else is at."""
+
+    def in_flight_count(self) -> int:
+        return 0
+
+    def engine_word(self) -> str:
+        return "up"
+
+    def requests(self) -> RequestsSeen:
+        return RequestsSeen(0, 100, 0, 0.0, 0, 0, {})
+
+    def engine(self) -> EngineSeen:
+        return EngineSeen(True, "up", "", 0.0, "2.14.0", 0)
 
 
 def still_performance() -> Performance:
@@ -19,6 +36,7 @@ def still_performance() -> Performance:
         work_of=lambda _: None,
         loop_was_late=lambda _: None,
         traffic=NoTraffic(),
+        surroundings=StillSurroundings(),
         random=Random(7),  # noqa: S311 - of tests
         clock=FakeClock(),
         emit=lambda _: None,
