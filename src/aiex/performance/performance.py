@@ -11,7 +11,7 @@ from aiex.events import Emit
 from aiex.performance.analysis import Analyst, TrafficWatch
 from aiex.performance.chapter import Chapter, Gauges, GaugesByLabel
 from aiex.performance.collector import Collector
-from aiex.performance.loop import Loop
+from aiex.performance.loop import Loop, LoopBeat
 from aiex.performance.memory import Memory
 from aiex.performance.questions import Questions
 from aiex.performance.sampling import CpuSampler, ProfTimer, Sampling
@@ -21,6 +21,10 @@ from aiex.performance.tracer import Tracer
 from aiex.service import Service
 from aiex.settings import PerformanceSettings
 from aiex.work import WorkOf
+
+# Of use beyond looking: overload is told by the loop's beat, tuning judges by the collector's
+# pauses, and a trace ends by its service.
+NEEDED = frozenset((LoopBeat.name, Collector.name, Tracer.name))
 
 
 class Performance:
@@ -52,8 +56,12 @@ class Performance:
             clock=clock,
             emit=emit,
         )
+        self._is_always_on = settings.always_on
+        sampler = CpuSampler(ProfTimer(), work_of=work_of, clock=clock, emit=emit)
+        if not settings.always_on:
+            sampler.trouble = "`performance.always_on` is off"
         sampling = Sampling(
-            CpuSampler(ProfTimer(), work_of=work_of, clock=clock, emit=emit),
+            sampler,
             node=node,
             version=version,
             work_of=work_of,
@@ -86,7 +94,8 @@ class Performance:
 
     def services(self) -> list[Service]:
         """In start order. Whatever becomes of them, no request fails."""
-        return [service for chapter in self._chapters for service in chapter.services()]
+        services = [service for chapter in self._chapters for service in chapter.services()]
+        return [one for one in services if self._is_always_on or one.name in NEEDED]
 
     def handlers(self) -> Mapping[type[Any], Handler]:
         """What each request of `PERFORMANCE_REQUESTS` is answered by."""
