@@ -1,18 +1,131 @@
 """Inside a node: what it does, why it is slow, what leaks, what a function received."""
 
-from aiex.performance.analysis import (Analysis, Analyze, Finding, Group, Measured, NoTraffic, Recommend, Recommendation, Recommendations, SPARE_S, Standing, TargetNow, TellDone, Traffic)
-from aiex.performance.collector import (DescribeGc, GcJudged, GcState, GcTrial, GcTuned, GcTuning, ResetGc, TuneGc)
-from aiex.performance.loop import (EarlierStallFound, HoldList, ListStalls, LoopSpan, LoopStalled, LoopState, SentinelLimited, ShowLoop, Stall, StallKind, StallList, WatchHolds, as_one_span)
-from aiex.performance.memory import (Allocators, CountTypes, DescribeMemory, FindGrowth, FindHolders, Footprint, GrowthReport, HeldContainer, HolderList, Leak, LeakKind, LeakSuspected, LeakWithdrawn, Limit, MemoryState, MemoryTrimmed, Point, ProfileMemory, TrimMemory, Trimmed, TypeCensus, TypeRow)
-from aiex.performance.performance import (Performance)
-from aiex.performance.profile import (Frame, Kind, Labels, Profile, ProfileBuilder, Sample, merged)
-from aiex.performance.questions import (ListMeasures, ListedMeasure, MeasureList, Rank, Ranked, Ranking)
-from aiex.performance.requests import (PERFORMANCE_REQUESTS)
-from aiex.performance.sampling import (CpuSamplerTurned, FindHot, Hot, HotBy, HotFound, TakeCpuProfile, TakeWallProfile)
-from aiex.performance.snapshot import (EngineSeen, Head, MemberRow, RequestsSeen, RouteRow, Snapshot, Surroundings, TakeSnapshot, TargetRow, ViewRow)
-from aiex.performance.tasks import (Census, CensusRow, ChainFrame, Deadlock, DeadlockedTask, Deadlocks, DescribeTask, DrawTaskTree, FindDeadlocks, Holder, ListTasks, QueueRow, TakeCensus, TaskDescription, TaskInfo, TaskList, TaskRow, TaskTree, TasksDeadlocked, TasksGrew, TreeTask, Waiting)
+from aiex.performance.analysis import (
+    SPARE_S,
+    Analysis,
+    Analyze,
+    Finding,
+    Group,
+    Measured,
+    NoTraffic,
+    Recommend,
+    Recommendation,
+    Recommendations,
+    Standing,
+    TargetNow,
+    TellDone,
+    Traffic,
+)
+from aiex.performance.collector import (
+    DescribeGc,
+    GcJudged,
+    GcState,
+    GcTrial,
+    GcTuned,
+    GcTuning,
+    ResetGc,
+    TuneGc,
+)
+from aiex.performance.host import Host
+from aiex.performance.loop import (
+    EarlierStallFound,
+    HoldList,
+    ListStalls,
+    LoopSpan,
+    LoopStalled,
+    LoopState,
+    SentinelLimited,
+    ShowLoop,
+    Stall,
+    StallKind,
+    StallList,
+    WatchHolds,
+    as_one_span,
+)
+from aiex.performance.memory import (
+    Allocators,
+    CountTypes,
+    DescribeMemory,
+    FindGrowth,
+    FindHolders,
+    Footprint,
+    GrowthReport,
+    HeldContainer,
+    HolderList,
+    Leak,
+    LeakKind,
+    LeakSuspected,
+    LeakWithdrawn,
+    Limit,
+    MemoryState,
+    MemoryTrimmed,
+    Point,
+    ProfileMemory,
+    Trimmed,
+    TrimMemory,
+    TypeCensus,
+    TypeRow,
+)
+from aiex.performance.performance import Performance
+from aiex.performance.profile import Frame, Kind, Labels, Profile, ProfileBuilder, Sample, merged
+from aiex.performance.questions import (
+    ListedMeasure,
+    ListMeasures,
+    MeasureList,
+    Rank,
+    Ranked,
+    Ranking,
+)
+from aiex.performance.requests import PERFORMANCE_REQUESTS
+from aiex.performance.sampling import (
+    CpuSamplerTurned,
+    FindHot,
+    Hot,
+    HotBy,
+    HotFound,
+    TakeCpuProfile,
+    TakeWallProfile,
+)
+from aiex.performance.snapshot import (
+    EngineSeen,
+    Head,
+    MemberRow,
+    RequestsSeen,
+    RouteRow,
+    Snapshot,
+    Surroundings,
+    TakeSnapshot,
+    TargetRow,
+    ViewRow,
+)
+from aiex.performance.tasks import (
+    Census,
+    CensusRow,
+    ChainFrame,
+    Deadlock,
+    DeadlockedTask,
+    Deadlocks,
+    DescribeTask,
+    DrawTaskTree,
+    FindDeadlocks,
+    Holder,
+    ListTasks,
+    QueueRow,
+    TakeCensus,
+    TaskDescription,
+    TaskInfo,
+    TaskList,
+    TaskRow,
+    TasksDeadlocked,
+    TasksGrew,
+    TaskTree,
+    TreeTask,
+    Waiting,
+)
 
 __all__ = [
+    "PERFORMANCE_REQUESTS",
+    "SPARE_S",
     "Allocators",
     "Analysis",
     "Analyze",
@@ -49,6 +162,7 @@ __all__ = [
     "HoldList",
     "Holder",
     "HolderList",
+    "Host",
     "Hot",
     "HotBy",
     "HotFound",
@@ -72,7 +186,6 @@ __all__ = [
     "MemoryState",
     "MemoryTrimmed",
     "NoTraffic",
-    "PERFORMANCE_REQUESTS",
     "Performance",
     "Point",
     "Profile",
@@ -88,7 +201,6 @@ __all__ = [
     "RequestsSeen",
     "ResetGc",
     "RouteRow",
-    "SPARE_S",
     "Sample",
     "SentinelLimited",
     "ShowLoop",

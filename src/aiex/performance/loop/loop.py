@@ -65,7 +65,6 @@ class Loop(Chapter):
     ) -> None:
         """`threads` tells the CPU of each thread so far, in seconds."""
         self._clock = clock
-        self._notes = (SHORT_STALLS.format(stall_after_ms=settings.stall_after_ms),)
         self._work_of = work_of
         short = SHORT_STALLS.format(stall_after_ms=settings.stall_after_ms)
         self._notes = (short,) if settings.always_on else (short, NOT_WATCHED)
