@@ -56,7 +56,7 @@ def test_a_function_that_raises_confuses_nothing() -> None:
     found = sites()
     with found.watching([__name__]):
         for _ in range(3):
-            with pytest.raises(ValueError, match="^$"):
+            with pytest.raises(ValueError, match=r"^$"):
                 fail()
         ask()
     assert watched(found)["take"] == 10_015

@@ -6,7 +6,7 @@ not answer is left out and told.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -76,6 +76,8 @@ MODULES_ASKED = 32
 # out, since an answer that comes too late is none.
 ASK_S = 3.0
 OVERRUN_S = 12.0
+LAST_TURNS = 20
+CANCEL_S = 2.0
 # Functions whose source is looked at for what they call.
 FUNCTIONS_READ = 30
 
@@ -218,19 +220,36 @@ class _Look:
             self._miss(f"Nobody answers {name} here.")
             return None
         try:
-            async with asyncio.timeout(within_s):
-                answer: A = await handler(request, self._caller)
+            answer: A | None = await _in_time(handler(request, self._caller), within_s)
         except CallRefused as refusal:
             self._miss(f"{name}: {refusal}")
-        except TimeoutError:
+            return None
+        if answer is None:
             self._miss(f"{name} was not done within {within_s:.0f} s.")
-        else:
-            return answer
-        return None
+        return answer
 
     def _miss(self, sentence: str) -> None:
         if sentence not in self.missing:
             self.missing.append(sentence)
+
+
+async def _in_time(answering: Awaitable[Any], within_s: float) -> Any:
+    """The answer, or None when it was not there in time.
+
+    On a loop that stood still for longer than that everything is due at once, so what is done by
+    then gets some turns to say so.
+    """
+    task = asyncio.ensure_future(answering)
+    try:
+        await asyncio.wait({task}, timeout=within_s)
+        for _ in range(LAST_TURNS):
+            if task.done():
+                return task.result()
+            await asyncio.sleep(0)
+        return None
+    finally:
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_S)
 
 
 def interesting(evidence: Evidence) -> list[Frame]:

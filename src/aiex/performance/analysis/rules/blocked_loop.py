@@ -87,9 +87,11 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
     if frame is None:
         return None
     line, inner = line_of(evidence, frame), _inner(stall)
+    at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
+    if at_line is not None and computing(at_line, inner) == "slow_regex":
+        return "slow_regex" if stall.kind not in ("starved", "stopped") else None
     if stall.kind == "waits":
         return "blocking_call"
-    at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
     is_own = stall.kind in ("holds", "stood_still", "runs")
     if is_own and at_line is not None and can_only_wait(at_line):
         return "blocking_call"
