@@ -18,7 +18,7 @@ from aiex.errors import CallRefused
 from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
 from aiex.performance.analysis.kernel import KernelCounts
-from aiex.performance.analysis.rules.leaks import is_library_name, needs_allocations
+from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
 from aiex.performance.analysis.spent import is_library, own_service
 from aiex.performance.analysis.traffic import TrafficWatch
@@ -65,7 +65,7 @@ STEPS_S = 2.0
 LOCKS_ASKED = 3
 LOCK_WAITING: tuple[Waiting, ...] = ("lock", "semaphore", "condition")
 # Finding growth walks over all objects at first, which takes a part of the window.
-GROWTH_RATIO = 0.5
+GROWTH_RATIO = 0.4
 # A hold of so long is a latency that people see; a loaded loop has less in hand at a time.
 HOLD_MS = 40.0
 # Recording allocations slows the node several times, so it is short, and only on suspicion.
@@ -75,7 +75,7 @@ MODULES_ASKED = 32
 # On a loop that is held up whatever takes many turns takes long. What is not done by then is left
 # out, since an answer that comes too late is none.
 ASK_S = 3.0
-OVERRUN_S = 12.0
+OVERRUN_S = 10.0
 LAST_TURNS = 20
 CANCEL_S = 2.0
 # Functions whose source is looked at for what they call.
@@ -135,9 +135,12 @@ class Gathering:
             after = await self._end(look)
             took_s = self._clock.monotonic_s() - began_s
             traffic = self._traffic.traffic()
-        loop = await look.ask(ShowLoop(max(1.0, took_s)), LoopState)
-        stalls = await look.ask(ListStalls(64, took_s), StallList)
-        deadlocks = await look.ask(FindDeadlocks(), Deadlocks)
+        loop, stalls, deadlocks, locks = await asyncio.gather(
+            look.ask(ShowLoop(max(1.0, took_s)), LoopState),
+            look.ask(ListStalls(64, took_s), StallList),
+            look.ask(FindDeadlocks(), Deadlocks),
+            self._locks(look, after.census),
+        )
         evidence = Evidence(
             node=self._node,
             began_at_s=began_at_s,
@@ -155,7 +158,7 @@ class Gathering:
             created_tasks_per_s=max(0.0, (after.task_number - before.task_number) / took_s),
             steps=steps,
             deadlocks=deadlocks,
-            locks=await self._locks(look, after.census),
+            locks=locks,
             memory_before=before.memory,
             memory_after=after.memory,
             growth=growth,
@@ -165,32 +168,32 @@ class Gathering:
             traffic=traffic,
             missing=tuple(look.missing),
         )
-        if needs_allocations(evidence):
-            evidence = await self._with_makers(look, evidence)
+        evidence = await self._with_makers(look, evidence)
         wanted = interesting(evidence)
         lines = await asyncio.to_thread(SourceLines().read, wanted)
         return msgspec.structs.replace(evidence, lines=lines)
 
     async def _with_makers(self, look: "_Look", evidence: Evidence) -> Evidence:
         """With who allocates: in Python, and for what Python does not count in C."""
-        recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
         modules = suspected_modules(evidence)
-        native = (
-            await look.ask(FindNativeSites(modules, RECORD_S, 3), NativeSiteList)
-            if modules
-            else None
-        )
-        return msgspec.structs.replace(evidence, allocations=recorded, native=native)
+        if modules and native_grows(evidence):
+            native = await look.ask(FindNativeSites(modules, RECORD_S, 3), NativeSiteList)
+            evidence = msgspec.structs.replace(evidence, native=native)
+        if needs_allocations(evidence):
+            recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
+            evidence = msgspec.structs.replace(evidence, allocations=recorded)
+        return evidence
 
     async def _end(self, look: "_Look") -> Kept:
-        return Kept(
-            await look.ask(DescribeGc(60.0), GcState),
-            await look.ask(TakeCensus("coroutine", ROWS), Census),
-            await look.ask(DescribeMemory(), MemoryState),
-            await asyncio.to_thread(_thread_cpu),
-            await asyncio.to_thread(self._kernel),
-            await _task_number(),
+        gc_state, census, memory, cpu, kernel, number = await asyncio.gather(
+            look.ask(DescribeGc(60.0), GcState),
+            look.ask(TakeCensus("coroutine", ROWS), Census),
+            look.ask(DescribeMemory(), MemoryState),
+            asyncio.to_thread(_thread_cpu),
+            asyncio.to_thread(self._kernel),
+            _task_number(),
         )
+        return Kept(gc_state, census, memory, cpu, kernel, number)
 
     async def _locks(self, look: "_Look", census: Census | None) -> tuple[WaitingTask, ...]:
         if census is None or not _has_lock_waiters(census):

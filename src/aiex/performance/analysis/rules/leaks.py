@@ -24,6 +24,8 @@ LIMIT_RATIO = 0.9
 ALLOCATED_SHARE_MIN = 0.3
 # A pool fills up to a few dozen as work comes; more within seconds are no pool.
 THREADS_GROWN_MIN = 10
+# What a leak of the process as a whole is called.
+PROCESS = "rss"
 NATIVE_BYTES_MIN = 256 * 1024
 FILE_TYPES = ("_io:", "socket:", "ssl:", "tempfile:")
 
@@ -47,7 +49,17 @@ def leaks(evidence: Evidence) -> Iterator[Finding]:
 def needs_allocations(evidence: Evidence) -> bool:
     """Whether something grows whose maker only a recording of allocations can tell."""
     return any(
-        _speaks(leak, evidence) and not _own_site(leak) and leak.kind not in ("threads", "files")
+        _speaks(leak, evidence)
+        and not _blamed(leak, evidence)[0]
+        and leak.kind not in ("threads", "files")
+        for leak in (evidence.growth.leaks if evidence.growth is not None else ())
+    )
+
+
+def native_grows(evidence: Evidence) -> bool:
+    """Whether the process grows by what no Python object explains."""
+    return any(
+        leak.type == PROCESS and _speaks(leak, evidence)
         for leak in (evidence.growth.leaks if evidence.growth is not None else ())
     )
 
@@ -55,7 +67,7 @@ def needs_allocations(evidence: Evidence) -> bool:
 def _speaks(leak: Leak, evidence: Evidence) -> bool:
     if OWN in leak.holder or OWN in leak.site or OWN in leak.type:
         return False  # bounded, and filled by looking
-    is_of_process = leak.type == "rss"
+    is_of_process = leak.type == PROCESS
     confidence_min = PROCESS_CONFIDENCE_MIN if is_of_process else LOOK_CONFIDENCE_MIN
     if leak.confidence < confidence_min or leak.kind == "fragments":
         return False
@@ -173,7 +185,7 @@ def _blamed(leak: Leak, evidence: Evidence) -> tuple[str, tuple[str, ...]]:
             if any(name in other.type for name in FILE_TYPES) and _own_site(other):
                 return _own_site(other), (other.holder,)
     native = _native_function(evidence)
-    if native and leak.type == "rss":
+    if native and leak.type == PROCESS:
         return native, ()
     makers = spent(evidence.allocations)
     if makers and makers[0].seconds >= ALLOCATED_SHARE_MIN * sum(one.seconds for one in makers):
