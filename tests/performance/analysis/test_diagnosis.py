@@ -265,14 +265,17 @@ def test_a_cache_that_fills_slowly_is_no_leak() -> None:
     assert diagnosed(evidence) == ()
 
 
-def test_threads_without_a_site_are_blamed_on_what_they_are_in() -> None:
-    threads = leak("threads", type="threads", holder="", site="", rate_objects_s=5.0)
+def test_threads_are_counted_and_blamed_on_what_they_are_in() -> None:
     labels = Labels(node="n1", thread="Thread-7 (work)")
+    more = memory_state()
+    footprint = msgspec.structs.replace(more.footprint, thread_count=60)
     evidence = healthy(
-        growth=grown(threads),
+        memory_after=msgspec.structs.replace(more, footprint=footprint),
         wall=profile("wall", ((GUEST,), labels, 200.0)),
+        census_after=census(row("shop.orders:Orders.run", 1)),
     )
-    assert causes(diagnosed(evidence)) == [("leak", SETTLE)]
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function, found.service) == ("leak", SETTLE, "shop.orders")
 
 
 def test_a_collector_that_runs_all_the_time_is_blamed_on_who_makes_cycles() -> None:

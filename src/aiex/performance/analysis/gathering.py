@@ -54,14 +54,15 @@ from aiex.performance.tasks import (
 )
 from aiex.performance.threads import threads
 
-ROWS = 40
+# Kinds of tasks: of many there is one only, and that may be who takes from a queue.
+ROWS = 500
 # Counting steps costs each of them a microsecond: a part of the window is enough.
 STEPS_S = 2.0
 # Of tasks that wait for locks: so many different ones are asked who holds what they wait for.
 LOCKS_ASKED = 3
 LOCK_WAITING: tuple[Waiting, ...] = ("lock", "semaphore", "condition")
 # Finding growth walks over all objects at first, which takes a part of the window.
-GROWTH_RATIO = 0.6
+GROWTH_RATIO = 0.5
 # A hold of so long is a latency that people see; a loaded loop has less in hand at a time.
 HOLD_MS = 40.0
 # Recording allocations slows the node several times, so it is short, and only on suspicion.
@@ -70,7 +71,7 @@ RECORD_FRAMES = 6
 # On a loop that is held up whatever takes many turns takes long. What is not done by then is left
 # out, since an answer that comes too late is none.
 ASK_S = 3.0
-OVERRUN_S = 7.0
+OVERRUN_S = 12.0
 # Functions whose source is looked at for what they call.
 FUNCTIONS_READ = 30
 

@@ -22,6 +22,8 @@ PROCESS_RATE_BYTES_S_MIN = 1024 * 1024
 LIMIT_RATIO = 0.9
 # Of all that was allocated while it was recorded and is still there.
 ALLOCATED_SHARE_MIN = 0.3
+# A pool fills up to a few dozen as work comes; more within seconds are no pool.
+THREADS_GROWN_MIN = 10
 FILE_TYPES = ("_io:", "socket:", "ssl:", "tempfile:")
 
 
@@ -34,6 +36,7 @@ def leaks(evidence: Evidence) -> Iterator[Finding]:
         yield _finding(leak, leak.confidence, evidence)
     tasks = list(_task_leaks(evidence))
     yield from tasks
+    yield from _thread_leak(evidence)
     for leak in evidence.growth.leaks if evidence.growth is not None else ():
         is_told = (leak.kind, leak.type) in told or (bool(tasks) and _is_of_tasks(leak))
         if not is_told and _speaks(leak, evidence):
@@ -55,7 +58,9 @@ def _speaks(leak: Leak, evidence: Evidence) -> bool:
     confidence_min = PROCESS_CONFIDENCE_MIN if is_of_process else LOOK_CONFIDENCE_MIN
     if leak.confidence < confidence_min or leak.kind == "fragments":
         return False
-    if leak.kind in ("threads", "files"):
+    if leak.kind == "threads":
+        return False  # counted below
+    if leak.kind == "files":
         return leak.rate_objects_s >= SCARCE_S_MIN
     if is_of_process:
         return leak.rate_bytes_s >= PROCESS_RATE_BYTES_S_MIN
@@ -91,6 +96,42 @@ def _task_leaks(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
+def _thread_leak(evidence: Evidence) -> Iterator[Finding]:
+    """Threads are counted at both ends of the window."""
+    before, after = evidence.memory_before, evidence.memory_after
+    if before is None or after is None:
+        return
+    count = after.footprint.thread_count
+    grown = count - before.footprint.thread_count
+    if grown < THREADS_GROWN_MIN:
+        return
+    function, others = _thread_function(evidence)
+    rate = grown / evidence.seconds
+    yield Finding(
+        cause="leak",
+        text=f"threads: {rate:.1f} more a second, {count} now"
+        + (f"; most are in {function}." if function else "."),
+        function=function,
+        also=others,
+        service=_service_of(function, evidence),
+        confidence=0.8,
+        weight=0.4,
+        cost="Each takes memory for its stack, and a place of the container's limit of processes.",
+        evidence=(f"{count - grown} at the beginning, {count} after {evidence.seconds:.0f} s.",),
+        advice="Use one pool with a bound (asyncio.to_thread), and join what is begun.",
+        commands=("aiex memory", "aiex profile wall --seconds 10"),
+    )
+
+
+def _service_of(function: str, evidence: Evidence) -> str:
+    """Of the tasks of the same module; empty where there are none."""
+    module = function.partition(":")[0]
+    for row in evidence.census_after.rows if evidence.census_after is not None else ():
+        if module and row.key.partition(":")[0] == module and row.services:
+            return max(row.services, key=lambda one: row.services[one])
+    return ""
+
+
 def _finding(leak: Leak, confidence: float, evidence: Evidence) -> Finding:
     function, others = _blamed(leak, evidence)
     held = f", held by {leak.holder}" if leak.holder else ""
@@ -106,6 +147,7 @@ def _finding(leak: Leak, confidence: float, evidence: Evidence) -> Finding:
         text=f"{leak.kind}: {leak.type} grows by {_rate_text(leak)}{held}{made}.",
         function=function or owner or leak.type,
         also=tuple(dict.fromkeys(name for name in (*others, leak.type, owner) if name)),
+        service=_service_of(function or owner, evidence),
         confidence=confidence,
         weight=min(0.7, 0.3 + leak.rate_bytes_s / (16 << 20)),
         cost=limit,

@@ -16,7 +16,7 @@ REFUSED_RATIO_MIN = 0.2
 # Until the headers of an answer. Models that think may take as long; so it is also compared with
 # the node's other targets.
 SLOW_S = 4.0
-SLOW_TIMES = 5.0
+SLOW_TIMES = 3.0
 SLOW_S_MIN = 1.0
 HELD_UP_S = 0.1
 SILENT_MIN = 4
