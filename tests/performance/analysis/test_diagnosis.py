@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiex.performance import Finding, Frame, Group, Labels, Leak, Stall, TargetNow
@@ -464,6 +464,7 @@ GROUPS = st.builds(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a full machine
 @given(
     stalls=st.lists(STALLS, max_size=6),
     loop=st.none() | SPANS,

@@ -15,7 +15,7 @@ from aiex.performance.analysis.gc_callers import Collections
 from aiex.performance.analysis.traffic import Traffic
 from aiex.performance.collector import GcState
 from aiex.performance.loop import HoldList, LoopState, Stall, StallList
-from aiex.performance.memory import GrowthReport, MemoryState
+from aiex.performance.memory import GrowthReport, MemoryState, NativeSiteList
 from aiex.performance.profile import Profile
 from aiex.performance.questions import Ranking
 from aiex.performance.tasks import Census, Deadlocks
@@ -81,7 +81,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     memory_after: MemoryState | None = None
     growth: GrowthReport | None = None
     allocations: Profile | None = None  # recorded when something grows and nothing tells where
-    native_site: str = ""  # the function in which memory outside of Python grew
+    native: NativeSiteList | None = None  # likewise, of what Python does not count
     threads: dict[str, float] = {}  # CPU within the window, in seconds
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()

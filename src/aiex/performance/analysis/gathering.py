@@ -18,8 +18,9 @@ from aiex.errors import CallRefused
 from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
 from aiex.performance.analysis.kernel import KernelCounts
-from aiex.performance.analysis.rules.leaks import needs_allocations
+from aiex.performance.analysis.rules.leaks import is_library_name, needs_allocations
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
+from aiex.performance.analysis.spent import is_library, own_service
 from aiex.performance.analysis.traffic import TrafficWatch
 from aiex.performance.collector import DescribeGc, GcState
 from aiex.performance.loop import (
@@ -34,8 +35,10 @@ from aiex.performance.loop import (
 from aiex.performance.memory import (
     DescribeMemory,
     FindGrowth,
+    FindNativeSites,
     GrowthReport,
     MemoryState,
+    NativeSiteList,
     ProfileMemory,
 )
 from aiex.performance.profile import Frame, Profile
@@ -68,6 +71,7 @@ HOLD_MS = 40.0
 # Recording allocations slows the node several times, so it is short, and only on suspicion.
 RECORD_S = 1.5
 RECORD_FRAMES = 6
+MODULES_ASKED = 32
 # On a loop that is held up whatever takes many turns takes long. What is not done by then is left
 # out, since an answer that comes too late is none.
 ASK_S = 3.0
@@ -160,11 +164,21 @@ class Gathering:
             missing=tuple(look.missing),
         )
         if needs_allocations(evidence):
-            recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
-            evidence = msgspec.structs.replace(evidence, allocations=recorded)
+            evidence = await self._with_makers(look, evidence)
         wanted = interesting(evidence)
         lines = await asyncio.to_thread(SourceLines().read, wanted)
         return msgspec.structs.replace(evidence, lines=lines)
+
+    async def _with_makers(self, look: "_Look", evidence: Evidence) -> Evidence:
+        """With who allocates: in Python, and for what Python does not count in C."""
+        recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
+        modules = suspected_modules(evidence)
+        native = (
+            await look.ask(FindNativeSites(modules, RECORD_S, 3), NativeSiteList)
+            if modules
+            else None
+        )
+        return msgspec.structs.replace(evidence, allocations=recorded, native=native)
 
     async def _end(self, look: "_Look") -> Kept:
         return Kept(
@@ -301,3 +315,16 @@ async def _task_number() -> int:
         number = int(task.get_name().rpartition("-")[2])
     await task
     return number
+
+
+def suspected_modules(evidence: Evidence) -> tuple[str, ...]:
+    """Modules beside the node's own and Python's whose tasks live, or whose code ran."""
+    names: dict[str, None] = {}
+    for row in evidence.census_after.rows if evidence.census_after is not None else ():
+        names[row.key.partition(":")[0]] = None
+    for profile in (evidence.cpu, evidence.wall):
+        for frame in profile.frames if profile is not None else ():
+            if not is_library(frame):
+                names[frame.function.partition(":")[0]] = None
+    found = [name for name in names if name and not own_service(name) and name != "aiex"]
+    return tuple(name for name in found if not is_library_name(name))[:MODULES_ASKED]

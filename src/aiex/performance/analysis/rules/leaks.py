@@ -24,6 +24,7 @@ LIMIT_RATIO = 0.9
 ALLOCATED_SHARE_MIN = 0.3
 # A pool fills up to a few dozen as work comes; more within seconds are no pool.
 THREADS_GROWN_MIN = 10
+NATIVE_BYTES_MIN = 256 * 1024
 FILE_TYPES = ("_io:", "socket:", "ssl:", "tempfile:")
 
 
@@ -171,12 +172,23 @@ def _blamed(leak: Leak, evidence: Evidence) -> tuple[str, tuple[str, ...]]:
         for other in evidence.growth.leaks if evidence.growth is not None else ():
             if any(name in other.type for name in FILE_TYPES) and _own_site(other):
                 return _own_site(other), (other.holder,)
-    if leak.kind == "native" and evidence.native_site:
-        return evidence.native_site, ()
+    native = _native_function(evidence)
+    if native and leak.type == "rss":
+        return native, ()
     makers = spent(evidence.allocations)
     if makers and makers[0].seconds >= ALLOCATED_SHARE_MIN * sum(one.seconds for one in makers):
         return makers[0].frame.function, makers[0].callers
     return "", ()
+
+
+def _native_function(evidence: Evidence) -> str:
+    """The function with most of what malloc has more; empty where none has so much of it."""
+    found = evidence.native
+    if found is None or not found.sites or found.grown_bytes <= 0:
+        return ""
+    first = found.sites[0]
+    is_most = first.grown_bytes >= ALLOCATED_SHARE_MIN * found.grown_bytes
+    return first.function if is_most and first.grown_bytes >= NATIVE_BYTES_MIN else ""
 
 
 def _own_site(leak: Leak) -> str:
