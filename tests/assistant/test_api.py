@@ -26,6 +26,7 @@ from aiex.settings import ModelSettings, ProviderSettings, Settings, TargetSetti
 from aiex.testing.clock import FakeClock
 from aiex.testing.exchange import MemoryExchange, MemoryScope
 from aiex.testing.upstream import MemoryUpstream
+from aiex.work import Work
 
 CHAT = "/v1/chat/completions"
 QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -500,3 +501,14 @@ async def test_probes_say_their_bare_word_and_are_no_requests() -> None:
     assert (await stage.ask(method="GET", path="/readyz")).status == 503
     assert (await stage.ask(method="GET", path="/healthz")).status == 503
     assert not stage.events
+
+
+async def test_while_it_is_answered_a_request_s_task_says_whose_work_it_does() -> None:
+    stage = Stage(Hanging())
+    task = asyncio.create_task(stage.ask())
+    await until(lambda: stage.api.in_flight_count)
+    await until(lambda: stage.api.work_of(task) == Work("http.api", CHAT, "m"))
+    assert stage.api.work_of(asyncio.current_task() or task) is None
+    task.cancel()
+    await asyncio.wait({task})
+    assert stage.api.work_of(task) is None

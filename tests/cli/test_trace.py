@@ -151,8 +151,8 @@ def test_what_comes_from_a_node_does_not_command_the_terminal(tmp_path: Path) ->
         (("--when", "a._b"), "  a._b\n    ^"),
         (("--rate", "fast"), "'fast' is no rate"),
         (("--rate", "0/s"), "'0/s' is no rate"),
-        (("--ttl", "2h"), "'2h' is too long or too short"),
-        (("--ttl", "soon"), "'soon' is no time"),
+        (("--ttl", "2h"), "'2h' is not between 0 and 1 h"),
+        (("--ttl", "soon"), "'soon' is no span of time"),
         (("--max", "0"), "0 is not in the range"),
     ],
 )

@@ -65,12 +65,14 @@ def until_stalled(node: NodeProcess, function: str) -> dict[str, Any]:
 
 
 def until_watched(node: NodeProcess) -> None:
-    """The sentinel runs and has heard of the node; it is not looked for by time alone."""
+    """The sentinel runs, and the loop has said so often that it turns that it was heard."""
     wait_until(lambda: node.service_pid(SENTINEL), 10, "the sentinel's process")
 
     def reads_beats() -> bool:
-        pid = node.service_pid(SENTINEL)
-        return "sentinel_child" in Path(f"/proc/{pid}/cmdline").read_text()
+        return any(
+            b"sentinel_child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            for pid in children_of(node.pid)
+        )
 
     wait_until(reads_beats, 10, "the sentinel's program")
     begun = node.metric("aiex_loop_busy_ratio")
@@ -113,6 +115,20 @@ def test_the_sentinel_reads_a_c_call_that_keeps_the_interpreter(tmp_path: Path) 
         stall = until_stalled(node, "planted_c_call")
         assert (stall["kind"], stall["observer"]) == ("holds", "sentinel")
         assert not (node.data_dir / "stall.json").exists()
+
+
+def test_the_sentinel_reads_which_other_thread_keeps_the_interpreter(tmp_path: Path) -> None:
+    meddler = Meddler(tmp_path)
+    with NodeProcess(tmp_path, MOCK_ONLY, meddler.environment).until_ready() as node:
+        until_watched(node)
+        meddler.block(node.pid, "planted_thread", 2.5)
+        wait_until(lambda: told(node, "of thread planted"), TOLD_S, lambda: node.output[-2000:])
+        stall = until_stalled(node, "planted_c_call")
+        assert (stall["kind"], stall["observer"], stall["thread"]) == (
+            "kept_out",
+            "sentinel",
+            "planted",
+        )
 
 
 def test_a_stop_from_outside_is_told_as_such_and_blames_nobody(tmp_path: Path) -> None:
@@ -181,13 +197,11 @@ def test_it_reads_process_1_of_a_namespace(tmp_path: Path, need: Need) -> None:
     with FirstProcess(
         tmp_path, MOCK_ONLY, meddler.environment, machine=Within(*first)
     ).until_ready() as node:
-        wait_until(lambda: node.service_pid(SENTINEL), 10, "the sentinel's process")
-        begun = node.metric("aiex_loop_busy_ratio")
-        wait_until(lambda: node.metric("aiex_loop_busy_ratio") != begun, 10, "beats")
         _reads_a_c_call(node, node.own_pid, meddler)
 
 
 def _reads_a_c_call(node: NodeProcess, pid: int, meddler: Meddler) -> None:
+    until_watched(node)
     meddler.block(pid, "planted_c_call", 2.5)
     wait_until(lambda: told(node, "planted_c_call"), TOLD_S, lambda: node.output[-2000:])
     stall = until_stalled(node, "planted_c_call")

@@ -43,13 +43,20 @@ from aiex.engine import (
 from aiex.events import EventBus
 from aiex.fastglobal import CanaryEnded, HotValueChanged, HotValueRefused
 from aiex.performance import (
+    CpuSamplerTurned,
     EarlierStallFound,
     Frame,
     GcJudged,
     GcTuned,
+    Leak,
+    LeakSuspected,
+    LeakWithdrawn,
     LoopStalled,
+    MemoryTrimmed,
     SentinelLimited,
     Stall,
+    TasksDeadlocked,
+    TasksGrew,
 )
 from aiex.performance.collector import PauseWindow
 from aiex.performance.tracer import TraceBegan, TraceEnded, TraceFailed
@@ -67,11 +74,47 @@ from aiex.store import (
 )
 from aiex.telemetry.event_log import LOGGED, line, log_events
 
+LEAK = Leak(
+    "container",
+    "dict of shop:Cart",
+    "attribute rows of shop:Shop",
+    "shop:Shop.open (shop.py:3)",
+    rate_bytes_s=2048.0,
+    rate_objects_s=3.5,
+    span_s=600.0,
+    confidence=0.83,
+    limit_in_s=7200.0,
+    advice="Give it a bound.",
+    command="aiex memory --holders",
+)
 SENTENCES: list[tuple[Any, str, str]] = [
     (
         RowSkipped("notes", "diary.+1", "its text is no text"),
         "warning",
         "a scan of the table notes left out the row diary.+1: its text is no text",
+    ),
+    (CpuSamplerTurned(True), "debug", "the CPU is sampled"),
+    (
+        CpuSamplerTurned(False, "another profiler of this process has the signal SIGPROF"),
+        "warning",
+        "the CPU is not sampled: another profiler of this process has the signal SIGPROF",
+    ),
+    (
+        TasksDeadlocked("a waits for b; b waits for a.", 2, 3, ends_by_timeout=True),
+        "error",
+        "2 tasks deadlocked: a waits for b; b waits for a. 3 more wait for them. A time limit will "
+        "end it.",
+    ),
+    (
+        TasksDeadlocked("a waits for a lock, which it holds itself.", 1, 0, ends_by_timeout=False),
+        "error",
+        "a task waits for itself: a waits for a lock, which it holds itself.",
+    ),
+    (
+        TasksGrew("pkg.mod:f", "http.api", 10, 9000, 30.0),
+        "warning",
+        "tasks of pkg.mod:f (http.api) went from 10 to 9000 within 30 s; `aiex tasks` shows what "
+        "they wait for",
     ),
     (
         GcTuned("freeze", "It is slow."),
@@ -172,6 +215,23 @@ SENTENCES: list[tuple[Any, str, str]] = [
         "warning",
         "the view of notes leaves out 2 rows, the last one ('diary', 1) of version 3: "
         "it has another form",
+    ),
+    (
+        LeakSuspected(LEAK),
+        "warning",
+        "memory: dict of shop:Cart (attribute rows of shop:Shop) seems to leak: 2.0 KiB/s and "
+        "3.5/s over 10 min, made in shop:Shop.open (shop.py:3), its limit is reached in 120 min, "
+        "confidence 0.83. Give it a bound. See: aiex memory --holders",
+    ),
+    (
+        LeakWithdrawn(Leak("native", "rss")),
+        "info",
+        "memory: rss (native) has stopped growing; it is suspected no longer",
+    ),
+    (
+        MemoryTrimmed(60 << 20, 90 << 20, 0.012, "the node"),
+        "info",
+        "memory: the node gave back 60.0 MiB in 12 ms; 90 MiB are resident",
     ),
     (EngineUp("2.14.0"), "info", "the engine is up (NATS 2.14.0)"),
     (EngineDown("no answer"), "warning", "the engine is down: no answer"),

@@ -60,8 +60,8 @@ def hot(
     On its own it ranks the functions that used the most CPU of the main thread lately, from the
     samples that every node always takes. SELF is a function's own lines, TOTAL all it called too.
 
-    Hot values are in force on all nodes at once, and after restarts. The settings give the
-    defaults; a hot value is in force until it is reset.
+    The subcommands are for hot values: in force on all nodes at once, and after restarts. The
+    settings give the defaults; a hot value is in force until it is reset.
 
     \b
     Examples:

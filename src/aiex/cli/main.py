@@ -50,6 +50,9 @@ SUBCOMMANDS = {
         "aiex.cli.info", "Show what TASK does, what it waits for, and who holds that."
     ),
     "memory": Subcommand("aiex.cli.memory", "Show a node's memory, its limit, and what may leak."),
+    "analyze": Subcommand(
+        "aiex.cli.analyze", "Say what is wrong with a node, in which function, and what to do."
+    ),
     "gc": Subcommand("aiex.cli.gc", "Show how long garbage collection stops a node, and tune it."),
     "loop": Subcommand("aiex.cli.loop", "Show how busy and late a node's loop is, and its stalls."),
     "trace": Subcommand("aiex.cli.trace", "Show calls of functions as they happen, until a limit."),

@@ -108,6 +108,8 @@ def tasks(
       aiex tasks --deadlocks                   circles of tasks that wait for one another
       aiex info 17                             one task in full
     """
+    if tree and deadlocks:
+        raise click.UsageError("--tree and --deadlocks are two questions: ask one of them.")
     asked = Asked(**options)
     n = asked.n or (TREE_ROWS if tree else ROWS)
     has_findings = False
@@ -140,9 +142,9 @@ def _print_used(admin: AdminClient, asked: Asked, nodes: str, output: Output) ->
     by = asked.by or "task"
     if by == "waiting":
         raise click.UsageError("CPU and steps are known by coroutine and service, or by task.")
-    came = ask_nodes(
-        admin, Rank(sort, by, asked.n or ROWS, asked.seconds), nodes, takes_s=asked.seconds
-    )
+    metric = "cpu_counted" if sort == "cpu" else sort
+    request = Rank(metric, by, asked.n or ROWS, asked.seconds)
+    came = ask_nodes(admin, request, nodes, takes_s=asked.seconds)
     _print(came, output, lambda one: ranking_lines(one, sort, by, asked.seconds))
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from aiex.cli.admin_client import AdminClient, AdminRefused
 from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
-from aiex.cli.hot_canary import seconds_of
+from aiex.cli.duration import Duration
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json
 from aiex.cli.terminal_text import harmless
@@ -63,7 +63,8 @@ _PER_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 )
 @click.option(
     "--ttl",
-    "ttl_text",
+    "ttl_s",
+    type=Duration(3600),
     metavar="TIME",
     default="60s",
     show_default=True,
@@ -88,7 +89,7 @@ def trace(
     calls_max: int,
     each_max: int | None,
     rate_text: str,
-    ttl_text: str,
+    ttl_s: float,
     when: str,
     shows: Shown | None,
     has_returns: bool,
@@ -117,7 +118,7 @@ def trace(
         calls_max=calls_max,
         each_max=each_max or 0,
         rate_per_s=_rate_per_s(rate_text),
-        ttl_s=_ttl_s(ttl_text),
+        ttl_s=max(1.0, ttl_s),
         when=_checked(when),
         shows=shows or "types",
         has_returns=has_returns,
@@ -234,13 +235,6 @@ def _rate_per_s(text: str) -> float:
     if not 0 < rate_per_s <= 1000:
         raise click.UsageError(f"'{text}' is no rate: --rate 10/s, 30/m, up to 1000/s.")
     return rate_per_s
-
-
-def _ttl_s(text: str) -> float:
-    ttl_s = seconds_of(text)
-    if not 1 <= ttl_s <= 3600:
-        raise click.UsageError(f"'{text}' is too long or too short: --ttl 1s to 1h.")
-    return ttl_s
 
 
 def _checked(when: str) -> str:

@@ -6,7 +6,8 @@ node (rest for one)
 │   ├── performance.stall_watch    a thread that sees what the loop stands still in
 │   ├── performance.sentinel   a process that sees it from outside
 │   ├── performance.thread_use     CPU by thread, of the last minutes
-│   └── performance.collector  the garbage collector's pauses
+│   ├── performance.collector  the garbage collector's pauses
+│   └── performance.cpu_sampler  has the signal SIGPROF; its stop gives it back
 ├── formation              says what seat the node has in the engine, once it is not on its own
 │   └── cluster.formation
 ├── engine                 never gives up: what needs no state is answered meanwhile

@@ -4,6 +4,7 @@ Each is answered by the node itself, of itself; asking all nodes is one `call_al
 API and the command line do no more than that.
 """
 
+from aiex.performance.analysis import ANALYSIS_REQUESTS
 from aiex.performance.collector import COLLECTOR_REQUESTS
 from aiex.performance.loop import LOOP_REQUESTS
 from aiex.performance.memory import MEMORY_REQUESTS
@@ -22,4 +23,5 @@ PERFORMANCE_REQUESTS = (
     *LOOP_REQUESTS,
     *TRACER_REQUESTS,
     *SNAPSHOT_REQUESTS,
+    *ANALYSIS_REQUESTS,
 )

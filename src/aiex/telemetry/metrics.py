@@ -294,6 +294,7 @@ METRICS = {
         ),
         Metric("aiex_queue_items", "gauge", "What is in all queues that tasks were seen to use."),
         Metric("aiex_queue_longest", "gauge", "What is in the longest one of those queues."),
+        Metric("aiex_call_traces", "gauge", "Traces of functions' calls that are running."),
         Metric("aiex_log_lines_dropped_total", "counter", "Log lines the output did not take."),
         Metric("process_resident_memory_bytes", "gauge", "Resident memory, children not counted."),
         Metric("process_cpu_seconds_total", "counter", "CPU time, children not counted."),

@@ -25,6 +25,10 @@ def test_the_last_minutes_are_told_by_the_second() -> None:
     assert [one.began_at_s for one in spans] == [float(at_s) for at_s in range(940, 1000)]
 
 
+def test_of_a_young_node_all_is_told_by_the_second() -> None:
+    assert {one.seconds for one in history(25).spans(since_s=-1000.0)} == {1.0}
+
+
 def test_a_lag_of_half_an_hour_ago_is_still_there_in_a_coarser_span() -> None:
     spans = history(3000, late_at_s=1205).spans(since_s=0.0)
     late = [one for one in spans if one.lag_s_max == 0.7]

@@ -3,7 +3,7 @@
 import sys
 
 from aiex.performance import Frame
-from aiex.performance.loop.stacks import DEPTH_MAX, common_stack, stack_of
+from aiex.performance.loop.stacks import DEPTH_MAX, callback_of, common_stack, stack_of
 
 
 def stack(*functions: str) -> tuple[Frame, ...]:
@@ -24,6 +24,17 @@ def test_a_stack_has_module_class_and_the_line_it_stands_at() -> None:
     place = "test_a_stack_has_module_class_and_the_line_it_stands_at.<locals>.Thing.stands"
     assert innermost.function == f"{__name__}:{place}"
     assert (innermost.file, innermost.line) == (__file__, line)
+
+
+def test_a_profilers_signal_and_what_it_called_are_no_part_of_a_stack() -> None:
+    def sampler() -> tuple[Frame, ...]:
+        return inside()
+
+    def inside() -> tuple[Frame, ...]:
+        return stack_of(sys._getframe(), sampler.__code__)
+
+    innermost = sampler()[-1].function
+    assert innermost.endswith("test_a_profilers_signal_and_what_it_called_are_no_part_of_a_stack")
 
 
 def test_of_a_deep_stack_the_innermost_calls_are_kept() -> None:
@@ -52,3 +63,22 @@ def test_what_most_looks_saw_counts_and_the_others_are_told_by_number() -> None:
 def test_looks_that_agree_on_nothing_have_nothing_in_common() -> None:
     assert common_stack([stack("a"), stack("b")]) == ((), 0)
     assert common_stack([]) == ((), 0)
+
+
+def test_what_runs_the_loop_is_no_part_of_a_callbacks_calls() -> None:
+    main, run = (
+        Frame("cli:main", "/srv/cli.py", 1),
+        Frame("uvloop:run", "/x/uvloop/__init__.py", 96),
+    )
+    slow, inside = Frame("app:slow", "/srv/app.py", 3), Frame("re:match", "/lib/re/__init__.py", 1)
+    assert callback_of((main, run, slow, inside)) == (slow, inside)
+    assert callback_of((main, run)) == ()
+    assert callback_of((slow, inside)) == (slow, inside)
+
+
+def test_a_loop_that_waits_is_in_no_callback_and_a_callback_that_waits_so_is() -> None:
+    once = Frame("asyncio.base_events:_run_once", "/lib/asyncio/base_events.py", 1)
+    select = Frame("selectors:EpollSelector.select", "/lib/selectors.py", 1)
+    slow = Frame("app:slow", "/srv/app.py", 3)
+    assert callback_of((once, select)) == ()
+    assert callback_of((once, slow, select)) == (slow, select)

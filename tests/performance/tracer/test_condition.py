@@ -9,11 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aiex.performance.tracer.compiler import ConditionError, Ending
 from aiex.performance.tracer.condition import (
     CHARS_MAX,
     Condition,
-    ConditionError,
-    Ending,
     condition,
 )
 from aiex.performance.tracer.operators import CannotTell

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aiex.performance.tracer.functions import Found, TargetUnknown, find
 from tests.performance.tracer import specimens
@@ -86,6 +88,23 @@ def test_a_star_is_what_the_class_or_module_has_itself() -> None:
 def test_what_is_not_there_is_told_with_what_is(target: str, told: str) -> None:
     with pytest.raises(TargetUnknown, match=told.replace("?", r"\?")):
         find(target, MODULES)
+
+
+@given(
+    st.text(max_size=30)
+    | st.lists(
+        st.sampled_from([HOME, ":", ".", "Child", "size", "*", "<locals>", "outer", "__x__", "?"]),
+        max_size=8,
+    ).map("".join)
+)
+def test_whatever_is_asked_for_is_found_or_refused(target: str) -> None:
+    try:
+        assert find(target, MODULES)
+    except TargetUnknown as refused:
+        told = str(refused.args[0])
+    else:
+        return
+    assert told.endswith((".", "?"))
 
 
 def test_nothing_is_imported_and_no_attribute_is_asked_for() -> None:

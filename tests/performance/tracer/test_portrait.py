@@ -121,9 +121,9 @@ def test_plain_values_are_shown_bounded(value: object, text: str) -> None:
 
 
 def test_a_long_text_is_a_length_wherever_it_is() -> None:
-    assert open_shown("a" * 121) == "str(121)"
-    assert open_shown(["a" * 121]) == "[str(121)]"
-    assert len(open_shown({f"name{i}": "b" * 100 for i in range(8)})) <= CHARS_MAX + 1
+    assert open_shown("a " * 61) == "str(122)"
+    assert open_shown(["a " * 61]) == "[str(122)]"
+    assert len(open_shown({f"name{i}": "b " * 50 for i in range(8)})) <= CHARS_MAX + 1
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,25 @@ def test_contents_are_known_by_their_names(name: str) -> None:
     assert open_shown("canary", name) == "str(6)"
     assert open_shown([{"role": "canary"}], name) == "list(1)"
     assert open_shown(7, name) == "7"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bearer canary",
+        "sk-canary",
+        "basic Y2FuYXJ5",
+        "https://user:canary@host/",
+        "/v1?key=canary",
+        "password: canary",
+        "eyJhbGciOi.canary",
+        "0123456789abcdef0123456789abcdef",
+    ],
+)
+def test_what_looks_like_a_credential_is_never_shown(text: str) -> None:
+    assert open_shown(text) == f"str({len(text)})"
+    assert carried_shown(text, "name") == f"str({len(text)})"
+    assert open_shown([("authorization", text)]) == f"[('authorization', str({len(text)}))]"
 
 
 def test_where_requests_pass_through_text_is_shown_as_a_label_only() -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from types import CodeType
 from typing import Any
 
+import msgspec
 import pytest
 
 from aiex.clock import Clock, SystemClock
@@ -196,6 +197,19 @@ async def test_what_cannot_be_is_refused_in_words(
         await stage.start(*paths, **asked)
     assert sys.monitoring.get_tool(4) is None
     assert stage.events == []
+
+
+def test_who_asks_is_one_line_and_an_id_is_plain() -> None:
+    wrong: list[dict[str, Any]] = [
+        {"by": "ada\nforged"},
+        {"id": "../x"},
+        {"targets": []},
+        {"calls_max": 0},
+    ]
+    for bad in wrong:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({"targets": ["m:f"], **bad}, StartTrace)
+    assert msgspec.convert({"targets": ["m:f"], "by": "ada@desk"}, StartTrace).by == "ada@desk"
 
 
 async def test_the_tracer_does_not_watch_itself(stage: Stage) -> None:

@@ -34,8 +34,8 @@ class LoopHistory:
 
     def spans(self, since_s: float) -> tuple[LoopSpan, ...]:
         """Those that ended after a wall clock time, oldest first, as fine as they are kept."""
-        is_short = not self._coarse or self._fine[0].began_at_s <= since_s
-        kept = self._fine if is_short else (*self._coarse, *self._newest(self._loose_count))
+        has_all = len(self._fine) < FINE_COUNT or self._fine[0].began_at_s <= since_s
+        kept = self._fine if has_all else (*self._coarse, *self._newest(self._loose_count))
         return tuple(one for one in kept if one.began_at_s + one.seconds > since_s)
 
     def _newest(self, count: int) -> tuple[LoopSpan, ...]:

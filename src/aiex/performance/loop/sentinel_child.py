@@ -1,6 +1,6 @@
-"""Looks at a node from outside while its loop stands still; run as a script, never imported.
+"""Looks at a node from outside while its loop stands still; a process, never part of the node.
 
-    python -I -S -E sentinel_child.py <name>=<value> …     the names are those of `Sentinel`
+Run with `RUN` of `sentinel.py` and `<name>=<value>` for each name that `Sentinel` takes.
 
 The node's loop writes a dot to a pipe some times a second, and `p` when nothing is to be waited
 for. When dots stay away this looks at the node: at the loop's thread in /proc, and with py-spy at
@@ -265,5 +265,5 @@ def write_log(descriptor: int, node: str, report: dict[str, Any]) -> None:
         pass
 
 
-if __name__ == "__main__":
+def main() -> None:
     Sentinel(**dict(pair.split("=", 1) for pair in sys.argv[1:])).watch()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from aiex.performance.loop.stacks import Stack
+from aiex.performance.loop.stacks import Stack, callback_of
 from aiex.performance.loop.stall import Stall, StallKind
 from aiex.performance.profile import Frame
 
@@ -96,9 +96,10 @@ def unfinished(report: SentinelReport, module_of: ModuleOf = lambda _: "") -> St
 
 def _stack(report: SentinelReport, module_of: ModuleOf) -> Stack:
     lines = report.owner_stack if report.owner else report.stack
-    return tuple(
+    stack = tuple(
         Frame(f"{module_of(file) or _stem(file)}:{name}", file, line) for name, file, line in lines
     )
+    return stack if report.owner else callback_of(stack)
 
 
 def _stem(file: str) -> str:

@@ -20,7 +20,7 @@ type Observer = Literal["watch", "sentinel"]
 
 
 class Stall(msgspec.Struct, frozen=True):
-    """`stack` is outermost call first, empty when nobody could read it.
+    """`stack` is of the callback, outermost call first; empty when nobody could read it.
 
     A frame's `line` is the one it stood at, not the one its definition begins at.
     """

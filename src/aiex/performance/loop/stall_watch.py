@@ -18,22 +18,24 @@ from typing import Any
 from aiex.clock import Clock
 from aiex.errors import AiexError
 from aiex.performance.loop.other_threads import Other, OtherThreads
-from aiex.performance.loop.stacks import Stack, common_stack, stack_of
+from aiex.performance.loop.stacks import Stack, callback_of, common_stack, sampler_code, stack_of
 from aiex.performance.loop.stall import Stall
 from aiex.performance.loop.stall_kind import StallClocks
 from aiex.performance.loop.thread_clocks import Clocks, ThreadClocks, thread_clocks
 from aiex.service import Ready
-from aiex.work import NOBODY, Work, current_work
+from aiex.work import NOBODY, Work, WorkOf, current_work
 
-LOOK_EVERY_S = 0.05
-# Looking begins before a lateness is a stall, else one as long as the limit is over by then.
+# Looking begins before a lateness is a stall, else one as long as the limit is over by then; and
+# it is done so often that it happens in between.
 LOOK_AFTER = 0.5
+LOOK_EVERY_S_MAX = 0.1
 # Looks of one stall that are remembered; in a longer one every look takes the place of the oldest.
 LOOKS_MAX = 64
 OTHERS_EVERY_LOOKS = 10
 JOIN_S = 1.0
-# Where a thread stands whose loop runs no callback.
-IDLE_IN = ("uvloop/__init__.py", "asyncio/runners.py", "asyncio/base_events.py", "selectors.py")
+HELD_S = 0.05  # kept from looking for so long: another thread may have done it
+NOBODY_SAW = "Nobody saw what it stood at."
+NOTHING_LONG = "It was in no callback for most of the time: there were many, or none."
 
 
 class StallWatchEnded(AiexError):
@@ -66,13 +68,16 @@ class StallWatch:
         due_s: Callable[[], float],
         stalled: Callable[[Stall, float], None],
         *,
+        work_of: WorkOf,
         clock: Clock,
         stall_after_s: float,
     ) -> None:
+        self._work_of = work_of
         self._due_s = due_s
         self._stalled = stalled
         self._clock = clock
         self._stall_after_s = stall_after_s
+        self._look_every_s = min(LOOK_EVERY_S_MAX, LOOK_AFTER * stall_after_s)
         self._evidence: Evidence | None = None
         self._before = Clocks(0.0, 0.0)  # when the loop was last seen in time
         self._clocks = ThreadClocks(None)
@@ -83,7 +88,7 @@ class StallWatch:
         stop = threading.Event()
         with thread_clocks(threading.get_native_id()) as clocks:
             self._clocks = clocks
-            watched = _Watched(loop, threading.get_ident(), clocks)
+            watched = _Watched(loop, threading.get_ident(), clocks, self._work_of)
 
             def look_on() -> None:
                 try:
@@ -121,7 +126,7 @@ class StallWatch:
         others = OtherThreads(threading.get_native_id())
         healthy_count, slept_at_s = 0, time.monotonic()
         self._before = watched.clocks.read()
-        while not stop.wait(LOOK_EVERY_S):
+        while not stop.wait(self._look_every_s):
             now_s = time.monotonic()
             due_s = self._due_s()
             late_s = now_s - due_s
@@ -134,7 +139,7 @@ class StallWatch:
                 evidence = self._evidence
                 if evidence is None or evidence.due_s != due_s:
                     evidence = Evidence(due_s, self._before)
-                held_s = max(0.0, min(now_s - slept_at_s - LOOK_EVERY_S, late_s))
+                held_s = max(0.0, min(now_s - slept_at_s - self._look_every_s, late_s))
                 self._evidence = evidence  # before looking: the loop may ring at any time
                 _see(evidence, watched, held_s, others)
             slept_at_s = time.monotonic()
@@ -145,23 +150,25 @@ class _Watched:
     loop: asyncio.AbstractEventLoop
     thread_id: int
     clocks: ThreadClocks
+    work_of: WorkOf
+
+    def work(self) -> Work | None:
+        """Whose task the loop runs, if it runs one; that one may end meanwhile."""
+        task: asyncio.Task[Any] | None = asyncio.current_task(self.loop)
+        if task is None:
+            return None
+        return self.work_of(task) or task.get_context().get(current_work)
 
 
 def _see(evidence: Evidence, watched: _Watched, held_s: float, others: OtherThreads) -> None:
     # Nothing here may let go of the interpreter: the loop would go on, and stand elsewhere.
     frames = sys._current_frames()
-    evidence.stacks.append(stack_of(frames.get(watched.thread_id)))
+    evidence.stacks.append(callback_of(stack_of(frames.get(watched.thread_id), sampler_code())))
     del evidence.stacks[:-LOOKS_MAX]
-    evidence.work = _work_of(watched.loop) or evidence.work
+    evidence.work = watched.work() or evidence.work
     evidence.held_s += held_s
-    if held_s > LOOK_EVERY_S:
+    if held_s > HELD_S:
         evidence.other = others.suspect(frames, besides=watched.thread_id) or evidence.other
-
-
-def _work_of(loop: asyncio.AbstractEventLoop) -> Work | None:
-    """Whose task the loop runs, if it runs one; that one may end meanwhile."""
-    task: asyncio.Task[Any] | None = asyncio.current_task(loop)
-    return task.get_context().get(current_work) if task is not None else None
 
 
 def _stall(
@@ -176,7 +183,7 @@ def _stall(
         min(seconds, max(0.0, after.queued_s - evidence.before.queued_s)),
         min(seconds, evidence.held_s),
         others_cpu_s=other.cpu_s if other is not None else 0.0,
-        is_loop_idle=not stack or stack[-1].file.endswith(IDLE_IN),
+        is_loop_idle=not stack,
         has_other=other is not None and not other.is_waiting,
     ).kind(stall_after_s)
     if kind == "kept_out" and other is not None:
@@ -195,5 +202,5 @@ def _stall(
         work.service,
         work.route,
         work.model,
-        detail="" if stack else "Nobody saw what it stood at.",
+        detail="" if stack else NOTHING_LONG if evidence.stacks else NOBODY_SAW,
     )

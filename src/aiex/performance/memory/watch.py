@@ -242,8 +242,11 @@ class MemoryWatch:
 
     async def _perhaps_trim(self) -> None:
         now_s = self._clock.monotonic_s()
-        readings = self._numbers["free"].since(now_s - FREE_FOR_S * self._pace.factor)
-        free_bytes = min((one.value for one in readings), default=0.0)
+        began_at_s = now_s - FREE_FOR_S * self._pace.factor
+        readings = self._numbers["free"].since(began_at_s)
+        if not readings or readings[0].at_s > began_at_s + self._pace.every_s:
+            return  # not known for so long yet
+        free_bytes = min(one.value for one in readings)
         if not self._trim_rule.is_due(now_s, free_bytes, self._points[-1].rss_bytes):
             return
         done = await self._trim()

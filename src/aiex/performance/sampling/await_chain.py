@@ -13,7 +13,7 @@ meanwhile can make a stack that never was, of frames that were.
 import gc
 from asyncio import Future, Runner, Task
 from collections.abc import Sequence
-from types import FrameType
+from types import BuiltinMethodType, FrameType, FunctionType, MethodType
 from typing import Any
 
 from aiex.work import Work, WorkOf
@@ -33,14 +33,13 @@ def running_frames(frame: FrameType | None, task: "Task[Any] | None") -> list[Fr
     """From `frame` outwards, innermost first: to the task's own coroutine, and in no task to the
     loop's frame, which is left out unless there is no other; at most `DEPTH_MAX`.
     """
-    root = task.get_coro().cr_frame if task is not None else None  # type: ignore[union-attr]
+    if task is None:
+        return _frames_above_loop(frame)
+    root = task.get_coro().cr_frame  # type: ignore[union-attr]
     frames: list[FrameType] = []
     while frame is not None:
-        is_loop = frame.f_code is LOOP_CODE
-        if is_loop and frames:
-            break
         frames.append(frame)
-        if is_loop or frame is root or len(frames) == DEPTH_MAX:
+        if frame is root or len(frames) == DEPTH_MAX:
             break
         frame = frame.f_back
     return frames
@@ -72,12 +71,17 @@ def parents(task: "Task[Any]") -> "list[Task[Any]]":
 
 def whose(tasks: "Sequence[Task[Any]]", work_of: WorkOf) -> Work | None:
     """Whose work the first of them does of whom somebody knows it."""
-    return next((one for one in map(work_of, tasks) if one is not None), None)
+    for task in tasks:
+        work = work_of(task)
+        if work is not None:
+            return work
+    return None
 
 
-def waiting_task(task: "Task[Any]") -> "Task[Any] | None":
+def waiting_task(task: "Future[Any]") -> "Task[Any] | None":
     """The first task that waits for `task` to end."""
-    for callback in _callbacks(task):
+    # Part of asyncio's own contract between its C and Python halves; None where there are none.
+    for callback, _ in getattr(task, "_callbacks", None) or ():
         found = _behind(callback)
         if found is not None:
             return found
@@ -85,25 +89,30 @@ def waiting_task(task: "Task[Any]") -> "Task[Any] | None":
 
 
 def _behind(callback: Any) -> "Task[Any] | None":
-    owner = getattr(callback, "__self__", None)
-    if isinstance(owner, Task):  # its wake-up: it awaits the task itself
-        return owner
-    if owner is not None:
-        parent = getattr(owner, "_parent_task", None)  # a TaskGroup's
+    # Asked by type and not by attribute: this is most of what a sample of a task costs.
+    kind = type(callback)
+    if kind is BuiltinMethodType:
+        owner = callback.__self__
+        return owner if isinstance(owner, Task) else None  # its wake-up: it awaits the task itself
+    if kind is MethodType:
+        parent = getattr(callback.__self__, "_parent_task", None)  # a TaskGroup's
         return parent if isinstance(parent, Task) else None
-    code, cells = getattr(callback, "__code__", None), getattr(callback, "__closure__", None)
-    if code is None or not cells:
-        return None
-    for name, cell in zip(code.co_freevars, cells, strict=True):
-        if name in _WAITED_FOR and isinstance(future := cell.cell_contents, Future):
-            wakes = (getattr(one, "__self__", None) for one in _callbacks(future))
-            return next((one for one in wakes if isinstance(one, Task)), None)
+    if kind is FunctionType and callback.__closure__:
+        for name, cell in zip(callback.__code__.co_freevars, callback.__closure__, strict=True):
+            if name in _WAITED_FOR and isinstance(future := cell.cell_contents, Future):
+                return waiting_task(future)
     return None
 
 
-def _callbacks(future: "Future[Any]") -> Sequence[Any]:
-    # Part of asyncio's own contract between its C and Python halves; None where there are none.
-    return [callback for callback, _ in getattr(future, "_callbacks", None) or ()]
+def _frames_above_loop(frame: FrameType | None) -> list[FrameType]:
+    frames: list[FrameType] = []
+    while frame is not None and len(frames) < DEPTH_MAX:
+        is_loop = frame.f_code is LOOP_CODE
+        if is_loop and frames:
+            break
+        frames.append(frame)
+        frame = None if is_loop else frame.f_back
+    return frames
 
 
 def _step(awaited: Any) -> tuple[FrameType | None, Any]:

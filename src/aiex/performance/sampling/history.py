@@ -1,8 +1,9 @@
 """The last hour of samples, in spans of ten seconds, each packed into a few numbers a stack.
 
 Bounds: spans older than `KEPT_S` are dropped, and the oldest when there are `SPANS_MAX`. A span has
-no more entries than there were samples in it: at 100 a second of CPU 1,000, twelve bytes each. So
-the hour takes 4.3 MB at the very most, and 0.7 MB with 150 distinct stacks a span.
+no more entries than there were samples in it: on a machine of two CPUs, both used up, 1,340 of
+twelve bytes each. So the hour takes 6 MB at the very most, and 0.6 MB with 150 distinct stacks a
+span.
 """
 
 from array import array

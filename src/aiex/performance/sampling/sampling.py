@@ -94,9 +94,9 @@ class Sampling(Chapter):
             raise CallRefused("A profile is of the past (ago_s) or begins now (ahead), not both.")
         seconds = _look_s(asked.seconds, caller)
         with self._cpu.look() as counts:
-            began_at_s = self._clock.wall_s()
+            began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
             await self._clock.sleep(seconds)
-            took_s = self._clock.wall_s() - began_at_s
+            took_s = self._clock.monotonic_s() - began_s
             return await self._cpu_profile(dict(counts), began_at_s, took_s, self._off_notes())
 
     async def hot(self, asked: FindHot, _: Caller) -> HotFound:

@@ -12,7 +12,8 @@ KINDS_MAX = 1000
 # Of a row's coroutines and services.
 NAMED_MAX = 10
 OTHERS = "(others)"
-# Fewer points say nothing about growth.
+# Growth is of the last minute, and of more where censuses are rare: fewer points say nothing.
+GROWTH_WITHIN_S = 60.0
 GROWTH_POINTS_MIN = 3
 
 
@@ -101,6 +102,9 @@ def growth_per_s(at_s: Sequence[float], counts: Sequence[float]) -> float:
     """The slope of the least squares line; 0 where there are too few points, or no time passed."""
     if len(counts) < GROWTH_POINTS_MIN:
         return 0.0
+    recent = sum(1 for one in at_s if one >= at_s[-1] - GROWTH_WITHIN_S)
+    newest = max(recent, GROWTH_POINTS_MIN)
+    at_s, counts = at_s[-newest:], counts[-newest:]
     mean_at_s, mean = sum(at_s) / len(at_s), sum(counts) / len(counts)
     spread = sum((one - mean_at_s) ** 2 for one in at_s)
     together = sum((t - mean_at_s) * (c - mean) for t, c in zip(at_s, counts, strict=True))

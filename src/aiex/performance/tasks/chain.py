@@ -19,6 +19,8 @@ type LinkKind = Literal["coroutine", "generator", "async generator", "other"]
 
 # CPython's Py_TPFLAGS_HEAPTYPE: a class made at run time, by Python code or by an extension.
 HEAP_TYPE = 1 << 9
+# Built-in, and without a public name.
+_STEPS = ("async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper")
 _FUT_WAITER: Any = asyncio.Task.__dict__["_fut_waiter"]
 
 
@@ -104,9 +106,12 @@ def _step(awaitable: Any) -> tuple[Link | None, Any]:
 
 
 def _inside(awaitable: Any) -> Any:
-    """The coroutine or generator that a step such as `asend` drives."""
+    """The coroutine or generator that a step such as `asend` drives, or the step in a step."""
     for one in gc.get_referents(awaitable):
-        if type(one) in (CoroutineType, AsyncGeneratorType, GeneratorType):
+        kind = type(one)
+        if kind in (CoroutineType, AsyncGeneratorType, GeneratorType):
+            return one
+        if not kind.__flags__ & HEAP_TYPE and kind.__name__ in _STEPS:
             return one
     return None
 

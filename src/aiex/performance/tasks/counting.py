@@ -3,29 +3,32 @@
 A step is what a task does from being resumed until it waits again; its CPU is the loop thread's
 between the two. Two ways, since a running task's coroutine cannot be exchanged:
 
-- Tasks made meanwhile get their coroutine wrapped by a task factory. About 1 us a step.
+- Tasks made meanwhile get their coroutine wrapped by a task factory.
 - Those that were there are watched by `sys.monitoring`: local events on the code of their
-  coroutine, taken where the frame is that very task's. About 2 us a step. A step that begins or
-  ends with an exception is not seen there, since these events are not local ones.
+  coroutine, taken where the frame is that very task's. A step that begins or ends with an
+  exception is not seen there, since these events are not local ones.
+
+Either way a step costs about 2 us more (`benchmarks/task_register.py`).
 
 The factory that was installed before goes on making the tasks, and gets its place back; one that
 somebody else put over ours is left alone, and ours below it only passes on.
 """
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context
 from time import thread_time_ns
-from types import CodeType, CoroutineType
+from types import CodeType, CoroutineType, FunctionType, MethodType
 from typing import Any
 from weakref import ref
 
 from aiex.performance.tasks.chain import Wrapped, root_of
-from aiex.performance.tasks.look import Counted, work_of
+from aiex.performance.tasks.look import ANYBODYS, Counted
 from aiex.performance.tasks.register import AnyTask, TaskRef, TaskRegister
-from aiex.performance.tasks.wording import function_of, module_of, type_text
+from aiex.performance.tasks.wording import function_of, module_of, plain, type_text
 from aiex.work import NOBODY, current_work
 
 TOOL_NAME = "aiex task steps"
@@ -253,7 +256,7 @@ class Counting:
                 root = root_of(seen.task)
                 if type(root) is not CoroutineType or root.cr_frame is None:
                     continue
-                tally = self._tally(root, work_of(seen.task).service)
+                tally = self._tally(root, seen.work.service)
                 running = _RunningTask(ref(seen.task), tally)
                 self._running[id(root.cr_frame)] = running
                 self._by_task[ref(seen.task)] = running
@@ -294,6 +297,19 @@ class Counting:
 
 
 def _function(coroutine: Any) -> str:
-    if type(coroutine) is CoroutineType:
-        return function_of(coroutine.cr_code, coroutine.cr_frame).function
-    return type_text(coroutine)
+    if type(coroutine) is not CoroutineType:
+        return type_text(coroutine)
+    own = function_of(coroutine.cr_code, coroutine.cr_frame).function
+    return _wrapped_function(coroutine) or own if own == ANYBODYS else own
+
+
+def _wrapped_function(coroutine: Any) -> str:
+    """What the HTTP server's own function is about to call: it has that in its closure."""
+    for function in gc.get_referents(coroutine):
+        if type(function) is not FunctionType:
+            continue
+        for inner in (one for cell in function.__closure__ or () for one in gc.get_referents(cell)):
+            inner = inner.__func__ if type(inner) is MethodType else inner
+            if type(inner) is FunctionType:
+                return f"{plain(inner.__module__)}:{plain(inner.__qualname__)}"
+    return ""

@@ -87,7 +87,9 @@ class Holders:
         is_like = thing is not None and look.wait.thing is thing
         if is_like and not is_self:
             self.also_waiting += 1
-        certainty = self._certainty(look, thing, may_help=not is_self and not is_like)
+        certainty = self._certainty(
+            look, thing, may_help=not is_self and not is_like and look.wait.kind != "running"
+        )
         if certainty is not None and len(self._found) < HOLDERS_MAX:
             self._found.append(holder_of(look, certainty))
 
@@ -159,21 +161,15 @@ async def described(
             holders.add(look)
             survey.add(look)
         del page, other, look
+    deadlocks = await survey.deadlocks()
     task = one()
     if task is None or asyncio.Task.done(task):
         return TaskDescription(text=f"The task '{name}' ended while it was looked at.")
     now = look_at(register.seen(task), current)
     if now.wait.thing is not first.wait.thing or now.wait.kind != first.wait.kind:
         holders = Holders(now)  # it went on: what was found is of before
-    deadlock = next(
-        (
-            each
-            for each in survey.deadlocks()
-            if any(member.id == now.seen.id for member in each.tasks)
-        ),
-        None,
-    )
-    return TaskDescription(found=_info(now, register, counting, book, holders, deadlock))
+    own = (each for each in deadlocks if any(task.id == now.seen.id for task in each.tasks))
+    return TaskDescription(found=_info(now, register, counting, book, holders, next(own, None)))
 
 
 def _info(
@@ -205,8 +201,8 @@ def _info(
         task_name(parent.task) if parent is not None else "",
         relation,
         tuple(register.seen(each.task).id for each in above(task)),
-        look.work.route,
-        look.work.model,
+        look.seen.work.route,
+        look.seen.work.model,
         counting.counted(task) is not None,
         deadlock,
     )

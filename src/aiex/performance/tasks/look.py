@@ -10,7 +10,6 @@ from aiex.performance.tasks.register import AnyTask, SeenTask
 from aiex.performance.tasks.requests import TaskRow, Waiting
 from aiex.performance.tasks.waiting import Wait, wait_of
 from aiex.performance.tasks.wording import module_of, plain, task_name
-from aiex.work import NOBODY, Work, current_work
 
 NO_FUNCTION = "(ended)"
 # The HTTP server runs each request in one and the same function; what that awaits tells them apart.
@@ -55,7 +54,6 @@ class Look(NamedTuple):
     seen: SeenTask
     chain: list[Link]
     wait: Wait
-    work: Work
 
     @property
     def coroutine(self) -> str:
@@ -70,18 +68,13 @@ class Look(NamedTuple):
     @property
     def service(self) -> str:
         """As the work says; where none does, the coroutine's module in brackets."""
-        return self.work.service or f"({module_of(self.coroutine)})"
+        return self.seen.work.service or f"({module_of(self.coroutine)})"
 
 
 def look_at(seen: SeenTask, current: AnyTask | None) -> Look:
     """`current` is the task that looks."""
     chain = chain_of(seen.task)
-    return Look(seen, chain, wait_of(seen.task, chain, current), work_of(seen.task))
-
-
-def work_of(task: AnyTask) -> Work:
-    work = asyncio.Task.get_context(task).get(current_work, NOBODY)
-    return work if type(work) is Work else NOBODY
+    return Look(seen, chain, wait_of(seen.task, chain, current))
 
 
 def row_of(look: Look, counts: Counts) -> TaskRow:

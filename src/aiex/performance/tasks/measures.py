@@ -1,5 +1,6 @@
 """Tasks as measures: what `rank` can be asked of them."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -44,7 +45,10 @@ async def _always() -> AsyncIterator[None]:
 
 
 def task_measures(register: TaskRegister, counting: Counting, watch: TaskWatch) -> list[Measure]:
-    """Steps and CPU are counted while a window is open, and are 0 without one."""
+    """Steps and CPU are counted while a window is open, and are 0 without one.
+
+    `cpu_counted` is exact; `cpu` by coroutine and service is sampled, always, by another chapter.
+    """
     by_task = _ByTask(register, counting)
     by_kind = _ByKind(counting)
     census = _ByCensus(watch)
@@ -114,8 +118,13 @@ class _ByTask:
 
     async def _of_each(self, value: Callable[[SeenTask], float]) -> Mapping[str, float]:
         values: dict[str, float] = {}
+        asker = asyncio.current_task()  # its own work is to answer this
         async for page in self._register.pages(TASKS_MAX):
-            values |= {f"{seen.id} {task_name(seen.task)}": value(seen) for seen in page}
+            values |= {
+                f"{seen.id} {task_name(seen.task)}": value(seen)
+                for seen in page
+                if seen.task is not asker
+            }
             del page
         return values
 

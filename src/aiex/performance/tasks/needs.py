@@ -38,7 +38,7 @@ def wanted_by(look: Look) -> Wanted:
     match kind:
         case "lock" | "semaphore" if thing is not None:
             lock = lock_of(thing)
-            return Wanted(lock=lock) if lock.locked() else NOTHING
+            return Wanted(lock=lock) if _is_taken(lock) else NOTHING
         case "task":
             return Wanted(tasks=(thing,))
         case "gather":
@@ -48,6 +48,13 @@ def wanted_by(look: Look) -> Wanted:
         case "tasks":
             return _of_wait(look.chain)
     return NOTHING
+
+
+def _is_taken(lock: Any) -> bool:
+    """As asyncio's own classes say, whatever a class made of them says."""
+    if issubclass(type(lock), asyncio.Lock):
+        return asyncio.Lock.locked(lock)
+    return issubclass(type(lock), asyncio.Semaphore) and asyncio.Semaphore.locked(lock)
 
 
 def _living(futures: Iterable[Any]) -> Iterator[AnyTask]:

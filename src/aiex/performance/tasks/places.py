@@ -31,8 +31,9 @@ CONTAINER_LEN_MAX = 64
 HAS_NAMES = sys.version_info >= (3, 13)
 
 _CONTAINERS = (dict, list, tuple, set, frozenset, deque)
-# Classes, modules and tasks lead everywhere.
-_NEVER = (type, ModuleType, asyncio.Future, asyncio.AbstractEventLoop)
+# Classes, modules and tasks lead everywhere; containers have their own bound, whatever class they
+# are of: `deque` is a heap type too.
+_NEVER = (type, ModuleType, asyncio.Future, asyncio.AbstractEventLoop, *_CONTAINERS)
 
 
 class Placed(NamedTuple):
@@ -57,9 +58,12 @@ class Search:
         return self._left <= 0
 
     def among(self, chain: Sequence[Link]) -> Iterator[Placed]:
-        """What a task has at hand, by the innermost function that has it."""
+        """What a task has at hand, by the innermost function that has it.
+
+        asyncio's own methods have it as `self`, which says nothing.
+        """
         for link in reversed(chain):
-            if link.code is None:
+            if link.code is None or is_asyncio(link):
                 continue
             yield from self._of_link(link, link.code)
 
@@ -111,9 +115,7 @@ class Search:
 def place_of(thing: Any, chain: Sequence[Link]) -> str:
     """Where the task has it from; empty when that does not show."""
     search = Search(lambda one: one is thing, objects_max=256)
-    # asyncio's own methods have it as `self`, which says nothing.
-    own = [link for link in chain if not is_asyncio(link)]
-    return next((found.place for found in search.among(own)), "")
+    return next((found.place for found in search.among(chain)), "")
 
 
 def opened(one: Any) -> Any:

@@ -42,7 +42,8 @@ class QueueBook:
         self.searched_id = 0  # the youngest task whose frames were searched
 
     def add(self, queue: asyncio.Queue[Any], place: str) -> None:
-        if id(queue) in self._places or len(self._places) >= QUEUES_MAX:
+        """The first place that is told stays, unless it was `NO_PLACE`."""
+        if self.place(queue) or len(self._places) >= QUEUES_MAX:
             return
 
         def forget(_: object, key: int = id(queue)) -> None:
@@ -53,7 +54,7 @@ class QueueBook:
     def place(self, queue: asyncio.Queue[Any]) -> str:
         """Where it lives; empty while it is not known."""
         known = self._places.get(id(queue))
-        return known[1] if known is not None else ""
+        return known[1] if known is not None and known[1] != NO_PLACE else ""
 
     def rows(self) -> list[QueueRow]:
         """One for each place."""
@@ -134,4 +135,5 @@ def _length(items: Any, size_max: Any, getters: Any, putters: Any) -> QueueLengt
 def _pending(waiters: Any) -> int:
     if type(waiters) is not deque:
         return 0
-    return sum(1 for one in waiters if issubclass(type(one), asyncio.Future) and not one.done())
+    futures = (one for one in waiters if issubclass(type(one), asyncio.Future))
+    return sum(1 for one in futures if not asyncio.Future.done(one))

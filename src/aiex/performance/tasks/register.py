@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from aiex.clock import Clock
+from aiex.work import NOBODY, Work, WorkOf, current_work
 
 type AnyTask = asyncio.Task[Any]
 type TaskRef = ref[AnyTask]
@@ -37,6 +38,7 @@ class SeenTask(NamedTuple):
     id: int
     age_s: float
     ref: TaskRef
+    work: Work  # on whose behalf it runs, as its context or whoever keeps count says
 
 
 def task_refs() -> list[TaskRef]:
@@ -59,9 +61,15 @@ def task_count() -> int:
 class TaskRegister:
     """Numbers are given in the order in which tasks are first seen, and never twice."""
 
-    def __init__(self, clock: Clock, refs: Callable[[], list[TaskRef]] = task_refs) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        refs: Callable[[], list[TaskRef]] = task_refs,
+        work_of: WorkOf = lambda _: None,
+    ) -> None:
         self._clock = clock
         self._refs = refs
+        self._work_of = work_of
         self._seen: dict[TaskRef, Sighting] = {}
         self._last_id = 0
         self.gone_count = 0  # tasks that ended while they were looked at
@@ -73,7 +81,9 @@ class TaskRegister:
         Whoever gets a page must not wait before it asks for the next one.
         """
         loop = asyncio.get_running_loop()
+        copied_s = thread_time()
         refs = self._refs()[:tasks_max]
+        self.spent_s += thread_time() - copied_s
         for start in range(0, len(refs), PAGE_LEN):
             began_s = thread_time()
             page = self._page(refs[start : start + PAGE_LEN], loop)
@@ -104,7 +114,8 @@ class TaskRegister:
         if sighting is None:
             self._last_id += 1
             sighting = self._seen[one] = Sighting(self._last_id, now_s)
-        return SeenTask(task, sighting.id, now_s - sighting.first_s, one)
+        age_s = now_s - sighting.first_s
+        return SeenTask(task, sighting.id, age_s, one, self._work_of(task) or _told_work(task))
 
     async def _forget_gone(self, live_count: int) -> None:
         if len(self._seen) < 2 * live_count + GONE_LEN_MIN:
@@ -116,3 +127,8 @@ class TaskRegister:
                 if task is None or asyncio.Task.done(task):
                     self._seen.pop(one, None)
             await asyncio.sleep(0)
+
+
+def _told_work(task: AnyTask) -> Work:
+    work = asyncio.Task.get_context(task).get(current_work, NOBODY)
+    return work if type(work) is Work else NOBODY

@@ -63,7 +63,7 @@ class CensusRow(msgspec.Struct, frozen=True):
     coroutines: dict[str, Count]  # the most frequent ones; empty where `key` is a coroutine
     services: dict[str, Count]  # `(pkg.mod)` where no service said that it is its work
     counts: tuple[Count, ...] = ()
-    growth_per_s: float = 0.0  # least squares over `counts`; 0 while there are fewer than three
+    growth_per_s: float = 0.0  # over the last minute; 0 while there are fewer than three counts
 
 
 class QueueRow(msgspec.Struct, frozen=True):
@@ -137,7 +137,7 @@ class DrawTaskTree(Request["TaskTree"], frozen=True):
     """Tasks under those that wait for them or own them, at most `n`; like leaves are one."""
 
     n: Rows = 200
-    service: Pattern = ""  # only below roots of services that begin so
+    service: Pattern = ""  # only of services that begin so
 
 
 class TreeTask(msgspec.Struct, frozen=True):

@@ -30,13 +30,17 @@ from aiex.performance.tasks.task_list import found, listed
 from aiex.performance.tasks.tree import task_tree
 from aiex.performance.tasks.watch import TaskWatch
 from aiex.service import Service
+from aiex.work import WorkOf
 
 
 class Tasks(Chapter):
-    """Answers whether the watch runs or not: without it there is no history."""
+    """Answers whether the watch runs or not: without it there is no history.
 
-    def __init__(self, *, clock: Clock, emit: Emit) -> None:
-        self._register = TaskRegister(clock)
+    `work_of` knows whose work a task does whose context does not say so.
+    """
+
+    def __init__(self, *, clock: Clock, emit: Emit, work_of: WorkOf = lambda _: None) -> None:
+        self._register = TaskRegister(clock, work_of=work_of)
         self._counting = Counting(self._register)
         self._watch = TaskWatch(self._register, clock=clock, emit=emit)
 
@@ -59,9 +63,9 @@ class Tasks(Chapter):
             "aiex_tasks_deadlocked": lambda: sum(
                 len(one.tasks) + one.behind for one in self._watch.deadlocks
             ),
-            "aiex_queue_items": lambda: sum(one.length for one in self._watch.book.rows()),
+            "aiex_queue_items": lambda: sum(one.length for one in self._watch.queues),
             "aiex_queue_longest": lambda: max(
-                (one.longest for one in self._watch.book.rows()), default=0
+                (one.longest for one in self._watch.queues), default=0
             ),
         }
 

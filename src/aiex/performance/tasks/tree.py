@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from aiex.performance.tasks.aside import aside
 from aiex.performance.tasks.awaiters import Relation, above
 from aiex.performance.tasks.counting import Counting
 from aiex.performance.tasks.look import look_at, waits_text
 from aiex.performance.tasks.register import SeenTask, TaskRef, TaskRegister
 from aiex.performance.tasks.requests import DrawTaskTree, TaskTree, TreeTask, Waiting
+from aiex.performance.tasks.task_list import ROWS_AT_ONCE
 from aiex.performance.tasks.wording import task_name
 
 TASKS_MAX = 50_000
@@ -62,10 +64,14 @@ async def task_tree(register: TaskRegister, counting: Counting, asked: DrawTaskT
                 )
             )
         del page, seen, look, parent
-    told = drawn(nodes, asked.service)
-    tasks = [_told(one, register) for one in told[: asked.n]]
-    shown = sum(one.stands_for for one in told[: asked.n])
-    return TaskTree(tuple(tasks), len(nodes), len(nodes) - shown, register.gone_count - gone)
+    told = await aside(lambda: drawn(nodes, asked.service), len(nodes))
+    tasks = []
+    for number, one in enumerate(told[: asked.n], 1):
+        tasks.append(_told(one, register))
+        if number % ROWS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    left_out = sum(one.stands_for for one in told[asked.n :])
+    return TaskTree(tuple(tasks), len(nodes), left_out, register.gone_count - gone)
 
 
 def parent_of(
@@ -83,14 +89,14 @@ def parent_of(
 def drawn(nodes: Sequence[Node], service: str = "") -> list[Drawn]:
     """Each after its parent; at the top by service, the oldest first. Pure.
 
-    In a circle of tasks that wait for one another the one with the smallest number is the top.
+    Only tasks of services that begin so. In a circle of tasks that wait for one another the one
+    with the smallest number is the top.
     """
     below: defaultdict[int, list[Node]] = defaultdict(list)
-    for node in _without_circles(nodes):
+    for node in _without_circles([one for one in nodes if one.service.startswith(service)]):
         below[node.parent].append(node)
-    tops = [one for one in below[TOP] if one.service.startswith(service)]
     found: list[Drawn] = []
-    left = [*reversed(_alike(tops, below))]
+    left = [*reversed(_alike(below[TOP], below))]
     while left:
         one = left.pop()
         found.append(one)

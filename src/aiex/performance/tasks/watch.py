@@ -63,9 +63,12 @@ class TaskWatch:
         self.history = History()
         self.book = QueueBook()
         self.deadlocks: tuple[Deadlock, ...] = ()
+        self.queues: list[QueueRow] = []  # as of the last look
 
     async def run(self, ready: Ready) -> None:
+        """The first look is a pause after the start: what begins with a node is no growth."""
         ready()
+        await self._pause(EVERY_S, self._count())
         while True:
             spent_s = self._register.spent_s
             await self._look()
@@ -91,6 +94,7 @@ class TaskWatch:
     async def _look(self) -> None:
         self._look_count += 1
         taken = await self.take(is_full=self._look_count % FULL_EVERY == 1)
+        self.queues = taken.queues
         self._tell_growth(self.history.with_newest(taken.point))
         self.history.add(taken.point)
         if _may_stand_still(taken.tally):

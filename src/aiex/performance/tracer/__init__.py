@@ -1,6 +1,7 @@
 """The call tracer: what functions receive and return, seen on the running node."""
 
-from aiex.performance.tracer.condition import ConditionError, condition
+from aiex.performance.tracer.compiler import ConditionError
+from aiex.performance.tracer.condition import condition
 from aiex.performance.tracer.events import TraceBegan, TraceEnded, TraceFailed
 from aiex.performance.tracer.requests import (
     TRACER_REQUESTS,

@@ -34,10 +34,11 @@ SECRET_WORDS = _words(
     "signature token tls"
 )
 CONTENT_WORDS = _words(
-    "answer argument attachment audio body buffer caption chunk comment completion content data "
-    "delta description document embedding frame history image input instruction item line memory "
-    "message metadata note output paragraph param payload piece prompt query question raw "
-    "reasoning reply sentence stop suffix summary system text thought title"
+    "answer argument attachment audio body buffer caption chunk comment completion content "
+    "data delta description document embedding frame header history image input instruction "
+    "item line memory message metadata note output paragraph param payload piece prompt "
+    "query question raw reasoning reply sentence stop suffix summary system text thought "
+    "title"
 )
 LABEL_WORDS = _words(
     "code count family finish format host id index kind language level limit method mode model "
@@ -62,6 +63,13 @@ CARRIERS = (
 LIBRARY_DIRECTORIES = ("/site-packages/", "/dist-packages/")
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+# Whatever it comes under: schemes of credentials, keys of providers and of Aiex, tokens, private
+# keys, addresses and queries with a password in them, and what is as long as a random key.
+_CREDENTIAL = re.compile(
+    r"(bearer|basic|digest)\s+\S|\b(sk|pk|rk|ghp|xox[a-z])[-_]|\beyJ|-----BEGIN|://[^/\s]*@|"
+    r"(key|token|secret|passw(or)?d|signature|sig|auth)\s*[=:]|[\w+/-]{32}",
+    re.IGNORECASE,
+)
 _LABEL = re.compile(r"[\w.:/@+\-]{0,64}")
 
 
@@ -96,10 +104,8 @@ def is_carrier(module: str, file: str) -> bool:
 
 def may_be_seen(text: str, privacy: Privacy, *, is_carried: bool) -> bool:
     """Whether this text, which came under a name of that privacy, may be shown and compared."""
-    match privacy:
-        case Privacy.SECRET | Privacy.CONTENT:
-            return False
-        case Privacy.LABEL if is_carried:
-            return _LABEL.fullmatch(text) is not None
-        case _:
-            return not is_carried and len(text) <= TEXT_CHARS_MAX
+    if privacy in (Privacy.SECRET, Privacy.CONTENT) or len(text) > TEXT_CHARS_MAX:
+        return False
+    if is_carried and (privacy is not Privacy.LABEL or _LABEL.fullmatch(text) is None):
+        return False
+    return _CREDENTIAL.search(text) is None

@@ -24,6 +24,7 @@ type Shown = Literal["types", "args", "values"]
 type LineKind = Literal["call", "return", "raise", "lost"]
 type SessionId = Annotated[str, Meta(pattern="^[a-z0-9-]{0,32}$")]
 type Positions = Annotated[dict[str, int], Meta(max_length=4096)]
+type By = Annotated[str, Meta(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]  # one line
 type Target = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
@@ -46,7 +47,7 @@ class StartTrace(Request["TraceStarted"], frozen=True):
     shows: Shown = "types"
     has_returns: bool = False
     has_stack: bool = False
-    by: Annotated[str, Meta(max_length=128)] = ""  # who asks, for the log
+    by: By = ""  # who asks, for the log
 
 
 class TracedFunction(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ from threading import get_ident
 from types import FrameType
 from typing import Any
 
-from aiex.performance.tracer.condition import Condition, Ending
+from aiex.performance.tracer.compiler import Ending
+from aiex.performance.tracer.condition import Condition
 from aiex.performance.tracer.lines import (
     KeptLine,
     OpenCall,

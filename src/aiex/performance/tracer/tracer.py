@@ -5,13 +5,11 @@ too busy, or this service ends. Every beginning and end is an event; values are 
 """
 
 import asyncio
-import re
 import secrets
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from time import perf_counter_ns
 from typing import Any
 
@@ -19,14 +17,11 @@ from aiex.clock import Clock
 from aiex.cluster import Caller, Handler
 from aiex.errors import CallRefused
 from aiex.events import Emit
-from aiex.performance.chapter import Chapter
-from aiex.performance.tracer.condition import Condition, ConditionError, condition
+from aiex.performance.chapter import Chapter, Gauges
 from aiex.performance.tracer.events import TraceBegan, TraceEnded, TraceFailed
-from aiex.performance.tracer.functions import Found, Modules, TargetUnknown, find
+from aiex.performance.tracer.functions import Modules
 from aiex.performance.tracer.monitor import Monitor, ToolTaken
-from aiex.performance.tracer.privacy import Privacy
 from aiex.performance.tracer.requests import (
-    FUNCTIONS_MAX,
     LEASE_S,
     ReadTrace,
     StartTrace,
@@ -35,9 +30,9 @@ from aiex.performance.tracer.requests import (
     TraceRead,
     TraceStarted,
 )
+from aiex.performance.tracer.scope import checked_condition, watched_functions
 from aiex.performance.tracer.session import Session
 from aiex.performance.tracer.spending import RATIO_MAX
-from aiex.performance.tracer.watched import Watched
 from aiex.service import Ready, Service
 
 SESSIONS_MAX = 4
@@ -46,8 +41,6 @@ LOOK_EVERY_S = 0.25
 LAG_MAX_S = 1.0
 # So long a session that has ended can be read to its end.
 KEPT_S = 60.0
-OWN_PACKAGE = "aiex.performance.tracer"
-NAMES_LISTED_MAX = 8
 
 
 class _Trace:
@@ -93,6 +86,9 @@ class Tracer(Chapter):
     def services(self) -> Sequence[Service]:
         return [self]
 
+    def gauges(self) -> Gauges:
+        return {"aiex_call_traces": lambda: len(self._running())}
+
     def handlers(self) -> Mapping[type[Any], Handler]:
         return {StartTrace: self.start, ReadTrace: self.read, StopTrace: self.stop}
 
@@ -118,12 +114,12 @@ class Tracer(Chapter):
         self._settle()
         id_ = asked.id or secrets.token_hex(4)
         self._check_room(id_)
-        watched = tuple(Watched(one) for one in self._found(asked))
+        watched = watched_functions(asked, self._modules)
         trace = _Trace(id_, asked, caller.name, self._clock.monotonic_s())
         trace.session = Session(
             asked,
             watched,
-            _condition(asked, watched),
+            checked_condition(asked, watched),
             began_ns=perf_counter_ns(),
             began_s=self._clock.wall_s(),
             wake=lambda: self._call_soon(trace.news.set),
@@ -170,36 +166,19 @@ class Tracer(Chapter):
             )
         return trace
 
+    def _running(self) -> list[_Trace]:
+        return [one for one in self._traces.values() if not one.session.ended]
+
     def _check_room(self, id_: str) -> None:
         if id_ in self._traces:
             raise CallRefused(f"There is a trace '{id_}' already. Choose another id.")
-        running = [one for one in self._traces.values() if not one.session.ended]
+        running = self._running()
         if len(running) >= SESSIONS_MAX:
             who = ", ".join(one.asked.by or one.asked_by for one in running)
             raise CallRefused(
                 f"{SESSIONS_MAX} traces are running at {self._node}, which is the limit (by "
                 f"{who}). Wait for one to end."
             )
-
-    def _found(self, asked: StartTrace) -> Sequence[Found]:
-        if any("*" in one for one in asked.targets) and not asked.each_max:
-            raise CallRefused(
-                "A target with * needs a limit for each function (--max-each 10), or the busiest "
-                "would use up all that is looked at."
-            )
-        found: dict[int, Found] = {}
-        try:
-            for target in asked.targets:
-                found.update((id(one.code), one) for one in find(target, self._modules))
-        except TargetUnknown as error:
-            raise CallRefused(str(error.args[0])) from None
-        if len(found) > FUNCTIONS_MAX:
-            raise CallRefused(
-                f"These are {len(found)} functions; {FUNCTIONS_MAX} are the limit of a trace."
-            )
-        if any(one.module.startswith(OWN_PACKAGE) for one in found.values()):
-            raise CallRefused("The tracer cannot watch itself.")
-        return list(found.values())
 
     async def _news(self, trace: _Trace, after: int, wait_s: float) -> None:
         trace.news.clear()
@@ -270,44 +249,6 @@ def _reason_to_end(trace: _Trace, now_s: float, lag_s: float) -> str:
     if lag_s >= LAG_MAX_S:
         return f"the node's loop was {lag_s:.1f} s late: it is too busy to be traced"
     return ""
-
-
-def _condition(asked: StartTrace, watched: Sequence[Watched]) -> Condition | None:
-    if not asked.when.strip():
-        return None
-    privacies = {one.returned for one in watched}
-    returned = Privacy.SECRET if Privacy.SECRET in privacies else Privacy.UNKNOWN
-    try:
-        made = condition(
-            asked.when,
-            is_carried=any(one.is_carrier for one in watched),
-            returned=Privacy.CONTENT if Privacy.CONTENT in privacies else returned,
-        )
-    except ConditionError as error:
-        raise CallRefused(error.told()) from None
-    names = {name for one in watched for name in one.names}
-    unknown = sorted(made.names - names)
-    if unknown:
-        raise CallRefused(_name_unknown(asked.when, unknown[0], watched))
-    if made.needs_end and not asked.has_returns:
-        raise CallRefused(
-            "How a call ended (returned, raised, took_ms, ran_ms) is known with --returns only."
-        )
-    return made
-
-
-def _name_unknown(when: str, name: str, watched: Sequence[Watched]) -> str:
-    names = list(dict.fromkeys(name for one in watched for name in one.names))
-    near = get_close_matches(name, names, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    listed = ", ".join(names[:NAMES_LISTED_MAX]) or "none"
-    place = re.search(rf"\b{re.escape(name)}\b", when)
-    error = ConditionError(
-        f"'{name}' is no argument of {watched[0].name}; there are {listed}.{hint}",
-        when,
-        place.start() if place else 0,
-    )
-    return error.told()
 
 
 def _read(session: Session, after: int) -> TraceRead:

@@ -39,7 +39,7 @@ def line(event: Any) -> tuple[int, str]:
         case CpuSamplerTurned(True):
             return logging.DEBUG, "the CPU is sampled"
         case CpuSamplerTurned(False, reason):
-            return logging.WARNING, f"the CPU is not sampled any more: {reason}"
+            return logging.WARNING, f"the CPU is not sampled: {reason}"
         case GcTuned(step, reason):
             return logging.INFO, f"the garbage collector's step {step} is on trial: {reason}"
         case GcJudged(step, verdict, before, after, is_undone):
