@@ -96,14 +96,14 @@ FULL = Plan(
 )
 QUICK = Plan(
     pairs=3,
-    request_s=2,
-    task_s=2,
+    request_s=1.5,
+    task_s=1.5,
     shares_rounds=1,
     shares_cpu_s=2,
     shares_turns=1,
     trace_rounds=3,
     gc_rounds=1,
-    gc_s=4,
+    gc_s=3,
     leak_hours_max=8,
     draws=1,
     retry_s=20,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 
 import observer_cost
 import pytest
@@ -124,3 +125,12 @@ async def test_a_unit_meets_only_the_pauses_within_it() -> None:
     assert units.met_ms, "the first one runs at once"
     assert max(units.met_ms) < 5000
     assert units.is_idle
+
+
+def test_a_pause_that_goes_on_when_a_unit_is_due_holds_it_up() -> None:
+    pauses = Pauses()
+    before_s = time.monotonic()
+    pauses.seen("start", {})
+    pauses.seen("stop", {})
+    assert pauses.held_up_s(before_s) == pauses.met_s > 0
+    assert pauses.held_up_s(time.monotonic()) == 0

@@ -25,7 +25,7 @@ def differences(having: Sequence[float], lacking: Sequence[float]) -> list[float
 
 
 def interval(samples: Sequence[float]) -> Interval:
-    """The narrowest that is certain to 95 %; below six samples all of them, and how much that is."""
+    """The narrowest that is certain to 95 %; below six samples they are too few for that."""
     ordered, count = sorted(samples), len(samples)
     outer = 0
     while outer + 1 < count / 2 and _certainty(count, outer + 1) >= CERTAINTY:
