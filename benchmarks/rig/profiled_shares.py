@@ -101,7 +101,10 @@ async def py_spy() -> AsyncIterator[Shares]:
     file = Path(f"py-spy-{time.monotonic_ns()}.txt")
     # Where only descendants may be read, this process lets its child do it.
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(ANY), 0, 0, 0)
+    # On another core than what it looks at, as it would be where there is room.
+    others = set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0)
     command = (
+        *(("taskset", "--cpu-list", ",".join(map(str, sorted(others)))) if others else ()),
         *(str(Path(sys.executable).parent / "py-spy"), "record", "--pid", str(os.getpid())),
         *("--rate", str(RATE_PER_S), "--format", "raw", "--output", str(file)),
         *("--duration", "unlimited"),
