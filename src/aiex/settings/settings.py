@@ -524,6 +524,13 @@ class PriceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PerformanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    always_on: Annotated[
+        bool,
+        Meta(
+            description="Look all the time: CPU profile, stalls, tasks, leaks. When false, what is "
+            "asked for is looked at from then on, and nothing is known of the time before."
+        ),
+    ] = True
     gc_tuning: Annotated[
         Literal["by_hand", "automatic"],
         Meta(

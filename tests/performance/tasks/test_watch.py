@@ -1,6 +1,7 @@
 """The watch: censuses with a history, queues found and followed, circles told once."""
 
 import asyncio
+from collections import deque
 from typing import Any
 
 import pytest
@@ -122,6 +123,22 @@ async def test_a_full_queue_has_those_that_wait_for_room(node: Asked, planted: P
     await planted.settle()
     row = place(await census(node), "Mail._inbox")
     assert (row.length, row.room, row.putters) == (10, 0, 2)
+
+
+async def test_large_containers_are_not_searched(node: Asked, planted: Planted) -> None:
+    class Holds:
+        def __init__(self) -> None:
+            self.large = deque(asyncio.Queue[int]() for _ in range(1000))
+            self.small = deque([asyncio.Queue[int]()])
+
+        async def run(self) -> None:
+            await asyncio.Event().wait()
+
+    planted.plant(Holds().run())
+    await planted.settle()
+    places = {one.place.rpartition(".")[2] for one in (await census(node)).queues}
+    assert "small" in places
+    assert "large" not in places
 
 
 async def test_a_queue_that_is_gone_is_forgotten(node: Asked, planted: Planted) -> None:

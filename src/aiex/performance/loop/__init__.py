@@ -2,17 +2,20 @@
 
 from aiex.performance.loop.events import EarlierStallFound, LoopStalled, SentinelLimited
 from aiex.performance.loop.loop import Loop, StallTime
+from aiex.performance.loop.loop_beat import LoopBeat
 from aiex.performance.loop.loop_history import as_one_span
 from aiex.performance.loop.requests import (
     HISTORY_S_MAX,
     LOOP_REQUESTS,
     STALLS_MAX,
+    HoldList,
     ListStalls,
     LoopSpan,
     LoopState,
     ShowLoop,
     StallList,
     ThreadShare,
+    WatchHolds,
 )
 from aiex.performance.loop.stall import Observer, Stall, StallKind, culprit
 
@@ -21,8 +24,10 @@ __all__ = [
     "LOOP_REQUESTS",
     "STALLS_MAX",
     "EarlierStallFound",
+    "HoldList",
     "ListStalls",
     "Loop",
+    "LoopBeat",
     "LoopSpan",
     "LoopStalled",
     "LoopState",
@@ -34,6 +39,7 @@ __all__ = [
     "StallList",
     "StallTime",
     "ThreadShare",
+    "WatchHolds",
     "as_one_span",
     "culprit",
 ]

@@ -36,7 +36,7 @@ from aiex.performance.memory.requests import (
     TypeCensus,
     TypeRow,
 )
-from aiex.performance.memory.survey import Survey, make_survey
+from aiex.performance.memory.survey import CAN_WALK, NO_WALK, Survey, make_survey
 from aiex.performance.memory.trim import trim_memory
 from aiex.performance.memory.type_names import own_size, type_name
 from aiex.performance.memory.watch import PACE, MemoryWatch, Pace
@@ -76,6 +76,7 @@ class Memory(Chapter):
             pace=pace,
         )
         self._is_looking = False
+        self._trim_count = 0
 
     def services(self) -> list[Service]:
         return [self._watch]
@@ -119,6 +120,7 @@ class Memory(Chapter):
             watch.leaks(),
             watch.points(asked.points),
             process.notes(),
+            self._trim_count,
         )
 
     async def types(self, asked: CountTypes, _: Caller) -> TypeCensus:
@@ -147,7 +149,7 @@ class Memory(Chapter):
             survey.is_whole,
             survey.seconds,
             survey.longest_stop_s,
-            (TABLES,),
+            (TABLES if CAN_WALK else NO_WALK,),
         )
 
     async def growth(self, asked: FindGrowth, _: Caller) -> GrowthReport:
@@ -174,6 +176,7 @@ class Memory(Chapter):
         return await take_census(asyncio.sleep)
 
     async def _trimmed(self) -> Trimmed:
+        self._trim_count += 1
         return await trim_memory(self._process.malloc)
 
 

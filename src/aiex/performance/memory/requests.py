@@ -77,6 +77,7 @@ class MemoryState(msgspec.Struct, frozen=True):
     leaks: tuple[Leak, ...] = ()
     history: tuple[Point, ...] = ()
     notes: tuple[str, ...] = ()
+    trim_count: int = 0  # how often malloc was asked to give back, since the start
 
 
 class CountTypes(Request["TypeCensus"], frozen=True):
