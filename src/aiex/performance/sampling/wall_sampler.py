@@ -32,8 +32,8 @@ from aiex.work import NOBODY, Work, WorkOf, current_work
 EVERY_S = 0.05
 # One page takes about a millisecond, which is as long as the loop may have to wait for it.
 PAGE_LEN = 200
-# Finding those that are not done takes 20 ms for 100,000, with others let in between, and nothing to
-# speak of for a node's usual hundreds. Those are found anew for each look: a request lives for less
+# Finding those that are not done takes 20 ms for 100,000, with others let in between, and next to
+# nothing for a node's usual hundreds. Those are found anew for each look: a request lives for less
 # than a look lasts, and would be in no older list. Finding may take this share of the time.
 FIND_SHARE = 0.05
 
