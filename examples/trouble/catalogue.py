@@ -46,7 +46,7 @@ FAULTS: tuple[Fault, ...] = (
         "slow_regex",
         ("slow_regex",),
         STOPS,
-        {"letters": Strength(20, 22.9), "every_s": EVERY},
+        {"letters": Strength(20, 21.9), "every_s": EVERY},
         ("Matcher.check_title",),
     ),
     Fault(

@@ -103,7 +103,8 @@ async def played(draw: Draw) -> Round:
 
 def told(number: int, one: Round) -> list[str]:
     """A round in lines: the draw, what is true, what was said besides."""
-    mark = "named " if one.is_named else "MISSED"
+    is_late = not one.is_named and len(one.named) == len(one.truths)
+    mark = "named " if one.is_named else "LATE  " if is_late else "MISSED"
     after = "-" if one.after_s is None else f"{one.after_s:.0f} s"
     lines = [f"{number:3}  {mark} {after:>5}  {' + '.join(one.draw.kinds)}  (seed {one.draw.seed})"]
     if not one.is_named:

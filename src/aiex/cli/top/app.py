@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Resize
 from textual.widgets import DataTable, Static
 
 from aiex.cli.node_lookup import TOKEN_VARIABLE
@@ -103,7 +104,7 @@ class TopApp(App[None]):
         self.theme = "ansi-dark"
         self._line("keys", [KEYS])
         self.query_one(Rows).focus()
-        self._fit_rows()
+        self._fit_rows(self.size.height)
         self._show()
         self.set_interval(1.0, self._show_note)
         self.run_worker(self._watch(), name="watch")
@@ -111,9 +112,9 @@ class TopApp(App[None]):
     def on_unmount(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def on_resize(self) -> None:
-        self._fit_rows()
-        self._show()
+    def on_resize(self, event: Resize) -> None:
+        self._fit_rows(event.size.height)
+        self.call_after_refresh(self._show)  # the screen has its new width then
 
     # Asking.
 
@@ -177,8 +178,8 @@ class TopApp(App[None]):
     def _seen(self) -> list[Seen]:
         return [self._watched.seen[node] for node in sorted(self._watched.seen)]
 
-    def _fit_rows(self) -> None:
-        room = max(ROWS_MIN, self.size.height - OTHER_LINES)
+    def _fit_rows(self, height: int) -> None:
+        room = max(ROWS_MIN, height - OTHER_LINES)
         n = min(ROWS_MAX, max(ROWS_MIN, int(room * self._rows_factor)))
         self._view = self._view._replace(n=n)
 
@@ -229,7 +230,7 @@ class TopApp(App[None]):
 
     def action_more_rows(self, times: float) -> None:
         self._rows_factor = min(max(self._rows_factor * times, 0.25), 32.0)
-        self._fit_rows()
+        self._fit_rows(self.size.height)
         self._change(self._view)
 
     def action_slower(self, times: float) -> None:

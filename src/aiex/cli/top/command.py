@@ -80,7 +80,7 @@ def top(
     # Loaded here: only a screen needs it, and it takes a third of a second.
     from aiex.cli.top.app import TopApp
 
-    TopApp(Feed(look_up, nodes), view, interval_s=interval_s).run()
+    TopApp(Feed(look_up, nodes), view, interval_s=interval_s).run(mouse=False)
 
 
 def _all_views(n: int) -> list[View]:

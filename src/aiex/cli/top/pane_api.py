@@ -202,11 +202,12 @@ def _engine_line(one: Seen) -> str:
     if engine is None:
         return one.now.untold.get("engine", "")
     whose = "its own" if engine.is_embedded else "an external"
+    version = f" {engine.server_version}" if engine.server_version else ""
     since_text = datetime.fromtimestamp(engine.since_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     reason = f": {engine.reason}" if engine.reason else ""
     trouble = f"; {engine.trouble}" if engine.trouble else ""
     return (
-        f"{whose} engine {engine.server_version} is {engine.state}{reason}, since {since_text}; "
+        f"{whose} engine{version} is {engine.state}{reason}, since {since_text}; "
         f"{engine.calls_in_flight:,} calls in flight{trouble}"
     )
 

@@ -153,12 +153,11 @@ def _task_cells(one: Seen, task: TaskRow, is_counted: bool) -> tuple[str, ...]:
         if is_counted
         else ()
     )
-    waits_for = task.waiting if task.waiting in ("running", "ready") else task.waits_for
     return (
         f"{task.id}",
         *counted,
         age_text(task.age_s),
-        waits_for,
+        task.waiting,
         task.coroutine,
         task.service,
     )

@@ -31,8 +31,10 @@ def request(
 ) -> TakeSnapshot:
     """One request for what is on the screen; of several nodes each tells its share of the rows."""
     sections = tuple(one for one in way_of(view).sections if one not in left_out)
-    n = min(max(view.n // max(1, node_count), ROWS_MIN), ROWS_MAX)
-    asked = TakeSnapshot(sections, n, view.sort, view.fits[:128], seconds=view.seconds)
+    share = view.n if node_count <= 1 else max(view.n // node_count, ROWS_MIN)
+    asked = TakeSnapshot(
+        sections, min(share, ROWS_MAX), view.sort, view.fits[:128], seconds=view.seconds
+    )
     match view.pane, view.by:
         case "functions", ("function" | "service" | "coroutine" | "route") as by:
             return replace(asked, hot_by=by)

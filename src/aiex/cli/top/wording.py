@@ -62,7 +62,7 @@ def summary_lines(picture: Picture, view: View) -> list[str]:
 
 
 def choice_text(picture: Picture, view: View) -> str:
-    """`tasks: 17, by task, sorted by cpu, that have 'nats' in their names`."""
+    """`tasks: 17, by task, sorted by cpu, with 'nats' in their names`."""
     count = len(picture.table.rows)
     parts = [f"{picture.is_about}: {count or 'none'}"]
     if len(pane_of(view).ways) > 1:
@@ -70,7 +70,7 @@ def choice_text(picture: Picture, view: View) -> str:
     if len(way_of(view).sorts) > 1:
         parts.append(f"sorted by {view.sort}")
     if view.fits:
-        parts.append(f"that have '{view.fits}' in their names")
+        parts.append(f"with '{view.fits}' in their names")
     return ", ".join(parts)
 
 

@@ -48,7 +48,7 @@ from aiex.performance.questions import Measure
 from aiex.service import Service
 
 FROZEN = (
-    "{} objects that the node's start made are frozen and not counted; they stay the same. Texts "
+    "{:,} objects that the node's start made are frozen and not counted; they stay the same. Texts "
     "and numbers are not counted either: the collector does not know them."
 )
 TABLES = "Tables of Python's own modules are left out."
