@@ -11,6 +11,7 @@ from aiex.performance import Finding, Frame, Group, Labels, Leak, Stall, TargetN
 from aiex.performance.analysis.diagnosis import diagnosed, summary
 from aiex.performance.analysis.evidence import Evidence, Kernel, Line, WaitingTask
 from aiex.performance.analysis.gc_callers import Collections
+from aiex.performance.analysis.standing import Standing
 from aiex.performance.loop import StallKind
 from aiex.performance.tasks import Deadlock, DeadlockedTask, Deadlocks
 from aiex.testing.evidence import (
@@ -131,6 +132,26 @@ def test_a_thread_that_computes_takes_the_interpreter() -> None:
         wall=profile("wall", ((GUEST,), thread, 9.0)),
     )
     assert causes(diagnosed(evidence)) == [("competing_threads", SETTLE)]
+
+
+def test_threads_that_stand_at_two_locks_are_a_deadlock() -> None:
+    other = Frame("shop.stock:Stock.count", "/app/shop/stock.py", 30)
+    evidence = healthy(
+        standing=(Standing("one", (GUEST,)), Standing("two", (other,))),
+        lines={AT: Line((), takes_lock=True), "/app/shop/stock.py:30": Line((), takes_lock=True)},
+    )
+    found = diagnosed(evidence)
+    assert set(causes(found)) == {("deadlock", SETTLE), ("deadlock", other.function)}
+    assert other.function in next(one for one in found if one.function == SETTLE).also
+
+
+def test_threads_that_wait_for_anything_else_are_none() -> None:
+    idle = Frame("concurrent.futures.thread:_worker", "/usr/lib/python3.13/concurrent/t.py", 9)
+    evidence = healthy(
+        standing=(Standing("pool", (idle,)), Standing("reader", (GUEST,))),
+        lines={AT: Line(("connection.recv",))},
+    )
+    assert diagnosed(evidence) == ()
 
 
 def test_a_thread_that_works_in_c_and_lets_go_is_no_fault() -> None:

@@ -80,6 +80,8 @@ def _explained(one: Finding, found: Sequence[Finding], evidence: Evidence) -> Fi
 def _explains(cause: Finding, consequence: Finding) -> bool:
     if cause.function and cause.function == consequence.function:
         return True
+    if cause.cause == "queue_growth" and consequence.function.startswith("asyncio.queues:"):
+        return True  # what a queue holds is the queue's
     if cause.weight < EXPLAINS_MIN and cause.cause not in ("starved", "throttled"):
         return False
     if consequence.cause in ("overload", "engine_away"):

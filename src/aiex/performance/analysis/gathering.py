@@ -21,6 +21,7 @@ from aiex.performance.analysis.kernel import KernelCounts
 from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
 from aiex.performance.analysis.spent import is_library, own_service
+from aiex.performance.analysis.standing import places, standing
 from aiex.performance.analysis.traffic import TrafficWatch
 from aiex.performance.collector import DescribeGc, GcState
 from aiex.performance.loop import (
@@ -116,7 +117,7 @@ class Gathering:
         look = _Look(self._handlers(), caller)
         began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
         with self._traffic.watching(), gc_callers() as callers:
-            before = await self._end(look)
+            before, stood = await self._end(look), await asyncio.to_thread(places)
             window_s = seconds + OVERRUN_S
             cpu, wall, growth, steps, holds, _ = await asyncio.gather(
                 look.ask(TakeCpuProfile(seconds, ahead=True), Profile, within_s=window_s),
@@ -132,6 +133,7 @@ class Gathering:
                 look.ask(WatchHolds(seconds, HOLD_MS), HoldList, within_s=window_s),
                 self._clock.sleep(seconds),
             )
+            stands = standing(stood, await asyncio.to_thread(places))
             after = await self._end(look)
             took_s = self._clock.monotonic_s() - began_s
             traffic = self._traffic.traffic()
@@ -163,6 +165,7 @@ class Gathering:
             memory_after=after.memory,
             growth=growth,
             threads=_grown(before.threads, after.threads),
+            standing=stands,
             collections=callers.found(),
             kernel=_within(before.kernel, after.kernel),
             traffic=traffic,
@@ -269,6 +272,7 @@ def interesting(evidence: Evidence) -> list[Frame]:
     held = Counter(culprit(one.stack) for one in held_up(evidence))
     frames += [frame for frame, _ in held.most_common(FUNCTIONS_READ) if frame is not None]
     frames += [one.frame for one in evidence.collections]
+    frames += [one.stack[-1] for one in evidence.standing]
     queues = evidence.census_after.queues if evidence.census_after is not None else ()
     modules = {one.place.partition(":")[0] for one in queues if one.length}
     rows = evidence.census_after.rows if evidence.census_after is not None else ()
