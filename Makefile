@@ -1,7 +1,7 @@
 # Two commands are enough: `make up` and `make test`. Both set themselves up on a fresh machine.
 # PYTHON=/path/to/python3.13 chooses the interpreter; it is found otherwise.
 
-.PHONY: help up test test-all soak check format reference bench fresh-clone set-up clean
+.PHONY: help up test test-all soak check format reference bench trouble healthy fresh-clone set-up clean
 .DEFAULT_GOAL := help
 
 FAST := -m "not fault and not slow"
@@ -37,6 +37,13 @@ bench: set-up ## every benchmark, figures beside goals; BENCH=--quick for a shor
 	@scripts/debian-tools bench
 	@scripts/bench $(BENCH)
 
+trouble: set-up ## are planted faults named? 40 of them in half an hour; DRAWS=5 SEED=3 KIND=sleep
+	@.venv/bin/python -m examples.trouble.rounds --draws $(or $(DRAWS),40) --seed $(or $(SEED),1) \
+		$(if $(KIND),--kind $(KIND))
+
+healthy: set-up ## is nothing said of a healthy node under load? ten minutes; MINUTES=2
+	@.venv/bin/python -m examples.trouble.healthy --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+
 fresh-clone: set-up ## does `make up` answer in a copy with an empty home?
 	@.venv/bin/python scripts/fresh_clone.py
 
@@ -45,4 +52,4 @@ set-up:
 
 clean: ## forget the environment and everything built
 	@rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
-	@find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests benchmarks examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -36,7 +36,7 @@ TICK_S = 0.005
 MANY = 100_000
 GOALS = (
     Goal("watch_cpu_percent", "<=", 0.5, "censuses at 20,000 tasks/s, each living for 50 ms"),
-    Goal("page_ms", "<=", 5, "the longest page of a census of 100,000 tasks"),
+    Goal("page_ms", "<=", 5, "CPU of the longest page of 100,000 tasks"),
     Goal("factory_vs_watch", ">=", 5, "what a task factory would take at that rate, over this"),
 )
 
@@ -158,10 +158,10 @@ async def measure_pages(samples: Measured) -> None:
     try:
         began_s = time.thread_time()
         async for page in register.pages(2 * MANY):
-            page_s = time.perf_counter()
+            page_s = time.thread_time()  # others run on this machine too
             for seen in page:
                 look_at(seen, None)
-            took_ms.append((time.perf_counter() - page_s) * 1e3)
+            took_ms.append((time.thread_time() - page_s) * 1e3)
         samples.facts["a look at 100,000 tasks, CPU s"] = time.thread_time() - began_s
     finally:
         gc.enable()

@@ -25,10 +25,11 @@ import uvloop
 
 from aiex.clock import SystemClock
 from aiex.cluster import Caller
-from aiex.performance import Performance
+from aiex.performance import Host, NoTraffic, Performance
 from aiex.performance.questions import Rank
 from aiex.performance.threads import threads
 from aiex.settings import PerformanceSettings
+from aiex.testing.performance import StillSurroundings
 from aiex.work import Work, current_work
 from rig.core_wait import CoreWait
 from rig.processes import ran_s, tree
@@ -79,12 +80,16 @@ async def observed(directory: Path) -> AsyncIterator[Performance]:
     """Every service of the part runs until the block ends, as in a node."""
     performance = Performance(
         PerformanceSettings(),
-        node="bench",
-        version="0",
-        data_dir=directory,
-        is_idle=lambda: False,
-        work_of=lambda _: None,
-        loop_was_late=lambda _: None,
+        Host(
+            "bench",
+            "0",
+            directory,
+            is_idle=lambda: False,
+            work_of=lambda _: None,
+            loop_was_late=lambda _: None,
+            traffic=NoTraffic(),
+            surroundings=StillSurroundings(),
+        ),
         random=Random(7),
         clock=SystemClock(),
         emit=lambda _: None,

@@ -9,7 +9,8 @@ await; what takes time puts the event on a queue of its own.
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 type Emit = Callable[[Any], None]
@@ -26,6 +27,15 @@ class EventBus:
 
     def subscribe[E](self, event_type: type[E], subscriber: Callable[[E], None]) -> None:
         self._subscribers[event_type].append(subscriber)
+
+    @contextmanager
+    def listening[E](self, event_type: type[E], subscriber: Callable[[E], None]) -> Iterator[None]:
+        """Subscribed while the block lasts; outside of it, it costs an emitter nothing."""
+        self.subscribe(event_type, subscriber)
+        try:
+            yield
+        finally:
+            self._subscribers[event_type].remove(subscriber)
 
     def emit(self, event: Any) -> None:
         for subscriber in self._subscribers.get(type(event), ()):

@@ -117,6 +117,20 @@ def test_the_sentinel_reads_a_c_call_that_keeps_the_interpreter(tmp_path: Path) 
         assert not (node.data_dir / "stall.json").exists()
 
 
+def test_the_sentinel_reads_which_other_thread_keeps_the_interpreter(tmp_path: Path) -> None:
+    meddler = Meddler(tmp_path)
+    with NodeProcess(tmp_path, MOCK_ONLY, meddler.environment).until_ready() as node:
+        until_watched(node)
+        meddler.block(node.pid, "planted_thread", 2.5)
+        wait_until(lambda: told(node, "of thread planted"), TOLD_S, lambda: node.output[-2000:])
+        stall = until_stalled(node, "planted_c_call")
+        assert (stall["kind"], stall["observer"], stall["thread"]) == (
+            "kept_out",
+            "sentinel",
+            "planted",
+        )
+
+
 def test_a_stop_from_outside_is_told_as_such_and_blames_nobody(tmp_path: Path) -> None:
     with NodeProcess(tmp_path).until_ready() as node:
         until_watched(node)

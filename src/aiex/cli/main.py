@@ -39,6 +39,9 @@ SUBCOMMANDS = {
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),
     "hot": Subcommand("aiex.cli.hot", "Show what uses the CPU, or read and change hot values."),
+    "top": Subcommand(
+        "aiex.cli.top.command", "Watch what nodes do: tasks, functions, memory, requests."
+    ),
     "profile": Subcommand("aiex.cli.profile", "Show where a node's time and memory go."),
     "tasks": Subcommand(
         "aiex.cli.tasks", "Show the tasks of a node: counted, listed, or as a tree."
@@ -47,6 +50,9 @@ SUBCOMMANDS = {
         "aiex.cli.info", "Show what TASK does, what it waits for, and who holds that."
     ),
     "memory": Subcommand("aiex.cli.memory", "Show a node's memory, its limit, and what may leak."),
+    "analyze": Subcommand(
+        "aiex.cli.analyze", "Say what is wrong with a node, in which function, and what to do."
+    ),
     "gc": Subcommand("aiex.cli.gc", "Show how long garbage collection stops a node, and tune it."),
     "loop": Subcommand("aiex.cli.loop", "Show how busy and late a node's loop is, and its stalls."),
     "trace": Subcommand("aiex.cli.trace", "Show calls of functions as they happen, until a limit."),

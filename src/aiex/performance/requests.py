@@ -4,11 +4,13 @@ Each is answered by the node itself, of itself; asking all nodes is one `call_al
 API and the command line do no more than that.
 """
 
+from aiex.performance.analysis import ANALYSIS_REQUESTS
 from aiex.performance.collector import COLLECTOR_REQUESTS
 from aiex.performance.loop import LOOP_REQUESTS
 from aiex.performance.memory import MEMORY_REQUESTS
 from aiex.performance.questions import QUESTION_REQUESTS
 from aiex.performance.sampling import SAMPLING_REQUESTS
+from aiex.performance.snapshot import SNAPSHOT_REQUESTS
 from aiex.performance.tasks import TASK_REQUESTS
 from aiex.performance.tracer import TRACER_REQUESTS
 
@@ -20,4 +22,6 @@ PERFORMANCE_REQUESTS = (
     *MEMORY_REQUESTS,
     *LOOP_REQUESTS,
     *TRACER_REQUESTS,
+    *SNAPSHOT_REQUESTS,
+    *ANALYSIS_REQUESTS,
 )

@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 _CODE = """
-import asyncio, ctypes, pathlib, re, signal, time
+import asyncio, ctypes, pathlib, re, signal, threading, time
 
 ORDER = pathlib.Path(__file__).with_name("order")
 
@@ -25,6 +25,9 @@ def planted_regex(seconds):
     while time.monotonic() < end_s:
         count += 1
         re.match("(a+)+$", "a" * count + "b")
+
+def planted_thread(seconds):
+    threading.Thread(target=planted_c_call, args=(seconds,), name="planted", daemon=True).start()
 
 def crash(name):
     for task in asyncio.all_tasks():
@@ -53,7 +56,9 @@ class Meddler:
         self._order(pid, f"crash {service}")
 
     def block(self, pid: int, function: str, seconds: float) -> None:
-        """`planted_sleep`, `planted_c_call` (keeps the interpreter) or `planted_regex`."""
+        """`planted_sleep`, `planted_regex`, `planted_c_call` (waits and keeps the interpreter), or
+        `planted_thread` (does the same in another thread).
+        """
         self._order(pid, f"{function} {seconds}")
 
     def _order(self, pid: int, text: str) -> None:

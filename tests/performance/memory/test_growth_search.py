@@ -14,9 +14,11 @@ from aiex.performance.memory import GrowthReport, Leak
 from aiex.performance.memory.growth_search import GrowthSearch
 from aiex.performance.memory.process_memory import ProcessMemory
 from aiex.performance.memory.recording import Recorder
+from aiex.performance.memory.survey import CAN_WALK
 
 # All objects of the test run are walked over each time.
-pytestmark = pytest.mark.slow
+needs_walk = pytest.mark.skipif(not CAN_WALK, reason="there is no walk on Python 3.12")
+pytestmark = [pytest.mark.slow, pytest.mark.platform_specific, needs_walk]
 
 HERE = __name__
 LOOK_S = 1.0
@@ -119,7 +121,7 @@ async def test_a_dict_of_objects_is_found_with_holder_and_site() -> None:
     assert leak.kind == "container"
     assert leak.type == f"dict of {HERE}:Session"
     assert leak.holder == f"attribute sessions of {HERE}:Shop"
-    assert leak.site.startswith(f"{HERE}:Shop.open (performance/test_growth_search.py:")
+    assert leak.site.startswith(f"{HERE}:Shop.open (memory/test_growth_search.py:")
     assert leak.rate_objects_s > 5
     assert leak.rate_bytes_s > 400 * leak.rate_objects_s
     assert 0 < leak.confidence <= 0.8

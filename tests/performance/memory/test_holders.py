@@ -9,10 +9,15 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import pytest
+
 from aiex.performance.memory.contents import item_bytes, newest
 from aiex.performance.memory.holders import Holder, holder, way_text
 from aiex.performance.memory.sites import sites
-from aiex.performance.memory.survey import Survey, make_survey
+from aiex.performance.memory.survey import CAN_WALK, Link, Survey, make_survey
+
+needs_walk = pytest.mark.skipif(not CAN_WALK, reason="there is no walk on Python 3.12")
+pytestmark = [pytest.mark.platform_specific, needs_walk]
 
 SECRETS: dict[str, str] = {}
 HERE = __name__
@@ -179,7 +184,7 @@ async def test_a_walk_has_an_end_and_says_so() -> None:
 
 async def test_the_line_that_adds_is_read_off_the_code() -> None:
     (site,) = await sites("sessions", HERE, asyncio.sleep)
-    assert site.startswith(f"{HERE}:Shop.open (performance/test_holders.py:")
+    assert site.startswith(f"{HERE}:Shop.open (memory/test_holders.py:")
     (bag,) = await sites("bag", HERE, asyncio.sleep)
     assert bag.startswith(f"{HERE}:collector.<locals>.collect (")
     assert await sites("no_such_name_anywhere", HERE, asyncio.sleep) == []
@@ -195,3 +200,59 @@ def test_the_newest_items_say_how_large_they_are() -> None:
     assert 1000 < item_bytes([bytes(1000)]) < 1100
     assert item_bytes(bytearray(10)) == 1
     assert item_bytes({"a": bytes(2000)}) > item_bytes([bytes(1000)])
+
+
+class Hostile:
+    """Whatever is asked of it runs code, which it must not."""
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "rows", [1, 2, 3])
+
+    def __getattribute__(self, name: str) -> Any:
+        raise AssertionError("its code ran")
+
+    def __len__(self) -> int:
+        raise AssertionError("its code ran")
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("its code ran")
+
+    __hash__ = object.__hash__
+    __class__ = property(lambda self: Hostile().x)
+
+
+class HostileList(list[int]):
+    def __len__(self) -> int:
+        raise AssertionError("its code ran")
+
+    def __getitem__(self, _: Any) -> Any:
+        raise AssertionError("its code ran")
+
+    def __iter__(self) -> Any:
+        raise AssertionError("its code ran")
+
+
+HOSTILE = [Hostile()]
+HOSTILE_LIST = HostileList()
+
+
+async def test_code_of_objects_does_not_run() -> None:
+    HOSTILE_LIST.append(5)
+    survey = await make_survey(asyncio.sleep)
+    texts = [holder(one).text for one in survey.containers]
+    assert f"attribute rows of {HERE}:Hostile" in texts
+    assert f"{HERE}.HOSTILE_LIST" in texts
+    assert item_bytes(HOSTILE) > 20
+    assert item_bytes(HOSTILE_LIST) > 20
+    assert newest(HOSTILE_LIST) == [5]
+
+
+async def test_a_survey_leaves_nothing_behind() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        await make_survey(asyncio.sleep)
+        left = [one for one in gc.get_objects() if type(one) in (Link, Survey)]
+    finally:
+        gc.enable()
+    assert left == []

@@ -1,4 +1,4 @@
-"""Ten leaks and ten look-alikes, days of each, through the production detector and its clock."""
+"""Eleven leaks and ten look-alikes, days of each, through the production detector and its clock."""
 
 from collections.abc import Mapping
 from itertools import count

@@ -1,6 +1,7 @@
 """The watch: censuses with a history, queues found and followed, circles told once."""
 
 import asyncio
+from collections import deque
 from typing import Any
 
 import pytest
@@ -124,6 +125,22 @@ async def test_a_full_queue_has_those_that_wait_for_room(node: Asked, planted: P
     assert (row.length, row.room, row.putters) == (10, 0, 2)
 
 
+async def test_large_containers_are_not_searched(node: Asked, planted: Planted) -> None:
+    class Holds:
+        def __init__(self) -> None:
+            self.large = deque(asyncio.Queue[int]() for _ in range(1000))
+            self.small = deque([asyncio.Queue[int]()])
+
+        async def run(self) -> None:
+            await asyncio.Event().wait()
+
+    planted.plant(Holds().run())
+    await planted.settle()
+    places = {one.place.rpartition(".")[2] for one in (await census(node)).queues}
+    assert "small" in places
+    assert "large" not in places
+
+
 async def test_a_queue_that_is_gone_is_forgotten(node: Asked, planted: Planted) -> None:
     task = planted.plant(Mail().run(asyncio.Event()))
     await planted.settle()
@@ -219,3 +236,11 @@ def test_growth_is_the_slope_and_nothing_where_little_is_known() -> None:
     assert growth_per_s([0, 5, 10, 15], [7, 7, 7, 7]) == 0.0
     assert growth_per_s([0, 5], [1, 100]) == 0.0
     assert growth_per_s([3, 3, 3], [1, 2, 3]) == 0.0
+
+
+async def test_tasks_that_ended_are_not_counted_although_somebody_keeps_them(node: Asked) -> None:
+    kept = [asyncio.create_task(asyncio.sleep(0)) for _ in range(50)]
+    await asyncio.gather(*kept)
+    taken = await census(node)
+    assert taken.task_count == sum(row.count for row in taken.rows)
+    assert taken.task_count < len(kept)

@@ -8,12 +8,14 @@ from aiex.performance.loop.requests import (
     HISTORY_S_MAX,
     LOOP_REQUESTS,
     STALLS_MAX,
+    HoldList,
     ListStalls,
     LoopSpan,
     LoopState,
     ShowLoop,
     StallList,
     ThreadShare,
+    WatchHolds,
 )
 from aiex.performance.loop.stall import Observer, Stall, StallKind, culprit
 
@@ -22,6 +24,7 @@ __all__ = [
     "LOOP_REQUESTS",
     "STALLS_MAX",
     "EarlierStallFound",
+    "HoldList",
     "ListStalls",
     "Loop",
     "LoopBeat",
@@ -36,6 +39,7 @@ __all__ = [
     "StallList",
     "StallTime",
     "ThreadShare",
+    "WatchHolds",
     "as_one_span",
     "culprit",
 ]

@@ -1,5 +1,6 @@
 """What is known about the loop, put together: its beat, its stalls, and who looks at them."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -8,12 +9,22 @@ from typing import Any
 
 from aiex.clock import Clock
 from aiex.cluster import Caller, Handler
+from aiex.errors import CallRefused
 from aiex.events import Emit
 from aiex.performance.chapter import Chapter
 from aiex.performance.loop.loop_beat import LoopBeat
 from aiex.performance.loop.loop_history import as_one_span
-from aiex.performance.loop.requests import ListStalls, LoopState, ShowLoop, StallList
+from aiex.performance.loop.requests import (
+    HOLDS_MAX,
+    HoldList,
+    ListStalls,
+    LoopState,
+    ShowLoop,
+    StallList,
+    WatchHolds,
+)
 from aiex.performance.loop.sentinel import AFTER_S, Sentinel, module_of
+from aiex.performance.loop.stall import Stall
 from aiex.performance.loop.stall_book import StallBook
 from aiex.performance.loop.stall_watch import StallWatch
 from aiex.performance.loop.thread_use import ThreadUse
@@ -27,6 +38,8 @@ from aiex.work import WorkOf
 RINGS_PER_WORD = 8
 # The sentinel's silence begins with the last word, so it may look at a stall that is shorter.
 SETTLE_OVER_S = AFTER_S / 2
+# What of the asker's deadline is left for the answer.
+ANSWER_S = 1.0
 BLIND_SPOT = (
     "A loop that is blocked and off the CPU looks idle in the busy share; the lag shows it, and "
     "`stalls` says where."
@@ -52,9 +65,11 @@ class Loop(Chapter):
     ) -> None:
         """`threads` tells the CPU of each thread so far, in seconds."""
         self._clock = clock
+        self._work_of = work_of
         short = SHORT_STALLS.format(stall_after_ms=settings.stall_after_ms)
         self._notes = (short,) if settings.always_on else (short, NOT_WATCHED)
         self._ring_count = 0
+        self._close_watch: StallWatch | None = None
         self.book = StallBook(emit, settle_over_s=SETTLE_OVER_S, module_of=module_of)
         self.beat = LoopBeat(clock, was_late=was_late, rang=self._rang, paused=self._paused)
         self.watch = StallWatch(
@@ -78,7 +93,7 @@ class Loop(Chapter):
         return [self.beat, self.watch, *sentinels, self.thread_use]
 
     def handlers(self) -> Mapping[type[Any], Handler]:
-        return {ShowLoop: self.show, ListStalls: self.stalls}
+        return {ShowLoop: self.show, ListStalls: self.stalls, WatchHolds: self.holds}
 
     def measures(self) -> Sequence[Measure]:
         return [StallTime(self.book)]
@@ -113,7 +128,42 @@ class Loop(Chapter):
             tuple(found[: asked.n]), self.book.count, self.book.seconds, earlier, self._notes
         )
 
+    async def holds(self, asked: WatchHolds, caller: Caller) -> HoldList:
+        """Raises `CallRefused` while another such watch goes on, or the deadline is too near."""
+        if self._close_watch is not None:
+            raise CallRefused("The loop is being watched closely already; ask again later.")
+        if asked.seconds + ANSWER_S > caller.remaining_s:
+            raise CallRefused(
+                f"{asked.seconds:g} s cannot be looked at before the deadline in "
+                f"{caller.remaining_s:.1f} s; ask for less, or with a later deadline."
+            )
+        found: list[Stall] = []
+        watch = StallWatch(
+            lambda: self.beat.due_s,
+            lambda stall, _: found.append(stall),
+            work_of=self._work_of,
+            clock=self._clock,
+            stall_after_s=asked.after_ms / 1000,
+        )
+        began_s = self._clock.monotonic_s()
+        self._close_watch = watch
+        watching = asyncio.create_task(watch.run(lambda: None), name="watch holds")
+        try:
+            await self._clock.sleep(asked.seconds)
+        finally:
+            self._close_watch = None
+            watching.cancel()
+            await asyncio.wait({watching})
+        return HoldList(
+            self._clock.monotonic_s() - began_s,
+            tuple(found[:HOLDS_MAX]),
+            len(found),
+            sum(one.seconds for one in found),
+        )
+
     def _rang(self, due_s: float, now_s: float) -> None:
+        if self._close_watch is not None:
+            self._close_watch.rang(due_s, now_s)
         self.watch.rang(due_s, now_s)
         self.book.tell(now_s)
         self._ring_count += 1

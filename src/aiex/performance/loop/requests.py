@@ -10,6 +10,8 @@ from aiex.performance.loop.stall import Stall
 
 HISTORY_S_MAX = 3600.0
 STALLS_MAX = 64  # as many are kept
+HOLDS_MAX = 512
+WATCH_S_MAX = 120.0
 
 
 class ShowLoop(Request["LoopState"], frozen=True):
@@ -23,6 +25,25 @@ class ListStalls(Request["StallList"], frozen=True):
 
     n: Annotated[int, Meta(ge=1, le=STALLS_MAX)] = 16
     seconds: Annotated[float, Meta(ge=0)] = 0.0
+
+
+class WatchHolds(Request["HoldList"], frozen=True):
+    """From now on for `seconds`, what holds the loop up for longer than `after_ms`.
+
+    A second thread looks on while this lasts, more often the shorter `after_ms` is.
+    """
+
+    seconds: Annotated[float, Meta(gt=0, le=WATCH_S_MAX)] = 10.0
+    after_ms: Annotated[float, Meta(ge=20, le=1000)] = 40.0
+
+
+class HoldList(msgspec.Struct, frozen=True):
+    """In their order; at most `HOLDS_MAX`, `hold_count` is of all."""
+
+    seconds: float
+    holds: tuple[Stall, ...]
+    hold_count: int
+    hold_s: float
 
 
 class LoopSpan(msgspec.Struct, frozen=True):
@@ -73,5 +94,6 @@ LOOP_REQUESTS = (
     RequestKind(
         "loop", ShowLoop, LoopState, "How busy and how late the loop is, and was a while ago."
     ),
+    RequestKind("holds", WatchHolds, HoldList, "What holds the loop up for tens of milliseconds."),
     RequestKind("stalls", ListStalls, StallList, "What the loop stood still in, with stacks."),
 )

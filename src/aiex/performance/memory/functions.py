@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from aiex.performance.memory.type_names import is_a, module_name, module_names, type_name
+
 FILES_MAX = 512
 
 
@@ -38,30 +40,30 @@ class Functions:
 
 def _spans(file: str) -> Iterator[tuple[int, int, str]]:
     for module in list(sys.modules.values()):
-        if isinstance(module, ModuleType) and module.__dict__.get("__file__") == file:
+        if is_a(module, ModuleType) and module_names(module).get("__file__") == file:
             for code in module_codes(module):
                 lines = [line for _, _, line in code.co_lines() if line]
                 if lines:
-                    name = f"{module.__name__}:{code.co_qualname}"
+                    name = f"{module_name(module)}:{code.co_qualname}"
                     yield code.co_firstlineno, max(lines), name
 
 
 def module_codes(module: ModuleType) -> Iterator[CodeType]:
     """Of all functions a module defines, in classes and in each other too."""
-    file = module.__dict__.get("__file__")
-    waiting: list[Any] = list(module.__dict__.values())
+    file = module_names(module).get("__file__")
+    waiting: list[Any] = list(module_names(module).values())
     seen: set[int] = set()
     while waiting:
         one = waiting.pop()
         if id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, CodeType):
+        if type(one) is CodeType:
             if one.co_filename == file:
                 yield one
                 waiting += one.co_consts
         else:
-            waiting += _inside(one, module.__name__)
+            waiting += _inside(one, module_name(module))
 
 
 def _inside(one: Any, module: str) -> list[Any]:
@@ -73,8 +75,8 @@ def _inside(one: Any, module: str) -> list[Any]:
         return [one.__func__]
     if kind is property:
         return [one.fget, one.fset]
-    if isinstance(one, type) and one.__module__ == module:
-        return list(one.__dict__.values())
+    if is_a(one, type) and type_name(one).partition(":")[0] == module:
+        return list(type.__dict__["__dict__"].__get__(one).values())
     return []
 
 

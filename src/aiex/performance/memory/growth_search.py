@@ -27,8 +27,8 @@ from aiex.performance.memory.leak import Leak, LeakKind
 from aiex.performance.memory.recording import Recorder
 from aiex.performance.memory.requests import GrowthReport, Point
 from aiex.performance.memory.sites import sites
-from aiex.performance.memory.survey import Container, Survey, make_survey
-from aiex.performance.memory.type_names import type_name
+from aiex.performance.memory.survey import CAN_WALK, NO_WALK, Container, Survey, make_survey
+from aiex.performance.memory.type_names import is_a, type_name
 
 OWN = "aiex.performance.memory."  # what looking makes itself
 LOOKS = 8
@@ -38,6 +38,8 @@ RECORD_FRAMES = 1
 RECORDED_MAX = 3  # holders whose site is looked for
 # What grows more slowly is no danger within the time one looks.
 RATE_BYTES_S_MIN = 256.0
+# What looks inside the node fills its stores, each with a bound: no news, unless they fill fast.
+LOOKERS, LOOKERS_RATE_BYTES_S_MIN = "aiex.performance", 8192.0
 RSS_GROWN_MIN = 4 << 20
 TYPE_GROWN_MIN = 20
 FILES_GROWN_MIN = 5
@@ -86,7 +88,7 @@ class GrowthSearch:
         leaks = without_companions([*leaks, *_counted_leaks(look)])
         explained = sum(leak.grown_bytes for leak in leaks)
         leaks += _native_leaks(look, explained)
-        leaks = [one for one in leaks if one.rate_bytes_s >= RATE_BYTES_S_MIN or _is_scarce(one)]
+        leaks = [one for one in leaks if _is_told(one)]
         leaks.sort(key=lambda one: (one.rate_bytes_s, one.rate_objects_s), reverse=True)
         return GrowthReport(
             look.seconds, tuple(leaks[:n]), LOOKS + 1, look.longest_stop_s, look.notes()
@@ -242,6 +244,8 @@ class _Look:
         return found
 
     def notes(self) -> tuple[str, ...]:
+        if not CAN_WALK:
+            return (NO_WALK,)
         if self.is_whole:
             return ()
         return ("There are more objects than are walked over: a holder may be missing.",)
@@ -251,7 +255,7 @@ def _growing(watched: list[tuple[Container, list[int]]]) -> list[_Found]:
     """Containers that only grew, by bytes, those of one holder together."""
     by_holder: dict[str, _Found] = {}
     for container, lengths in watched:
-        grown_min = 1024 if isinstance(container.one, bytearray) else 3
+        grown_min = 1024 if is_a(container.one, bytearray) else 3
         grown = only_grew([float(length) for length in lengths], grown_min)
         if grown is None:
             continue
@@ -281,9 +285,9 @@ def _items_text(one: Any) -> str:
 def _kind_of_items(items: list[Any], kind: LeakKind) -> LeakKind:
     if kind != "container" or not items:
         return kind
-    if all(isinstance(item, Task) for item in items):
+    if all(is_a(item, Task) for item in items):
         return "tasks"
-    if all(isinstance(item, Thread) for item in items):
+    if all(is_a(item, Thread) for item in items):
         return "threads"
     if all(type(item) in (FunctionType, MethodType) for item in items):
         return "closures"
@@ -367,6 +371,9 @@ def _native_leaks(look: _Look, explained_bytes: float) -> list[Leak]:
     ]
 
 
-def _is_scarce(leak: Leak) -> bool:
-    """What has a limit of its own is told whatever it weighs."""
-    return leak.kind in ("threads", "files", "tasks")
+def _is_told(leak: Leak) -> bool:
+    """Whether it grows fast enough; what has a limit of its own is told whatever it weighs."""
+    if leak.kind in ("threads", "files", "tasks"):
+        return True
+    is_lookers = f" {LOOKERS}." in f" {leak.holder}"
+    return leak.rate_bytes_s >= (LOOKERS_RATE_BYTES_S_MIN if is_lookers else RATE_BYTES_S_MIN)

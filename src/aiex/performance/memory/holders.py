@@ -4,12 +4,12 @@ The way that a survey found is read from its end: up to what has a name. Names o
 variables are shown, keys and values never.
 """
 
-from functools import partial
+from collections import deque
+from functools import lru_cache, partial
 from types import (
     CellType,
     FrameType,
     FunctionType,
-    GetSetDescriptorType,
     MemberDescriptorType,
     MethodType,
     ModuleType,
@@ -21,13 +21,16 @@ from aiex.performance.memory.survey import Container, Link, running_frame
 from aiex.performance.memory.type_names import (
     code_name,
     function_name,
+    is_a,
     issubclass_static,
+    module_name,
+    own_attributes,
     short_file,
     type_name,
 )
 
 STEPS_MAX = 6
-_CACHE_TYPE = "functools:_lru_cache_wrapper"
+_CacheType = type(lru_cache(maxsize=1)(len))
 
 
 class Holder(NamedTuple):
@@ -43,7 +46,7 @@ class Holder(NamedTuple):
 
 def holder(container: Container) -> Holder:
     """Who has it."""
-    own_cap = getattr(container.one, "maxlen", None) if _is_deque(container.one) else None
+    own_cap = _maxlen(container.one) if is_a(container.one, deque) else None
     found = _named(container.one, container.one, container.before, STEPS_MAX)
     return found._replace(cap=own_cap) if own_cap is not None else found
 
@@ -53,8 +56,8 @@ def way_text(link: Link) -> str:
     return _named(link.one, link.one, link.before, STEPS_MAX).text
 
 
-def _is_deque(one: Any) -> bool:
-    return type(one).__name__ == "deque"
+def _maxlen(one: Any) -> int | None:
+    return deque.__dict__["maxlen"].__get__(one)  # type: ignore[no-any-return]
 
 
 def _named(container: Any, child: Any, link: Link | None, steps: int) -> Holder:
@@ -78,16 +81,16 @@ def _in_dict(
 ) -> Holder | None:
     """Of a namespace the name in it; of any other dict, whoever has that."""
     owner = before.one
-    if isinstance(owner, ModuleType):
+    if is_a(owner, ModuleType):
         name = _key_of(child, parent)
-        return Holder(f"{owner.__name__}.{name}", name=name, module=owner.__name__)
+        return Holder(f"{module_name(owner)}.{name}", name=name, module=module_name(owner))
     if issubclass_static(type(owner), type):
         name = _key_of(child, parent)
         text = f"class attribute {type_name(owner)}.{name}"
         return Holder(text, "registry", name=name, module=_module(type_name(owner)))
-    if _own_dict(owner) is parent:
+    if own_attributes(owner) is parent:
         return _attribute(_key_of(child, parent), owner)
-    if type_name(type(owner)) == _CACHE_TYPE:
+    if type(owner) is _CacheType:
         return _cache(owner)
     above = _named(container, parent, before, steps - 1)
     return above._replace(text=f"an item of {above.text}")
@@ -95,7 +98,7 @@ def _in_dict(
 
 def _directly(container: Any, child: Any, parent: Any) -> Holder | None:
     kind = type(parent)
-    if type_name(kind) == _CACHE_TYPE:
+    if kind is _CacheType:
         return _cache(parent)
     if kind is FunctionType:
         return _of_function(container, parent)
@@ -110,7 +113,7 @@ def _directly(container: Any, child: Any, parent: Any) -> Holder | None:
         "hamt",
     ):
         return Holder("a context variable", "context")
-    name = _slot_of(child, parent) or _key_of(child, _own_dict(parent) or {})
+    name = _slot_of(child, parent) or _key_of(child, own_attributes(parent) or {})
     return _attribute(name, parent) if name else None
 
 
@@ -119,7 +122,7 @@ def _attribute(name: str, owner: Any) -> Holder:
     if name == "handlers" and any(
         type_name(one) == "logging:Logger" for one in type(owner).__mro__
     ):
-        logger = (_own_dict(owner) or {}).get("name", "")
+        logger = (own_attributes(owner) or {}).get("name", "")
         return Holder(f"{text} '{logger}'", "log handlers", name=name, module="logging")
     return Holder(text, name=name, module=_module(type_name(type(owner))))
 
@@ -130,9 +133,9 @@ def _module(name: str) -> str:
 
 def _cache(wrapper: Any) -> Holder:
     """A functools cache; without a bound it keeps everything for ever."""
-    function = getattr(wrapper, "__wrapped__", None)
+    function = (own_attributes(wrapper) or {}).get("__wrapped__")
     cap = wrapper.cache_parameters()["maxsize"]
-    if not isinstance(function, FunctionType):
+    if type(function) is not FunctionType:
         return Holder("the cache of a function", "cache", cap)
     name, code = function_name(function), function.__code__
     site = f"{name} ({short_file(code.co_filename)}:{code.co_firstlineno})"
@@ -146,7 +149,7 @@ def _of_function(container: Any, function: FunctionType) -> Holder:
     ):
         if _content(cell) is container:
             text = f"variable {variable} in the closure of {name}"
-            return Holder(text, name=variable, module=function.__module__)
+            return Holder(text, name=variable, module=_module(name))
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     if any(one is container for one in defaults):
         return Holder(f"a default argument of {name}")
@@ -168,22 +171,10 @@ def _variable(child: Any, frame: FrameType) -> Holder:
     return Holder(text, name=name, module=_module(where))
 
 
-def _own_dict(one: Any) -> dict[Any, Any] | None:
-    """The attributes of an object, by Python's own way to them and no other."""
-    for kind in type.__dict__["__mro__"].__get__(type(one)):
-        found = type.__dict__["__dict__"].__get__(kind).get("__dict__")
-        if isinstance(found, GetSetDescriptorType):
-            own = found.__get__(one, type(one))
-            return own if isinstance(own, dict) else None
-        if found is not None:
-            return None
-    return None
-
-
 def _slot_of(child: Any, one: Any) -> str:
     for kind in type.__dict__["__mro__"].__get__(type(one)):
         for name, slot in type.__dict__["__dict__"].__get__(kind).items():
-            if isinstance(slot, MemberDescriptorType):
+            if is_a(slot, MemberDescriptorType):
                 try:
                     if slot.__get__(one, type(one)) is child:
                         return str(name)

@@ -11,7 +11,7 @@ from types import CodeType, ModuleType
 
 from aiex.performance.memory.census import Rest
 from aiex.performance.memory.functions import module_codes
-from aiex.performance.memory.type_names import short_file
+from aiex.performance.memory.type_names import is_a, module_name, short_file
 
 ADDING = frozenset(
     (
@@ -39,13 +39,13 @@ async def sites(name: str, module: str, rest: Rest) -> list[str]:
     if not name:
         return []
     own = sys.modules.get(module)
-    if isinstance(own, ModuleType) and (found := list(_adding(own, name))):
+    if own is not None and (found := list(_adding(own, name))):
         return found[:FOUND_MAX]
     found = []
     for number, other in enumerate(list(sys.modules.values())):
         if number % MODULES_A_CHUNK == 0:
             await rest(0.0)
-        if isinstance(other, ModuleType) and other is not own:
+        if is_a(other, ModuleType) and other is not own:
             found += _adding(other, name)
         if len(found) >= FOUND_MAX:
             break
@@ -57,7 +57,7 @@ def _adding(module: ModuleType, name: str) -> Iterator[str]:
         names = (code.co_names, code.co_freevars, code.co_cellvars, code.co_varnames)
         if any(name in one for one in names) and (line := _adding_line(code, name)):
             file = short_file(code.co_filename)
-            yield f"{module.__name__}:{code.co_qualname} ({file}:{line})"
+            yield f"{module_name(module)}:{code.co_qualname} ({file}:{line})"
 
 
 def _adding_line(code: CodeType, name: str) -> int:

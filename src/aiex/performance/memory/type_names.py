@@ -12,6 +12,8 @@ from types import (
     CoroutineType,
     FunctionType,
     GeneratorType,
+    GetSetDescriptorType,
+    ModuleType,
     WrapperDescriptorType,
 )
 from types import MethodDescriptorType as _CMethod
@@ -69,7 +71,7 @@ def running_code(kind: type, one: Any) -> CodeType | None:
 def own_size(kind: type) -> Callable[[Any], int]:
     """What measures an object of `kind`, in bytes with the collector's header."""
     method = getattr_static(kind, "__sizeof__")
-    if isinstance(method, (_CMethod, WrapperDescriptorType)):
+    if is_a(method, _CMethod, WrapperDescriptorType):
         return sys.getsizeof
     return object.__sizeof__
 
@@ -91,6 +93,35 @@ def own_length(kind: type) -> Callable[[Any], int] | None:
 def issubclass_static(kind: type, other: type) -> bool:
     """By the classes it really has, whatever their metaclass says."""
     return other in type.__dict__["__mro__"].__get__(kind)
+
+
+def is_a(one: Any, *kinds: type) -> bool:
+    """`isinstance`, without asking the object, which may answer `__class__` with code."""
+    ancestors = type.__dict__["__mro__"].__get__(type(one))
+    return any(kind in ancestors for kind in kinds)
+
+
+def own_attributes(one: Any) -> dict[Any, Any] | None:
+    """An object's `__dict__`, by Python's own way to it and no other."""
+    for kind in type.__dict__["__mro__"].__get__(type(one)):
+        found = type.__dict__["__dict__"].__get__(kind).get("__dict__")
+        if is_a(found, GetSetDescriptorType):
+            own = found.__get__(one, type(one))
+            return own if is_a(own, dict) else None
+        if found is not None:
+            return None  # a property of that name, say
+    return None
+
+
+def module_names(module: ModuleType) -> dict[str, Any]:
+    """What a module has, without loading one that is lazy."""
+    names: dict[str, Any] = vars(ModuleType)["__dict__"].__get__(module)
+    return names
+
+
+def module_name(module: ModuleType) -> str:
+    name = module_names(module).get("__name__")
+    return name if type(name) is str else "unknown"
 
 
 def getattr_static(kind: type, name: str) -> Any:

@@ -3,10 +3,12 @@
 A step is what a task does from being resumed until it waits again; its CPU is the loop thread's
 between the two. Two ways, since a running task's coroutine cannot be exchanged:
 
-- Tasks made meanwhile get their coroutine wrapped by a task factory. About 1 us a step.
+- Tasks made meanwhile get their coroutine wrapped by a task factory.
 - Those that were there are watched by `sys.monitoring`: local events on the code of their
-  coroutine, taken where the frame is that very task's. About 2 us a step. A step that begins or
-  ends with an exception is not seen there, since these events are not local ones.
+  coroutine, taken where the frame is that very task's. A step that begins or ends with an
+  exception is not seen there, since these events are not local ones.
+
+Either way a step costs about 2 us more (`benchmarks/task_register.py`).
 
 The factory that was installed before goes on making the tasks, and gets its place back; one that
 somebody else put over ours is left alone, and ours below it only passes on.

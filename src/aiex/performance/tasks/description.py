@@ -161,21 +161,15 @@ async def described(
             holders.add(look)
             survey.add(look)
         del page, other, look
+    deadlocks = await survey.deadlocks()
     task = one()
     if task is None or asyncio.Task.done(task):
         return TaskDescription(text=f"The task '{name}' ended while it was looked at.")
     now = look_at(register.seen(task), current)
     if now.wait.thing is not first.wait.thing or now.wait.kind != first.wait.kind:
         holders = Holders(now)  # it went on: what was found is of before
-    deadlock = next(
-        (
-            each
-            for each in survey.deadlocks()
-            if any(member.id == now.seen.id for member in each.tasks)
-        ),
-        None,
-    )
-    return TaskDescription(found=_info(now, register, counting, book, holders, deadlock))
+    own = (each for each in deadlocks if any(task.id == now.seen.id for task in each.tasks))
+    return TaskDescription(found=_info(now, register, counting, book, holders, next(own, None)))
 
 
 def _info(

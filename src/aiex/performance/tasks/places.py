@@ -31,8 +31,9 @@ CONTAINER_LEN_MAX = 64
 HAS_NAMES = sys.version_info >= (3, 13)
 
 _CONTAINERS = (dict, list, tuple, set, frozenset, deque)
-# Classes, modules and tasks lead everywhere.
-_NEVER = (type, ModuleType, asyncio.Future, asyncio.AbstractEventLoop)
+# Classes, modules and tasks lead everywhere; containers have their own bound, whatever class they
+# are of: `deque` is a heap type too.
+_NEVER = (type, ModuleType, asyncio.Future, asyncio.AbstractEventLoop, *_CONTAINERS)
 
 
 class Placed(NamedTuple):

@@ -7,6 +7,7 @@ step, before it is told.
 import asyncio
 from typing import Any, NamedTuple
 
+from aiex.performance.tasks.aside import aside
 from aiex.performance.tasks.deadlock import Circle, Need, circles
 from aiex.performance.tasks.holding import has_time_limit, held, lock_of
 from aiex.performance.tasks.look import Look, at_text, look_at, things_text, waits_text
@@ -53,10 +54,16 @@ class Survey:
             lock = lock_of(thing)
             self._held.setdefault(id(lock), _Locked(lock, [])).holders.append(id_)
 
-    def deadlocks(self) -> list[Deadlock]:
+    async def deadlocks(self) -> list[Deadlock]:
         """Circles that stand still now."""
-        found = [self._told(one) for one in circles(self._needs())]
-        return [one for one in found if one is not None]
+        count = len(self._tasks_needed) + len(self._lock_needed)
+        told = []
+        for circle in await aside(lambda: circles(self._needs()), count):
+            deadlock = self._told(circle)
+            if deadlock is not None:
+                told.append(deadlock)
+            await asyncio.sleep(0)
+        return told
 
     def _needs(self) -> dict[int, Need]:
         """Of a semaphore any holder may give back; a lock has only one."""
@@ -98,7 +105,7 @@ async def find_deadlocks(register: TaskRegister) -> Deadlocks:
     gone = register.gone_count
     survey = await surveyed(register)
     return Deadlocks(
-        tuple(survey.deadlocks()),
+        tuple(await survey.deadlocks()),
         survey.looked_at,
         survey.is_complete,
         register.gone_count - gone,

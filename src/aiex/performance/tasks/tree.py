@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from aiex.performance.tasks.aside import aside
 from aiex.performance.tasks.awaiters import Relation, above
 from aiex.performance.tasks.counting import Counting
 from aiex.performance.tasks.look import look_at, waits_text
 from aiex.performance.tasks.register import SeenTask, TaskRef, TaskRegister
 from aiex.performance.tasks.requests import DrawTaskTree, TaskTree, TreeTask, Waiting
+from aiex.performance.tasks.task_list import ROWS_AT_ONCE
 from aiex.performance.tasks.wording import task_name
 
 TASKS_MAX = 50_000
@@ -62,8 +64,12 @@ async def task_tree(register: TaskRegister, counting: Counting, asked: DrawTaskT
                 )
             )
         del page, seen, look, parent
-    told = drawn(nodes, asked.service)
-    tasks = [_told(one, register) for one in told[: asked.n]]
+    told = await aside(lambda: drawn(nodes, asked.service), len(nodes))
+    tasks = []
+    for number, one in enumerate(told[: asked.n], 1):
+        tasks.append(_told(one, register))
+        if number % ROWS_AT_ONCE == 0:
+            await asyncio.sleep(0)
     left_out = sum(one.stands_for for one in told[asked.n :])
     return TaskTree(tuple(tasks), len(nodes), left_out, register.gone_count - gone)
 

@@ -1,0 +1,171 @@
+"""`aiex analyze`: what is wrong with a node, in which function, and what to do about it."""
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import PurePath
+
+import click
+
+from aiex.cli.admin_client import AdminClient
+from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
+from aiex.cli.node_options import LookUp, look_up_options, node_options
+from aiex.cli.output import Output, output_option, print_json_text
+from aiex.cli.terminal_text import harmless
+from aiex.performance import (
+    SPARE_S,
+    Analysis,
+    Analyze,
+    Finding,
+    Recommend,
+    Recommendations,
+    TellDone,
+)
+
+WIDTH = 80
+FOUND = 1
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(2, 60),
+    default=10.0,
+    show_default=True,
+    help="How long to look.",
+)
+@on_option
+@output_option
+@look_up_options
+@click.pass_context
+def analyze(
+    context: click.Context, seconds: float, nodes: str, output: Output, look_up: LookUp
+) -> None:
+    """Say what is wrong with a node, in which function, and what to do about it.
+
+    It looks for a while at the loop, its tasks, memory, threads, garbage collector and requests,
+    and names causes before what follows from them. Exit status 1 when something is wrong.
+
+    \b
+    Examples:
+      aiex analyze
+      aiex analyze --seconds 30 --on all
+      aiex analyze -o json
+      aiex analyze recommendations
+      aiex analyze done gc-tune
+    """
+    if context.invoked_subcommand is not None:
+        return
+    came = ask_nodes(look_up(), Analyze(seconds), nodes, takes_s=seconds + SPARE_S)
+    if output == "json":
+        print_json_text(came.document)
+    else:
+        for place, one in enumerate(came.asked.answers):
+            for line in ["", *analysis_lines(one)] if place else analysis_lines(one):
+                click.echo(harmless(line))
+    if any(one.answer.findings for one in came.asked.answers):
+        context.exit(FOUND)
+
+
+@analyze.command()
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 60),
+    default=10.0,
+    show_default=True,
+    help="How long to look first; 0: tell what is known already.",
+)
+@on_option
+@output_option
+@node_options
+def recommendations(seconds: float, nodes: str, output: Output, admin: AdminClient) -> None:
+    """Say what would make a node better, and what came of what was recommended.
+
+    Each has the command to type. What was carried out is measured over a load like before; what did
+    not help is withdrawn.
+    """
+    _tell(admin, Recommend(seconds), nodes, output, takes_s=seconds + SPARE_S)
+
+
+@analyze.command()
+@click.argument("recommendation", metavar="ID")
+@on_option
+@output_option
+@node_options
+def done(recommendation: str, nodes: str, output: Output, admin: AdminClient) -> None:
+    """Say that recommendation ID was carried out: the next look measures what it changed."""
+    _tell(admin, TellDone(recommendation), nodes, output)
+
+
+def _tell(
+    admin: AdminClient,
+    request: Recommend | TellDone,
+    nodes: str,
+    output: Output,
+    *,
+    takes_s: float = 0.0,
+) -> None:
+    came = ask_nodes(admin, request, nodes, takes_s=takes_s)
+    if output == "json":
+        print_json_text(came.document)
+        return
+    for place, one in enumerate(came.asked.answers):
+        for line in ["", *recommendation_lines(one)] if place else recommendation_lines(one):
+            click.echo(harmless(line))
+
+
+def recommendation_lines(one: NodeAnswer[Recommendations]) -> Iterator[str]:
+    """Open ones first, each with its command; of others what came of them."""
+    yield from _wrapped(f"{one.node}: ", one.answer.text)
+    for each in one.answer.recommendations:
+        yield ""
+        yield f"{each.id} ({each.standing})"
+        yield from _wrapped("   ", each.text)
+        for sentence in each.evidence:
+            yield from _wrapped("   seen      ", sentence)
+        if each.standing in ("open", "trial"):
+            yield from _wrapped("   expected  ", each.expected)
+            yield f"   do        {each.command}"
+        if each.effect:
+            yield from _wrapped("   effect    ", each.effect)
+
+
+def analysis_lines(one: NodeAnswer[Analysis]) -> Iterator[str]:
+    """The worst first, each with what it rests on and what to do."""
+    yield from _wrapped(f"{one.node}: ", one.answer.text)
+    for number, finding in enumerate(one.answer.findings, 1):
+        yield ""
+        yield from _finding_lines(number, finding)
+    for sentence in one.answer.missing:
+        yield from _wrapped("Not looked at: ", sentence)
+
+
+def _finding_lines(number: int, finding: Finding) -> Iterator[str]:
+    yield f"{number}. {finding.cause.replace('_', ' ')} ({finding.confidence:.0%} sure)"
+    yield from _wrapped("   ", finding.text)
+    if finding.file:
+        yield f"   at        {PurePath(finding.file).name}:{finding.line}"
+    rows = (
+        ("service", finding.service),
+        ("from", ", ".join(finding.also)),
+        ("costs", finding.cost),
+        ("follows", finding.follows_from and f"most likely from {finding.follows_from}"),
+        *(("seen", sentence) for sentence in finding.evidence),
+        ("advice", finding.advice),
+    )
+    for name, text in rows:
+        if text:
+            yield from _wrapped(f"   {name:<9} ", text)
+    for command in finding.commands:
+        if command:
+            yield f"   next      {command}"
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=head,
+        subsequent_indent=" " * len(head) if len(head) <= 13 else "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [head.rstrip()]

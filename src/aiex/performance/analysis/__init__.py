@@ -1,0 +1,36 @@
+"""What is wrong, in which function, and what to do about it: evidence, rules, recommendations."""
+
+from aiex.performance.analysis.analysis import Analyst
+from aiex.performance.analysis.finding import Cause, Finding
+from aiex.performance.analysis.recommendation import Measured, Recommendation, Standing
+from aiex.performance.analysis.requests import (
+    ANALYSIS_REQUESTS,
+    SPARE_S,
+    Analysis,
+    Analyze,
+    Recommend,
+    Recommendations,
+    TellDone,
+)
+from aiex.performance.analysis.traffic import Group, NoTraffic, TargetNow, Traffic, TrafficWatch
+
+__all__ = [
+    "ANALYSIS_REQUESTS",
+    "SPARE_S",
+    "Analysis",
+    "Analyst",
+    "Analyze",
+    "Cause",
+    "Finding",
+    "Group",
+    "Measured",
+    "NoTraffic",
+    "Recommend",
+    "Recommendation",
+    "Recommendations",
+    "Standing",
+    "TargetNow",
+    "TellDone",
+    "Traffic",
+    "TrafficWatch",
+]

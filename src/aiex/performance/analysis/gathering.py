@@ -1,0 +1,352 @@
+"""Asks every chapter what it saw within one window, and puts it together as evidence.
+
+It asks by the requests that anybody could put, so it knows no chapter's inside, and whichever does
+not answer is left out and told.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import msgspec
+
+from aiex.clock import Clock
+from aiex.cluster import Caller, Handler, Request
+from aiex.errors import CallRefused
+from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask, held_up
+from aiex.performance.analysis.gc_callers import gc_callers
+from aiex.performance.analysis.kernel import KernelCounts
+from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
+from aiex.performance.analysis.source_lines import SourceLines, frame_of
+from aiex.performance.analysis.spent import is_library, own_service
+from aiex.performance.analysis.traffic import TrafficWatch
+from aiex.performance.collector import DescribeGc, GcState
+from aiex.performance.loop import (
+    HoldList,
+    ListStalls,
+    LoopState,
+    ShowLoop,
+    StallList,
+    WatchHolds,
+    culprit,
+)
+from aiex.performance.memory import (
+    DescribeMemory,
+    FindGrowth,
+    FindNativeSites,
+    GrowthReport,
+    MemoryState,
+    NativeSiteList,
+    ProfileMemory,
+)
+from aiex.performance.profile import Frame, Profile
+from aiex.performance.questions import Rank, Ranking
+from aiex.performance.sampling import TakeCpuProfile, TakeWallProfile
+from aiex.performance.tasks import (
+    Census,
+    Deadlocks,
+    DescribeTask,
+    FindDeadlocks,
+    ListTasks,
+    TakeCensus,
+    TaskDescription,
+    TaskList,
+    Waiting,
+)
+from aiex.performance.threads import threads
+
+# Kinds of tasks: of many there is one only, and that may be who takes from a queue.
+ROWS = 500
+# Counting steps costs each of them a microsecond: a part of the window is enough.
+STEPS_S = 2.0
+# Of tasks that wait for locks: so many different ones are asked who holds what they wait for.
+LOCKS_ASKED = 3
+LOCK_WAITING: tuple[Waiting, ...] = ("lock", "semaphore", "condition")
+# Finding growth walks over all objects at first, which takes a part of the window.
+GROWTH_RATIO = 0.4
+# A hold of so long is a latency that people see; a loaded loop has less in hand at a time.
+HOLD_MS = 40.0
+# Recording allocations slows the node several times, so it is short, and only on suspicion.
+RECORD_S = 1.5
+RECORD_FRAMES = 6
+MODULES_ASKED = 32
+# On a loop that is held up whatever takes many turns takes long. What is not done by then is left
+# out, since an answer that comes too late is none.
+ASK_S = 3.0
+OVERRUN_S = 10.0
+LAST_TURNS = 20
+CANCEL_S = 2.0
+# Functions whose source is looked at for what they call.
+FUNCTIONS_READ = 30
+
+
+class Kept(NamedTuple):
+    """One end of the window."""
+
+    gc: GcState | None
+    census: Census | None
+    memory: MemoryState | None
+    threads: Mapping[str, float]
+    kernel: KernelCounts
+    task_number: int
+
+
+class Gathering:
+    """`handlers` are the chapters', by their requests' types."""
+
+    def __init__(
+        self,
+        handlers: Callable[[], Mapping[type[Any], Handler]],
+        traffic: TrafficWatch,
+        *,
+        node: str,
+        clock: Clock,
+        kernel: Callable[[], KernelCounts],
+    ) -> None:
+        self._handlers = handlers
+        self._traffic = traffic
+        self._node = node
+        self._clock = clock
+        self._kernel = kernel
+
+    async def evidence(self, seconds: float, caller: Caller) -> Evidence:
+        """What was seen within `seconds` from now on."""
+        look = _Look(self._handlers(), caller)
+        began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
+        with self._traffic.watching(), gc_callers() as callers:
+            before = await self._end(look)
+            window_s = seconds + OVERRUN_S
+            cpu, wall, growth, steps, holds, _ = await asyncio.gather(
+                look.ask(TakeCpuProfile(seconds, ahead=True), Profile, within_s=window_s),
+                look.ask(TakeWallProfile(seconds), Profile, within_s=window_s),
+                look.ask(
+                    FindGrowth(max(1.0, GROWTH_RATIO * seconds)), GrowthReport, within_s=window_s
+                ),
+                look.ask(
+                    Rank("steps", "coroutine", ROWS, min(STEPS_S, seconds / 2)),
+                    Ranking,
+                    within_s=window_s,
+                ),
+                look.ask(WatchHolds(seconds, HOLD_MS), HoldList, within_s=window_s),
+                self._clock.sleep(seconds),
+            )
+            after = await self._end(look)
+            took_s = self._clock.monotonic_s() - began_s
+            traffic = self._traffic.traffic()
+        loop, stalls, deadlocks, locks = await asyncio.gather(
+            look.ask(ShowLoop(max(1.0, took_s)), LoopState),
+            look.ask(ListStalls(64, took_s), StallList),
+            look.ask(FindDeadlocks(), Deadlocks),
+            self._locks(look, after.census),
+        )
+        evidence = Evidence(
+            node=self._node,
+            began_at_s=began_at_s,
+            seconds=took_s,
+            uptime_s=traffic.uptime_s,
+            cpu=cpu,
+            wall=wall,
+            loop=loop,
+            stalls=stalls,
+            holds=holds,
+            gc_before=before.gc,
+            gc_after=after.gc,
+            census_before=before.census,
+            census_after=after.census,
+            created_tasks_per_s=max(0.0, (after.task_number - before.task_number) / took_s),
+            steps=steps,
+            deadlocks=deadlocks,
+            locks=locks,
+            memory_before=before.memory,
+            memory_after=after.memory,
+            growth=growth,
+            threads=_grown(before.threads, after.threads),
+            collections=callers.found(),
+            kernel=_within(before.kernel, after.kernel),
+            traffic=traffic,
+            missing=tuple(look.missing),
+        )
+        evidence = await self._with_makers(look, evidence)
+        wanted = interesting(evidence)
+        lines = await asyncio.to_thread(SourceLines().read, wanted)
+        return msgspec.structs.replace(evidence, lines=lines)
+
+    async def _with_makers(self, look: "_Look", evidence: Evidence) -> Evidence:
+        """With who allocates: in Python, and for what Python does not count in C."""
+        modules = suspected_modules(evidence)
+        if modules and native_grows(evidence):
+            native = await look.ask(FindNativeSites(modules, RECORD_S, 3), NativeSiteList)
+            evidence = msgspec.structs.replace(evidence, native=native)
+        if needs_allocations(evidence):
+            recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
+            evidence = msgspec.structs.replace(evidence, allocations=recorded)
+        return evidence
+
+    async def _end(self, look: "_Look") -> Kept:
+        gc_state, census, memory, cpu, kernel, number = await asyncio.gather(
+            look.ask(DescribeGc(60.0), GcState),
+            look.ask(TakeCensus("coroutine", ROWS), Census),
+            look.ask(DescribeMemory(), MemoryState),
+            asyncio.to_thread(_thread_cpu),
+            asyncio.to_thread(self._kernel),
+            _task_number(),
+        )
+        return Kept(gc_state, census, memory, cpu, kernel, number)
+
+    async def _locks(self, look: "_Look", census: Census | None) -> tuple[WaitingTask, ...]:
+        if census is None or not _has_lock_waiters(census):
+            return ()
+        found: list[WaitingTask] = []
+        for kind in LOCK_WAITING:
+            listed = await look.ask(ListTasks("age", 200, waiting=kind), TaskList)
+            firsts = {(one.coroutine, one.waits_for): one for one in listed.tasks} if listed else {}
+            for row in list(firsts.values())[:LOCKS_ASKED]:
+                told = await look.ask(DescribeTask(str(row.id)), TaskDescription)
+                if told is not None and told.found is not None:
+                    found += _waiting(told)
+        return tuple(found)
+
+
+class _Look:
+    def __init__(self, handlers: Mapping[type[Any], Handler], caller: Caller) -> None:
+        self._handlers = handlers
+        self._caller = caller
+        self.missing: list[str] = []
+
+    async def ask[A](self, request: Request[A], _: type[A], *, within_s: float = ASK_S) -> A | None:
+        """None where nobody answers, or not in time, and the reason is told."""
+        handler = self._handlers.get(type(request))
+        name = type(request).__name__
+        if handler is None:
+            self._miss(f"Nobody answers {name} here.")
+            return None
+        try:
+            answer: A | None = await _in_time(handler(request, self._caller), within_s)
+        except CallRefused as refusal:
+            self._miss(f"{name}: {refusal}")
+            return None
+        if answer is None:
+            self._miss(f"{name} was not done within {within_s:.0f} s.")
+        return answer
+
+    def _miss(self, sentence: str) -> None:
+        if sentence not in self.missing:
+            self.missing.append(sentence)
+
+
+async def _in_time(answering: Awaitable[Any], within_s: float) -> Any:
+    """The answer, or None when it was not there in time.
+
+    On a loop that stood still for longer than that everything is due at once, so what is done by
+    then gets some turns to say so.
+    """
+    task = asyncio.ensure_future(answering)
+    try:
+        await asyncio.wait({task}, timeout=within_s)
+        for _ in range(LAST_TURNS):
+            if task.done():
+                return task.result()
+            await asyncio.sleep(0)
+        return None
+    finally:
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_S)
+
+
+def interesting(evidence: Evidence) -> list[Frame]:
+    """Functions that may be to blame, whose source is worth reading; of stalls with their line."""
+    found: Counter[Frame] = Counter()
+    for profile in (evidence.cpu, evidence.wall):
+        if profile is None:
+            continue
+        for sample in profile.samples:
+            is_main = profile.kind == "cpu" or profile.labels[sample.labels].thread
+            for place in sample.stack[-3:] if is_main else ():
+                found[profile.frames[place]] += sample.weight
+    frames = [frame for frame, _ in found.most_common(FUNCTIONS_READ)]
+    held = Counter(culprit(one.stack) for one in held_up(evidence))
+    frames += [frame for frame, _ in held.most_common(FUNCTIONS_READ) if frame is not None]
+    frames += [one.frame for one in evidence.collections]
+    queues = evidence.census_after.queues if evidence.census_after is not None else ()
+    modules = {one.place.partition(":")[0] for one in queues if one.length}
+    rows = evidence.census_after.rows if evidence.census_after is not None else ()
+    named = (one.key for one in rows if one.key.partition(":")[0] in modules)
+    frames += [frame for name in named if (frame := frame_of(name)) is not None]
+    return list(dict.fromkeys(frames))
+
+
+def _waiting(told: TaskDescription) -> list[WaitingTask]:
+    info = told.found
+    assert info is not None
+    rows = [
+        WaitingTask(
+            info.task.coroutine,
+            info.task.service,
+            info.task.waits_for,
+            holder.coroutine,
+            holder.at,
+            holder.waits_for,
+            holder.age_s,
+            holder.certainty,
+            info.also_waiting + 1,
+        )
+        for holder in info.holders[:3]
+    ]
+    return rows or [
+        WaitingTask(
+            info.task.coroutine,
+            info.task.service,
+            info.task.waits_for,
+            "",
+            "",
+            "",
+            0.0,
+            "",
+            info.also_waiting + 1,
+        )
+    ]
+
+
+def _has_lock_waiters(census: Census) -> bool:
+    return any(row.waiting.get(kind, 0) for row in census.rows for kind in LOCK_WAITING)
+
+
+def _thread_cpu() -> Mapping[str, float]:
+    return {f"{one.name} ({one.id})": one.cpu_s for one in threads()}
+
+
+def _grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    return {name: value - before.get(name, 0.0) for name, value in after.items()}
+
+
+def _within(before: KernelCounts, after: KernelCounts) -> Kernel:
+    return before.until(after)
+
+
+async def _task_number() -> int:
+    """How many tasks without a name of their own were ever made: asyncio counts them for names."""
+
+    async def nothing() -> None:
+        pass
+
+    task = asyncio.create_task(nothing())
+    number = 0
+    with suppress(ValueError):
+        number = int(task.get_name().rpartition("-")[2])
+    await task
+    return number
+
+
+def suspected_modules(evidence: Evidence) -> tuple[str, ...]:
+    """Modules beside the node's own and Python's whose tasks live, or whose code ran."""
+    names: dict[str, None] = {}
+    for row in evidence.census_after.rows if evidence.census_after is not None else ():
+        names[row.key.partition(":")[0]] = None
+    for profile in (evidence.cpu, evidence.wall):
+        for frame in profile.frames if profile is not None else ():
+            if not is_library(frame):
+                names[frame.function.partition(":")[0]] = None
+    found = [name for name in names if name and not own_service(name) and name != "aiex"]
+    return tuple(name for name in found if not is_library_name(name))[:MODULES_ASKED]

@@ -1,0 +1,45 @@
+"""Every rule: evidence in, findings out. Pure; each file is a group of causes."""
+
+from collections.abc import Callable, Iterator
+
+from aiex.performance.analysis.evidence import Evidence
+from aiex.performance.analysis.finding import Finding
+from aiex.performance.analysis.rules.blocked_loop import blocked_loop, short_waits
+from aiex.performance.analysis.rules.busy_loop import hot_functions, overload
+from aiex.performance.analysis.rules.collector import gc_thrash, manual_gc
+from aiex.performance.analysis.rules.leaks import leaks, memory_limit
+from aiex.performance.analysis.rules.locks import deadlocks, hot_locks
+from aiex.performance.analysis.rules.logging import too_much_logging
+from aiex.performance.analysis.rules.machine import engine_away, starved, swapped, throttled
+from aiex.performance.analysis.rules.queues import queue_growth
+from aiex.performance.analysis.rules.task_storm import task_storm
+from aiex.performance.analysis.rules.threads import competing_threads
+from aiex.performance.analysis.rules.traffic import flood, providers, restarts
+
+type Rule = Callable[[Evidence], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    blocked_loop,
+    short_waits,
+    hot_functions,
+    too_much_logging,
+    competing_threads,
+    deadlocks,
+    hot_locks,
+    task_storm,
+    queue_growth,
+    leaks,
+    memory_limit,
+    gc_thrash,
+    manual_gc,
+    flood,
+    providers,
+    engine_away,
+    throttled,
+    starved,
+    swapped,
+    restarts,
+    overload,
+)
+
+__all__ = ["RULES", "Rule"]

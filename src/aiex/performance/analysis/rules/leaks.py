@@ -1,0 +1,253 @@
+"""What grows and is not let go of: by the watch that has looked for long, and by a look now."""
+
+import sys
+from collections.abc import Iterator
+
+from aiex.performance.analysis.evidence import Evidence
+from aiex.performance.analysis.finding import Finding
+from aiex.performance.analysis.rules.task_storm import STORM_PER_S_MIN, piling
+from aiex.performance.analysis.spent import OWN, spent
+from aiex.performance.memory import Leak
+
+# What a look of seconds must see to speak up: faster than anything a healthy node fills.
+RATE_BYTES_S_MIN = 64 * 1024
+RATE_OBJECTS_S_MIN = 20.0
+# Files and threads are scarce; these come from nothing that ends.
+SCARCE_S_MIN = 0.5
+LOOK_CONFIDENCE_MIN = 0.3
+# Resident memory as a whole breathes with requests, and a look tells less of it; so it has to grow
+# by a megabyte a second at every look.
+PROCESS_CONFIDENCE_MIN = 0.2
+PROCESS_RATE_BYTES_S_MIN = 1024 * 1024
+LIMIT_RATIO = 0.9
+# Of all that was allocated while it was recorded and is still there.
+ALLOCATED_SHARE_MIN = 0.3
+# A pool fills up to a few dozen as work comes; more within seconds are no pool.
+THREADS_GROWN_MIN = 10
+# What a leak of the process as a whole is called.
+PROCESS = "rss"
+NATIVE_BYTES_MIN = 256 * 1024
+FILE_TYPES = ("_io:", "socket:", "ssl:", "tempfile:")
+
+
+def leaks(evidence: Evidence) -> Iterator[Finding]:
+    """One for each thing that grows; what both know is told once."""
+    told: set[tuple[str, str]] = set()
+    watched = evidence.memory_after.leaks if evidence.memory_after is not None else ()
+    for leak in watched:
+        told.add((leak.kind, leak.type))
+        yield _finding(leak, leak.confidence, evidence)
+    tasks = list(_task_leaks(evidence))
+    yield from tasks
+    yield from _thread_leak(evidence)
+    for leak in evidence.growth.leaks if evidence.growth is not None else ():
+        is_told = (leak.kind, leak.type) in told or (bool(tasks) and _is_of_tasks(leak))
+        if not is_told and _speaks(leak, evidence):
+            yield _finding(leak, min(0.9, 0.4 + leak.confidence), evidence)
+
+
+def needs_allocations(evidence: Evidence) -> bool:
+    """Whether something grows whose maker only a recording of allocations can tell."""
+    return any(
+        _speaks(leak, evidence)
+        and not _blamed(leak, evidence)[0]
+        and leak.kind not in ("threads", "files")
+        for leak in (evidence.growth.leaks if evidence.growth is not None else ())
+    )
+
+
+def native_grows(evidence: Evidence) -> bool:
+    """Whether the process grows by what no Python object explains."""
+    return any(
+        leak.type == PROCESS and _speaks(leak, evidence)
+        for leak in (evidence.growth.leaks if evidence.growth is not None else ())
+    )
+
+
+def _speaks(leak: Leak, evidence: Evidence) -> bool:
+    if OWN in leak.holder or OWN in leak.site or OWN in leak.type:
+        return False  # bounded, and filled by looking
+    is_of_process = leak.type == PROCESS
+    confidence_min = PROCESS_CONFIDENCE_MIN if is_of_process else LOOK_CONFIDENCE_MIN
+    if leak.confidence < confidence_min or leak.kind == "fragments":
+        return False
+    if leak.kind == "threads":
+        return False  # counted below
+    if leak.kind == "files":
+        return leak.rate_objects_s >= SCARCE_S_MIN
+    if is_of_process:
+        return leak.rate_bytes_s >= PROCESS_RATE_BYTES_S_MIN
+    return leak.rate_bytes_s >= RATE_BYTES_S_MIN or leak.rate_objects_s >= RATE_OBJECTS_S_MIN
+
+
+def _is_of_tasks(leak: Leak) -> bool:
+    return leak.kind == "tasks" or "Task" in leak.type or leak.type.startswith("coroutine ")
+
+
+def _task_leaks(evidence: Evidence) -> Iterator[Finding]:
+    """Tasks that come steadily and do not go; what comes by the thousand is a storm."""
+    for row, grown in piling(evidence):
+        rate = grown / evidence.seconds
+        if rate >= STORM_PER_S_MIN:
+            continue
+        waiting = max(row.waiting, key=lambda one: row.waiting[one], default="nothing")
+        yield Finding(
+            cause="leak",
+            text=f"tasks: those of {row.key} never end: {row.count:,} now, {rate:+.0f} a second; "
+            f"most wait for {waiting}.",
+            function=row.key,
+            service=max(row.services, key=lambda one: row.services[one], default=""),
+            confidence=0.85,
+            weight=0.4,
+            cost="Each keeps its memory and all that it holds.",
+            evidence=(
+                f"{row.count - grown:,} at the beginning, {row.count:,} after "
+                f"{evidence.seconds:.0f} s; the oldest is {row.oldest_age_s:.0f} s old.",
+            ),
+            advice="Await or cancel them, best in an asyncio.TaskGroup with a deadline.",
+            commands=("aiex tasks", f"aiex tasks --coroutine {row.key}"),
+        )
+
+
+def _thread_leak(evidence: Evidence) -> Iterator[Finding]:
+    """Threads are counted at both ends of the window."""
+    before, after = evidence.memory_before, evidence.memory_after
+    if before is None or after is None:
+        return
+    count = after.footprint.thread_count
+    grown = count - before.footprint.thread_count
+    if grown < THREADS_GROWN_MIN:
+        return
+    function, others = _thread_function(evidence)
+    rate = grown / evidence.seconds
+    yield Finding(
+        cause="leak",
+        text=f"threads: {rate:.1f} more a second, {count} now"
+        + (f"; most are in {function}." if function else "."),
+        function=function,
+        also=others,
+        service=_service_of(function, evidence),
+        confidence=0.8,
+        weight=0.4,
+        cost="Each takes memory for its stack, and a place of the container's limit of processes.",
+        evidence=(f"{count - grown} at the beginning, {count} after {evidence.seconds:.0f} s.",),
+        advice="Use one pool with a bound (asyncio.to_thread), and join what is begun.",
+        commands=("aiex memory", "aiex profile wall --seconds 10"),
+    )
+
+
+def _service_of(function: str, evidence: Evidence) -> str:
+    """Of the tasks of the same module; empty where there are none."""
+    module = function.partition(":")[0]
+    for row in evidence.census_after.rows if evidence.census_after is not None else ():
+        if module and row.key.partition(":")[0] == module and row.services:
+            return max(row.services, key=lambda one: row.services[one])
+    return ""
+
+
+def _finding(leak: Leak, confidence: float, evidence: Evidence) -> Finding:
+    function, others = _blamed(leak, evidence)
+    held = f", held by {leak.holder}" if leak.holder else ""
+    made = f", made in {function}" if function else ""
+    limit = (
+        f"The limit is reached in {leak.limit_in_s / 60:.0f} min at this rate."
+        if leak.limit_in_s is not None
+        else "Memory grows until the process is ended."
+    )
+    owner = leak.holder.rpartition(" of ")[2]
+    return Finding(
+        cause="leak",
+        text=f"{leak.kind}: {leak.type} grows by {_rate_text(leak)}{held}{made}.",
+        function=function or owner or leak.type,
+        also=tuple(dict.fromkeys(name for name in (*others, leak.type, owner) if name)),
+        service=_service_of(function or owner, evidence),
+        confidence=confidence,
+        weight=min(0.7, 0.3 + leak.rate_bytes_s / (16 << 20)),
+        cost=limit,
+        evidence=(
+            f"It grew by {leak.grown_bytes / 2**20:.1f} MiB, {leak.grown_objects:,.0f} objects, "
+            f"within {leak.span_s:.0f} s.",
+        ),
+        advice=leak.advice,
+        commands=tuple(dict.fromkeys(one for one in (leak.command, "aiex memory") if one)),
+    )
+
+
+def _blamed(leak: Leak, evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    """The function that makes it, and others that may; empty where nothing tells."""
+    own = _own_site(leak)
+    if own:
+        return own, ()
+    if leak.kind == "threads":
+        return _thread_function(evidence)
+    if leak.kind == "files":
+        for other in evidence.growth.leaks if evidence.growth is not None else ():
+            if any(name in other.type for name in FILE_TYPES) and _own_site(other):
+                return _own_site(other), (other.holder,)
+    native = _native_function(evidence)
+    if native and leak.type == PROCESS:
+        return native, ()
+    makers = spent(evidence.allocations)
+    if makers and makers[0].seconds >= ALLOCATED_SHARE_MIN * sum(one.seconds for one in makers):
+        return makers[0].frame.function, makers[0].callers
+    return "", ()
+
+
+def _native_function(evidence: Evidence) -> str:
+    """The function with most of what malloc has more; empty where none has so much of it."""
+    found = evidence.native
+    if found is None or not found.sites or found.grown_bytes <= 0:
+        return ""
+    first = found.sites[0]
+    is_most = first.grown_bytes >= ALLOCATED_SHARE_MIN * found.grown_bytes
+    return first.function if is_most and first.grown_bytes >= NATIVE_BYTES_MIN else ""
+
+
+def _own_site(leak: Leak) -> str:
+    """The first place that is not Python's library's; empty when there is none."""
+    for site in leak.site.split(" or "):
+        function = site.partition(" (")[0]
+        if function and not is_library_name(function):
+            return function
+    return ""
+
+
+def is_library_name(function: str) -> bool:
+    return function.partition(":")[0].partition(".")[0] in sys.stdlib_module_names
+
+
+def _thread_function(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    """What most threads were in, beside the main one."""
+    found = spent(evidence.wall, lambda labels: labels.thread not in ("", "MainThread"))
+    if not found:
+        return "", ()
+    return found[0].frame.function, found[0].callers
+
+
+def _rate_text(leak: Leak) -> str:
+    if leak.rate_bytes_s >= 1024:
+        return f"{leak.rate_bytes_s / 1024:,.0f} KiB a second"
+    return f"{leak.rate_objects_s:,.1f} a second"
+
+
+def memory_limit(evidence: Evidence) -> Iterator[Finding]:
+    """The container's limit is near."""
+    state = evidence.memory_after
+    if state is None or not state.limit.bytes:
+        return
+    ratio = state.limit.used_bytes / state.limit.bytes
+    if ratio < LIMIT_RATIO or state.footprint.rss_bytes < state.limit.bytes / 2:
+        return
+    yield Finding(
+        cause="memory_limit",
+        text=f"The node has {ratio:.0%} of the memory its container may have.",
+        confidence=0.9,
+        weight=0.6,
+        cost="At the limit the kernel ends the process.",
+        evidence=(
+            f"{state.limit.used_bytes / 2**20:,.0f} of {state.limit.bytes / 2**20:,.0f} MiB are "
+            f"used, {state.footprint.rss_bytes / 2**20:,.0f} MiB by this process.",
+        ),
+        advice="See what has it, give back what is unused, or raise the limit.",
+        commands=("aiex memory", "aiex memory trim", "aiex memory --types"),
+    )

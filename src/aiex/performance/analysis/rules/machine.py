@@ -1,0 +1,96 @@
+"""What is not in this process: the container's limits, the machine, the engine."""
+
+from collections.abc import Iterator
+
+from aiex.performance.analysis.evidence import Evidence
+from aiex.performance.analysis.finding import Finding
+
+# Of the limit's periods (a tenth of a second each): more than these and requests feel it.
+THROTTLED_RATIO_MIN = 0.1
+THROTTLED_S_MIN = 0.3
+# Of the window the loop was ready and had no CPU, and that late on average. A machine that also
+# makes the load, or runs a build beside, comes to a third; the node copes with that.
+STARVED_RATIO_MIN = 0.5
+STARVED_LATE_S = 0.05
+# Pages from disk within the window, with memory swapped out: not the start of a program.
+MAJOR_FAULTS_MIN = 200
+
+
+def throttled(evidence: Evidence) -> Iterator[Finding]:
+    kernel = evidence.kernel
+    if kernel.throttled_ratio < THROTTLED_RATIO_MIN or kernel.throttled_s < THROTTLED_S_MIN:
+        return
+    yield Finding(
+        cause="throttled",
+        text=f"The container's CPU limit ({kernel.cpu_limit:g} CPUs) keeps the node waiting.",
+        confidence=0.9,
+        weight=min(0.9, kernel.throttled_ratio),
+        cost=f"It had to wait in {kernel.throttled_ratio:.0%} of the limit's periods.",
+        evidence=(
+            f"Throttled for {kernel.throttled_s:.1f} s within {evidence.seconds:.0f} s; it used "
+            f"{kernel.cpu_s:.1f} s of CPU.",
+        ),
+        advice="Raise the CPU limit of the container, or have none: a request is enough to be "
+        "scheduled by.",
+        commands=("kubectl describe pod", "aiex loop"),
+    )
+
+
+def starved(evidence: Evidence) -> Iterator[Finding]:
+    """Others have the CPUs; nothing in the process is to blame."""
+    span = evidence.loop.window if evidence.loop is not None else None
+    if span is None or list(throttled(evidence)):
+        return
+    if span.starved_ratio < STARVED_RATIO_MIN or span.lag_s_mean < STARVED_LATE_S:
+        return
+    own = evidence.kernel.cpu_s / evidence.seconds
+    if own > 0.75 * evidence.kernel.cpu_count:
+        return  # its own threads have them
+    yield Finding(
+        cause="starved",
+        text="Other processes of the machine have the CPUs: the loop is ready and has to wait.",
+        confidence=0.8,
+        weight=0.3 * span.starved_ratio,  # what is in the process comes first
+        cost=f"{span.starved_ratio:.0%} of the time the loop waited for a CPU.",
+        evidence=(
+            f"The machine's {evidence.kernel.cpu_count} CPUs were busy "
+            f"{evidence.kernel.machine_busy_ratio:.0%} of the time, this process used {own:.2f}.",
+        ),
+        advice="Move what else runs there, or give the node a CPU request.",
+        commands=("aiex loop", "aiex status"),
+    )
+
+
+def swapped(evidence: Evidence) -> Iterator[Finding]:
+    kernel = evidence.kernel
+    if kernel.major_faults < MAJOR_FAULTS_MIN or not kernel.swap_bytes:
+        return
+    yield Finding(
+        cause="swapped",
+        text="Memory of the process is swapped out and has to come back from disk.",
+        confidence=0.85,
+        weight=0.6,
+        cost=f"{kernel.major_faults / evidence.seconds:.0f} waits for the disk a second.",
+        evidence=(
+            f"{kernel.major_faults} pages came from disk within {evidence.seconds:.0f} s; "
+            f"{kernel.swap_bytes / 2**20:.0f} MiB are swapped out.",
+        ),
+        advice="Give the machine or the container more memory, or have the node use less.",
+        commands=("aiex memory",),
+    )
+
+
+def engine_away(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.traffic.is_engine_up:
+        return
+    yield Finding(
+        cause="engine_away",
+        text="The engine (NATS) does not answer: what needs state waits or fails.",
+        service="engine.connection",
+        confidence=0.95,
+        weight=0.9,
+        cost="Keys, conversations, limits and hot values are as they were when it went.",
+        evidence=("The connection to the engine is down.",),
+        advice="See what the engine says of itself.",
+        commands=("aiex status", "aiex cluster explain"),
+    )

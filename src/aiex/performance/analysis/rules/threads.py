@@ -1,0 +1,70 @@
+"""Threads that compete with the loop for the interpreter."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from aiex.performance.analysis.evidence import Evidence
+from aiex.performance.analysis.finding import Finding
+from aiex.performance.analysis.spent import Spent, own_service, spent
+from aiex.performance.profile import Labels
+
+# Of one core, by threads in one function, while the loop is late: work in C that lets go of the
+# interpreter does not make it late. A loop that has the interpreter to itself is a millisecond late
+# on average; one that takes turns waits 5 ms (`sys.getswitchinterval`) for each.
+SHARE_MIN = 0.2
+LATE_S = 0.003
+MAIN = "MainThread"
+
+
+def competing_threads(evidence: Evidence) -> Iterator[Finding]:
+    """Threads with much CPU, those in the same function together."""
+    if evidence.loop is None or evidence.loop.window.lag_s_mean < LATE_S:
+        return
+    used: defaultdict[str, float] = defaultdict(float)
+    seen: dict[str, Spent] = {}
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for name, cpu_s in evidence.threads.items():
+        thread = name.rpartition(" (")[0]
+        where = spent(evidence.wall, partial(_is_of, thread))
+        if thread == MAIN or not where or own_service(where[0].frame.function):
+            continue
+        function = where[0].frame.function
+        used[function] += cpu_s
+        seen[function] = where[0]
+        names[function].append(thread)
+    for function, cpu_s in used.items():
+        if cpu_s >= SHARE_MIN * evidence.seconds:
+            yield _finding(names[function], cpu_s / evidence.seconds, seen[function], evidence)
+
+
+def _is_of(thread: str, labels: Labels) -> bool:
+    return labels.thread == thread
+
+
+def _finding(threads: Sequence[str], share: float, seen: Spent, evidence: Evidence) -> Finding:
+    assert evidence.loop is not None
+    who = (
+        f"The thread {threads[0]} computes"
+        if len(threads) == 1
+        else f"{len(threads)} threads compute"
+    )
+    return Finding(
+        cause="competing_threads",
+        text=f"{who} in {seen.frame.function}, while the loop needs the interpreter.",
+        function=seen.frame.function,
+        file=seen.frame.file,
+        line=seen.frame.line,
+        also=seen.callers,
+        confidence=0.75,
+        weight=min(1.0, share),
+        cost=f"The loop waits for the interpreter, {evidence.loop.window.lag_s_mean * 1000:.0f} ms "
+        "on average each time.",
+        evidence=(
+            f"{', '.join(threads[:4])} used {share:.0%} of one CPU; the loop was up to "
+            f"{evidence.loop.window.lag_s_max * 1000:.0f} ms late.",
+        ),
+        advice="Computing Python belongs into a process of its own "
+        "(concurrent.futures.ProcessPoolExecutor).",
+        commands=("aiex profile wall --seconds 10", "aiex loop"),
+    )

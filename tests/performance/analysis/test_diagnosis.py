@@ -1,0 +1,518 @@
+"""Each cause is named with its function, and nothing else is; a healthy node gets no finding."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aiex.performance import Finding, Frame, Group, Labels, Leak, Stall, TargetNow
+from aiex.performance.analysis.diagnosis import diagnosed, summary
+from aiex.performance.analysis.evidence import Evidence, Kernel, Line, WaitingTask
+from aiex.performance.analysis.gc_callers import Collections
+from aiex.performance.loop import StallKind
+from aiex.performance.tasks import Deadlock, DeadlockedTask, Deadlocks
+from aiex.testing.evidence import (
+    API,
+    GUEST,
+    HANDLER,
+    MIB,
+    RUN,
+    SECONDS,
+    SHOP,
+    census,
+    gc_state,
+    grown,
+    handler,
+    healthy,
+    holds,
+    leak,
+    loop_state,
+    memory_state,
+    profile,
+    queue,
+    row,
+    stall,
+    traffic,
+)
+
+SETTLE = GUEST.function
+AT = f"{GUEST.file}:{GUEST.line}"
+
+
+def causes(findings: Sequence[Finding]) -> list[tuple[str, str]]:
+    """Of what does not follow from another."""
+    return [(one.cause, one.function) for one in findings if not one.follows_from]
+
+
+# What is wrong.
+
+
+@pytest.mark.parametrize(
+    ("kind", "calls", "cause"),
+    [
+        ("waits", ("time.sleep",), "blocking_call"),
+        ("runs", (), "long_computation"),
+        ("holds", ("zlib.compress",), "c_call"),
+        ("stood_still", ("library.usleep",), "c_call"),
+        ("holds", ("self._pattern.fullmatch",), "slow_regex"),
+        ("runs", ("re.match",), "slow_regex"),
+        ("holds", ("json.dumps",), "serialisation"),
+    ],
+)
+def test_what_holds_the_loop_is_told_apart(
+    kind: StallKind, calls: tuple[str, ...], cause: str
+) -> None:
+    evidence = healthy(holds=holds(*[stall(0.06, kind) for _ in range(6)]), lines={AT: Line(calls)})
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function, found.service) == (cause, SETTLE, "shop.orders")
+    assert (found.file, found.line) == (GUEST.file, GUEST.line)
+    assert RUN.function in found.also
+
+
+@pytest.mark.parametrize(
+    ("calls", "words"),
+    [
+        (("time.sleep",), "sleeps"),
+        (("subprocess.run",), "waits for a process"),
+        (("own.recv",), "waits for a socket"),
+        (("os.fsync",), "waits for a file"),
+        (("self._lock.acquire",), "waits for a lock of a thread"),
+        (("socket.getaddrinfo",), "waits for a name to be looked up"),
+        (("cursor.execute",), "waits for a database"),
+    ],
+)
+def test_a_wait_says_for_what(calls: tuple[str, ...], words: str) -> None:
+    evidence = healthy(
+        holds=holds(stall(0.3, "waits"), stall(0.3, "waits")), lines={AT: Line(calls)}
+    )
+    assert words in diagnosed(evidence)[0].text
+
+
+def test_waits_too_short_for_a_stack_are_seen_by_the_threads_looks() -> None:
+    thread = Labels(node="n1", thread="MainThread")
+    evidence = healthy(
+        loop=loop_state(busy=0.2, lag_s=0.035),
+        wall=profile("wall", ((RUN, GUEST), thread, 2.5), ((RUN, GUEST), SHOP, 2.5)),
+        lines={SETTLE: Line(("time.sleep",))},
+    )
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function, found.service) == ("blocking_call", SETTLE, "shop.orders")
+
+
+def test_a_function_with_a_large_part_of_a_late_loop_is_named() -> None:
+    evidence = healthy(
+        loop=loop_state(busy=0.95, lag_s=0.06), cpu=profile("cpu", ((RUN, GUEST), SHOP, 5.0))
+    )
+    assert causes(diagnosed(evidence)) == [("long_computation", SETTLE)]
+
+
+def test_a_c_function_that_lets_no_signal_in_makes_few_and_heavy_samples() -> None:
+    heavy = profile("cpu", ((RUN, GUEST), SHOP, 5.0))
+    samples = tuple(msgspec.structs.replace(one, count=20) for one in heavy.samples)
+    evidence = healthy(
+        loop=loop_state(busy=0.95, lag_s=0.06), cpu=msgspec.structs.replace(heavy, samples=samples)
+    )
+    assert causes(diagnosed(evidence)) == [("c_call", SETTLE)]
+
+
+def test_logging_is_blamed_on_who_logs() -> None:
+    log = (RUN, GUEST, Frame("logging:Logger.info", "/usr/lib/python3.13/logging/__init__.py"))
+    cpu = profile("cpu", (log, SHOP, 1.0), (handler(1), API, 3.0))
+    assert causes(diagnosed(healthy(cpu=cpu))) == [("logging", SETTLE)]
+
+
+def test_a_thread_that_computes_takes_the_interpreter() -> None:
+    thread = Labels(node="n1", thread="cruncher")
+    evidence = healthy(
+        loop=loop_state(lag_s=0.02, mean_s=0.006),
+        threads={"MainThread (1)": 5.0, "cruncher (9)": 4.0},
+        wall=profile("wall", ((GUEST,), thread, 9.0)),
+    )
+    assert causes(diagnosed(evidence)) == [("competing_threads", SETTLE)]
+
+
+def test_a_thread_that_works_in_c_and_lets_go_is_no_fault() -> None:
+    thread = Labels(node="n1", thread="cruncher")
+    evidence = healthy(
+        threads={"MainThread (1)": 5.0, "cruncher (9)": 9.0},
+        wall=profile("wall", ((GUEST,), thread, 9.0)),
+    )
+    assert diagnosed(evidence) == ()
+
+
+def test_tasks_that_pile_up_by_the_thousand_are_a_storm() -> None:
+    evidence = healthy(
+        census_before=census(row("shop.orders:poll", 1000)),
+        census_after=census(row("shop.orders:poll", 21_000)),
+    )
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function, found.service) == (
+        "task_storm",
+        "shop.orders:poll",
+        "shop.orders",
+    )
+
+
+def test_tasks_that_come_slowly_and_never_end_leak() -> None:
+    evidence = healthy(
+        census_before=census(row("shop.orders:poll", 100)),
+        census_after=census(row("shop.orders:poll", 500)),
+        growth=grown(leak("tasks", type="list of _asyncio:Task")),
+    )
+    assert causes(diagnosed(evidence)) == [("leak", "shop.orders:poll")]
+
+
+def test_tasks_of_a_burst_of_requests_are_none() -> None:
+    evidence = healthy(
+        census_before=census(row("aiex.assistant.api:Api.respond", 40, service="http.api")),
+        census_after=census(row("aiex.assistant.api:Api.respond", 900, service="http.api")),
+        traffic=traffic(in_flight=890),
+    )
+    assert diagnosed(evidence) == ()
+
+
+def circle(*, ends: bool = False, age_s: float = 9.0) -> Deadlocks:
+    tasks = tuple(
+        DeadlockedTask(
+            number,
+            f"Task-{number}",
+            SETTLE,
+            "shop.orders",
+            age_s,
+            "a lock",
+            f"{SETTLE}, o.py:9",
+            "",
+        )
+        for number in (1, 2)
+    )
+    return Deadlocks((Deadlock(tasks, 3, ends_by_timeout=ends, text="They do."),), 40)
+
+
+def test_a_circle_of_tasks_is_a_deadlock() -> None:
+    (found,) = diagnosed(healthy(deadlocks=circle()))
+    assert (found.cause, found.function) == ("deadlock", SETTLE)
+    assert found.confidence > 0.9
+
+
+def test_a_circle_that_has_just_closed_may_be_about_to_open() -> None:
+    assert diagnosed(healthy(deadlocks=circle(age_s=0.2))) == ()
+
+
+def locked(count: int) -> WaitingTask:
+    return WaitingTask(
+        "shop.orders:read", "shop.orders", "lock _table", SETTLE, f"{SETTLE}, o.py:9", "a sleep",
+        9.0, "certain", count,
+    )  # fmt: skip
+
+
+def test_a_lock_with_a_long_line_is_blamed_on_who_has_it() -> None:
+    rows = census(row("shop.orders:read", 20, waiting="lock"))
+    evidence = healthy(locks=(locked(20),), census_before=rows, census_after=rows)
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function) == ("hot_lock", SETTLE)
+    assert "shop.orders:read" in found.also
+
+
+def test_a_lock_that_two_want_is_a_lock() -> None:
+    rows = census(row("shop.orders:read", 2, waiting="lock"))
+    assert diagnosed(healthy(locks=(locked(2),), census_before=rows, census_after=rows)) == ()
+
+
+def test_a_queue_that_only_grows_is_blamed_on_who_takes() -> None:
+    rows = (row("shop.orders:Orders.put", 1), row("shop.orders:Orders.take", 1))
+    evidence = healthy(
+        census_before=census(*rows, queues=(queue(100),)),
+        census_after=census(*rows, queues=(queue(1600),)),
+        lines={
+            "shop.orders:Orders.put": Line(("self._queue.put_nowait",)),
+            "shop.orders:Orders.take": Line(("self._queue.get",)),
+        },
+    )
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function) == ("queue_growth", "shop.orders:Orders.take")
+    assert "shop.orders:Orders.put" in found.also
+
+
+def test_a_full_queue_with_tasks_before_it_is_as_bad() -> None:
+    full = queue(100, is_bounded=True, putters=5)
+    evidence = healthy(census_before=census(queues=(full,)), census_after=census(queues=(full,)))
+    assert [one.cause for one in diagnosed(evidence)] == ["queue_growth"]
+
+
+def test_a_queue_that_breathes_is_none() -> None:
+    evidence = healthy(
+        census_before=census(queues=(queue(300),)), census_after=census(queues=(queue(320),))
+    )
+    assert diagnosed(evidence) == ()
+
+
+def test_a_leak_is_told_with_where_it_is_made() -> None:
+    evidence = healthy(growth=grown(leak()))
+    assert causes(diagnosed(evidence)) == [("leak", SETTLE)]
+
+
+def test_a_leak_that_the_watch_knows_is_told_once() -> None:
+    growth = grown(leak())
+    evidence = healthy(growth=growth, memory_after=memory_state(leak(confidence=0.85)))
+    assert causes(diagnosed(evidence)) == [("leak", SETTLE)]
+
+
+def test_a_cache_that_fills_slowly_is_no_leak() -> None:
+    slow = leak(rate_bytes_s=2_000.0, rate_objects_s=3.0)
+    evidence = healthy(growth=grown(slow))
+    assert diagnosed(evidence) == ()
+
+
+def test_threads_are_counted_and_blamed_on_what_they_are_in() -> None:
+    labels = Labels(node="n1", thread="Thread-7 (work)")
+    more = memory_state()
+    footprint = msgspec.structs.replace(more.footprint, thread_count=60)
+    evidence = healthy(
+        memory_after=msgspec.structs.replace(more, footprint=footprint),
+        wall=profile("wall", ((GUEST,), labels, 200.0)),
+        census_after=census(row("shop.orders:Orders.run", 1)),
+    )
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function, found.service) == ("leak", SETTLE, "shop.orders")
+
+
+def test_a_collector_that_runs_all_the_time_is_blamed_on_who_makes_cycles() -> None:
+    evidence = healthy(
+        gc_after=gc_state(pause_s=1.5, collected=400_000),
+        collections=(Collections(GUEST, 900, 90, 1.4, 400_000),),
+    )
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function) == ("gc_thrash", SETTLE)
+
+
+def test_a_collection_by_hand_is_told_as_such() -> None:
+    evidence = healthy(
+        gc_after=gc_state(pause_s=1.5),
+        collections=(Collections(GUEST, 12, 12, 1.4, 0),),
+        lines={AT: Line(("gc.collect",))},
+        holds=holds(*[stall(0.1, "holds") for _ in range(12)]),
+    )
+    assert causes(diagnosed(evidence)) == [("manual_gc", SETTLE)]
+
+
+def test_one_key_that_takes_all_places_is_a_flood() -> None:
+    keys = {"k1": Group(9_000), "k2": Group(300), "k3": Group(280)}
+    evidence = healthy(traffic=traffic(keys=keys, shed={"in_flight": 4_000}))
+    found = diagnosed(evidence)
+    assert found[0].cause == "flood"
+    assert "k1" in found[0].text
+    assert "overload" not in dict(causes(found))
+
+
+def test_one_key_that_asks_for_most_and_hurts_nobody_is_a_customer() -> None:
+    keys = {"k1": Group(14_000), "k2": Group(1_000)}
+    assert diagnosed(healthy(traffic=traffic(keys=keys))) == ()
+
+
+def test_a_target_that_is_slower_than_the_others_is_named() -> None:
+    targets = {
+        "east/model": Group(400, provider_s=1600.0),
+        "west/model": Group(7_500, provider_s=60.0),
+    }
+    found = diagnosed(healthy(traffic=traffic(targets=targets)))
+    assert causes(found) == [("slow_provider", "east/model")]
+
+
+def test_all_targets_look_slow_on_a_loop_that_is_held_up() -> None:
+    targets = {name: Group(400, provider_s=2000.0) for name in ("east/model", "west/model")}
+    evidence = healthy(
+        traffic=traffic(targets=targets),
+        loop=loop_state(lag_s=0.4),
+        holds=holds(*[stall(0.4, "waits") for _ in range(9)]),
+        lines={AT: Line(("time.sleep",))},
+    )
+    assert causes(diagnosed(evidence)) == [("blocking_call", SETTLE)]
+
+
+def test_a_target_that_fails_is_named() -> None:
+    targets = {"east/model": Group(500, error_count=250), "west/model": Group(500)}
+    found = diagnosed(healthy(traffic=traffic(targets=targets)))
+    assert causes(found) == [("failing_provider", "east/model")]
+
+
+def test_an_open_breaker_is_told_without_a_single_answer() -> None:
+    states = (TargetNow("east/model", "open", 0, 0),)
+    assert causes(diagnosed(healthy(traffic=traffic(targets={}, states=states)))) == [
+        ("failing_provider", "east/model")
+    ]
+
+
+def test_too_many_requests_are_told_as_that_and_nothing_else() -> None:
+    evidence = healthy(
+        loop=loop_state(busy=0.99, lag_s=0.4, mean_s=0.1), traffic=traffic(shed={"loop_lag": 5_000})
+    )
+    assert causes(diagnosed(evidence)) == [("overload", "")]
+
+
+def test_a_throttled_container_and_a_full_machine_are_told_apart() -> None:
+    late = loop_state(starved=0.6, lag_s=0.3, mean_s=0.1)
+    limited = Kernel(cpu_s=5.0, throttled_s=4.0, throttled_ratio=0.6, cpu_limit=0.5, cpu_count=4)
+    assert causes(diagnosed(healthy(loop=late, kernel=limited))) == [("throttled", "")]
+    assert causes(diagnosed(healthy(loop=late))) == [("starved", "")]
+
+
+def test_memory_from_disk_an_engine_that_is_away_and_a_service_that_dies_are_told() -> None:
+    swapped = Kernel(cpu_count=4, major_faults=4_000, swap_bytes=200 * MIB)
+    assert causes(diagnosed(healthy(kernel=swapped))) == [("swapped", "")]
+    away = traffic(is_engine_up=False)
+    assert causes(diagnosed(healthy(traffic=away))) == [("engine_away", "")]
+    failing = traffic(failures={"shop.orders": 4})
+    assert causes(diagnosed(healthy(traffic=failing))) == [("service_restarts", "shop.orders")]
+
+
+def test_memory_near_the_limit_is_told() -> None:
+    near = memory_state(rss_bytes=490 * MIB, limit_bytes=512 * MIB)
+    assert causes(diagnosed(healthy(memory_after=near))) == [("memory_limit", "")]
+
+
+# Two at once, and what follows from what.
+
+
+def test_two_at_once_are_both_named() -> None:
+    evidence = healthy(
+        holds=holds(*[stall(0.06, "waits") for _ in range(5)]),
+        lines={AT: Line(("time.sleep",))},
+        growth=grown(leak(site="shop.stock:Stock.note (stock.py:3)")),
+    )
+    assert set(causes(diagnosed(evidence))) == {
+        ("blocking_call", SETTLE),
+        ("leak", "shop.stock:Stock.note"),
+    }
+
+
+def test_what_follows_comes_after_its_cause_and_says_so() -> None:
+    rows = (row("shop.stock:Stock.take", 1),)
+    evidence = healthy(
+        holds=holds(*[stall(0.6, "waits") for _ in range(12)]),
+        lines={AT: Line(("time.sleep",))},
+        loop=loop_state(busy=0.95, lag_s=0.6, mean_s=0.3),
+        census_before=census(*rows, queues=(queue(10, "shop.stock:Stock._queue"),)),
+        census_after=census(*rows, queues=(queue(900, "shop.stock:Stock._queue"),)),
+        traffic=traffic(shed={"loop_lag": 900}),
+    )
+    first, second = diagnosed(evidence)
+    assert (first.cause, first.function) == ("blocking_call", SETTLE)
+    assert second.cause == "queue_growth"
+    assert second.follows_from == f"blocking_call {SETTLE}"
+
+
+# What is not.
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        healthy(),
+        healthy(loop=loop_state(busy=0.97, lag_s=0.012)),  # full, and in time
+        healthy(loop=loop_state(starved=0.35, lag_s=0.06, mean_s=0.01)),  # a machine with a build
+        healthy(holds=holds(stall(0.3, "runs", HANDLER))),  # one stall
+        healthy(holds=holds(*[stall(0.2, "starved") for _ in range(9)])),
+        healthy(holds=holds(stall(3.0, "stopped"))),
+        healthy(created_tasks_per_s=11_000.0),  # seven for each request
+        healthy(gc_after=gc_state(pause_s=0.4, collected=50_000)),
+        healthy(traffic=traffic(count=0, keys={}, targets={}, states=()), created_tasks_per_s=9.0),
+        healthy(traffic=traffic(targets={}, stream_count=40)),  # long streams
+        healthy(uptime_s=1.0, memory_after=memory_state(rss_bytes=300 * MIB)),
+        healthy(
+            cpu=None, wall=None, loop=None, holds=None, gc_before=None, gc_after=None,
+            census_before=None, census_after=None, deadlocks=None, memory_before=None,
+            memory_after=None, growth=None,
+        ),
+    ],
+)  # fmt: skip
+def test_a_healthy_node_gets_no_finding(evidence: Evidence) -> None:
+    assert diagnosed(evidence) == ()
+    assert "Nothing is wrong" in summary((), evidence)
+
+
+def test_the_nodes_own_looks_are_not_blamed() -> None:
+    own = Frame("aiex.performance.memory.survey:_Walk._meet", "/app/aiex/performance/survey.py", 9)
+    assert diagnosed(healthy(holds=holds(*[stall(0.3, "runs", own) for _ in range(5)]))) == ()
+
+
+# No rule raises, whatever it is given.
+
+FRAMES = st.sampled_from(
+    [GUEST, RUN, HANDLER, Frame(""), Frame("json.encoder:JSONEncoder.encode", "/lib/python3.13/j")]
+)
+KINDS = st.sampled_from(["waits", "runs", "holds", "kept_out", "starved", "stopped", "stood_still"])
+STALLS = st.builds(
+    lambda seconds, kind, stack: msgspec.structs.replace(stall(seconds, kind), stack=tuple(stack)),
+    st.floats(0, 60),
+    KINDS,
+    st.lists(FRAMES, max_size=4),
+)
+SPANS = st.builds(loop_state, st.floats(0, 1), st.floats(0, 60), st.floats(0, 1), st.floats(0, 60))
+LEAKS = st.builds(
+    lambda kind, site, rate, confidence: leak(
+        kind, site=site, rate_bytes_s=rate, confidence=confidence
+    ),
+    st.sampled_from(["container", "tasks", "threads", "files", "native", "malloc", "cycles"]),
+    st.sampled_from(["", "shop.orders:f (o.py:1)", "asyncio.tasks:create_task (t.py:1)", " or "]),
+    st.floats(0, 1e9),
+    st.floats(0, 1),
+)
+GROUPS = st.builds(
+    Group, st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 100), st.floats(0, 1e5)
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a full machine
+@given(
+    stalls=st.lists(STALLS, max_size=6),
+    loop=st.none() | SPANS,
+    leaks=st.lists(LEAKS, max_size=3),
+    keys=st.dictionaries(st.sampled_from(["", "k1", "k2"]), GROUPS),
+    targets=st.dictionaries(st.sampled_from(["east/model", "x"]), GROUPS),
+    shed=st.dictionaries(st.sampled_from(["in_flight", "loop_lag"]), st.integers(0, 10_000)),
+    counts=st.lists(st.integers(0, 100_000), min_size=2, max_size=2),
+    lengths=st.lists(st.integers(0, 100_000), min_size=2, max_size=2),
+    waiters=st.integers(0, 100),
+    pause_s=st.floats(0, 20),
+    has_traffic=st.booleans(),
+)
+def test_no_rule_raises(
+    stalls: list[Stall],
+    loop: object,
+    leaks: list[Leak],
+    keys: dict[str, Group],
+    targets: dict[str, Group],
+    shed: dict[str, int],
+    counts: list[int],
+    lengths: list[int],
+    waiters: int,
+    pause_s: float,
+    has_traffic: bool,
+) -> None:
+    rows = [row("shop.orders:read", count, waiting="lock") for count in counts]
+    ends = [census(one, queues=(queue(length),)) for one, length in zip(rows, lengths, strict=True)]
+    evidence = healthy(
+        holds=holds(*stalls),
+        loop=loop,
+        growth=grown(*leaks),
+        traffic=traffic(
+            count=sum(one.count for one in keys.values()) if has_traffic else 0,
+            keys=keys,
+            targets=targets,
+            shed=shed,
+        ),
+        census_before=ends[0],
+        census_after=ends[1],
+        locks=(locked(waiters),),
+        gc_after=gc_state(pause_s=pause_s),
+    )
+    for one in diagnosed(evidence):
+        assert one.text
+        assert 0.5 <= one.confidence <= 1
+        assert one.evidence
+        assert all(
+            not command or command.split()[0] in ("aiex", "kubectl") for command in one.commands
+        )
+    assert evidence.seconds == SECONDS
