@@ -61,6 +61,7 @@ async def test_what_ends_within_the_window_is_counted_by_key_route_and_target(
     assert found.failures == {"shop.orders": 1}
     assert found.states[0].name == "east/m"
     assert found.is_engine_up
+    assert found.models == {"m": ("east/m",)}
     assert bus.failure_count == 0
     assert traffic.traffic().count == 4
 

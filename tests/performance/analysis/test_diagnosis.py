@@ -188,8 +188,8 @@ def test_tasks_that_come_slowly_and_never_end_leak() -> None:
 def test_tasks_of_a_burst_of_requests_are_none() -> None:
     evidence = healthy(
         census_before=census(row("aiex.assistant.api:Api.respond", 40, service="http.api")),
-        census_after=census(row("aiex.assistant.api:Api.respond", 900, service="http.api")),
-        traffic=traffic(in_flight=890),
+        census_after=census(row("aiex.assistant.api:Api.respond", 900, service="(aiex.api)")),
+        traffic=traffic(in_flight=300),
     )
     assert diagnosed(evidence) == ()
 

@@ -41,8 +41,6 @@ LOGGED = Frame("aiex.telemetry.log_writer:LogWriter.add", "/app/log_writer.py", 
     ("evidence", "wanted"),
     [
         (healthy(gc_after=gc_state(pause_s=0.5, pause_max_ms=48.0)), "gc-tune"),
-        (healthy(gc_after=gc_state(thresholds=(0, 10, 0))), "gc-thresholds"),
-        (healthy(gc_after=gc_state(thresholds=(300, 3, 1))), "gc-thresholds"),
         (healthy(memory_after=FULL), "memory-trim"),
         (
             healthy(memory_after=memory_state(rss_bytes=450 * MIB, limit_bytes=512 * MIB)),
@@ -76,14 +74,13 @@ LOGGED = Frame("aiex.telemetry.log_writer:LogWriter.add", "/app/log_writer.py", 
                     }
                 )
             ),
-            "avoid-east/model",
+            "avoid-model-east/model",
         ),
         (
             healthy(cpu=profile("cpu", ((LOGGED,), API, 1.0), (handler(1), API, 4.0))),
             "access-log",
         ),
         (healthy(loop=loop_state(busy=0.97, lag_s=0.2)), "more-nodes"),
-        (healthy(threads={f"Thread ({number})": 0.0 for number in range(200)}), "fewer-threads"),
     ],
 )
 def test_each_change_is_recommended_where_evidence_speaks_for_it(
@@ -94,6 +91,12 @@ def test_each_change_is_recommended_where_evidence_speaks_for_it(
     assert found.evidence
     assert found.command
     assert found.expected
+
+
+def test_a_target_that_is_the_only_one_is_not_avoided() -> None:
+    targets = {"east/model": Group(500, error_count=250), "west/model": Group(500)}
+    models = {"model": ("east/model",), "other": ("west/model",)}
+    assert proposals(healthy(traffic=traffic(targets=targets, models=models))) == []
 
 
 def test_nothing_is_recommended_to_a_healthy_node() -> None:

@@ -18,9 +18,9 @@ REFUSED_RATIO_MIN = 0.2
 SLOW_S = 4.0
 SLOW_TIMES = 3.0
 SLOW_S_MIN = 1.0
-HELD_UP_S = 0.1
+HELD_UP_S = 0.05
 # A request takes a dozen turns of the loop: what is late in each makes it as much slower.
-LAG_TIMES = 20.0
+LAG_TIMES = 40.0
 SILENT_MIN = 4
 ERROR_RATIO_MIN = 0.2
 ERRORS_MIN = 5
