@@ -21,12 +21,13 @@ import msgspec
 from examples.trouble.catalogue import BY_KIND, FAULTS
 from examples.trouble.plan import Plan, drawn_plan
 from examples.trouble.shape import SHAPES, Shape
-from examples.trouble.stage import NodeEnded, Stage, staged
+from examples.trouble.stage import NodeEnded, Stage, end_as_by_ctrl_c, staged
 
 TOLD_EVERY_S = 10.0
 
 
 def main() -> None:
+    end_as_by_ctrl_c()
     options = _options()
     if options.list:
         for fault in FAULTS:

@@ -15,9 +15,9 @@ from examples.trouble.crowd import CROWDED_RATIO, cpu_times, others_ratio
 from examples.trouble.judge import Said, verdict
 from examples.trouble.plan import drawn_plan
 from examples.trouble.question import Refused, ask_what_is_wrong
-from examples.trouble.rounds import WINDOW_S, said_line
+from examples.trouble.rounds import INTERRUPTED, WINDOW_S, said_line
 from examples.trouble.shape import SHAPES, Shape, ShapeName
-from examples.trouble.stage import NodeEnded, staged
+from examples.trouble.stage import NodeEnded, end_as_by_ctrl_c, staged
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -31,6 +31,7 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 def main() -> None:
+    end_as_by_ctrl_c()
     options = _options()
     shapes: Sequence[ShapeName] = [options.load] if options.load else SHAPES
     seconds = options.minutes * 60 / len(shapes)
@@ -38,6 +39,8 @@ def main() -> None:
         watched = asyncio.run(_all_watched(shapes, seconds, options.seed))
     except (NodeEnded, Refused) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     if options.json:
         print(msgspec.json.encode(watched).decode())
     sys.exit(1 if any(one.false_alarms for one in watched) else 0)

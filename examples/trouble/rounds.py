@@ -17,13 +17,14 @@ from examples.trouble.fault import Truth
 from examples.trouble.judge import Said, verdict
 from examples.trouble.plan import drawn_plan
 from examples.trouble.question import Refused, ask_what_is_wrong
-from examples.trouble.stage import NodeEnded, staged
+from examples.trouble.stage import NodeEnded, end_as_by_ctrl_c, staged
 
 SETTLE_S = 8.0
 # An operator asks for so long at a time, and again until it is named or their patience ends.
 WINDOW_S = 8.0
 PATIENCE_S = 30.0
 SHARE_WANTED = 0.9
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -43,9 +44,13 @@ class Round(msgspec.Struct, frozen=True):
 
 
 def main() -> None:
+    end_as_by_ctrl_c()
     options = _options()
     draws = drawn(options.seed, options.draws, options.kind or ())
-    rounds = asyncio.run(_played(draws, is_json=options.json))
+    try:
+        rounds = asyncio.run(_played(draws, is_json=options.json))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     share = sum(one.is_named for one in rounds) / len(rounds)
     alarms = sum(len(one.false_alarms) for one in rounds)
     if options.json:

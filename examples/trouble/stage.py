@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,11 @@ class Stage(msgspec.Struct, frozen=True):
     @property
     def data_dir(self) -> Path:
         return self.directory / "data"
+
+
+def end_as_by_ctrl_c() -> None:
+    """SIGTERM, too, lets blocks end: else the node would outlive the program that started it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @asynccontextmanager

@@ -44,7 +44,8 @@ async def test_a_node_that_cannot_start_is_told_with_its_log() -> None:
 
 
 @pytest.mark.integration
-def test_the_command_tells_the_truth_and_ends_on_ctrl_c() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_tells_the_truth_and_a_signal_ends_its_node_too(number: int) -> None:
     command = [sys.executable, "-m", "examples.trouble", "--seed", "7", "--kind", "deadlock"]
     with subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
@@ -53,13 +54,16 @@ def test_the_command_tells_the_truth_and_ends_on_ctrl_c() -> None:
             lines.append(line)
             if "Ctrl-C" in line:
                 break
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         running.stdout.read()
         assert running.wait(30) == 0
     text = "".join(lines)
     truths = json.loads(text[: text.index("]\nIts log") + 1])
     assert [one["causes"] for one in truths] == [["deadlock"]]
     assert "aiex analyze --data-dir" in text
+    log = re.search(r"Its log: (.*)/log", text)
+    assert log is not None
+    assert not Path(log[1]).exists()
 
 
 @pytest.mark.integration
