@@ -61,7 +61,7 @@ def _tell(plan: Plan, stage: Stage) -> None:
     if plan.traffic.flooding_key:
         print(f"keys: {json.dumps(stage.key_ids)}")
     print(f"Its log: {stage.directory / 'log'}\nLook, in another shell:")
-    for command in ("analyze", "hot", "loop --stalls", "tasks", "memory --growth"):
+    for command in ("analyze", "hot", "loop --stalls", "tasks", "memory --growth 10"):
         print(f"  aiex {command} --data-dir {stage.data_dir}")
     print("Ctrl-C ends it.", flush=True)
 
