@@ -1,6 +1,6 @@
 """`aiex tasks`: which tasks a node's loop has, what they wait for, and how their number grows."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import click
 import msgspec
@@ -10,33 +10,13 @@ from aiex.cli.asked_nodes import Came, ask_nodes, on_option
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text
 from aiex.cli.task_text import census_lines, deadlock_lines, list_lines, ranking_lines, tree_lines
-from aiex.performance import DrawTaskTree, FindDeadlocks, ListTasks, Rank, TakeCensus
+from aiex.performance import DrawTaskTree, FindDeadlocks, ListTasks, Rank, TakeCensus, Waiting
 
 ROWS = 20
 TREE_ROWS = 200
 BY = ("coroutine", "service", "waiting")
 SORT = ("age", "newest", "name", "coroutine", "cpu", "steps")
-WAITING = (
-    "running",
-    "ready",
-    "sleep",
-    "lock",
-    "semaphore",
-    "condition",
-    "event",
-    "barrier",
-    "queue get",
-    "queue put",
-    "queue join",
-    "stream",
-    "thread",
-    "task",
-    "tasks",
-    "gather",
-    "task group",
-    "future",
-    "other",
-)
+WAITING: tuple[str, ...] = get_args(Waiting.__value__)
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from aiex.performance.memory import (
     DescribeMemory,
     FindGrowth,
     FindHolders,
+    FindNativeSites,
     GrowthReport,
     Leak,
     LeakSuspected,
@@ -47,11 +48,12 @@ def memory(emitted: list[Any]) -> Memory:
 async def test_every_request_is_answered_with_what_it_says() -> None:
     emitted: list[Any] = []
     handlers = memory(emitted).handlers()
-    asked = {
+    asked: dict[Any, Any] = {
         DescribeMemory: DescribeMemory(points=5),
         CountTypes: CountTypes(3),
         FindHolders: FindHolders(3),
         FindGrowth: FindGrowth(1.0, 3),
+        FindNativeSites: FindNativeSites(("aiex.clock",), 0.1),
         TrimMemory: TrimMemory(),
         ProfileMemory: ProfileMemory(0.1, 2),
     }

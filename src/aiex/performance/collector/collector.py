@@ -9,8 +9,7 @@ import asyncio
 import gc
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -40,7 +39,7 @@ from aiex.performance.collector.tuning import (
     proposals,
     verdict,
 )
-from aiex.performance.questions import Measure
+from aiex.performance.questions import Counted, Measure
 from aiex.service import Ready, Service
 
 # Python never gets there by itself: the oldest generation is this service's to collect then.
@@ -273,7 +272,7 @@ class Collector(Chapter):
         self._trials = deque((other if one is trial else one for one in self._trials), TRIALS_KEPT)
 
 
-class PauseTime:
+class PauseTime(Counted):
     """Seconds of pause by generation, as `rank` asks for it."""
 
     metric = "gc_pause"
@@ -287,7 +286,3 @@ class PauseTime:
     async def values(self) -> Mapping[str, float]:
         found = self._pauses.generations()
         return {str(number): one.pause_s for number, one in enumerate(found)}
-
-    @asynccontextmanager
-    async def counting(self) -> AsyncIterator[None]:
-        yield  # it is always watched

@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from aiex.performance.loop.stall import Stall
 from aiex.performance.loop.stall_book import StallBook
 from aiex.performance.loop.stall_watch import StallWatch
 from aiex.performance.loop.thread_use import ThreadUse
-from aiex.performance.questions import Measure
+from aiex.performance.questions import Counted, Measure
 from aiex.service import Service
 from aiex.settings import PerformanceSettings
 from aiex.work import WorkOf
@@ -180,7 +179,7 @@ class Loop(Chapter):
         return self.sentinel.sentence()
 
 
-class StallTime:
+class StallTime(Counted):
     """How long the loop stood still, by the function that is to blame."""
 
     metric = "stall"
@@ -193,7 +192,3 @@ class StallTime:
 
     async def values(self) -> Mapping[str, float]:
         return self._book.s_by_function()
-
-    @asynccontextmanager
-    async def counting(self) -> AsyncIterator[None]:
-        yield  # stalls are always counted

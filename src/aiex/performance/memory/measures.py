@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from aiex.errors import CallRefused
 from aiex.performance.memory.census import Census
 from aiex.performance.memory.recording import Recorder
-from aiex.performance.questions import Measure
+from aiex.performance.questions import Counted, Measure
 
 NEEDS_WINDOW = "Allocations are recorded within a window only; ask with --window 5, say."
 FRAMES = 1
@@ -14,7 +14,7 @@ FRAMES = 1
 type TakeCensus = Callable[[], Awaitable[Census]]
 
 
-class ObjectsByType:
+class ObjectsByType(Counted):
     metric = "objects"
     by = "type"
     unit = ""
@@ -27,12 +27,8 @@ class ObjectsByType:
         types = (await self._census()).types
         return {name: float(counted.count) for name, counted in types.items()}
 
-    @asynccontextmanager
-    async def counting(self) -> AsyncIterator[None]:
-        yield  # counted at both ends
 
-
-class BytesByType:
+class BytesByType(Counted):
     metric = "memory"
     by = "type"
     unit = "bytes"
@@ -44,10 +40,6 @@ class BytesByType:
     async def values(self) -> Mapping[str, float]:
         types = (await self._census()).types
         return {name: float(counted.bytes) for name, counted in types.items()}
-
-    @asynccontextmanager
-    async def counting(self) -> AsyncIterator[None]:
-        yield  # counted at both ends
 
 
 class AllocationsByFunction:

@@ -1,6 +1,6 @@
 """Two questions for every measure: what is the most now, and what grew the most in a window."""
 
-from aiex.performance.questions.measure import Measure
+from aiex.performance.questions.measure import Counted, Measure
 from aiex.performance.questions.questions import Questions
 from aiex.performance.questions.ranking import Ranked, Ranking, top, window
 from aiex.performance.questions.requests import (
@@ -17,6 +17,7 @@ __all__ = [
     "N_MAX",
     "QUESTION_REQUESTS",
     "WINDOW_S_MAX",
+    "Counted",
     "ListMeasures",
     "ListedMeasure",
     "Measure",

@@ -5,8 +5,8 @@ questions are recon's (https://ferd.github.io/recon/recon.html): what is the mos
 grew the most within a window.
 """
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 
@@ -23,3 +23,11 @@ class Measure(Protocol):
 
     def counting(self) -> AbstractAsyncContextManager[None]:
         """What has to be on for a window to see anything; nothing, where it always is."""
+
+
+class Counted:
+    """What a measure derives from whose values are there at any time: a window needs nothing on."""
+
+    @asynccontextmanager
+    async def counting(self) -> AsyncIterator[None]:
+        yield

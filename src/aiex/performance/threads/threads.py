@@ -7,14 +7,13 @@ Python's, by what their library called them. Needs no rights beyond reading one'
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from aiex.performance.chapter import Chapter
-from aiex.performance.questions import Measure
+from aiex.performance.questions import Counted, Measure
 
 OWN_TASKS = Path("/proc/self/task")
 # proc(5), stat: comm stands in brackets and may hold any; these are counted from behind it.
@@ -59,7 +58,7 @@ def cpu_by_thread() -> Mapping[str, float]:
     return {f"{one.name} ({one.id})": one.cpu_s for one in threads()}
 
 
-class ThreadCpu:
+class ThreadCpu(Counted):
     """CPU by thread."""
 
     metric = "cpu"
@@ -69,10 +68,6 @@ class ThreadCpu:
 
     async def values(self) -> Mapping[str, float]:
         return await asyncio.to_thread(cpu_by_thread)
-
-    @asynccontextmanager
-    async def counting(self) -> AsyncIterator[None]:
-        yield  # the kernel always counts
 
 
 class Threads(Chapter):
