@@ -1,13 +1,17 @@
 # Two commands are enough: `make up` and `make test`. Both set themselves up on a fresh machine.
 # PYTHON=/path/to/python3.13 chooses the interpreter; it is found otherwise.
 
-.PHONY: help up test test-all soak check format reference bench trouble healthy fresh-clone set-up clean
+.PHONY: help up test test-all test-unprivileged soak check format reference bench trouble healthy fresh-clone set-up clean
 .DEFAULT_GOAL := help
 
 FAST := -m "not fault and not slow"
+UNPRIVILEGED := -m "not fault and not slow and not needs_root"
+# Where rights matter most: what looks inside a process, and a node's life from start to end.
+INSIDE := $(addprefix tests/performance/,loop sampling collector tracer) tests/node/test_data_directory.py \
+	$(addprefix tests/integration/test_,stalls.py trace.py tasks_of_a_node.py sampling.py profile.py)
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 up: set-up ## run Aiex here: a model that answers, no key and no GPU needed
 	@exec .venv/bin/aiex up
@@ -16,9 +20,14 @@ test: set-up ## the fast tests, a few minutes
 	@scripts/debian-tools test
 	@.venv/bin/python -m pytest $(FAST)
 
-test-all: check ## static checks, then every test: what CI runs
+test-all: check ## static checks, every test, some as a stranger: what CI runs
 	@scripts/debian-tools test
 	@.venv/bin/python -m pytest
+	@scripts/unprivileged $(UNPRIVILEGED) $(INSIDE)
+
+test-unprivileged: set-up ## the fast tests without any rights and with a read-only root
+	@scripts/debian-tools test
+	@scripts/unprivileged $(UNPRIVILEGED) $(ONLY)
 
 check: set-up ## lint, format, types, layers, lock file
 	@scripts/check

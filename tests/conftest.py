@@ -29,8 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if isinstance(item, pytest.Function) and "small_disc" in item.fixturenames:
+            item.add_marker("needs_root")
+        if os.geteuid() != 0 and item.get_closest_marker("needs_root"):
+            item.add_marker(pytest.mark.skip(reason="needs root"))
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_timeout_s(item)))
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):

@@ -188,7 +188,26 @@ def test_it_needs_no_rights_of_its_user(tmp_path: Path, need: Need) -> None:
         _reads_a_c_call(node, node.pid, meddler)
 
 
+def test_what_the_kernel_does_not_let_it_read_is_said_and_the_stall_told_all_the_same(
+    tmp_path: Path, need: Need
+) -> None:
+    rights = [need("setpriv", "util-linux"), "--inh-caps=-all", "--no-new-privs"]
+    rights += ["--bounding-set=-all"] if os.geteuid() == 0 else []
+    meddler = Meddler(tmp_path)
+    with NodeProcess(
+        tmp_path, MOCK_ONLY, meddler.environment, machine=Within(*rights)
+    ).until_ready() as node:
+        until_watched(node)
+        meddler.block(node.pid, "planted_secret_c_call", 2.5)
+        wait_until(lambda: told(node, "py-spy could not"), TOLD_S, lambda: node.output[-2000:])
+        state = node.admin("/admin/v1/performance/loop", "POST", {})["answers"][0]["answer"]
+        assert "cannot read stacks: py-spy could not read it" in state["sentinel"]
+        wait_until(lambda: stalls(node), TOLD_S, "the stall")
+        assert 2 < stalls(node)[0]["seconds"] < 10
+
+
 @pytest.mark.platform_specific
+@pytest.mark.needs_root
 def test_it_reads_process_1_of_a_namespace(tmp_path: Path, need: Need) -> None:
     unshare = need("unshare", "util-linux")
     first = [unshare, "--pid", "--fork", "--kill-child", "--mount-proc"]

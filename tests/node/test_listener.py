@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import os
 import random
 import socket
 import subprocess
@@ -231,7 +230,7 @@ async def test_a_shared_port_of_somebody_who_does_not_share_is_refused() -> None
 
 
 @pytest.mark.platform_specific
-@pytest.mark.skipif(os.geteuid() != 0, reason="being another user needs root")
+@pytest.mark.needs_root
 async def test_a_shared_port_of_another_user_is_refused(free_port: int) -> None:
     script = (
         "import os, socket, sys; os.setuid(12345); s = socket.socket();"

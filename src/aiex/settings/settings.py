@@ -527,8 +527,8 @@ class PerformanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     always_on: Annotated[
         bool,
         Meta(
-            description="Look all the time: CPU profile, stalls, tasks, leaks. When false, what is "
-            "asked for is looked at from then on, and nothing is known of the time before."
+            description="Look all the time: CPU profile, stalls' stacks, history of tasks, leaks; "
+            "when false there are none of these; what else is asked for is looked at then."
         ),
     ] = True
     gc_tuning: Annotated[

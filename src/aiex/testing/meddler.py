@@ -29,6 +29,11 @@ def planted_regex(seconds):
 def planted_thread(seconds):
     threading.Thread(target=planted_c_call, args=(seconds,), name="planted", daemon=True).start()
 
+def planted_secret_c_call(seconds):
+    PR_SET_DUMPABLE = 4  # linux/prctl.h; 0: only who has capabilities may read this process
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
+    planted_c_call(seconds)
+
 def crash(name):
     for task in asyncio.all_tasks():
         if task.get_name() == name:
@@ -56,8 +61,9 @@ class Meddler:
         self._order(pid, f"crash {service}")
 
     def block(self, pid: int, function: str, seconds: float) -> None:
-        """`planted_sleep`, `planted_regex`, `planted_c_call` (waits and keeps the interpreter), or
-        `planted_thread` (does the same in another thread).
+        """`planted_sleep`, `planted_regex`, `planted_c_call` (waits and keeps the interpreter),
+        `planted_thread` (does the same in another thread), or `planted_secret_c_call` (lets nobody
+        read the process any more, its own user neither, and does the same).
         """
         self._order(pid, f"{function} {seconds}")
 

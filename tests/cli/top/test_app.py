@@ -213,6 +213,7 @@ async def test_all_nodes_are_side_by_side_and_a_silent_one_is_named() -> None:
     both = answered({"n2": SNAPSHOT, "n1": SNAPSHOT}, {"n3": "no answer in 5 s"})
     async with stage(both, nodes="all", size=(100, 30)) as top:
         text = await top.shows("2 nodes, 1 silent", "NO ANSWER of n3: no answer in 5 s", "NODE")
+        await top.shows("sorted by cpu")
         assert re.search(r"^ n1 +7 ", text, re.MULTILINE)
         assert re.search(r"^ n2 +7 ", text, re.MULTILINE)
         await top.until(lambda: top.asked()[-1]["n"] == (30 - 7) // 2)

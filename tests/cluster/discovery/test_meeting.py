@@ -173,7 +173,7 @@ def test_a_directory_that_is_a_link_or_a_file_is_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.platform_specific
-@pytest.mark.skipif(os.geteuid() != 0, reason="giving a directory away needs root")
+@pytest.mark.needs_root
 def test_a_directory_or_file_of_another_user_is_refused(meeting: Meeting) -> None:
     with meeting.alone():
         meeting.write_carriers(Carriers(3))

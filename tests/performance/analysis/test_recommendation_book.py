@@ -104,6 +104,11 @@ def test_nothing_is_recommended_to_a_healthy_node() -> None:
     assert sentence(looked(healthy()).recommendations()) == "Nothing is recommended."
 
 
+def test_the_collector_is_not_to_blame_for_pauses_without_a_cpu() -> None:
+    paused = gc_state(pause_s=0.5, pause_max_ms=700.0)
+    assert proposals(healthy(gc_after=paused, loop=loop_state(starved=0.4))) == []
+
+
 def trimmed(rss_bytes: int, *, requests: int = 15_000) -> Evidence:
     after = msgspec.structs.replace(memory_state(rss_bytes=rss_bytes), trim_count=1)
     return healthy(memory_after=after, traffic=traffic(count=requests))

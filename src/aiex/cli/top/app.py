@@ -53,6 +53,7 @@ FILTER = "text"
 
 
 class TopApp(App[None]):
+    TITLE = "aiex top"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -160,7 +161,7 @@ class TopApp(App[None]):
             self._line("summary", ["asking …", ""])
         else:
             picture = way_of(view).picture(seen, view)
-            self._line("summary", summary_lines(picture, view))
+            self._line("summary", summary_lines(picture, view, self.size.width))
             self.query_one(Rows).show(picture.table, self.size.width)
         self._show_note()
 

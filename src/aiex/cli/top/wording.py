@@ -6,6 +6,7 @@ from aiex.cli.memory_text import size_text
 from aiex.cli.status_text import duration_text
 from aiex.cli.top.pane import Picture, Seen, View
 from aiex.cli.top.panes import NAMES, pane_of, way_of
+from aiex.cli.top.table import in_width, shown
 from aiex.cli.top.watched import Watched
 
 SUMMARY_LINES_MAX = 4
@@ -52,9 +53,11 @@ def panes_text(view: View) -> str:
     )
 
 
-def summary_lines(picture: Picture, view: View) -> list[str]:
-    """Of many nodes the first few; and how the rows are chosen."""
+def summary_lines(picture: Picture, view: View, width: int) -> list[str]:
+    """Of many nodes the first few, a line each; and how the rows are chosen."""
     lines = list(picture.summary)
+    if len(lines) > 1:
+        lines = [in_width(shown(line), width, "word").rstrip() for line in lines]
     if len(lines) > SUMMARY_LINES_MAX:
         more = len(lines) - SUMMARY_LINES_MAX + 1
         lines = [*lines[: SUMMARY_LINES_MAX - 1], f"… and {more} nodes more"]

@@ -21,6 +21,9 @@ MIB = 1 << 20
 WARM_UP_S = 60.0
 GC_PAUSE_MS = 10.0
 GC_SHARE = 0.02
+# A pause is by the clock: where the loop waits for a CPU so much of the time, a collection does
+# too, and tuning would be measured on the machine's other load.
+STARVED_RATIO_MAX = 0.2
 UNUSED_BYTES_MIN = 64 * MIB
 UNUSED_RATIO_MIN = 0.2
 LOG_SHARE_MIN = 0.05
@@ -55,6 +58,8 @@ def tune_gc(evidence: Evidence) -> Iterator[Proposal]:
     """Pauses of the collector are long: freeze what lives, keep the oldest out of requests."""
     state = evidence.gc_after
     if state is None or evidence.uptime_s < WARM_UP_S or state.window.pause_max_ms < GC_PAUSE_MS:
+        return
+    if evidence.loop is not None and evidence.loop.window.starved_ratio > STARVED_RATIO_MAX:
         return
     share = pause_s(evidence) / evidence.seconds
     if share < GC_SHARE and state.window.pause_max_ms < 2 * GC_PAUSE_MS:

@@ -45,7 +45,7 @@ BLIND_SPOT = (
     "`stalls` says where."
 )
 SHORT_STALLS = "What stood still for less than {stall_after_ms:g} ms is no stall and is not kept."
-NOT_WATCHED = "Stalls are not watched: `performance.always_on` is off."
+NOT_WATCHED = "Nobody looks into a stall, so none has a stack: `performance.always_on` is off."
 
 
 class Loop(Chapter):
