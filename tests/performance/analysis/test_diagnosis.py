@@ -299,6 +299,13 @@ def test_threads_are_counted_and_blamed_on_what_they_are_in() -> None:
     assert (found.cause, found.function, found.service) == ("leak", SETTLE, "shop.orders")
 
 
+def test_what_is_frozen_again_and_again_leaks() -> None:
+    more = msgspec.structs.replace(gc_state(), frozen_objects=12_000)
+    evidence = healthy(gc_after=more, allocations=profile("memory", ((RUN, GUEST), SHOP, 3.0)))
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function) == ("leak", SETTLE)
+
+
 def test_a_collector_that_runs_all_the_time_is_blamed_on_who_makes_cycles() -> None:
     evidence = healthy(
         gc_after=gc_state(pause_s=1.5, collected=400_000),

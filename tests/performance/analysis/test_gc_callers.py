@@ -24,3 +24,11 @@ def test_nothing_is_left_behind() -> None:
     with gc_callers():
         assert len(gc.callbacks) == len(before) + 1
     assert gc.callbacks == before
+
+
+def test_a_collection_while_it_is_read_changes_nothing() -> None:
+    with gc_callers() as callers:
+        ask_for_it()
+        first = callers.found()
+        exec("def other():\n    gc.collect()\nother()", {"gc": gc})
+        assert callers.found() == first

@@ -39,6 +39,7 @@ class Collections(msgspec.Struct, frozen=True):
 class GcCallers:
     def __init__(self) -> None:
         self._began_ns = 0
+        self._is_over = False
         # By code and line: count, of the oldest, nanoseconds, objects, module.
         self._found: dict[tuple[CodeType, int], list[Any]] = {}
 
@@ -46,6 +47,8 @@ class GcCallers:
         """Called by the collector, in whatever thread it runs in."""
         if phase == "start":
             self._began_ns = time.thread_time_ns()
+            return
+        if self._is_over:
             return
         frame = _blamed(sys._getframe(1))
         key = (frame.f_code, frame.f_lineno or 0)
@@ -60,7 +63,10 @@ class GcCallers:
         cell[3] += info["collected"]
 
     def found(self) -> tuple[Collections, ...]:
-        """Those with the longest pauses first; this part's own are left out."""
+        """Those with the longest pauses first; this part's own are left out. Nothing is counted
+        from here on: reading allocates too, so a collection may come right in the middle.
+        """
+        self._is_over = True
         rows = [
             Collections(
                 Frame(f"{cell[4]}:{code.co_qualname}", code.co_filename, line),

@@ -119,7 +119,7 @@ def _patterns(file: str) -> frozenset[str]:
     """Names of the module in that file that are compiled patterns, or the module `re` itself."""
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == file:
-            held = list(vars(module).items())
+            held = list(vars(module).copy().items())
             return frozenset(
                 name for name, value in held if isinstance(value, re.Pattern) or value is re
             )

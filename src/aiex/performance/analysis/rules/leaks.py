@@ -26,6 +26,8 @@ ALLOCATED_SHARE_MIN = 0.3
 THREADS_GROWN_MIN = 10
 # What a leak of the process as a whole is called.
 PROCESS = "rss"
+# A node freezes once at its start, and when it tunes its collector.
+FROZEN_GROWN_MIN = 100
 NATIVE_BYTES_MIN = 256 * 1024
 FILE_TYPES = ("_io:", "socket:", "ssl:", "tempfile:")
 
@@ -40,6 +42,7 @@ def leaks(evidence: Evidence) -> Iterator[Finding]:
     tasks = list(_task_leaks(evidence))
     yield from tasks
     yield from _thread_leak(evidence)
+    yield from _frozen_leak(evidence)
     for leak in evidence.growth.leaks if evidence.growth is not None else ():
         is_told = (leak.kind, leak.type) in told or (bool(tasks) and _is_of_tasks(leak))
         if not is_told and _speaks(leak, evidence):
@@ -48,7 +51,7 @@ def leaks(evidence: Evidence) -> Iterator[Finding]:
 
 def needs_allocations(evidence: Evidence) -> bool:
     """Whether something grows whose maker only a recording of allocations can tell."""
-    return any(
+    return bool(frozen_grown(evidence)) or any(
         _speaks(leak, evidence)
         and not _blamed(leak, evidence)[0]
         and leak.kind not in ("threads", "files")
@@ -133,6 +136,39 @@ def _thread_leak(evidence: Evidence) -> Iterator[Finding]:
         evidence=(f"{count - grown} at the beginning, {count} after {evidence.seconds:.0f} s.",),
         advice="Use one pool with a bound (asyncio.to_thread), and join what is begun.",
         commands=("aiex memory", "aiex profile wall --seconds 10"),
+    )
+
+
+def frozen_grown(evidence: Evidence) -> int:
+    """Objects that were put where the collector does not look, but not by its own tuning."""
+    before, after = evidence.gc_before, evidence.gc_after
+    if before is None or after is None or len(before.trials) != len(after.trials):
+        return 0
+    grown = after.frozen_objects - before.frozen_objects
+    return grown if grown >= FROZEN_GROWN_MIN else 0
+
+
+def _frozen_leak(evidence: Evidence) -> Iterator[Finding]:
+    """Whatever refers to itself and is frozen stays for good."""
+    grown = frozen_grown(evidence)
+    if not grown:
+        return
+    makers = spent(evidence.allocations)
+    first = makers[0] if makers else None
+    function = first.frame.function if first is not None else ""
+    yield Finding(
+        cause="leak",
+        text=f"cycles: {grown / evidence.seconds:,.0f} objects a second are frozen (gc.freeze), "
+        "where the collector does not look" + (f"; most are made in {function}." if first else "."),
+        function=function,
+        also=first.callers if first is not None else (),
+        service=_service_of(function, evidence),
+        confidence=0.8,
+        weight=0.4,
+        cost="What refers to itself among them stays until the node ends.",
+        evidence=(f"{grown:,} more objects are frozen after {evidence.seconds:.0f} s.",),
+        advice="Freeze once, after the warm-up (`aiex gc tune` does), not where work is done.",
+        commands=("aiex gc", "aiex gc reset"),
     )
 
 

@@ -109,8 +109,9 @@ def _failing(state: TargetNow, group: Group, evidence: Evidence) -> Finding | No
 
 
 def _slow(state: TargetNow, group: Group, usual_s: float, evidence: Evidence) -> Finding | None:
-    mean_s = max(_mean_s(group), state.recent_s if state.in_flight or group.count else 0.0)
-    is_compared = usual_s > 0 and mean_s >= max(SLOW_S_MIN, SLOW_TIMES * usual_s)
+    # What it keeps for choosing between targets is a peak that fades: no mean, and no comparison.
+    mean_s = _mean_s(group) if group.count else state.recent_s * bool(state.in_flight)
+    is_compared = group.count > 0 < usual_s and mean_s >= max(SLOW_S_MIN, SLOW_TIMES * usual_s)
     # Nothing came back within the window; streams may be under way, and have answered.
     waiting = state.in_flight + state.queue_len - evidence.traffic.stream_count
     is_silent = group.count == 0 and waiting >= SILENT_MIN
