@@ -94,3 +94,12 @@ def test_every_event_reaches_its_subscribers_once_and_in_order(events: list[Any]
     for event in events:
         bus.emit(event)
     assert [(type(one), one) for one in heard] == [(type(one), one) for one in events]
+
+
+def test_who_listens_for_a_while_hears_only_that_while() -> None:
+    bus, heard = EventBus(), list[Any]()
+    bus.emit(Opened(1))
+    with bus.listening(Opened, heard.append):
+        bus.emit(Opened(2))
+    bus.emit(Opened(3))
+    assert heard == [Opened(2)]

@@ -22,8 +22,11 @@ class Goal:
         return value >= self.bound if self.sense == ">=" else value <= self.bound
 
     def shortfall_ratio(self, value: float) -> float:
-        """How far `value` misses the bound, as a share of the bound; 0 when it is met."""
-        return 0.0 if self.is_met(value) else abs(value - self.bound) / self.bound
+        """How far `value` misses the bound, as a share of the bound; 0 when it is met.
+
+        Of a bound that is nothing there is no share: it is missed by all there is.
+        """
+        return 0.0 if self.is_met(value) else abs(value - self.bound) / (self.bound or 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,12 @@ def node(
     name: str = "aiex",
     program: Sequence[str] = (str(AIEX),),
     environment: Mapping[str, str] | None = None,
+    settings: str = "",
 ) -> Iterator[Node]:
     """A node on an empty data directory, answering until the block ends.
 
-    `program` is what `serve` is asked of; `name` tells several of them apart.
+    `program` is what `serve` is asked of; `name` tells several of them apart;
+    `settings` are more of them, as TOML.
 
     It is ready when the API takes requests and the engine works. Raises `AssertionError` when one
     of its processes outlives it.
@@ -53,7 +55,7 @@ def node(
     data, log, config = (directory / f"{name}{suffix}" for suffix in (".data", ".log", ".toml"))
     shutil.rmtree(data, ignore_errors=True)
     port, admin_port = free_port(), free_port()
-    more = SETTINGS % upstream_port
+    more = SETTINGS % upstream_port + settings
     config.write_text(node_settings("bench", data, port=port, admin_port=admin_port, more=more))
 
     def is_ready() -> bool:

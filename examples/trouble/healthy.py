@@ -67,7 +67,7 @@ async def watched(shape: Shape, seconds: float, seed: int) -> Watched:
             before = cpu_times(stage.node.pid)
             said = await ask_what_is_wrong(stage.data_dir, WINDOW_S)
             others = others_ratio(before, cpu_times(stage.node.pid))
-            judged = verdict((), said, is_crowded=others > CROWDED_RATIO)
+            judged = verdict((), said.findings, is_crowded=others > CROWDED_RATIO)
             false_alarms += judged.false_alarms
             beside += judged.beside
             asked_count += 1

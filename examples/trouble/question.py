@@ -16,20 +16,20 @@ class Refused(Exception):
     """The command failed; its message says why."""
 
 
-class _Analysis(msgspec.Struct, frozen=True):
+class Analysis(msgspec.Struct, frozen=True):
     findings: tuple[Said, ...]
-    missing: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # what could not be looked at
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    answer: _Analysis
+    answer: Analysis
 
 
 class _Document(msgspec.Struct, frozen=True):
     answers: tuple[_Answer, ...]
 
 
-async def ask_what_is_wrong(data_dir: Path, seconds: float) -> tuple[Said, ...]:
+async def ask_what_is_wrong(data_dir: Path, seconds: float) -> Analysis:
     """What `aiex analyze` found within so long; raises `Refused`."""
     command = [sys.executable, "-m", "aiex", "analyze", f"--seconds={seconds:g}", "--output=json"]
     try:
@@ -46,4 +46,6 @@ async def ask_what_is_wrong(data_dir: Path, seconds: float) -> tuple[Said, ...]:
         document = msgspec.json.decode(done.stdout, type=_Document)
     except msgspec.DecodeError:
         raise Refused(done.stderr.decode(errors="replace").strip() or "no answer") from None
-    return tuple(said for one in document.answers for said in one.answer.findings)
+    if not document.answers:
+        raise Refused(done.stderr.decode(errors="replace").strip() or "the node did not answer")
+    return document.answers[0].answer

@@ -37,6 +37,7 @@ class Round(msgspec.Struct, frozen=True):
     beside: tuple[Said, ...] = ()
     false_alarms: tuple[Said, ...] = ()
     traffic: str = ""
+    unseen: tuple[str, ...] = ()  # what the node says it could not look at
     others_ratio: float = 0.0  # of the machine's CPUs, that other processes had meanwhile
     error: str = ""
 
@@ -67,6 +68,7 @@ async def played(draw: Draw) -> Round:
     """One draw on a node of its own; what goes wrong with the node itself is a miss, and told."""
     plan = drawn_plan(draw.seed, draw.kinds)
     said: dict[tuple[str, str], Said] = {}
+    unseen: dict[str, None] = {}
     try:
         async with staged(plan) as stage:
             await asyncio.sleep(SETTLE_S)
@@ -74,8 +76,9 @@ async def played(draw: Draw) -> Round:
             began_s, before = time.monotonic(), cpu_times(stage.node.pid)
             after_s = None
             while after_s is None and (left_s := PATIENCE_S - (time.monotonic() - began_s)) > 3:
-                for one in await ask_what_is_wrong(stage.data_dir, min(WINDOW_S, left_s - 1)):
-                    said[one.cause, one.function] = one
+                analysis = await ask_what_is_wrong(stage.data_dir, min(WINDOW_S, left_s - 1))
+                said |= {(one.cause, one.function): one for one in analysis.findings}
+                unseen |= dict.fromkeys(analysis.missing)
                 asked_s = time.monotonic() - began_s
                 if verdict(truths, said.values()).is_right and asked_s <= PATIENCE_S:
                     after_s = asked_s
@@ -94,18 +97,22 @@ async def played(draw: Draw) -> Round:
         false_alarms=judged.false_alarms,
         traffic=traffic,
         others_ratio=others,
+        unseen=tuple(unseen),
     )
 
 
 def told(number: int, one: Round) -> list[str]:
     """A round in lines: the draw, what is true, what was said besides."""
-    mark = "named " if one.is_named else "MISSED"
+    is_late = not one.is_named and len(one.named) == len(one.truths)
+    mark = "named " if one.is_named else "LATE  " if is_late else "MISSED"
     after = "-" if one.after_s is None else f"{one.after_s:.0f} s"
     lines = [f"{number:3}  {mark} {after:>5}  {' + '.join(one.draw.kinds)}  (seed {one.draw.seed})"]
     if not one.is_named:
         missed = [truth for truth in one.truths if truth.kind not in one.named]
         lines += [f"       truth: {truth_line(truth)}" for truth in missed]
         lines.append(f"       traffic: {one.traffic or one.error}")
+        lines.append(f"       others had {one.others_ratio:.0%} of the machine's CPUs")
+        lines += [f"       not looked at: {sentence}" for sentence in one.unseen]
     lines += [f"       beside: {said_line(each)}" for each in one.beside]
     lines += [f"       FALSE ALARM: {said_line(each)}" for each in one.false_alarms]
     return lines

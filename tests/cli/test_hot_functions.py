@@ -37,7 +37,7 @@ def test_the_functions_are_a_table_and_hot_values_are_pointed_at(tmp_path: Path)
     with ScriptedServer(answer("n1")) as server:
         said = run_aiex(tmp_path, "hot", "--seconds", "600", "--admin-url", server.url)
     first, heading, row, note = said.stdout.splitlines()
-    assert first == "n1: 12.00 s of CPU on the main thread in 60 s, 20% of a core"
+    assert first == "n1: 12.00 s of CPU on the main thread in 60 s, 20.0% of a CPU"
     assert heading.split() == ["SHARE", "SELF", "TOTAL", "FUNCTION", "WHERE"]
     assert row == "50.0%   6.00 s   9.00 s   app.rules:match   rules.py:12"
     assert note == FOUND["notes"][0]  # type: ignore[index]
@@ -48,7 +48,7 @@ def test_the_functions_are_a_table_and_hot_values_are_pointed_at(tmp_path: Path)
 
 def test_services_have_one_figure_each(tmp_path: Path) -> None:
     with ScriptedServer(answer("n1")) as server:
-        said = run_aiex(tmp_path, "hot", "--by", "service", "--n", "3", "--admin-url", server.url)
+        said = run_aiex(tmp_path, "hot", "--by", "service", "-n", "3", "--admin-url", server.url)
     assert said.stdout.splitlines()[1:3] == [
         "SHARE   CPU      SERVICE",
         "50.0%   6.00 s   app.rules:match",
@@ -62,7 +62,7 @@ def test_of_several_nodes_each_has_its_table_and_who_did_not_answer_is_told(
     with ScriptedServer(answer("n1", "n2", failures=failures)) as server:
         said = run_aiex(tmp_path, "hot", "--on", "all", "--admin-url", server.url)
     lines = said.stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines if "of a core" in line] == ["n1", "n2"]
+    assert [line.partition(":")[0] for line in lines if "of a CPU" in line] == ["n1", "n2"]
     assert "n3 did not answer: n3 is down" in said.stderr
     assert "nodes=all" in server.asked[0].path
 

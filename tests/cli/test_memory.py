@@ -158,7 +158,7 @@ def test_a_leak_is_told_with_all_that_is_known() -> None:
 def test_what_is_not_known_is_said() -> None:
     bare = MemoryState(0.0, Footprint(0), Allocators(5), Limit("none", assumed_bytes=MIB))
     text = "\n".join(state_lines(msgspec.structs.replace(bare, notes=("There is no /proc.",))))
-    assert "none; warned of at 1.0 MiB" in text
+    assert "none; a leak that would come to 1.0 MiB is warned of" in text
     assert "not known here" in text
     assert text.endswith("There is no /proc.")
 

@@ -118,7 +118,7 @@ def test_a_census_has_growth_queues_and_says_where_to_look(tmp_path: Path) -> No
     assert lines[0] == "n1: 1,200 tasks, +660/min"
     assert "1 deadlock: `aiex tasks --deadlocks`" in lines[1]
     assert lines[3].split() == [
-        *("1,190", "+660/min", "1", "m", "pkg.mod:Desk.run", "lock", "1,189,", "sleep", "1"),
+        *("1,190", "+660/min", "1", "min", "pkg.mod:Desk.run", "lock", "1,189,", "sleep", "1"),
     ]
     assert lines[4] == "3 more kinds; `-n` shows more."
     assert lines[-1].split() == [
@@ -133,7 +133,7 @@ def test_a_list_is_asked_for_by_sort_or_filter(tmp_path: Path) -> None:
         said = run_aiex(tmp_path, "tasks", "--waiting", "lock", "--admin-url", server.url)
     lines = said.stdout.splitlines()
     assert lines[0] == "n1: 9 of 1,200 tasks"
-    assert lines[2].split()[:4] == ["17", "Task-9", "1", "m"]
+    assert lines[2].split()[:4] == ["17", "Task-9", "1", "min"]
     assert lines[2].endswith("pkg/mod.py:12")
     assert json.loads(server.asked[0].body)["waiting"] == "lock"
     with ScriptedServer(answered(TaskList((), 0, 5))) as server:
@@ -203,10 +203,10 @@ def test_a_deadlock_is_a_finding_told_whole(tmp_path: Path) -> None:
     assert said.stdout.splitlines() == [
         "n1: 1 deadlock among 1,200 tasks",
         "",
-        "   17 one  pkg.mod:f (http.api, 1 m)",
+        "   17 one  pkg.mod:f (http.api, 1 min)",
         f"      waits for {LOCK}, held by 18 two",
         "      at pkg.mod:f, pkg/mod.py:3",
-        "   18 two  pkg.mod:g (, 1 m)",
+        "   18 two  pkg.mod:g (, 1 min)",
         f"      waits for {LOCK}, held by 17 one",
         "   5 more tasks wait for these.",
         "   A time limit around one of them will end it.",
@@ -221,7 +221,7 @@ def test_one_task_is_told_in_full(tmp_path: Path) -> None:
         said = run_aiex(tmp_path, "info", "17", "--admin-url", server.url)
     assert said.exit_code == 0
     for part in (
-        "n1: task 17 Task-9, 1 m old",
+        "n1: task 17 Task-9, 1 min old",
         "coroutine   pkg.mod:Desk.run, /app/pkg/mod.py:10",
         "service     http.api, route /v1/chat/completions",
         "below       5 http.api [gather]",

@@ -1,14 +1,18 @@
 """`aiex trace`: what is asked of nodes, what is said, and that it ends in good order."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aiex.cli.trace import trace
 from aiex.testing.command_line import run_aiex
 from aiex.testing.http_server import ScriptedServer, http_answer
 
@@ -195,3 +199,14 @@ def test_ctrl_c_ends_the_session_and_reads_what_is_left(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert rest.count("(Cart, int)") == 1
     assert "n1: ended because it was stopped" in errors
+
+
+def test_every_function_of_the_examples_is_there_to_be_traced() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "tracing.md"
+    examples = re.findall(
+        r"aiex trace '?(aiex\.[\w.]+:[\w.*]+)", f"{trace.help} {guide.read_text()}"
+    )
+    assert len(examples) >= 6
+    for example in examples:
+        module, _, name = example.partition(":")
+        assert attrgetter(name.removesuffix(".*"))(import_module(module)), example

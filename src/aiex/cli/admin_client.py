@@ -45,11 +45,11 @@ class AdminClient:
     ) -> None:
         self.access = access
         self._timeout_s = timeout_s
-        self._ca_file = ca_file
+        self.ca_file = ca_file
 
     def with_patience(self, timeout_s: float) -> "AdminClient":
         """A client of the same node that bears a longer silence."""
-        return AdminClient(self.access, timeout_s=timeout_s, ca_file=self._ca_file)
+        return AdminClient(self.access, timeout_s=timeout_s, ca_file=self.ca_file)
 
     def get(self, path: str) -> bytes:
         """The answer's JSON; raises `AdminUnreachable` or `AdminRefused`."""
@@ -133,7 +133,7 @@ class AdminClient:
             )
         if parts.scheme == "https":
             return http.client.HTTPSConnection(
-                host, port, timeout=self._timeout_s, context=trusting(self._ca_file)
+                host, port, timeout=self._timeout_s, context=trusting(self.ca_file)
             )
         return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
 

@@ -53,14 +53,29 @@ def ask_nodes[A](
 
     Raises `AdminUnreachable`, and `AdminRefused` when the only node that was asked refuses.
     """
-    deadline_s = takes_s + SPARE_S
+    came = answers_of(admin, request, nodes, deadline_s=takes_s + SPARE_S)
+    for one in came.asked.failures:
+        click.echo(harmless(f"{one.node} did not answer: {one.text or one.reason}"), err=True)
+    return came
+
+
+def answers_of[A](
+    admin: AdminClient,
+    request: Request[A],
+    nodes: str = "",
+    *,
+    deadline_s: float,
+    spare_s: float = SPARE_S,
+) -> Came[A]:
+    """The same, with nothing told to anybody; nodes that do not answer by the deadline failed.
+
+    For `spare_s` more the node asked may be silent.
+    """
     query = urlencode({"nodes": nodes, "deadline_s": f"{deadline_s:g}"})
-    patient = admin.with_patience(deadline_s + SPARE_S)
+    patient = admin.with_patience(deadline_s + spare_s)
     kind = type(request)
     document = patient.post(f"{PATH}/{_NAMES[kind]}?{query}", msgspec.to_builtins(request))
     # The answer's type is known by the request's, at run time only.
     generic: Any = Asked
     asked: Asked[A] = decoded(document, generic[_ANSWERS[kind]])
-    for one in asked.failures:
-        click.echo(harmless(f"{one.node} did not answer: {one.text or one.reason}"), err=True)
     return Came(asked, document)

@@ -62,7 +62,7 @@ def tune(dry_run: bool, trial_s: float, nodes: str, output: Output, admin: Admin
         print_json_text(came.document)
         return
     for one in came.asked.answers:
-        click.echo("\n".join(_tuning_lines(one)))
+        click.echo("\n".join(tuning_lines(one)))
 
 
 @gc.command()
@@ -81,10 +81,10 @@ def _show_states(
     if output == "json":
         print_json_text(came.document)
         return
-    click.echo("\n\n".join("\n".join(_state_lines(one)) for one in came.asked.answers))
+    click.echo("\n\n".join("\n".join(state_lines(one)) for one in came.asked.answers))
 
 
-def _state_lines(one: NodeAnswer[GcState]) -> list[str]:
+def state_lines(one: NodeAnswer[GcState]) -> list[str]:
     state, window = one.answer, one.answer.window
     rows = [
         (
@@ -123,7 +123,7 @@ def _trial_line(trial: GcTrial) -> str:
     )
 
 
-def _tuning_lines(one: NodeAnswer[GcTuning]) -> list[str]:
+def tuning_lines(one: NodeAnswer[GcTuning]) -> list[str]:
     lines = [f"{one.node}: {one.answer.text}"]
     for proposal in one.answer.proposals:
         lines += [

@@ -67,7 +67,7 @@ def hot(
     Examples:
       aiex hot
       aiex hot --seconds 600 --by service
-      aiex hot --on all --n 5
+      aiex hot --on all -n 5
       aiex hot list
       aiex hot set log_level=debug
       aiex hot set default_limits.requests_per_minute=600

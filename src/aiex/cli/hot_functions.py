@@ -40,7 +40,7 @@ def _node_lines(one: NodeAnswer[HotFound], by: HotBy) -> Iterator[str]:
     busy = found.cpu_s / found.seconds if found.seconds else 0.0
     yield (
         f"{one.node}: {found.cpu_s:.2f} s of CPU on the main thread in {found.seconds:.0f} s, "
-        f"{busy:.0%} of a core"
+        f"{busy:.1%} of a CPU"
     )
     if by == "function":
         headings = ["SHARE", "SELF", "TOTAL", "FUNCTION", "WHERE"]

@@ -16,7 +16,7 @@ type RankedBy = Literal["function", "service", "coroutine", "route"]
 
 
 def hot_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --seconds, --n and --by."""
+    """Adds --seconds, -n and --by."""
     for option in (
         click.option(
             "--by",
@@ -26,7 +26,8 @@ def hot_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="What to rank.",
         ),
         click.option(
-            "--n",
+            "-n",
+            "n",
             type=click.IntRange(1, SHOWN_MAX),
             default=15,
             show_default=True,

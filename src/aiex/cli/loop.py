@@ -65,7 +65,7 @@ def loop(seconds: float, stalls: bool, nodes: str, output: Output, admin: AdminC
         if output == "json":
             print_json_text(listed.document)
         else:
-            _print(_stall_lines(one) for one in listed.asked.answers)
+            _print(stall_lines(one) for one in listed.asked.answers)
         return
     came = ask_nodes(admin, ShowLoop(seconds), nodes)
     if output == "json":
@@ -97,7 +97,7 @@ def _state_lines(one: NodeAnswer[LoopState]) -> list[str]:
 def map_rows(spans: Sequence[LoopSpan]) -> list[tuple[str, ...]]:
     return [
         (
-            _clock_time(one.began_at_s),
+            clock_time(one.began_at_s),
             f"{one.seconds:.0f}",
             f"{one.busy_ratio:.1%}",
             f"{one.starved_ratio:.1%}",
@@ -108,7 +108,7 @@ def map_rows(spans: Sequence[LoopSpan]) -> list[tuple[str, ...]]:
     ]
 
 
-def _stall_lines(one: NodeAnswer[StallList]) -> list[str]:
+def stall_lines(one: NodeAnswer[StallList]) -> list[str]:
     listed = one.answer
     lines = [f"{one.node}: {_times(listed.stall_count, listed.stall_s)}"]
     if listed.earlier is not None:
@@ -123,7 +123,7 @@ def _stall_text(stall: Stall) -> list[str]:
     thread = f"; thread {stall.thread}" if stall.thread else ""
     whose = " ".join(part for part in (stall.service, stall.route, stall.model) if part)
     lines = [
-        f"{_clock_time(stall.began_at_s)}  {stall.seconds:.2f} s{over}  {stall.kind}: "
+        f"{clock_time(stall.began_at_s)}  {stall.seconds:.2f} s{over}  {stall.kind}: "
         f"{WHAT.get(stall.kind, '')}{thread}"
     ]
     if whose:
@@ -150,5 +150,5 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-def _clock_time(at_s: float) -> str:
+def clock_time(at_s: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at_s))

@@ -39,6 +39,9 @@ SUBCOMMANDS = {
         "aiex.cli.store", "Look into the tables of the cluster, save them and restore them."
     ),
     "hot": Subcommand("aiex.cli.hot", "Show what uses the CPU, or read and change hot values."),
+    "top": Subcommand(
+        "aiex.cli.top.command", "Watch what nodes do: tasks, functions, memory, requests."
+    ),
     "profile": Subcommand("aiex.cli.profile", "Show where a node's time and memory go."),
     "tasks": Subcommand(
         "aiex.cli.tasks", "Show the tasks of a node: counted, listed, or as a tree."

@@ -120,7 +120,7 @@ def _resident_text(footprint: Footprint) -> str:
 
 def _limit_text(limit: Limit) -> str:
     if limit.bytes is None:
-        return f"none; warned of at {size_text(limit.assumed_bytes)}"
+        return f"none; a leak that would come to {size_text(limit.assumed_bytes)} is warned of"
     return f"{size_text(limit.bytes)} ({limit.source}), {size_text(limit.used_bytes)} used under it"
 
 

@@ -120,8 +120,8 @@ def description_lines(one: NodeAnswer[TaskDescription]) -> list[str]:
 
 
 def age_text(age_s: float) -> str:
-    """`3 s`, `12 m`, `5 h`, `3 d`."""
-    for size_s, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+    """`3 s`, `12 min`, `5 h`, `3 d`."""
+    for size_s, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if age_s >= size_s:
             return f"{age_s / size_s:.0f} {unit}"
     return f"{age_s:.1f} s" if age_s < 10 else f"{age_s:.0f} s"

@@ -107,10 +107,10 @@ def trace(
 
     \b
     Examples:
-      aiex trace aiex.assistant.chat:Chat.answer
-      aiex trace aiex.assistant.chat:Chat.answer --returns --when 'took_ms > 500'
+      aiex trace aiex.assistant.chat:Chat.respond
+      aiex trace aiex.assistant.chat:Chat.respond --returns --when 'took_ms > 500'
       aiex trace 'aiex.assistant.targets:Targets.*' --max-each 10 --args --stack
-      aiex trace aiex.assistant.catalogue:Catalogue.find --values --on all -o json
+      aiex trace aiex.assistant.catalogue:Catalogue.model --values --on all -o json
     """
     asked = StartTrace(
         targets=targets,

@@ -83,8 +83,9 @@ from aiex.node.requests import ALL_REQUESTS
 from aiex.node.services import supervised
 from aiex.node.store_report import StoreReport
 from aiex.node.supervisor import Supervisor
+from aiex.node.surroundings import NodeSurroundings
 from aiex.node.tls import check_ca_files, tls_files
-from aiex.performance import Performance
+from aiex.performance import Host, Performance
 from aiex.service import Service
 from aiex.settings import Settings, is_loopback
 from aiex.store import Backup, EngineStore, Restore, Table
@@ -166,14 +167,17 @@ def build_node(
     copies = OwnCopies(store.views)
     performance = Performance(
         settings.performance,
-        node=life.name,
-        version=life.version,
-        data_dir=directory.path,
-        is_idle=lambda: api.in_flight_count == 0,
-        work_of=lambda task: api.work_of(task),
-        traffic=NodeTraffic(bus, lambda: parts),
+        Host(
+            life.name,
+            life.version,
+            directory.path,
+            is_idle=lambda: api.in_flight_count == 0,
+            work_of=lambda task: api.work_of(task),
+            loop_was_late=lambda lag_s: intake.loop_was_late(lag_s),
+            traffic=NodeTraffic(bus, lambda: parts),
+            surroundings=NodeSurroundings(lambda: parts),
+        ),
         random=random,
-        loop_was_late=lambda lag_s: intake.loop_was_late(lag_s),
         clock=clock,
         emit=bus.emit,
     )

@@ -62,6 +62,10 @@ class NodeTraffic:
             routes=sums.groups(sums.routes),
             targets=sums.groups(sums.targets),
             states=states,
+            models={
+                model.name: tuple(f"{one.provider}/{one.model}" for one in model.targets)
+                for model in parts.catalogue.models()
+            },
             retries=sums.retries,
             is_engine_up=parts.engine.status().state == "up",
             is_draining=parts.life.phase is not Phase.READY,

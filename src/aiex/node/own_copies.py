@@ -36,7 +36,7 @@ class OwnCopies:
     async def described(self, _: DescribeCopies, __: Caller) -> DescribedCopies:
         return DescribedCopies(
             tuple(
-                DescribedCopy(one.table, _state(one), one.sequences, one.trouble[:512])
+                DescribedCopy(one.table, state_word(one), one.sequences, one.trouble[:512])
                 for one in self._views.states()
             )
         )
@@ -70,7 +70,8 @@ class OwnCopies:
         )
 
 
-def _state(view: ViewState) -> str:
+def state_word(view: ViewState) -> str:
+    """complete, stale or catching up."""
     if not view.is_complete:
         return "catching up"
     return "stale" if view.is_stale else "complete"

@@ -10,6 +10,7 @@ from aiex.performance.loop import LOOP_REQUESTS
 from aiex.performance.memory import MEMORY_REQUESTS
 from aiex.performance.questions import QUESTION_REQUESTS
 from aiex.performance.sampling import SAMPLING_REQUESTS
+from aiex.performance.snapshot import SNAPSHOT_REQUESTS
 from aiex.performance.tasks import TASK_REQUESTS
 from aiex.performance.tracer import TRACER_REQUESTS
 
@@ -21,5 +22,6 @@ PERFORMANCE_REQUESTS = (
     *MEMORY_REQUESTS,
     *LOOP_REQUESTS,
     *TRACER_REQUESTS,
+    *SNAPSHOT_REQUESTS,
     *ANALYSIS_REQUESTS,
 )

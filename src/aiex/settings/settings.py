@@ -524,6 +524,13 @@ class PriceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PerformanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    always_on: Annotated[
+        bool,
+        Meta(
+            description="Look all the time: CPU profile, stalls' stacks, history of tasks, leaks; "
+            "when false there are none of these; what else is asked for is looked at then."
+        ),
+    ] = True
     gc_tuning: Annotated[
         Literal["by_hand", "automatic"],
         Meta(

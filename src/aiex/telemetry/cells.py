@@ -6,7 +6,7 @@ microseconds: sums of many nodes stay exact.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from aiex.telemetry.metrics import METRICS, Metric
 
@@ -84,6 +84,10 @@ class Family[C: (Count, Durations, Dollars)]:
                 values = ("other",) * len(self._metric.labels)
             cell = self._cells.setdefault(values, self._new())
         return cell
+
+    def cells(self) -> Iterable[tuple[tuple[str, ...], C]]:
+        """Each with its label values, in the order of the metric's labels."""
+        return self._cells.items()
 
     def lines(self) -> list[str]:
         lines = heading(self._metric)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -93,6 +94,13 @@ class AccessLine(msgspec.Struct, frozen=True):
     tokens_estimated: bool
     cost_nano_usd: int
     tried: tuple[Attempted, ...]
+
+
+class RouteCounts(NamedTuple):
+    """`errors` were answered with a status of 500 or above."""
+
+    requests: int = 0
+    errors: int = 0
 
 
 class Telemetry:
@@ -234,6 +242,15 @@ class Telemetry:
 
     def error_count(self) -> int:
         return self._error_count
+
+    def route_counts(self) -> Mapping[tuple[str, str], RouteCounts]:
+        """By route and model, since the node began; bounded as the metric's labels are."""
+        counts: dict[tuple[str, str], RouteCounts] = {}
+        for (route, status, model, _, _), cell in self._requests.cells():
+            had = counts.get((route, model), RouteCounts())
+            errors = cell.value if status.startswith("5") else 0
+            counts[route, model] = RouteCounts(had.requests + cell.value, had.errors + errors)
+        return counts
 
     def metrics(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4."""

@@ -199,6 +199,7 @@ def traffic(**changes: Any) -> Traffic:
             "east/model": Group(7_500, 0, 0, 75.0, 60.0),
             "west/model": Group(7_500, 0, 0, 75.0, 60.0),
         },
+        models={"model": ("east/model", "west/model")},
         states=(
             TargetNow("east/model", "closed", 20, 0, 0.008),
             TargetNow("west/model", "closed", 20, 0, 0.008),

@@ -2,7 +2,8 @@
 
 One runs Python, one stays in C and keeps the interpreter, one stays in C and lets others have it:
 the three ways in which a profiler can be wrong. Their shares are drawn from a seed, and what each
-has really used is what the thread's own clock said before and after.
+has really used is what the thread's own clock said before and after. Standard library only, for
+profilers of others run in environments of their own.
 """
 
 import asyncio
@@ -11,13 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from random import Random
-
-from aiex.clock import SystemClock
-from aiex.performance.profile import Labels
-from aiex.performance.sampling import CpuSampler, ProfTimer
-from aiex.performance.sampling.history import summed
-from aiex.performance.sampling.hot import hottest
-from aiex.performance.sampling.sampled_profile import sampled_profile
 
 SHARE_MIN, SHARE_MAX = 1, 5
 TURN_NS = 20_000_000
@@ -83,27 +77,3 @@ class KnownShares:
 def name_of(burner: Callable[[], object]) -> str:
     """As profiles call it."""
     return f"{burner.__module__}:{burner.__qualname__}"
-
-
-async def profiler_error_points(seed: int, cpu_s: float) -> float:
-    """How wrong the CPU sampler is about known shares, on this thread, which has to be the main
-    one; what chance makes of it is some 5 points of 100 at one second of CPU and 1.6 at ten.
-    """
-    known = KnownShares(Random(seed))  # noqa: S311 - shares, not secrets
-    clock = SystemClock()
-    sampler = CpuSampler(ProfTimer(), clock=clock, emit=lambda _: None)
-    is_ready = asyncio.Event()
-    running = asyncio.create_task(sampler.run(is_ready.set), name="sampler")
-    try:
-        await is_ready.wait()
-        await known.burn(cpu_s)
-        counts = summed(sampler.spans(0.0, clock.wall_s()))
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-    profile = sampled_profile(
-        counts, sampler.stacks, "cpu", labels=lambda _: Labels(), began_at_s=0.0, seconds=cpu_s
-    )
-    # The generator within `count_squares` is a function of its own: all it calls counts too.
-    found = hottest(profile, "function", len(profile.frames))
-    return known.error_points({one.key: one.total_s for one in found.hot})

@@ -108,6 +108,7 @@ class MemoryNode:
         self.seat: Seat = Alone()
         self.milestones = Milestones(self.clock)
         self.came: list[Answer[Any] | Failure] = []
+        self.members: list[str] = []  # those of `came` where it is empty
         self.leases: list[LeaseStatus] = []
         self.change: Any = _Unchanging()  # set a `ClusterChange` to change the cluster
         self.in_flight_count = 0
@@ -128,7 +129,9 @@ class MemoryNode:
             "local_model": _Told(lambda: self.local_model) if catalogue.has_local else None,
             "api": self,
             "intake": self,
-            "cluster": _Seen(lambda: self.cluster, lambda: self.came, lambda: self.leases),
+            "cluster": _Seen(
+                lambda: self.cluster, lambda: self.came, lambda: self.leases, lambda: self.members
+            ),
         }
         self.parts = Parts(
             settings=settings,
@@ -241,10 +244,11 @@ class _Seen:
     formation = None
     is_formed_here = False
 
-    def __init__(self, view: Any, came: Any, leases: Any) -> None:
+    def __init__(self, view: Any, came: Any, leases: Any, members: Any) -> None:
         self.view = view
         self.leases = leases
         self._came = came
+        self._members = members
 
     def incarnation(self) -> int:
         return 7
@@ -257,7 +261,7 @@ class _Seen:
         return next(one for one in self._came() if one.node == node)
 
     def expected_names(self) -> list[str]:
-        return [one.node for one in self._came()]
+        return self._members() or [one.node for one in self._came()]
 
     async def call_all(self, request: Any, *, deadline_s: float) -> AsyncIterator[Any]:
         assert deadline_s > 0

@@ -57,6 +57,15 @@ async def test_when_the_only_one_fails_that_is_the_answer(
     assert (answer.status, refusal(answer)) == (status, "Not so.")
 
 
+async def test_for_a_name_that_no_member_has_the_members_are_said(
+    node: MemoryNode, operator: Operator
+) -> None:
+    node.members = ["n1", "n2"]
+    node.came = [Failure("n9", Reason.DOWN, "nobody listens for calls to n9")]
+    answer = await operator.ask("POST", f"{RANK}?nodes=n9", ASKED)
+    assert refusal(answer) == "nobody listens for calls to n9; the members are n1, n2"
+
+
 @pytest.mark.parametrize("text", ["0", "nan", "601", "soon"])
 async def test_a_deadline_is_a_number_of_seconds(operator: Operator, text: str) -> None:
     answer = await operator.ask("POST", f"{RANK}?deadline_s={text}", ASKED)

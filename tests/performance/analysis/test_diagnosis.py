@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiex.performance import Finding, Frame, Group, Labels, Leak, Stall, TargetNow
 from aiex.performance.analysis.diagnosis import diagnosed, summary
 from aiex.performance.analysis.evidence import Evidence, Kernel, Line, WaitingTask
 from aiex.performance.analysis.gc_callers import Collections
+from aiex.performance.analysis.standing import Standing
 from aiex.performance.loop import StallKind
 from aiex.performance.tasks import Deadlock, DeadlockedTask, Deadlocks
 from aiex.testing.evidence import (
@@ -133,6 +134,26 @@ def test_a_thread_that_computes_takes_the_interpreter() -> None:
     assert causes(diagnosed(evidence)) == [("competing_threads", SETTLE)]
 
 
+def test_threads_that_stand_at_two_locks_are_a_deadlock() -> None:
+    other = Frame("shop.stock:Stock.count", "/app/shop/stock.py", 30)
+    evidence = healthy(
+        standing=(Standing("one", (GUEST,)), Standing("two", (other,))),
+        lines={AT: Line((), takes_lock=True), "/app/shop/stock.py:30": Line((), takes_lock=True)},
+    )
+    found = diagnosed(evidence)
+    assert set(causes(found)) == {("deadlock", SETTLE), ("deadlock", other.function)}
+    assert other.function in next(one for one in found if one.function == SETTLE).also
+
+
+def test_threads_that_wait_for_anything_else_are_none() -> None:
+    idle = Frame("concurrent.futures.thread:_worker", "/usr/lib/python3.13/concurrent/t.py", 9)
+    evidence = healthy(
+        standing=(Standing("pool", (idle,)), Standing("reader", (GUEST,))),
+        lines={AT: Line(("connection.recv",))},
+    )
+    assert diagnosed(evidence) == ()
+
+
 def test_a_thread_that_works_in_c_and_lets_go_is_no_fault() -> None:
     thread = Labels(node="n1", thread="cruncher")
     evidence = healthy(
@@ -167,8 +188,8 @@ def test_tasks_that_come_slowly_and_never_end_leak() -> None:
 def test_tasks_of_a_burst_of_requests_are_none() -> None:
     evidence = healthy(
         census_before=census(row("aiex.assistant.api:Api.respond", 40, service="http.api")),
-        census_after=census(row("aiex.assistant.api:Api.respond", 900, service="http.api")),
-        traffic=traffic(in_flight=890),
+        census_after=census(row("aiex.assistant.api:Api.respond", 900, service="(aiex.api)")),
+        traffic=traffic(in_flight=300),
     )
     assert diagnosed(evidence) == ()
 
@@ -265,14 +286,17 @@ def test_a_cache_that_fills_slowly_is_no_leak() -> None:
     assert diagnosed(evidence) == ()
 
 
-def test_threads_without_a_site_are_blamed_on_what_they_are_in() -> None:
-    threads = leak("threads", type="threads", holder="", site="", rate_objects_s=5.0)
+def test_threads_are_counted_and_blamed_on_what_they_are_in() -> None:
     labels = Labels(node="n1", thread="Thread-7 (work)")
+    more = memory_state()
+    footprint = msgspec.structs.replace(more.footprint, thread_count=60)
     evidence = healthy(
-        growth=grown(threads),
+        memory_after=msgspec.structs.replace(more, footprint=footprint),
         wall=profile("wall", ((GUEST,), labels, 200.0)),
+        census_after=census(row("shop.orders:Orders.run", 1)),
     )
-    assert causes(diagnosed(evidence)) == [("leak", SETTLE)]
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function, found.service) == ("leak", SETTLE, "shop.orders")
 
 
 def test_a_collector_that_runs_all_the_time_is_blamed_on_who_makes_cycles() -> None:
@@ -461,6 +485,7 @@ GROUPS = st.builds(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a full machine
 @given(
     stalls=st.lists(STALLS, max_size=6),
     loop=st.none() | SPANS,

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from aiex.clock import SystemClock
-from aiex.performance import LoopStalled, Stall, StallKind
+from aiex.cluster import Caller
+from aiex.errors import CallRefused
+from aiex.performance import LoopStalled, Stall, StallKind, WatchHolds
 from aiex.performance.loop import Loop
 from aiex.service import ServiceFailed
 from aiex.settings import PerformanceSettings
@@ -137,6 +139,27 @@ async def test_a_loop_that_turns_has_no_stall(watched: Watched) -> None:
     # A full machine may make one; then nothing of ours is to blame.
     await watched.until(lambda: watched.loop.beat.history.newest.seconds > 0)
     assert {stall.kind for stall in watched.stalls()} <= {"starved", "stood_still"}
+
+
+def holds_for_a_moment() -> None:
+    time.sleep(0.08)
+
+
+async def test_short_holds_are_seen_while_somebody_watches_closely(watched: Watched) -> None:
+    caller = Caller("n1", 1, 60.0, "")
+    looking = asyncio.create_task(watched.loop.holds(WatchHolds(1.0, 40.0), caller))
+    await asyncio.sleep(0)
+    with pytest.raises(CallRefused, match="closely already"):
+        await watched.loop.holds(WatchHolds(1.0), caller)
+    for _ in range(4):
+        holds_for_a_moment()
+        await asyncio.sleep(0.05)
+    found = await looking
+    named = [one for one in found.holds if "holds_for_a_moment" in str(one.stack)]
+    assert len(named) >= 2
+    assert found.hold_count == len(found.holds)
+    with pytest.raises(CallRefused, match="later deadline"):
+        await watched.loop.holds(WatchHolds(10.0), Caller("n1", 1, 5.0, ""))
 
 
 async def test_a_stall_is_told_with_whose_work_it_was(watched: Watched) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-# One process looks for 15 s; three share two cores with whatever else runs.
-GIVEN_UP_S = 60
+# A process looks for 40 s at most; three share two cores with whatever else runs.
+GIVEN_UP_S = 120
 
 
 async def said_by(kind: str) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ async def test_leaks_are_suspected_with_kind_holder_and_site() -> None:
     for leak in found.values():
         # 10 MB/s are made; the rate is of the look, and the limit 150 MB above the start.
         assert 3e6 < leak["rate_bytes_s"] < 25e6
-        assert 0 < leak["limit_in_s"] < 15
+        assert 0 <= leak["limit_in_s"] < 15
         assert leak["confidence"] >= 0.6
         assert leak["advice"]
         assert leak["command"].startswith("aiex ")

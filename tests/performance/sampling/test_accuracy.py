@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from aiex.testing.known_shares import BURNERS, KnownShares, name_of, profiler_error_points
+from aiex.testing.known_shares import BURNERS, KnownShares, name_of
+from aiex.testing.profiler_error import profiler_error_points
 
 type Runner = Callable[[Coroutine[Any, Any, float]], float]
 

@@ -51,3 +51,11 @@ def test_a_server_s_wrapper_is_not_the_coroutine_that_is_meant() -> None:
     wrapper = "granian._futures:_future_watcher_wrapper.<locals>.future_watcher"
     assert coroutine([wrapper, "aiex.assistant.api:Api.respond", "m:f"]).endswith("Api.respond")
     assert coroutine([wrapper]) == wrapper
+
+
+def test_a_service_is_not_told_as_the_supervisor_that_waits_for_it() -> None:
+    above = ["aiex.node.process:_main", "asyncio.tasks:wait", "aiex.node.supervisor:Supervisor.run"]
+    waiting = ["asyncio.tasks:wait", "asyncio.tasks:_wait"]
+    service = ["a.service:Service.run", "asyncio.tasks:sleep"]
+    assert coroutine([*above, *waiting, above[-1], *waiting, *service]) == "a.service:Service.run"
+    assert coroutine([*above, *waiting]) == above[-1]

@@ -100,3 +100,32 @@ async def test_all_tasks_are_found_without_asking_asyncio_for_them() -> None:
     assert set(asyncio.all_tasks()) <= set(found)
     event.set()
     await task
+
+
+async def test_a_task_that_began_since_the_last_look_is_seen_by_the_next() -> None:
+    event = asyncio.Event()
+    sampler = WallSampler(asyncio.get_running_loop(), random=Random(1), monotonic_ns=lambda: 0)
+    looked_from_a_thread(sampler)
+    task = asyncio.create_task(waits_long(event))
+    await asyncio.sleep(0)
+    looked_from_a_thread(sampler)
+    assert by_stack(sampler)["wait", "waits_long"] == MS
+    event.set()
+    await task
+
+
+async def test_where_finding_tasks_takes_long_they_are_found_less_often() -> None:
+    event = asyncio.Event()
+    clock_ns = iter(range(0, 1000 * MS, 20 * MS))  # each finding takes 20 ms
+    sampler = WallSampler(
+        asyncio.get_running_loop(), random=Random(1), monotonic_ns=lambda: next(clock_ns)
+    )
+    sampler.look(MS, 0)
+    task = asyncio.create_task(waits_long(event))
+    await asyncio.sleep(0)
+    sampler.look(MS, 399 * MS)
+    assert ("wait", "waits_long") not in by_stack(sampler)
+    sampler.look(MS, 400 * MS)
+    assert by_stack(sampler)["wait", "waits_long"] == MS
+    event.set()
+    await task

@@ -236,3 +236,11 @@ def test_growth_is_the_slope_and_nothing_where_little_is_known() -> None:
     assert growth_per_s([0, 5, 10, 15], [7, 7, 7, 7]) == 0.0
     assert growth_per_s([0, 5], [1, 100]) == 0.0
     assert growth_per_s([3, 3, 3], [1, 2, 3]) == 0.0
+
+
+async def test_tasks_that_ended_are_not_counted_although_somebody_keeps_them(node: Asked) -> None:
+    kept = [asyncio.create_task(asyncio.sleep(0)) for _ in range(50)]
+    await asyncio.gather(*kept)
+    taken = await census(node)
+    assert taken.task_count == sum(row.count for row in taken.rows)
+    assert taken.task_count < len(kept)

@@ -39,7 +39,7 @@ class PerformanceOperations:
         deadline_s = _deadline_s(request.query_params.get("deadline_s", ""))
         came = await self._came(names, asked, deadline_s)
         answers = [one for one in came if isinstance(one, Answer)]
-        failures = [one for one in came if isinstance(one, Failure)]
+        failures = [self._told(one) for one in came if isinstance(one, Failure)]
         if len(names) == 1 and failures:
             return error_answer(STATUSES.get(failures[0].reason, 502), failures[0].text)
         view: AskedView[object] = AskedView(
@@ -54,6 +54,14 @@ class PerformanceOperations:
         """In the order of `names`."""
         calls = [self._cluster.call(name, asked, deadline_s=deadline_s) for name in names]
         return list(await asyncio.gather(*calls))
+
+    def _told(self, failure: Failure) -> Failure:
+        """A name that no member has is most likely a slip: then the members are said."""
+        known = self._cluster.expected_names() or [self._cluster.own_name]
+        if failure.reason is not Reason.DOWN or failure.node in known:
+            return failure
+        text = f"{failure.text}; the members are {', '.join(sorted(known))}"
+        return Failure(failure.node, failure.reason, text)
 
     def _names(self, text: str) -> list[str]:
         if text == ALL:

@@ -2,7 +2,7 @@
 
 from aiex.performance.analysis.analysis import Analyst
 from aiex.performance.analysis.finding import Cause, Finding
-from aiex.performance.analysis.recommendation import Measured, Recommendation
+from aiex.performance.analysis.recommendation import Measured, Recommendation, Standing
 from aiex.performance.analysis.requests import (
     ANALYSIS_REQUESTS,
     SPARE_S,
@@ -28,6 +28,7 @@ __all__ = [
     "Recommend",
     "Recommendation",
     "Recommendations",
+    "Standing",
     "TargetNow",
     "TellDone",
     "Traffic",

@@ -44,6 +44,22 @@ WAITS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
+# What can do nothing but wait, whatever a clock says that was itself kept waiting.
+WAITING_ONLY = frozenset((
+    "time.sleep", "recv", "recv_into", "recvfrom", "sendall", "accept", "connect",
+    "create_connection", "getaddrinfo", "gethostbyname", "urlopen", "fsync", "fdatasync", "flock",
+    "lockf", "communicate", "check_output", "check_call", "waitpid", "acquire", "getresponse",
+    "subprocess.run", "subprocess.call", "os.system",
+))  # fmt: skip
+
+
+def can_only_wait(line: Line) -> bool:
+    """Whether the line calls nothing but what waits, or things that take no time beside it."""
+    return any(
+        call in WAITING_ONLY or call.rpartition(".")[2] in WAITING_ONLY for call in line.calls
+    )
+
+
 def line_of(evidence: Evidence, frame: Frame) -> Line:
     """What is called on the line it stood at; of all of the function, where that is not known."""
     at_line = evidence.lines.get(f"{frame.file}:{frame.line}")

@@ -28,6 +28,7 @@ LOOP_KEEPERS: tuple[Cause, ...] = (
 FOLLOWS: dict[Cause, tuple[Cause, ...]] = {
     "overload": (*LOOP_KEEPERS, "task_storm", "flood"),
     "slow_provider": LOOP_KEEPERS,
+    "engine_away": LOOP_KEEPERS,
     "queue_growth": LOOP_KEEPERS,
     "hot_lock": ("deadlock", *LOOP_KEEPERS),
     "long_computation": ("task_storm", "flood", "gc_thrash", "manual_gc"),
@@ -79,9 +80,11 @@ def _explained(one: Finding, found: Sequence[Finding], evidence: Evidence) -> Fi
 def _explains(cause: Finding, consequence: Finding) -> bool:
     if cause.function and cause.function == consequence.function:
         return True
-    if cause.weight < EXPLAINS_MIN:
+    if cause.cause == "queue_growth" and consequence.function.startswith("asyncio.queues:"):
+        return True  # what a queue holds is the queue's
+    if cause.weight < EXPLAINS_MIN and cause.cause not in ("starved", "throttled"):
         return False
-    if consequence.cause == "overload":
+    if consequence.cause in ("overload", "engine_away"):
         return True
     if consequence.cause in ("long_computation", "c_call", "leak", "gc_thrash"):
         ours = {consequence.function, *consequence.also}

@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Meta
 
 from aiex.performance.analysis.gc_callers import Collections
+from aiex.performance.analysis.standing import Standing
 from aiex.performance.analysis.traffic import Traffic
 from aiex.performance.collector import GcState
 from aiex.performance.loop import HoldList, LoopState, Stall, StallList
-from aiex.performance.memory import GrowthReport, MemoryState
+from aiex.performance.memory import GrowthReport, MemoryState, NativeSiteList
 from aiex.performance.profile import Profile
 from aiex.performance.questions import Ranking
 from aiex.performance.tasks import Census, Deadlocks
@@ -27,6 +28,7 @@ class Line(msgspec.Struct, frozen=True):
     """What a line of source, or a whole function, calls: dotted names as they are written."""
 
     calls: tuple[str, ...] = ()
+    takes_lock: bool = False  # it enters a `with`, or calls `acquire`
     is_regex: bool = False  # one of them is known to be a compiled pattern's, or `re`'s
 
 
@@ -81,8 +83,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     memory_after: MemoryState | None = None
     growth: GrowthReport | None = None
     allocations: Profile | None = None  # recorded when something grows and nothing tells where
-    native_site: str = ""  # the function in which memory outside of Python grew
+    native: NativeSiteList | None = None  # likewise, of what Python does not count
     threads: dict[str, float] = {}  # CPU within the window, in seconds
+    standing: tuple[Standing, ...] = ()  # threads that did not move within the window
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
     traffic: Traffic = Traffic()

@@ -6,7 +6,7 @@ not answer is left out and told.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -18,8 +18,10 @@ from aiex.errors import CallRefused
 from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
 from aiex.performance.analysis.kernel import KernelCounts
-from aiex.performance.analysis.rules.leaks import needs_allocations
+from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
+from aiex.performance.analysis.spent import is_library, own_service
+from aiex.performance.analysis.standing import places, standing
 from aiex.performance.analysis.traffic import TrafficWatch
 from aiex.performance.collector import DescribeGc, GcState
 from aiex.performance.loop import (
@@ -34,8 +36,10 @@ from aiex.performance.loop import (
 from aiex.performance.memory import (
     DescribeMemory,
     FindGrowth,
+    FindNativeSites,
     GrowthReport,
     MemoryState,
+    NativeSiteList,
     ProfileMemory,
 )
 from aiex.performance.profile import Frame, Profile
@@ -54,23 +58,27 @@ from aiex.performance.tasks import (
 )
 from aiex.performance.threads import threads
 
-ROWS = 40
+# Kinds of tasks: of many there is one only, and that may be who takes from a queue.
+ROWS = 500
 # Counting steps costs each of them a microsecond: a part of the window is enough.
 STEPS_S = 2.0
 # Of tasks that wait for locks: so many different ones are asked who holds what they wait for.
 LOCKS_ASKED = 3
 LOCK_WAITING: tuple[Waiting, ...] = ("lock", "semaphore", "condition")
 # Finding growth walks over all objects at first, which takes a part of the window.
-GROWTH_RATIO = 0.6
+GROWTH_RATIO = 0.4
 # A hold of so long is a latency that people see; a loaded loop has less in hand at a time.
 HOLD_MS = 40.0
 # Recording allocations slows the node several times, so it is short, and only on suspicion.
 RECORD_S = 1.5
 RECORD_FRAMES = 6
+MODULES_ASKED = 32
 # On a loop that is held up whatever takes many turns takes long. What is not done by then is left
 # out, since an answer that comes too late is none.
 ASK_S = 3.0
-OVERRUN_S = 4.0
+OVERRUN_S = 10.0
+LAST_TURNS = 20
+CANCEL_S = 2.0
 # Functions whose source is looked at for what they call.
 FUNCTIONS_READ = 30
 
@@ -109,7 +117,7 @@ class Gathering:
         look = _Look(self._handlers(), caller)
         began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
         with self._traffic.watching(), gc_callers() as callers:
-            before = await self._end(look)
+            before, stood = await self._end(look), await asyncio.to_thread(places)
             window_s = seconds + OVERRUN_S
             cpu, wall, growth, steps, holds, _ = await asyncio.gather(
                 look.ask(TakeCpuProfile(seconds, ahead=True), Profile, within_s=window_s),
@@ -125,12 +133,16 @@ class Gathering:
                 look.ask(WatchHolds(seconds, HOLD_MS), HoldList, within_s=window_s),
                 self._clock.sleep(seconds),
             )
+            stands = standing(stood, await asyncio.to_thread(places))
             after = await self._end(look)
             took_s = self._clock.monotonic_s() - began_s
             traffic = self._traffic.traffic()
-        loop = await look.ask(ShowLoop(max(1.0, took_s)), LoopState)
-        stalls = await look.ask(ListStalls(64, took_s), StallList)
-        deadlocks = await look.ask(FindDeadlocks(), Deadlocks)
+        loop, stalls, deadlocks, locks = await asyncio.gather(
+            look.ask(ShowLoop(max(1.0, took_s)), LoopState),
+            look.ask(ListStalls(64, took_s), StallList),
+            look.ask(FindDeadlocks(), Deadlocks),
+            self._locks(look, after.census),
+        )
         evidence = Evidence(
             node=self._node,
             began_at_s=began_at_s,
@@ -148,32 +160,43 @@ class Gathering:
             created_tasks_per_s=max(0.0, (after.task_number - before.task_number) / took_s),
             steps=steps,
             deadlocks=deadlocks,
-            locks=await self._locks(look, after.census),
+            locks=locks,
             memory_before=before.memory,
             memory_after=after.memory,
             growth=growth,
             threads=_grown(before.threads, after.threads),
+            standing=stands,
             collections=callers.found(),
             kernel=_within(before.kernel, after.kernel),
             traffic=traffic,
             missing=tuple(look.missing),
         )
-        if needs_allocations(evidence):
-            recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
-            evidence = msgspec.structs.replace(evidence, allocations=recorded)
+        evidence = await self._with_makers(look, evidence)
         wanted = interesting(evidence)
         lines = await asyncio.to_thread(SourceLines().read, wanted)
         return msgspec.structs.replace(evidence, lines=lines)
 
+    async def _with_makers(self, look: "_Look", evidence: Evidence) -> Evidence:
+        """With who allocates: in Python, and for what Python does not count in C."""
+        modules = suspected_modules(evidence)
+        if modules and native_grows(evidence):
+            native = await look.ask(FindNativeSites(modules, RECORD_S, 3), NativeSiteList)
+            evidence = msgspec.structs.replace(evidence, native=native)
+        if needs_allocations(evidence):
+            recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
+            evidence = msgspec.structs.replace(evidence, allocations=recorded)
+        return evidence
+
     async def _end(self, look: "_Look") -> Kept:
-        return Kept(
-            await look.ask(DescribeGc(60.0), GcState),
-            await look.ask(TakeCensus("coroutine", ROWS), Census),
-            await look.ask(DescribeMemory(), MemoryState),
-            await asyncio.to_thread(_thread_cpu),
-            await asyncio.to_thread(self._kernel),
-            await _task_number(),
+        gc_state, census, memory, cpu, kernel, number = await asyncio.gather(
+            look.ask(DescribeGc(60.0), GcState),
+            look.ask(TakeCensus("coroutine", ROWS), Census),
+            look.ask(DescribeMemory(), MemoryState),
+            asyncio.to_thread(_thread_cpu),
+            asyncio.to_thread(self._kernel),
+            _task_number(),
         )
+        return Kept(gc_state, census, memory, cpu, kernel, number)
 
     async def _locks(self, look: "_Look", census: Census | None) -> tuple[WaitingTask, ...]:
         if census is None or not _has_lock_waiters(census):
@@ -203,19 +226,36 @@ class _Look:
             self._miss(f"Nobody answers {name} here.")
             return None
         try:
-            async with asyncio.timeout(within_s):
-                answer: A = await handler(request, self._caller)
+            answer: A | None = await _in_time(handler(request, self._caller), within_s)
         except CallRefused as refusal:
             self._miss(f"{name}: {refusal}")
-        except TimeoutError:
+            return None
+        if answer is None:
             self._miss(f"{name} was not done within {within_s:.0f} s.")
-        else:
-            return answer
-        return None
+        return answer
 
     def _miss(self, sentence: str) -> None:
         if sentence not in self.missing:
             self.missing.append(sentence)
+
+
+async def _in_time(answering: Awaitable[Any], within_s: float) -> Any:
+    """The answer, or None when it was not there in time.
+
+    On a loop that stood still for longer than that everything is due at once, so what is done by
+    then gets some turns to say so.
+    """
+    task = asyncio.ensure_future(answering)
+    try:
+        await asyncio.wait({task}, timeout=within_s)
+        for _ in range(LAST_TURNS):
+            if task.done():
+                return task.result()
+            await asyncio.sleep(0)
+        return None
+    finally:
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_S)
 
 
 def interesting(evidence: Evidence) -> list[Frame]:
@@ -232,6 +272,7 @@ def interesting(evidence: Evidence) -> list[Frame]:
     held = Counter(culprit(one.stack) for one in held_up(evidence))
     frames += [frame for frame, _ in held.most_common(FUNCTIONS_READ) if frame is not None]
     frames += [one.frame for one in evidence.collections]
+    frames += [one.stack[-1] for one in evidence.standing]
     queues = evidence.census_after.queues if evidence.census_after is not None else ()
     modules = {one.place.partition(":")[0] for one in queues if one.length}
     rows = evidence.census_after.rows if evidence.census_after is not None else ()
@@ -300,3 +341,16 @@ async def _task_number() -> int:
         number = int(task.get_name().rpartition("-")[2])
     await task
     return number
+
+
+def suspected_modules(evidence: Evidence) -> tuple[str, ...]:
+    """Modules beside the node's own and Python's whose tasks live, or whose code ran."""
+    names: dict[str, None] = {}
+    for row in evidence.census_after.rows if evidence.census_after is not None else ():
+        names[row.key.partition(":")[0]] = None
+    for profile in (evidence.cpu, evidence.wall):
+        for frame in profile.frames if profile is not None else ():
+            if not is_library(frame):
+                names[frame.function.partition(":")[0]] = None
+    found = [name for name in names if name and not own_service(name) and name != "aiex"]
+    return tuple(name for name in found if not is_library_name(name))[:MODULES_ASKED]

@@ -6,11 +6,9 @@ import msgspec
 
 type Metric = Literal[
     "lag_ms",
-    "gc_share",
     "gc_pause_ms",
     "rss_mib",
     "memory_ratio",
-    "thread_count",
     "busy_ratio",
     "shed_per_s",
     "error_ratio",

@@ -104,8 +104,6 @@ def fact_of(id_: str, evidence: Evidence) -> str:
     match id_:
         case "gc-tune" if evidence.gc_after is not None:
             return f"{evidence.gc_after.is_oldest_deferred} {len(evidence.gc_after.trials)}"
-        case "gc-thresholds" if evidence.gc_after is not None:
-            return str(evidence.gc_after.thresholds)
         case "memory-limit" if state is not None:
             return str(state.limit.bytes)
         case "memory-trim" if state is not None:

@@ -4,7 +4,8 @@ Each proposes one change that can be taken back, says what speaks for it, the co
 metric that has to get better by it.
 """
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -13,12 +14,16 @@ from aiex.performance.analysis.recommendation import Metric
 from aiex.performance.analysis.rules.blocked_loop import is_late
 from aiex.performance.analysis.rules.busy_loop import BUSY_MIN, busy_ratio
 from aiex.performance.analysis.rules.collector import pause_s
+from aiex.performance.analysis.traffic import Group
 
 MIB = 1 << 20
 # The collector proposes nothing before its own warm-up either.
 WARM_UP_S = 60.0
 GC_PAUSE_MS = 10.0
 GC_SHARE = 0.02
+# A pause is by the clock: where the loop waits for a CPU so much of the time, a collection does
+# too, and tuning would be measured on the machine's other load.
+STARVED_RATIO_MAX = 0.2
 UNUSED_BYTES_MIN = 64 * MIB
 UNUSED_RATIO_MIN = 0.2
 LOG_SHARE_MIN = 0.05
@@ -31,7 +36,6 @@ SLOW_TIMES = 5.0
 SLOW_S_MIN = 1.0
 THROTTLED_RATIO_MIN = 0.05
 MEMORY_RATIO_MIN = 0.85
-THREADS_PER_CPU_MAX = 64
 COUNTED_MIN = 20
 
 
@@ -55,6 +59,8 @@ def tune_gc(evidence: Evidence) -> Iterator[Proposal]:
     state = evidence.gc_after
     if state is None or evidence.uptime_s < WARM_UP_S or state.window.pause_max_ms < GC_PAUSE_MS:
         return
+    if evidence.loop is not None and evidence.loop.window.starved_ratio > STARVED_RATIO_MAX:
+        return
     share = pause_s(evidence) / evidence.seconds
     if share < GC_SHARE and state.window.pause_max_ms < 2 * GC_PAUSE_MS:
         return
@@ -77,26 +83,6 @@ def tune_gc(evidence: Evidence) -> Iterator[Proposal]:
 def _gc_fact(evidence: Evidence) -> str:
     state = evidence.gc_after
     return f"{state.is_oldest_deferred} {len(state.trials)}" if state is not None else ""
-
-
-def undo_gc(evidence: Evidence) -> Iterator[Proposal]:
-    """The collector is off, or looks all the time: neither is what Python has."""
-    state = evidence.gc_after
-    if state is None or not state.thresholds:
-        return
-    youngest = state.thresholds[0]
-    if 500 <= youngest <= 10_000:
-        return
-    yield Proposal(
-        id="gc-thresholds",
-        text="Set the collector's thresholds back: "
-        + ("it is off." if youngest == 0 else f"the youngest's is {youngest:,}."),
-        evidence=(f"Thresholds {', '.join(map(str, state.thresholds))}; Python has 2000, 10, 0.",),
-        command="aiex gc reset",
-        expected="Less time in the collector, or no garbage that stays.",
-        metric="gc_share" if youngest else "rss_mib",
-        fact=str(state.thresholds),
-    )
 
 
 def trim_memory(evidence: Evidence) -> Iterator[Proposal]:
@@ -229,28 +215,35 @@ def avoid_target(evidence: Evidence) -> Iterator[Proposal]:
     targets = {
         name: one for name, one in evidence.traffic.targets.items() if one.count >= COUNTED_MIN
     }
-    for name, group in targets.items():
-        others = [one for other, one in targets.items() if other != name]
-        if not others:
-            continue
-        mean_s = group.provider_s / group.count
-        usual_s = min(one.provider_s / one.count for one in others)
-        is_failing = group.error_count >= ERROR_RATIO_MIN * group.count
-        is_slow = mean_s >= max(SLOW_S_MIN, SLOW_TIMES * usual_s)
-        if not (is_failing or is_slow):
-            continue
-        yield Proposal(
-            id=f"avoid-{name}",
-            text=f"Send no requests to {name} for now: it "
-            + ("fails." if is_failing else f"takes {mean_s:.1f} s."),
-            evidence=(
-                f"{group.error_count} of {group.count} failed, {mean_s:.2f} s each; the fastest "
-                f"other one takes {usual_s:.2f} s.",
-            ),
-            command=f"aiex hot set target_weights.MODEL.{name}=0",
-            expected="Its model's other targets answer; errors and latency fall.",
-            metric="error_ratio" if is_failing else "latency_ms",
-        )
+    for model, names in evidence.traffic.models.items():
+        for name in names:
+            others = [targets[other] for other in names if other != name and other in targets]
+            if name in targets and others:
+                yield from _avoided(model, name, targets[name], others, evidence)
+
+
+def _avoided(
+    model: str, name: str, group: Group, others: Sequence[Group], evidence: Evidence
+) -> Iterator[Proposal]:
+    mean_s = group.provider_s / group.count
+    usual_s = min(one.provider_s / one.count for one in others)
+    is_failing = group.error_count >= ERROR_RATIO_MIN * group.count
+    is_slow = mean_s >= max(SLOW_S_MIN, SLOW_TIMES * usual_s)
+    if not (is_failing or is_slow):
+        return
+    weights = json.dumps({model: {name: 0}})
+    yield Proposal(
+        id=f"avoid-{model}-{name}",
+        text=f"Send no requests for {model} to {name} for now: it "
+        + ("fails." if is_failing else f"takes {mean_s:.1f} s."),
+        evidence=(
+            f"{group.error_count} of {group.count} failed within {evidence.seconds:.0f} s, "
+            f"{mean_s:.2f} s each; the fastest other one takes {usual_s:.2f} s.",
+        ),
+        command=f"aiex hot set 'target_weights={weights}'",
+        expected="The model's other targets answer; errors and latency fall.",
+        metric="error_ratio" if is_failing else "latency_ms",
+    )
 
 
 def quieter_log(evidence: Evidence) -> Iterator[Proposal]:
@@ -296,25 +289,8 @@ def more_nodes(evidence: Evidence) -> Iterator[Proposal]:
     )
 
 
-def fewer_threads(evidence: Evidence) -> Iterator[Proposal]:
-    """Far more threads than CPUs, which take turns for the interpreter."""
-    count, cpus = len(evidence.threads), max(1, evidence.kernel.cpu_count)
-    if count <= max(THREADS_PER_CPU_MAX, 8 * cpus):
-        return
-    yield Proposal(
-        id="fewer-threads",
-        text=f"Have fewer threads: {count} of them share {cpus} CPUs and one interpreter.",
-        evidence=(f"{count} threads were counted.",),
-        command="aiex memory",
-        expected="Less switching, and 8 MiB of address space less for each.",
-        metric="thread_count",
-        fact="",
-    )
-
-
 RECOMMENDATION_RULES: tuple[RecommendationRule, ...] = (
     tune_gc,
-    undo_gc,
     trim_memory,
     more_memory,
     more_cpu,
@@ -324,7 +300,6 @@ RECOMMENDATION_RULES: tuple[RecommendationRule, ...] = (
     avoid_target,
     quieter_log,
     more_nodes,
-    fewer_threads,
 )
 
 
@@ -370,11 +345,9 @@ def _latency_ms(evidence: Evidence) -> float:
 
 _METRICS: dict[Metric, Callable[[Evidence], float]] = {
     "lag_ms": _lag_ms,
-    "gc_share": lambda evidence: pause_s(evidence) / evidence.seconds,
     "gc_pause_ms": _gc_pause_ms,
     "rss_mib": _rss_mib,
     "memory_ratio": _memory_ratio,
-    "thread_count": lambda evidence: float(len(evidence.threads)),
     "busy_ratio": busy_ratio,
     "shed_per_s": lambda evidence: sum(evidence.traffic.shed.values()) / evidence.seconds,
     "error_ratio": _error_ratio,

@@ -11,7 +11,7 @@ from aiex.performance.analysis.recommendation import Recommendation
 
 SECONDS_MIN, SECONDS_MAX = 2.0, 60.0
 # What the node needs beside the window: a census at both ends, and who calls what.
-SPARE_S = 10.0
+SPARE_S = 18.0
 
 
 class Analyze(Request["Analysis"], frozen=True):

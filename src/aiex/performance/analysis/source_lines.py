@@ -43,8 +43,9 @@ class SourceLines:
             found[frame.function] = _line(calls, patterns)
             first, last = frame.line, frame.line
             at = [one for one in calls if one.lineno <= last and (one.end_lineno or 0) >= first]
-            if at:
-                found[place(frame)] = _line(at, patterns)
+            entered = any(_enters(one, frame.line) for one in ast.walk(function))
+            if at or entered:
+                found[place(frame)] = _line(at, patterns, takes_lock=entered)
         return found
 
     def _tree(self, file: str) -> ast.Module | None:
@@ -91,10 +92,18 @@ def _function_at(tree: ast.Module, line: int) -> Function | None:
     return found
 
 
-def _line(calls: Sequence[ast.Call], patterns: frozenset[str]) -> Line:
+def _enters(node: ast.AST, line: int) -> bool:
+    if not isinstance(node, ast.With):
+        return False
+    items = [one.context_expr for one in node.items]
+    return any(one.lineno <= line <= (one.end_lineno or one.lineno) for one in items)
+
+
+def _line(calls: Sequence[ast.Call], patterns: frozenset[str], *, takes_lock: bool = False) -> Line:
     names = [name for call in calls if (name := _dotted(call.func))]
     is_regex = any(name.rpartition(".")[0] in patterns for name in names)
-    return Line(tuple(dict.fromkeys(names))[:CALLS_MAX], is_regex)
+    takes = takes_lock or any(name.rpartition(".")[2] == "acquire" for name in names)
+    return Line(tuple(dict.fromkeys(names))[:CALLS_MAX], takes, is_regex)
 
 
 def _dotted(node: ast.expr) -> str:

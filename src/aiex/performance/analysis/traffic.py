@@ -41,6 +41,7 @@ class Traffic(msgspec.Struct, frozen=True):
     routes: dict[str, Group] = {}
     targets: dict[str, Group] = {}  # by `provider/model` that answered
     states: tuple[TargetNow, ...] = ()
+    models: dict[str, tuple[str, ...]] = {}  # the targets in use of each
     retries: int = 0
     is_engine_up: bool = True
     is_ready: bool = True

@@ -2,6 +2,7 @@
 
 from aiex.performance.loop.events import EarlierStallFound, LoopStalled, SentinelLimited
 from aiex.performance.loop.loop import Loop, StallTime
+from aiex.performance.loop.loop_beat import LoopBeat
 from aiex.performance.loop.loop_history import as_one_span
 from aiex.performance.loop.requests import (
     HISTORY_S_MAX,
@@ -26,6 +27,7 @@ __all__ = [
     "HoldList",
     "ListStalls",
     "Loop",
+    "LoopBeat",
     "LoopSpan",
     "LoopStalled",
     "LoopState",

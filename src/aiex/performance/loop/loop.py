@@ -45,6 +45,7 @@ BLIND_SPOT = (
     "`stalls` says where."
 )
 SHORT_STALLS = "What stood still for less than {stall_after_ms:g} ms is no stall and is not kept."
+NOT_WATCHED = "Nobody looks into a stall, so none has a stack: `performance.always_on` is off."
 
 
 class Loop(Chapter):
@@ -64,8 +65,9 @@ class Loop(Chapter):
     ) -> None:
         """`threads` tells the CPU of each thread so far, in seconds."""
         self._clock = clock
-        self._notes = (SHORT_STALLS.format(stall_after_ms=settings.stall_after_ms),)
         self._work_of = work_of
+        short = SHORT_STALLS.format(stall_after_ms=settings.stall_after_ms)
+        self._notes = (short,) if settings.always_on else (short, NOT_WATCHED)
         self._ring_count = 0
         self._close_watch: StallWatch | None = None
         self.book = StallBook(emit, settle_over_s=SETTLE_OVER_S, module_of=module_of)
@@ -81,7 +83,7 @@ class Loop(Chapter):
         life = f"{os.getpid()} {clock.wall_s():.3f}"
         self.sentinel = (
             Sentinel(data_dir, self.book.amend, node=node, life=life, emit=emit)
-            if settings.sentinel
+            if settings.sentinel and settings.always_on
             else None
         )
 
@@ -174,7 +176,7 @@ class Loop(Chapter):
 
     def _sentinel(self) -> str:
         if self.sentinel is None:
-            return "There is no sentinel: `performance.sentinel` is off."
+            return "There is no sentinel: `performance.sentinel` or `performance.always_on` is off."
         return self.sentinel.sentence()
 
 

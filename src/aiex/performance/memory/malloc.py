@@ -51,6 +51,11 @@ class Malloc:
     def can_trim(self) -> bool:
         return self._trim is not None
 
+    def used_bytes(self) -> int:
+        """What is in hand; 0 where nothing is known."""
+        state = self.state()
+        return state.used_bytes if state is not None else 0
+
     def state(self) -> MallocState | None:
         """Under a microsecond; takes the locks of all arenas for that long."""
         if self._mallinfo2 is None:

@@ -19,24 +19,27 @@ from aiex.performance.memory.growth_search import GrowthSearch
 from aiex.performance.memory.holders import holder
 from aiex.performance.memory.leak import Leak
 from aiex.performance.memory.measures import memory_measures
-from aiex.performance.memory.process_memory import ProcessMemory
+from aiex.performance.memory.native_sites import NativeSites
+from aiex.performance.memory.process_memory import NO_MALLOC, ProcessMemory
 from aiex.performance.memory.recording import Recorder
 from aiex.performance.memory.requests import (
     CountTypes,
     DescribeMemory,
     FindGrowth,
     FindHolders,
+    FindNativeSites,
     GrowthReport,
     HeldContainer,
     HolderList,
     MemoryState,
+    NativeSiteList,
     ProfileMemory,
     Trimmed,
     TrimMemory,
     TypeCensus,
     TypeRow,
 )
-from aiex.performance.memory.survey import Survey, make_survey
+from aiex.performance.memory.survey import CAN_WALK, NO_WALK, Survey, make_survey
 from aiex.performance.memory.trim import trim_memory
 from aiex.performance.memory.type_names import own_size, type_name
 from aiex.performance.memory.watch import PACE, MemoryWatch, Pace
@@ -45,7 +48,7 @@ from aiex.performance.questions import Measure
 from aiex.service import Service
 
 FROZEN = (
-    "{} objects that the node's start made are frozen and not counted; they stay the same. Texts "
+    "{:,} objects that the node's start made are frozen and not counted; they stay the same. Texts "
     "and numbers are not counted either: the collector does not know them."
 )
 TABLES = "Tables of Python's own modules are left out."
@@ -88,6 +91,7 @@ class Memory(Chapter):
             FindHolders: self.holders,
             FindGrowth: self.growth,
             TrimMemory: self.trim,
+            FindNativeSites: self.native_sites,
             ProfileMemory: self.profile,
         }
 
@@ -149,7 +153,7 @@ class Memory(Chapter):
             survey.is_whole,
             survey.seconds,
             survey.longest_stop_s,
-            (TABLES,),
+            (TABLES if CAN_WALK else NO_WALK,),
         )
 
     async def growth(self, asked: FindGrowth, _: Caller) -> GrowthReport:
@@ -171,6 +175,21 @@ class Memory(Chapter):
     async def profile(self, asked: ProfileMemory, _: Caller) -> Profile:
         """Raises `CallRefused` while allocations are recorded for somebody else."""
         return await self._recorder.profile(asked.seconds, asked.frames, self._labels)
+
+    async def native_sites(self, asked: FindNativeSites, _: Caller) -> NativeSiteList:
+        """Raises `CallRefused` where malloc cannot be asked, or another profiler is at work."""
+        malloc = self._process.malloc
+        if malloc.state() is None:
+            raise CallRefused(NO_MALLOC)
+        sites = NativeSites(malloc.used_bytes)
+        before, began_s = malloc.used_bytes(), self._clock.monotonic_s()
+        with sites.watching(asked.modules):
+            await self._clock.sleep(asked.seconds)
+        return NativeSiteList(
+            self._clock.monotonic_s() - began_s,
+            sites.found(asked.n),
+            malloc.used_bytes() - before,
+        )
 
     async def _census(self) -> Census:
         return await take_census(asyncio.sleep)

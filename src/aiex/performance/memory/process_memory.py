@@ -10,7 +10,6 @@ from aiex.performance.memory.requests import Allocators, Footprint, Limit, Point
 
 NO_PROC = "Resident memory, threads and open files are not known here: there is no /proc."
 NO_MALLOC = "What malloc has in hand is not known here: only glibc 2.33 and newer tells."
-NO_LIMIT = "Nothing limits this process's memory; it is warned of what would come to {} MiB."
 
 
 class ProcessMemory:
@@ -64,14 +63,11 @@ class ProcessMemory:
 
     def notes(self) -> tuple[str, ...]:
         """What cannot be told on this machine."""
-        limit = self.limit()
         notes = []
         if not footprint().rss_bytes:
             notes.append(NO_PROC)
         if self.malloc.state() is None:
             notes.append(NO_MALLOC)
-        if limit.bytes is None:
-            notes.append(NO_LIMIT.format(limit.assumed_bytes >> 20))
         return tuple(notes)
 
 

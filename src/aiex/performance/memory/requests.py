@@ -17,6 +17,7 @@ POINTS_MAX = 1000
 # Recording allocations slows a node several times; nothing worth it takes longer.
 RECORD_S_MAX = 30.0
 FRAMES_MAX = 16
+MODULES_MAX = 64
 GROWTH_S_MIN, GROWTH_S_MAX = 1.0, 120.0
 
 type Count = Annotated[int, Meta(ge=1, le=N_MAX)]
@@ -168,6 +169,37 @@ class ProfileMemory(Request[Profile], frozen=True):
     frames: Annotated[int, Meta(ge=1, le=FRAMES_MAX)] = 4
 
 
+class FindNativeSites(Request["NativeSiteList"], frozen=True):
+    """In which functions of these modules malloc's memory grows within so long.
+
+    They are a microsecond or two slower a call meanwhile.
+    """
+
+    modules: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MODULES_MAX)]
+    seconds: Annotated[float, Meta(ge=0.1, le=RECORD_S_MAX)] = 2.0
+    n: Count = 10
+
+
+class NativeSite(msgspec.Struct, frozen=True):
+    """`grown_bytes` is what malloc had more after the function than before, of all its calls
+    together, less what functions that it called took.
+    """
+
+    function: str
+    file: str
+    line: int
+    grown_bytes: int
+    call_count: int
+
+
+class NativeSiteList(msgspec.Struct, frozen=True):
+    """The most first. `grown_bytes` is of the whole process in that time."""
+
+    seconds: float
+    sites: tuple[NativeSite, ...]
+    grown_bytes: int
+
+
 MEMORY_REQUESTS = (
     RequestKind(
         "memory",
@@ -193,5 +225,11 @@ MEMORY_REQUESTS = (
         ProfileMemory,
         Profile,
         "Which functions made what is still there, of a window in which the node is slower.",
+    ),
+    RequestKind(
+        "memory_native_sites",
+        FindNativeSites,
+        NativeSiteList,
+        "In which functions memory grows that Python does not count.",
     ),
 )

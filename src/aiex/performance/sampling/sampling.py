@@ -166,7 +166,7 @@ class Sampling(Chapter):
         if others_us > sampled_us / 10:
             notes.append(
                 f"Other threads of {self._node} used {others_us / 1e6:.1f} s of CPU beside this; "
-                "the measure 'cpu' by 'thread' tells which."
+                "`aiex loop` tells which."
             )
         return notes
 

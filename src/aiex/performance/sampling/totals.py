@@ -11,15 +11,24 @@ NOBODY_NAME = "(none)"
 
 # What servers and loops wrap other people's coroutines in.
 WRAPPERS = ("granian._futures:", "uvloop:run.")
+# What stands above each service, and how it waits for them.
+SUPERVISOR = "aiex.node.supervisor:"
+WAITING = "asyncio.tasks:"
 
 type Sums = defaultdict[str, int]
 
 
 def coroutine(stack: Sequence[str]) -> str:
     """The coroutine that a task was made for, or the function that a loop called; `stack` is
-    outermost call first.
+    outermost call first. Of a service that is the service's own: the supervisors above wait for
+    all of them.
     """
-    return next((name for name in stack if not name.startswith(WRAPPERS)), stack[0])
+    supervisors = [at for at, name in enumerate(stack) if name.startswith(SUPERVISOR)]
+    if not supervisors:
+        return next((name for name in stack if not name.startswith(WRAPPERS)), stack[0])
+    nearest = supervisors[-1]
+    below = (name for name in stack[nearest + 1 :] if not name.startswith((*WRAPPERS, WAITING)))
+    return next(below, stack[nearest])
 
 
 class Totals:

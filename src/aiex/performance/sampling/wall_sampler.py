@@ -32,9 +32,10 @@ from aiex.work import NOBODY, Work, WorkOf, current_work
 EVERY_S = 0.05
 # One page takes about a millisecond, which is as long as the loop may have to wait for it.
 PAGE_LEN = 200
-# Finding those that are not done takes 20 ms for 100,000, with others let in between; new ones are
-# seen that much later.
-FIND_EVERY_S = 2.0
+# Finding those that are not done takes 20 ms for 100,000, with others let in between, and next to
+# nothing for a node's usual hundreds. Those are found anew for each look: a request lives for less
+# than a look lasts, and would be in no older list. Finding may take this share of the time.
+FIND_SHARE = 0.05
 
 # Asked for a task, which may be gone by then.
 type TaskRef = Callable[[], Task[Any] | None]
@@ -78,7 +79,7 @@ class WallSampler:
         self._stop = threading.Event()
         self._loop_thread = threading.get_ident()
         self._found: Sequence[TaskRef] = ()
-        self._found_at_ns = 0
+        self._find_again_ns = 0
         self.stacks = Stacks()
         self.counts: Counts = {}
         self.thread_names: dict[Work, str] = {}
@@ -112,9 +113,15 @@ class WallSampler:
                 work = Work(service=f"thread {name}")
                 self.thread_names[work] = name
                 self._count(running_frames(frame, None), work, weight_ns)
-        if not self._found or now_ns - self._found_at_ns >= FIND_EVERY_S * 1e9:
-            self._found, self._found_at_ns = live_tasks(self._loop), now_ns
+        if now_ns >= self._find_again_ns:
+            self._find(now_ns)
         self._look_at_tasks(current, threads, weight_ns)
+
+    def _find(self, now_ns: int) -> None:
+        began_ns = self._monotonic_ns()
+        self._found = live_tasks(self._loop)
+        took_ns = self._monotonic_ns() - began_ns
+        self._find_again_ns = now_ns + int(took_ns / FIND_SHARE)
 
     def _look_at_tasks(
         self,

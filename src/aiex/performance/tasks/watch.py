@@ -88,7 +88,10 @@ class TaskWatch:
             del page, seen, look
         queues = self.book.rows()
         lengths = {one.place: one.length for one in queues}
-        point = Point(self._clock.wall_s(), self._count(), dict(tally.counts), lengths)
+        # Those that were looked at: asyncio's own count has tasks that are done and not yet freed.
+        # Only where there are too many to look at all is it nearer the truth.
+        count = tally.looked_at if tally.looked_at < TASKS_MAX else self._count()
+        point = Point(self._clock.wall_s(), count, dict(tally.counts), lengths)
         return Taken(tally, queues, point, self._register.gone_count - gone)
 
     async def _look(self) -> None:

@@ -13,7 +13,7 @@ from aiex.performance.analysis.rules.logging import too_much_logging
 from aiex.performance.analysis.rules.machine import engine_away, starved, swapped, throttled
 from aiex.performance.analysis.rules.queues import queue_growth
 from aiex.performance.analysis.rules.task_storm import task_storm
-from aiex.performance.analysis.rules.threads import competing_threads
+from aiex.performance.analysis.rules.threads import competing_threads, thread_locks
 from aiex.performance.analysis.rules.traffic import flood, providers, restarts
 
 type Rule = Callable[[Evidence], Iterator[Finding]]
@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     hot_functions,
     too_much_logging,
     competing_threads,
+    thread_locks,
     deadlocks,
     hot_locks,
     task_storm,

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from aiex.performance.analysis.calls import computing, line_of, waits
+from aiex.performance.analysis.calls import can_only_wait, computing, line_of, waits
 from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Cause, Finding
 from aiex.performance.analysis.spent import Spent, blamed, is_library, own_service, share, spent
@@ -18,6 +18,7 @@ STALL_S_MIN = 0.5
 # Shorter ones, of some 50 ms, have to come again and again.
 HOLDS_MIN = 3
 HELD_SHARE_MIN = 0.02
+OWN_TIMES = 3
 # A lateness that a probe finds in most seconds: what waits in the loop is seldom that late by
 # chance, and a loaded node's own is a few milliseconds.
 LATE_S = 0.03
@@ -64,10 +65,20 @@ def blocked_loop(evidence: Evidence) -> Iterator[Finding]:
         grouped[_at_function(frame, evidence), cause].append(stall)
     for (frame, cause), stalls in grouped.items():
         seconds = sum(one.seconds for one in stalls)
-        is_often = len(stalls) >= HOLDS_MIN and seconds >= HELD_SHARE_MIN * evidence.seconds
-        is_long = sum(one.seconds >= STALL_S for one in stalls) >= STALLS_MIN
-        if is_often or is_long or seconds >= STALL_S_MIN:
+        if _is_enough(frame, stalls, seconds, evidence):
             yield _stall_finding(frame, cause, stalls, seconds, evidence)
+
+
+def _is_enough(frame: Frame, stalls: Sequence[Stall], seconds: float, evidence: Evidence) -> bool:
+    """Whether it is more than chance; of the node's own functions, which all requests go through
+    and any stop of the machine meets, it takes more.
+    """
+    times = OWN_TIMES if own_service(frame.function) else 1
+    is_often = (
+        len(stalls) >= times * HOLDS_MIN and seconds >= times * HELD_SHARE_MIN * evidence.seconds
+    )
+    is_long = sum(one.seconds >= STALL_S for one in stalls) >= times * STALLS_MIN
+    return is_often or is_long or (times == 1 and seconds >= STALL_S_MIN)
 
 
 def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
@@ -76,7 +87,13 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
     if frame is None:
         return None
     line, inner = line_of(evidence, frame), _inner(stall)
+    at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
+    if at_line is not None and computing(at_line, inner) == "slow_regex":
+        return "slow_regex" if stall.kind not in ("starved", "stopped") else None
     if stall.kind == "waits":
+        return "blocking_call"
+    is_own = stall.kind in ("holds", "stood_still", "runs")
+    if is_own and at_line is not None and can_only_wait(at_line):
         return "blocking_call"
     if stall.kind in ("runs", "holds", "kept_out"):
         if stall.kind == "kept_out" and not _calls_at(frame, evidence):

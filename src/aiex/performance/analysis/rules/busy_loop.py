@@ -21,6 +21,10 @@ OWN_SHARE_MIN = 0.4
 # Of one core: then requests wait for the loop.
 BUSY_MIN = 0.9
 LATE_S = 0.03
+# Of all requests turned away: fewer are those that met a hiccup. With a loop that has time to spare
+# it is not the requests that are too many.
+SHED_MIN = 0.05
+NEARLY_BUSY_MIN = 0.75
 # A sample is taken every 10 ms of CPU; one that stands for much more was kept out by C code.
 HELD_SAMPLE_S = 0.04
 
@@ -75,7 +79,10 @@ def overload(evidence: Evidence) -> Iterator[Finding]:
     traffic = evidence.traffic
     shed = sum(traffic.shed.values())
     is_full = busy_ratio(evidence) >= BUSY_MIN and is_late(evidence, LATE_S)
-    is_shedding = shed > 0.01 * max(1, traffic.count)
+    offered = max(1, traffic.count + shed)
+    is_crowded = traffic.shed.get("in_flight", 0) >= SHED_MIN * offered
+    would_be_busy = busy_ratio(evidence) / had_cpu_ratio(evidence) >= NEARLY_BUSY_MIN
+    is_shedding = is_crowded or (shed >= SHED_MIN * offered and would_be_busy)
     if not (is_full or is_shedding) or traffic.count + shed == 0:
         return
     rate = (traffic.count + shed) / evidence.seconds

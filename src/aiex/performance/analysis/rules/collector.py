@@ -13,6 +13,8 @@ SHARE_MIN = 0.08
 # Objects in cycles freed a second: each is work that reference counts would have done for nothing.
 CYCLES_PER_S_MIN = 20_000.0
 CYCLE_SHARE_MIN = 0.03
+# Requests make objects, too: what interrupts the node's own functions most is load.
+OWN_MIN = 0.2
 # Whole collections by one line; the collector's own come every minute or more seldom.
 MANUAL_PER_S_MIN = 0.3
 MANUAL_SHARE_MIN = 0.005
@@ -22,18 +24,18 @@ def gc_thrash(evidence: Evidence) -> Iterator[Finding]:
     """Collections take a large share, or free cycles as fast as they are made."""
     found = evidence.collections
     seconds = evidence.seconds
-    taken_s = pause_s(evidence)
+    taken_s = min(pause_s(evidence), sum(one.pause_s for one in found))
     freed_per_s = _freed(evidence) / seconds
     manual_s = sum(one.pause_s for one in manual(evidence))
     share = (taken_s - manual_s) / seconds
     is_thrash = share >= SHARE_MIN or (freed_per_s >= CYCLES_PER_S_MIN and share >= CYCLE_SHARE_MIN)
-    if not is_thrash:
-        return
     asked_by_hand = manual(evidence)
     makers = [one for one in found if one not in asked_by_hand]
     top = max(
         makers, key=lambda one: (not own_service(one.frame.function), one.pause_s), default=None
     )
+    if not is_thrash or (top is not None and own_service(top.frame.function) and share < OWN_MIN):
+        return
     yield Finding(
         cause="gc_thrash",
         text="The garbage collector runs all the time: cycles of objects are made"

@@ -9,17 +9,24 @@ from aiex.performance.analysis.rules.task_storm import STORM_PER_S_MIN, piling
 from aiex.performance.analysis.spent import OWN, spent
 from aiex.performance.memory import Leak
 
-# In the first minutes caches, pools and histories fill: a look of seconds cannot tell.
-WARM_UP_S = 60.0
 # What a look of seconds must see to speak up: faster than anything a healthy node fills.
 RATE_BYTES_S_MIN = 64 * 1024
 RATE_OBJECTS_S_MIN = 20.0
 # Files and threads are scarce; these come from nothing that ends.
 SCARCE_S_MIN = 0.5
 LOOK_CONFIDENCE_MIN = 0.3
+# Resident memory as a whole breathes with requests, and a look tells less of it; so it has to grow
+# by a megabyte a second at every look.
+PROCESS_CONFIDENCE_MIN = 0.2
+PROCESS_RATE_BYTES_S_MIN = 1024 * 1024
 LIMIT_RATIO = 0.9
 # Of all that was allocated while it was recorded and is still there.
 ALLOCATED_SHARE_MIN = 0.3
+# A pool fills up to a few dozen as work comes; more within seconds are no pool.
+THREADS_GROWN_MIN = 10
+# What a leak of the process as a whole is called.
+PROCESS = "rss"
+NATIVE_BYTES_MIN = 256 * 1024
 FILE_TYPES = ("_io:", "socket:", "ssl:", "tempfile:")
 
 
@@ -32,6 +39,7 @@ def leaks(evidence: Evidence) -> Iterator[Finding]:
         yield _finding(leak, leak.confidence, evidence)
     tasks = list(_task_leaks(evidence))
     yield from tasks
+    yield from _thread_leak(evidence)
     for leak in evidence.growth.leaks if evidence.growth is not None else ():
         is_told = (leak.kind, leak.type) in told or (bool(tasks) and _is_of_tasks(leak))
         if not is_told and _speaks(leak, evidence):
@@ -41,7 +49,17 @@ def leaks(evidence: Evidence) -> Iterator[Finding]:
 def needs_allocations(evidence: Evidence) -> bool:
     """Whether something grows whose maker only a recording of allocations can tell."""
     return any(
-        _speaks(leak, evidence) and not _own_site(leak) and leak.kind not in ("threads", "files")
+        _speaks(leak, evidence)
+        and not _blamed(leak, evidence)[0]
+        and leak.kind not in ("threads", "files")
+        for leak in (evidence.growth.leaks if evidence.growth is not None else ())
+    )
+
+
+def native_grows(evidence: Evidence) -> bool:
+    """Whether the process grows by what no Python object explains."""
+    return any(
+        leak.type == PROCESS and _speaks(leak, evidence)
         for leak in (evidence.growth.leaks if evidence.growth is not None else ())
     )
 
@@ -49,12 +67,16 @@ def needs_allocations(evidence: Evidence) -> bool:
 def _speaks(leak: Leak, evidence: Evidence) -> bool:
     if OWN in leak.holder or OWN in leak.site or OWN in leak.type:
         return False  # bounded, and filled by looking
-    if leak.confidence < LOOK_CONFIDENCE_MIN or leak.kind == "fragments":
+    is_of_process = leak.type == PROCESS
+    confidence_min = PROCESS_CONFIDENCE_MIN if is_of_process else LOOK_CONFIDENCE_MIN
+    if leak.confidence < confidence_min or leak.kind == "fragments":
         return False
-    if leak.kind in ("threads", "files"):
+    if leak.kind == "threads":
+        return False  # counted below
+    if leak.kind == "files":
         return leak.rate_objects_s >= SCARCE_S_MIN
-    if leak.kind == "native" and evidence.uptime_s < WARM_UP_S:
-        return leak.rate_bytes_s >= 8 * RATE_BYTES_S_MIN
+    if is_of_process:
+        return leak.rate_bytes_s >= PROCESS_RATE_BYTES_S_MIN
     return leak.rate_bytes_s >= RATE_BYTES_S_MIN or leak.rate_objects_s >= RATE_OBJECTS_S_MIN
 
 
@@ -87,6 +109,42 @@ def _task_leaks(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
+def _thread_leak(evidence: Evidence) -> Iterator[Finding]:
+    """Threads are counted at both ends of the window."""
+    before, after = evidence.memory_before, evidence.memory_after
+    if before is None or after is None:
+        return
+    count = after.footprint.thread_count
+    grown = count - before.footprint.thread_count
+    if grown < THREADS_GROWN_MIN:
+        return
+    function, others = _thread_function(evidence)
+    rate = grown / evidence.seconds
+    yield Finding(
+        cause="leak",
+        text=f"threads: {rate:.1f} more a second, {count} now"
+        + (f"; most are in {function}." if function else "."),
+        function=function,
+        also=others,
+        service=_service_of(function, evidence),
+        confidence=0.8,
+        weight=0.4,
+        cost="Each takes memory for its stack, and a place of the container's limit of processes.",
+        evidence=(f"{count - grown} at the beginning, {count} after {evidence.seconds:.0f} s.",),
+        advice="Use one pool with a bound (asyncio.to_thread), and join what is begun.",
+        commands=("aiex memory", "aiex profile wall --seconds 10"),
+    )
+
+
+def _service_of(function: str, evidence: Evidence) -> str:
+    """Of the tasks of the same module; empty where there are none."""
+    module = function.partition(":")[0]
+    for row in evidence.census_after.rows if evidence.census_after is not None else ():
+        if module and row.key.partition(":")[0] == module and row.services:
+            return max(row.services, key=lambda one: row.services[one])
+    return ""
+
+
 def _finding(leak: Leak, confidence: float, evidence: Evidence) -> Finding:
     function, others = _blamed(leak, evidence)
     held = f", held by {leak.holder}" if leak.holder else ""
@@ -102,6 +160,7 @@ def _finding(leak: Leak, confidence: float, evidence: Evidence) -> Finding:
         text=f"{leak.kind}: {leak.type} grows by {_rate_text(leak)}{held}{made}.",
         function=function or owner or leak.type,
         also=tuple(dict.fromkeys(name for name in (*others, leak.type, owner) if name)),
+        service=_service_of(function or owner, evidence),
         confidence=confidence,
         weight=min(0.7, 0.3 + leak.rate_bytes_s / (16 << 20)),
         cost=limit,
@@ -125,12 +184,23 @@ def _blamed(leak: Leak, evidence: Evidence) -> tuple[str, tuple[str, ...]]:
         for other in evidence.growth.leaks if evidence.growth is not None else ():
             if any(name in other.type for name in FILE_TYPES) and _own_site(other):
                 return _own_site(other), (other.holder,)
-    if leak.kind == "native" and evidence.native_site:
-        return evidence.native_site, ()
+    native = _native_function(evidence)
+    if native and leak.type == PROCESS:
+        return native, ()
     makers = spent(evidence.allocations)
     if makers and makers[0].seconds >= ALLOCATED_SHARE_MIN * sum(one.seconds for one in makers):
         return makers[0].frame.function, makers[0].callers
     return "", ()
+
+
+def _native_function(evidence: Evidence) -> str:
+    """The function with most of what malloc has more; empty where none has so much of it."""
+    found = evidence.native
+    if found is None or not found.sites or found.grown_bytes <= 0:
+        return ""
+    first = found.sites[0]
+    is_most = first.grown_bytes >= ALLOCATED_SHARE_MIN * found.grown_bytes
+    return first.function if is_most and first.grown_bytes >= NATIVE_BYTES_MIN else ""
 
 
 def _own_site(leak: Leak) -> str:

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
-from aiex.performance.analysis.spent import OWN, spent
+from aiex.performance.analysis.spent import OWN, own_service, spent
 from aiex.performance.tasks import CensusRow
 
 # Tasks of one kind that came within the window. A burst of requests brings as many as are in
 # flight, so those do not count.
 GROWN_MIN = 100
 GROWN_RATIO_MIN = 0.15
+# Of the node's own, what a burst of requests brings besides those in flight when it was counted.
+OWN_GROWN_MIN = 1000
 # Fewer a second are no storm, though they never end.
 STORM_PER_S_MIN = 800.0
 # So many made a second, beside those that requests make: each costs about 20 µs, so these are a
@@ -45,9 +47,10 @@ def piling(evidence: Evidence) -> Iterator[tuple[CensusRow, int]]:
     before = {row.key: row.count for row in evidence.census_before.rows}
     for row in evidence.census_after.rows:
         grown = row.count - before.get(row.key, 0)
-        is_request = "http.api" in row.services or "http.admin" in row.services
-        excused = evidence.traffic.in_flight if is_request else 0
-        is_growing = grown - excused >= GROWN_MIN and grown >= GROWN_RATIO_MIN * row.count
+        is_own = own_service(row.key)
+        excused = evidence.traffic.in_flight if is_own else 0
+        grown_min = OWN_GROWN_MIN if is_own else GROWN_MIN
+        is_growing = grown - excused >= grown_min and grown >= GROWN_RATIO_MIN * row.count
         if is_growing or row.count - excused >= STANDING_MIN:
             yield row, grown
 

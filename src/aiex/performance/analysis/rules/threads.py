@@ -6,8 +6,9 @@ from functools import partial
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
-from aiex.performance.analysis.spent import Spent, own_service, spent
-from aiex.performance.profile import Labels
+from aiex.performance.analysis.spent import Spent, is_library, own_service, spent
+from aiex.performance.analysis.standing import Standing
+from aiex.performance.profile import Frame, Labels
 
 # Of one core, by threads in one function, while the loop is late: work in C that lets go of the
 # interpreter does not make it late. A loop that has the interpreter to itself is a millisecond late
@@ -36,6 +37,39 @@ def competing_threads(evidence: Evidence) -> Iterator[Finding]:
     for function, cpu_s in used.items():
         if cpu_s >= SHARE_MIN * evidence.seconds:
             yield _finding(names[function], cpu_s / evidence.seconds, seen[function], evidence)
+
+
+def thread_locks(evidence: Evidence) -> Iterator[Finding]:
+    """Threads that wait for a lock since before the window, those at the same line together."""
+    at: defaultdict[Frame, list[Standing]] = defaultdict(list)
+    for one in evidence.standing:
+        frame = one.stack[-1]
+        line = evidence.lines.get(f"{frame.file}:{frame.line}")
+        if not is_library(frame) and line is not None and line.takes_lock:
+            at[frame].append(one)
+    functions = [frame.function for frame in at]
+    for frame, waiting in at.items():
+        names = ", ".join(one.thread for one in waiting[:4])
+        others = [name for name in dict.fromkeys(functions) if name != frame.function]
+        yield Finding(
+            cause="deadlock" if others else "thread_lock",
+            text=f"The threads {names} wait in {frame.function} for a lock that nobody gives back"
+            + (f"; so do others in {', '.join(others)}." if others else "."),
+            function=frame.function,
+            file=frame.file,
+            line=frame.line,
+            also=tuple(others),
+            confidence=0.75,
+            weight=0.6,
+            cost=f"{len(waiting)} threads do not go on.",
+            evidence=(
+                f"For {evidence.seconds:.0f} s they stood at {frame.file}:{frame.line}, in the "
+                "same call.",
+            ),
+            advice="Take locks in the same order everywhere, and with a time limit: "
+            "`lock.acquire(timeout=…)`.",
+            commands=("aiex profile wall --seconds 10",),
+        )
 
 
 def _is_of(thread: str, labels: Labels) -> bool:

@@ -16,9 +16,11 @@ REFUSED_RATIO_MIN = 0.2
 # Until the headers of an answer. Models that think may take as long; so it is also compared with
 # the node's other targets.
 SLOW_S = 4.0
-SLOW_TIMES = 5.0
+SLOW_TIMES = 3.0
 SLOW_S_MIN = 1.0
-HELD_UP_S = 0.1
+HELD_UP_S = 0.05
+# A request takes a dozen turns of the loop: what is late in each makes it as much slower.
+LAG_TIMES = 40.0
 SILENT_MIN = 4
 ERROR_RATIO_MIN = 0.2
 ERRORS_MIN = 5
@@ -113,7 +115,9 @@ def _slow(state: TargetNow, group: Group, usual_s: float, evidence: Evidence) ->
     waiting = state.in_flight + state.queue_len - evidence.traffic.stream_count
     is_silent = group.count == 0 and waiting >= SILENT_MIN
     # A loop that is held up makes every provider look slow, and all of them alike.
-    is_slow = (mean_s >= SLOW_S or is_silent) and not is_late(evidence, HELD_UP_S)
+    lag_s = evidence.loop.window.lag_s_max if evidence.loop is not None else 0.0
+    is_theirs = not is_late(evidence, HELD_UP_S) and lag_s * LAG_TIMES <= max(mean_s, SLOW_S)
+    is_slow = (mean_s >= SLOW_S or is_silent) and is_theirs
     if not (is_slow or is_compared):
         return None
     return Finding(
