@@ -107,7 +107,7 @@ def test_a_node_that_dies_is_started_again_and_said(
 def test_ctrl_c_ends_all_of_them_with_0(up: Callable[..., UpProcess], tmp_path: Path) -> None:
     it = up(*FREE_PORTS)
     children = it.ready()
-    assert len(children) == 3
+    assert len(list(tmp_path.rglob("node.json"))) == 3
     it.interrupt()
     assert it.end() == 0
     assert it.output.endswith("Stopping … stopped.\n")

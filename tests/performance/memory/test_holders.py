@@ -6,7 +6,7 @@ import functools
 import gc
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.platform_specific, needs_walk]
 
 SECRETS: dict[str, str] = {}
 HERE = __name__
+OBJECTS_MAX = 5_000_000  # after thousands of tests there is more in this process than in any node
 
 
 class Shop:
@@ -67,10 +68,16 @@ def remembers(number: int, seen: list[int] = []) -> None:  # noqa: B006 - the le
 SHOP, SLOTTED, COLLECT = Shop(), Slotted(), collector()
 
 
+async def whole_survey(targets: Sequence[Any] = ()) -> Survey:
+    survey = await make_survey(lambda _: asyncio.sleep(0), OBJECTS_MAX, targets)
+    assert survey.is_whole
+    return survey
+
+
 async def survey_of(*containers: Any) -> dict[int, Holder]:
     wanted = set(map(id, containers))
     del containers
-    survey: Survey = await make_survey(asyncio.sleep)
+    survey = await whole_survey()
     return {id(one.one): holder(one) for one in survey.containers if id(one.one) in wanted}
 
 
@@ -144,7 +151,7 @@ async def test_caches_tell_their_bound() -> None:
     for number in range(50):
         price(number)
         bounded_price(number)
-    survey = await make_survey(asyncio.sleep)
+    survey = await whole_survey()
     caches = {
         found.text: found for one in survey.containers if (found := holder(one)).kind == "cache"
     }
@@ -170,7 +177,7 @@ async def test_values_in_contexts_are_told_as_such() -> None:
     value = context[variable]
     del variable
     SHOP.__dict__["context"] = context
-    survey = await make_survey(asyncio.sleep, targets=[value])
+    survey = await whole_survey([value])
     text = way_text(survey.ways[id(value)])
     del SHOP.__dict__["context"], value
     assert "context" in text or text.startswith("variable value of ")
@@ -238,7 +245,7 @@ HOSTILE_LIST = HostileList()
 
 async def test_code_of_objects_does_not_run() -> None:
     HOSTILE_LIST.append(5)
-    survey = await make_survey(asyncio.sleep)
+    survey = await whole_survey()
     texts = [holder(one).text for one in survey.containers]
     assert f"attribute rows of {HERE}:Hostile" in texts
     assert f"{HERE}.HOSTILE_LIST" in texts
