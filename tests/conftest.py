@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from aiex.testing.certificates import Authority
 
@@ -16,6 +17,10 @@ from aiex.testing.certificates import Authority
 # but two cores are shared with whatever else runs.
 TIMEOUT_S = {"slow": 600, "fault": 180, "local_model": 180, "integration": 60}
 UNIT_TIMEOUT_S = 20
+
+# How long an example takes says how busy the machine is; each test has its own limit.
+settings.register_profile("aiex", deadline=None)
+settings.load_profile("aiex")
 
 type Need = Callable[[str, str], str]
 

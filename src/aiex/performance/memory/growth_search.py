@@ -87,7 +87,10 @@ class GrowthSearch:
         leaks += await self._type_leaks(look, items)
         leaks = without_companions([*leaks, *_counted_leaks(look)])
         explained = sum(leak.grown_bytes for leak in leaks)
-        leaks += _native_leaks(look, explained)
+        native = _native_leaks(look, explained)
+        # Each new thread brings an arena of malloc's, of which most is free.
+        has_threads = any(one.kind == "threads" for one in leaks)
+        leaks += [one for one in native if not (has_threads and one.kind == "fragments")]
         leaks = [one for one in leaks if _is_told(one)]
         leaks.sort(key=lambda one: (one.rate_bytes_s, one.rate_objects_s), reverse=True)
         return GrowthReport(
