@@ -19,6 +19,7 @@ from aiex.settings.expectation import expectation, meant
         (Annotated[float, Meta(ge=0)], "a number of at least 0"),
         (Annotated[float, Meta(gt=0, le=10)], "a number above 0 and at most 10"),
         (Annotated[float, Meta(gt=0)], "a number above 0"),
+        (Annotated[float, Meta(ge=0.5, le=2000.0)], "a number from 0.5 to 2,000"),
         (Literal["a", "b", "c"], "a, b or c"),  # in alphabetical order
         (Literal["a"], "a"),
         (str, "a text"),

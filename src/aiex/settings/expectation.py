@@ -50,12 +50,18 @@ def _words(wanted: inspect.Type) -> str:
 
 
 def _bounds(wanted: inspect.IntType | inspect.FloatType) -> str:
-    if wanted.ge is not None and wanted.le is not None:
-        return f" from {wanted.ge:,} to {wanted.le:,}"
+    at_most = "" if wanted.le is None else _number(wanted.le)
+    if wanted.ge is not None:
+        at_least = _number(wanted.ge)
+        return f" from {at_least} to {at_most}" if at_most else f" of at least {at_least}"
     if wanted.gt is not None:
-        upper = f" and at most {wanted.le:,}" if wanted.le is not None else ""
-        return f" above {wanted.gt:,}{upper}"
-    return f" of at least {wanted.ge:,}" if wanted.ge is not None else ""
+        return f" above {_number(wanted.gt)}" + (f" and at most {at_most}" if at_most else "")
+    return ""
+
+
+def _number(bound: float) -> str:
+    """60 and 60.0 alike: `typing` takes them for one, so which it is depends on what came first."""
+    return f"{int(bound):,}" if bound == int(bound) else f"{bound:,}"
 
 
 def _text(wanted: inspect.StrType) -> str:
