@@ -4,6 +4,11 @@
 .PHONY: help up test test-all test-unprivileged soak check format reference bench trouble healthy fresh-clone set-up clean
 .DEFAULT_GOAL := help
 
+# These start servers and processes of their own, and are not put beside others; what only computes
+# runs on two cores, a file at a time.
+ALONE := $(addprefix tests/,integration faults engine store examples browser)
+BESIDE := -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+
 FAST := -m "not fault and not slow"
 UNPRIVILEGED := -m "not fault and not slow and not needs_root"
 # Where rights matter most: what looks inside a process, and a node's life from start to end.
@@ -18,11 +23,13 @@ up: set-up ## run Aiex here: a model that answers, no key and no GPU needed
 
 test: set-up ## the fast tests, a few minutes
 	@scripts/debian-tools test
-	@.venv/bin/python -m pytest $(FAST)
+	@.venv/bin/python -m pytest $(BESIDE) $(FAST)
+	@.venv/bin/python -m pytest $(FAST) $(ALONE)
 
 test-all: check ## static checks, every test, some as a stranger: what CI runs
 	@scripts/debian-tools test
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest $(BESIDE)
+	@.venv/bin/python -m pytest $(ALONE)
 	@scripts/unprivileged $(UNPRIVILEGED) $(INSIDE)
 
 test-unprivileged: set-up ## the fast tests without any rights and with a read-only root

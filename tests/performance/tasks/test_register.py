@@ -4,7 +4,13 @@ import asyncio
 import gc
 from weakref import ref
 
-from aiex.performance.tasks.register import PAGE_LEN, TaskRegister, task_count, task_refs
+from aiex.performance.tasks.register import (
+    PAGE_LEN,
+    TaskRegister,
+    live_count,
+    task_count,
+    task_refs,
+)
 from aiex.testing.clock import FakeClock
 from aiex.testing.planted_tasks import Planted
 
@@ -118,6 +124,15 @@ async def test_tasks_of_other_loops_are_counted_but_not_looked_at(planted: Plant
     assert "of another loop" not in await ids(TaskRegister(FakeClock()))
     await asyncio.to_thread(other.run_until_complete, task)
     other.close()
+
+
+async def test_tasks_that_are_done_and_kept_are_not_counted_among_those_that_live() -> None:
+    before = live_count()
+    task = asyncio.create_task(asyncio.sleep(0))
+    assert live_count() == before + 1
+    await task
+    assert live_count() == before
+    assert task_count() > live_count()
 
 
 async def test_an_eager_task_is_seen_once_it_waits(planted: Planted) -> None:

@@ -16,6 +16,9 @@ from weakref import ref
 from aiex.clock import Clock
 from aiex.work import NOBODY, Work, WorkOf, current_work
 
+# To count them takes the loop a millisecond.
+COUNTED_MAX = 10_000
+
 type AnyTask = asyncio.Task[Any]
 type TaskRef = ref[AnyTask]
 
@@ -56,6 +59,15 @@ def task_count() -> int:
     """How many tasks there are, of all loops of the process; nothing is copied."""
     scheduled: Any = asyncio_tasks._scheduled_tasks  # type: ignore[attr-defined]
     return len(scheduled.data)
+
+
+def live_count() -> int:
+    """How many tasks are not done; from `COUNTED_MAX` on as asyncio counts, done ones too."""
+    count = task_count()
+    if count > COUNTED_MAX:
+        return count
+    tasks = (one() for one in task_refs())
+    return sum(task is not None and not task.done() for task in tasks)
 
 
 class TaskRegister:

@@ -12,7 +12,7 @@ from aiex.performance.tasks.census import census
 from aiex.performance.tasks.counting import Counting
 from aiex.performance.tasks.description import described
 from aiex.performance.tasks.measures import task_measures
-from aiex.performance.tasks.register import TaskRegister, task_count
+from aiex.performance.tasks.register import TaskRegister, live_count
 from aiex.performance.tasks.requests import (
     Census,
     Deadlocks,
@@ -59,7 +59,7 @@ class Tasks(Chapter):
     def gauges(self) -> Mapping[str, Callable[[], float]]:
         """By the metric's name; queues and deadlocks are as of the last census."""
         return {
-            "aiex_tasks": task_count,
+            "aiex_tasks": live_count,
             "aiex_tasks_deadlocked": lambda: sum(
                 len(one.tasks) + one.behind for one in self._watch.deadlocks
             ),
