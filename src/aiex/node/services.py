@@ -7,7 +7,10 @@ node (rest for one)
 │   ├── performance.sentinel   a process that sees it from outside
 │   ├── performance.thread_use     CPU by thread, of the last minutes
 │   ├── performance.collector  the garbage collector's pauses
-│   └── performance.cpu_sampler  has the signal SIGPROF; its stop gives it back
+│   ├── performance.cpu_sampler  has the signal SIGPROF; its stop gives it back
+│   ├── performance.tasks      a census of all tasks, and whether some wait in a circle
+│   ├── performance.memory     how it grows, and whether it leaks
+│   └── performance.tracer     the sessions that trace calls, and their time limits
 ├── formation              says what seat the node has in the engine, once it is not on its own
 │   └── cluster.formation
 ├── engine                 never gives up: what needs no state is answered meanwhile
