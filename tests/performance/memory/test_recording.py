@@ -41,7 +41,7 @@ async def test_a_profile_says_who_made_what_stays() -> None:
     functions = [profile.frames[place].function for place in largest.stack]
     assert functions[-2:] == [f"{HERE}:hoard", f"{HERE}:one_more"]
     assert 1_000_000 <= largest.weight <= 1_200_000
-    assert largest.count == 1000
+    assert 1000 <= largest.count <= 1010
     assert profile.labels[largest.labels].node == "n1"
     assert "times as long" in profile.notes[0]
 
