@@ -45,7 +45,10 @@ def places() -> Mapping[int, Place]:
     threads = {one.ident: one.native_id for one in threading.enumerate()}
     apart = (threading.main_thread().ident, threading.get_ident())
     found: dict[int, Place] = {}
-    for ident, frame in list(sys._current_frames().items())[:THREADS_MAX]:
+    frames = sys._current_frames()
+    # This call's own frame would have itself, and all others, until the collector comes.
+    frames.pop(threading.get_ident(), None)
+    for ident, frame in list(frames.items())[:THREADS_MAX]:
         switches = _switches(threads.get(ident))
         if ident not in apart and switches is not None:
             found[ident] = Place(id(frame), frame.f_lasti, switches, _stack(frame))

@@ -163,6 +163,8 @@ class _Watched:
 def _see(evidence: Evidence, watched: _Watched, held_s: float, others: OtherThreads) -> None:
     # Nothing here may let go of the interpreter: the loop would go on, and stand elsewhere.
     frames = sys._current_frames()
+    # This call's own frame is among them, and would have itself, and all of them, for as long.
+    frames.pop(threading.get_ident(), None)
     evidence.stacks.append(callback_of(stack_of(frames.get(watched.thread_id), sampler_code())))
     del evidence.stacks[:-LOOKS_MAX]
     evidence.work = watched.work() or evidence.work

@@ -105,14 +105,14 @@ class WallSampler:
         """At everything once; each that is seen has been there for `weight_ns`."""
         current = asyncio.current_task(self._loop)
         threads = sys._current_frames()
-        own = threading.get_ident()
+        # This call's own frame would have itself, and all others, until the collector comes.
+        threads.pop(threading.get_ident(), None)
         names = {one.ident: one.name for one in threading.enumerate()}
         for ident, frame in threads.items():
-            if ident != own:
-                name = names.get(ident, "(unnamed)")
-                work = Work(service=f"thread {name}")
-                self.thread_names[work] = name
-                self._count(running_frames(frame, None), work, weight_ns)
+            name = names.get(ident, "(unnamed)")
+            work = Work(service=f"thread {name}")
+            self.thread_names[work] = name
+            self._count(running_frames(frame, None), work, weight_ns)
         if now_ns >= self._find_again_ns:
             self._find(now_ns)
         self._look_at_tasks(current, threads, weight_ns)
