@@ -141,6 +141,15 @@ async def test_one_trial_at_a_time_and_a_reset_ends_it(lab: Lab) -> None:
     assert [type(one) for one in lab.events] == [GcTuned], "nobody judges what was reset"
 
 
+async def test_a_reset_of_what_was_never_tuned_leaves_the_starts_freeze(lab: Lab) -> None:
+    gc.freeze()
+    try:
+        state = await lab.collector.reset(ResetGc(), CALLER)
+        assert state.frozen_objects > 1000
+    finally:
+        gc.unfreeze()
+
+
 async def test_where_there_is_nothing_to_gain_it_says_so(lab: Lab) -> None:
     lab.pauses.oldest_s = 0.002
     tuning = await lab.tune()

@@ -148,9 +148,8 @@ class Collector(Chapter):
     async def reset(self, _: ResetGc, __: Caller) -> GcState:
         self._wanted.clear()
         for trial in [one for one in self._trials if not one.is_undone]:
+            self._undo(trial.step)
             self._replace(trial, msgspec.structs.replace(trial, is_undone=True))
-        self._defer_oldest(is_deferred=False)
-        gc.unfreeze()
         return self._state(60.0)
 
     # Tuning.
