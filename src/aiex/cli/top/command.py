@@ -59,7 +59,7 @@ def top(
 
     Panes for tasks, functions, memory, garbage collection, the loop, requests and the engine. Keys
     sort, filter, look into a row, pause, and take a profile or a trace; ? lists them. Each refresh
-    asks for what is on the screen and no more: it works over a slow link and in 80x24.
+    asks for what is on the screen and no more: a few kB. 80x24 is enough.
 
     \b
     Examples:
