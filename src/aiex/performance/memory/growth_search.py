@@ -21,9 +21,10 @@ from aiex.performance.memory.census import Census, Rest, samples_of, take_census
 from aiex.performance.memory.companions import is_library, without_companions
 from aiex.performance.memory.composition import BLOCK_BYTES, Composition, unexplained_kind
 from aiex.performance.memory.contents import item_bytes, newest
-from aiex.performance.memory.growth import Grown, look_confidence, only_grew
+from aiex.performance.memory.growth import GROWN_MIN, Grown, look_confidence, only_grew
 from aiex.performance.memory.holders import Holder, holder, way_text
 from aiex.performance.memory.leak import Leak, LeakKind
+from aiex.performance.memory.lengths import Lengths
 from aiex.performance.memory.recording import Recorder
 from aiex.performance.memory.requests import GrowthReport, Point
 from aiex.performance.memory.sites import sites
@@ -75,7 +76,7 @@ class GrowthSearch:
     async def report(self, seconds: float, n: int) -> GrowthReport:
         """What only grew within so long, the most first."""
         look = await self._look(seconds)
-        found = _growing(look.watched)
+        found = _growing(look.lengths)
         leaks = [
             await self._container_leak(one, look, place < RECORDED_MAX)
             for place, one in enumerate(found[:n])
@@ -83,7 +84,7 @@ class GrowthSearch:
         items = sum(one.grown.grown for one in found)
         # Else whatever is looked for next would be found here.
         found.clear()
-        look.watched.clear()
+        look.lengths.clear()
         leaks += await self._type_leaks(look, items)
         leaks = without_companions([*leaks, *_counted_leaks(look)])
         explained = sum(leak.grown_bytes for leak in leaks)
@@ -105,9 +106,10 @@ class GrowthSearch:
         for number in range(LOOKS + 1):
             if number:
                 await self._sleep(seconds / LOOKS)
-            look.add(self._point())
+            # A census takes memory itself: the first is before the first point.
             if number in CENSUS_AT:
                 look.add_census(await take_census(self._rest))
+            look.add(self._point())
         look.seconds = max(seconds, time.perf_counter() - began_s)
         return look
 
@@ -208,7 +210,7 @@ class _Look:
     """What was seen, look by look; containers that shrank are let go at once."""
 
     def __init__(self, survey: Survey) -> None:
-        self.watched: list[tuple[Container, list[int]]] = [(one, []) for one in survey.containers]
+        self.lengths = Lengths(survey.containers, LOOKS)
         self.is_whole = survey.is_whole
         self.longest_stop_s = survey.longest_stop_s
         self.points: list[Point] = []
@@ -216,14 +218,9 @@ class _Look:
         self.seconds = 0.0
 
     def add(self, point: Point) -> None:
+        if self.points:
+            self.lengths.look()
         self.points.append(point)
-        kept = []
-        for container, lengths in self.watched:
-            length = container.now()
-            if not lengths or length >= lengths[-1]:
-                lengths.append(length)
-                kept.append((container, lengths))
-        self.watched = kept
 
     def add_census(self, census: Census) -> None:
         self.censuses.append(census)
@@ -254,18 +251,16 @@ class _Look:
         return ("There are more objects than are walked over: a holder may be missing.",)
 
 
-def _growing(watched: list[tuple[Container, list[int]]]) -> list[_Found]:
+def _growing(lengths: Lengths) -> list[_Found]:
     """Containers that only grew, by bytes, those of one holder together."""
     by_holder: dict[str, _Found] = {}
-    for container, lengths in watched:
-        grown_min = 1024 if is_a(container.one, bytearray) else 3
-        grown = only_grew([float(length) for length in lengths], grown_min)
-        if grown is None:
+    for container, grown, before in lengths.grown():
+        if grown.grown < (1024 if is_a(container.one, bytearray) else GROWN_MIN):
             continue
         named = holder(container)
         if named.cap is not None:
             continue  # full at that, whatever it does until then
-        found = _Found(container, named, grown, lengths[0], item_bytes(container.one))
+        found = _Found(container, named, grown, before, item_bytes(container.one))
         had = by_holder.get(named.text)
         by_holder[named.text] = found if had is None else _together(had, found)
     return sorted(by_holder.values(), key=lambda one: -one.grown.grown * one.item_bytes)
