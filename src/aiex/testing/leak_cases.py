@@ -122,6 +122,7 @@ LOOKALIKES: dict[str, tuple[float, dict[str, Any]]] = {
             "threads": lambda t, r: min(64.0, 30 + t / 300),
             "files": lambda t, r: 100 + day(t, 400),
             "mib": lambda t, r: 60 + 8 * math.log1p(t / 600),
+            "load": lambda t, r: day(t, 0.8),
         },
     ),
 }
