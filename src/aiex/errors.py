@@ -9,6 +9,8 @@ AiexError
 │   └── CertificateRefused
 ├── SupervisionError
 │   ├── StartTimeout
+│   ├── ListenerGone
+│   ├── HttpClientGone
 │   └── RestartIntensityExceeded
 ├── EngineError
 │   ├── EngineUnavailable
@@ -79,6 +81,14 @@ class SupervisionError(AiexError):
 
 class StartTimeout(SupervisionError):
     """A service did not say it was ready in time."""
+
+
+class ListenerGone(SupervisionError):
+    """Nothing listens at the listener's port any more: its server has ended without a word."""
+
+
+class HttpClientGone(SupervisionError):
+    """The thread that calls providers has died, and only a new process gets another one."""
 
 
 class RestartIntensityExceeded(SupervisionError):
