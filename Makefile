@@ -1,7 +1,7 @@
 # Two commands are enough: `make up` and `make test`. Both set themselves up on a fresh machine.
 # PYTHON=/path/to/python3.13 chooses the interpreter; it is found otherwise.
 
-.PHONY: help up test test-all test-unprivileged soak check format reference bench trouble healthy fresh-clone set-up clean
+.PHONY: help up test test-all test-unprivileged soak check format reference image bench trouble healthy fresh-clone set-up clean
 .DEFAULT_GOAL := help
 
 # These start servers and processes of their own, and are not put beside others; what only computes
@@ -45,6 +45,9 @@ format: set-up ## mend what can be mended by itself
 
 reference: set-up ## renew docs/reference from the source
 	@.venv/bin/python scripts/reference.py
+
+image: set-up ## build the container image and check it; BASE=python:3.13-slim TARGET=aiex-local
+	@scripts/image build $(if $(BASE),--base $(BASE)) $(if $(TARGET),--target $(TARGET))
 
 soak: set-up ## ten minutes at twice the capacity, with figures; SOAK_S=60 for one minute
 	@AIEX_SOAK_S=$(or $(SOAK_S),600) .venv/bin/python -m pytest -q -s tests/faults/test_overload.py -k soak
