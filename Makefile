@@ -6,7 +6,7 @@
 
 # These start servers and processes of their own, and are not put beside others; what only computes
 # runs on two cores, a file at a time.
-ALONE := $(addprefix tests/,integration faults engine store examples browser)
+ALONE := $(addprefix tests/,integration faults engine store examples browser deploy/pods)
 BESIDE := -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
 
 FAST := -m "not fault and not slow"
