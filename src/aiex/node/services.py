@@ -33,6 +33,7 @@ node (rest for one)
 │   └── node.canaries          the hot values that are tried from here
 ├── guests                 what whoever runs the node brought, if anything
 └── http
+    ├── assistant.http_client  fails when providers cannot be called any more, so that the node ends
     ├── http.admin
     └── http.api           stops first: its stop is the drain
 """
