@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from tests.k8s import manifests
 from tests.k8s.catalogue import INSTALL, UNINSTALL, with_install
@@ -110,7 +111,13 @@ def _claim(stage: Stage) -> None:
 def _prepare(stage: Stage) -> None:
     for name, security in _spaces(stage).items():
         stage.kubectl.apply(manifests.namespace(name, security))
-        stage.kubectl.inside(name).apply(manifests.scripts(name))
+        stage.kubectl.inside(name).apply(manifests.scripts(name), *_pull_secrets(stage, name))
+
+
+def _pull_secrets(stage: Stage, space: str) -> list[manifests.Manifest]:
+    if not (file := stage.options.registry_config):
+        return []
+    return [manifests.pull_secret(space, Path(file).read_text(encoding="utf-8"))]
 
 
 def _clean(stage: Stage) -> None:

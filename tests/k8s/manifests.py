@@ -17,6 +17,8 @@ OWNER_LABEL = "aiex.acceptance/owner"
 OWNER = "make-test-k8s"
 RESTRICTED, PRIVILEGED = "restricted", "privileged"
 SCRIPTS = "acceptance-scripts"
+PORT = 80  # of the Service that the load asks
+PULL_SECRET = "acceptance-registry"
 LISTENER, LISTENER_PORT = "acceptance-listener", 9000
 LOAD_COMPONENT = "acceptance"
 RESOURCES = {
@@ -44,6 +46,17 @@ def scripts(name: str) -> Manifest:
         "kind": "ConfigMap",
         "metadata": _metadata(SCRIPTS, name),
         "data": {file: script(file) for file in files},
+    }
+
+
+def pull_secret(name: str, config: str) -> Manifest:
+    """What the registry wants, as a docker config.json has it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": _metadata(PULL_SECRET, name),
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": config},
     }
 
 
@@ -76,7 +89,7 @@ def script_pod(
 
 def load_pod(options: Options, name: str, key_secret: str, not_on: str = "") -> Manifest:
     """Asks the Service until it is told to stop."""
-    url = f"http://{options.release}.{options.namespace}.svc:80"
+    url = f"http://{options.release}.{options.namespace}.svc:{PORT}"
     command = ["load.py", f"--url={url}", "--model=drill", f"--askers={options.askers}"]
     key = {
         "name": "LOAD_KEY",
@@ -130,8 +143,8 @@ def _spec(
         "containers": [container],
         "volumes": [{"name": "scripts", "configMap": {"name": SCRIPTS}}],
     }
-    if options.pull_secret:
-        spec["imagePullSecrets"] = [{"name": options.pull_secret}]
+    if options.registry_config:
+        spec["imagePullSecrets"] = [{"name": PULL_SECRET}]
     return spec
 
 

@@ -38,7 +38,7 @@ class Options:
     chart: str
     storage_class: str
     values_files: tuple[str, ...]
-    pull_secret: str
+    registry_config: str
     helm: str
     kubectl: str
     steps: tuple[str, ...]
@@ -87,11 +87,11 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("--chart", CHART, "directory or archive of the chart")
     option("--storage-class", "", "for the volumes of NATS; without it the cluster's default")
     option("--values", "", "files of further values, with commas between them")
-    option("--pull-secret", "", "name of an image pull secret in the namespace, made beforehand")
+    option("--registry-config", "", "a docker config.json with what the registry wants")
     option("--helm", "helm", "the program helm")
     option("--kubectl", "kubectl", "the program kubectl")
     option("--steps", "", "which steps, with commas; without it all")
-    option("--kill-by", "host", "how a pod dies unannounced", choices=("host", "delete"))
+    option("--kill-by", "host", "how a pod dies unannounced")
     option("--askers", "12", "clients that ask at once")
     found.add_argument("--output", "-o", default=environment.get("OUTPUT") or "text")
     found.add_argument("--keep", action="store_true", default=bool(environment.get("KEEP")))
@@ -106,6 +106,10 @@ def options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options
         found.error("KUBECONFIG and IMAGE are wanted: make test-k8s KUBECONFIG=… IMAGE=…")
     if not Path(given.kubeconfig).is_file():
         found.error(f"KUBECONFIG names no file: {given.kubeconfig}")
+    if given.kill_by not in ("host", "delete"):
+        found.error("KILL_BY is host or delete")
+    if given.registry_config and not Path(given.registry_config).is_file():
+        found.error(f"REGISTRY_CONFIG names no file: {given.registry_config}")
     if given.output not in ("text", "json"):
         found.error("OUTPUT is text or json")
     return Options(
@@ -118,7 +122,7 @@ def options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options
         chart=given.chart,
         storage_class=given.storage_class,
         values_files=_words(given.values),
-        pull_secret=given.pull_secret,
+        registry_config=given.registry_config,
         helm=given.helm,
         kubectl=given.kubectl,
         steps=_words(given.steps),

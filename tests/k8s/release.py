@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.k8s.manifests import PORT, PULL_SECRET
 from tests.k8s.options import ImageName, Options
 from tests.k8s.runner import Done, Runner, Unfulfilled
 
@@ -33,13 +34,14 @@ def release_values(
         "fullnameOverride": options.release,
         "image": {**(image or options.image).values, "pullPolicy": "IfNotPresent"},
         "replicas": 3,
+        "api": {"service": {"port": PORT}},
         "settings": SETTINGS,
         "mockModel": {"enabled": True},
         "resources": RESOURCES,
         "podAnnotations": {"aiex.acceptance/marker": marker} if marker else {},
     }
-    if options.pull_secret:
-        values["image"]["pullSecrets"] = [options.pull_secret]
+    if options.registry_config:
+        values["image"]["pullSecrets"] = [PULL_SECRET]
     return {**values, "nats": nats} if nats else values
 
 

@@ -48,9 +48,12 @@ class Stage:
 
     def pods(self, component: str) -> list[dict[str, Any]]:
         """Pods of aiex (`node`) or of NATS (`nats`) that stay, by name."""
-        labels = f"app.kubernetes.io/instance={self.options.release}"
-        pods = self.kubectl.objects("pods", f"{labels},app.kubernetes.io/component={component}")
-        return sorted((pod for pod in pods if not is_going(pod)), key=name_of)
+        pods = [pod for pod in self._all_pods(component) if not is_going(pod)]
+        return sorted(pods, key=name_of)
+
+    def is_alone(self, component: str) -> bool:
+        """Whether one pod is left, and those that go are gone."""
+        return len(self._all_pods(component)) == 1
 
     def nats_name(self) -> str:
         return f"{self.options.release}-nats"
@@ -116,6 +119,10 @@ class Stage:
         finally:
             notes.load = load.end()
         notes.complaints += judge(notes.load)
+
+    def _all_pods(self, component: str) -> list[dict[str, Any]]:
+        labels = f"app.kubernetes.io/instance={self.options.release}"
+        return self.kubectl.objects("pods", f"{labels},app.kubernetes.io/component={component}")
 
     def _is_whole(self) -> bool:
         nodes, servers = self.pods("node"), self.pods("nats")

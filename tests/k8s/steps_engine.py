@@ -35,7 +35,7 @@ def quorum(stage: Stage, notes: Notes) -> None:
     try:
         with stage.under_load(notes) as load:
             _servers(stage, 1)
-            stage.kubectl.wait(lambda: len(stage.pods("nats")) == 1, GONE_S, "one server alone")
+            stage.kubectl.wait(lambda: stage.is_alone("nats"), GONE_S, "one server alone")
             load.flows_on()
             is_made, _ = stage.aiex("keys", "create", "without-a-quorum")
             if is_made:

@@ -78,9 +78,10 @@ def restore(stage: Stage) -> None:
     """After a failed step: as many nodes and servers as wanted, on machines that take pods."""
     for machine in sorted(stage.cordoned):
         stage.uncordon(machine)
-    stage.release.apply(release_values(stage.options))
+    # First by kubectl: helm 4 refuses to set a number that kubectl has set to another.
     _scale_to(stage, 3)
     stage.kubectl.run("scale", "statefulset", stage.nats_name(), "--replicas=3")
+    stage.release.apply(release_values(stage.options))
     stage.until_nats()
     stage.until_rolled_out()
     stage.until_whole()

@@ -1,7 +1,7 @@
-"""A cluster that answers kubectl and helm as far as the acceptance asks, in no time, with faults to plant.
+"""A cluster that answers kubectl and helm as far as the acceptance asks, with faults to plant.
 
-Its clock goes on only when somebody waits. Pods are ready two seconds after they began, and the load
-answers fifty requests a second.
+Its clock goes on only when somebody waits. Pods are ready two seconds after they began, and the
+load answers fifty requests a second.
 """
 
 import json
@@ -99,9 +99,9 @@ class FakeCluster:
             "logs": lambda: self._log(words[1]),
             "scale": lambda: self._scale(words),
             "cordon": lambda: self._cordon(words[1]),
-            "uncordon": lambda: self.cordoned.discard(words[1]) or "",
+            "uncordon": lambda: self._uncordon(words[1]),
             "drain": lambda: self._drain(words[1]),
-            "rollout": lambda: self._forget("nats") or self._reconcile(),
+            "rollout": lambda: self._restart("nats"),
             "create": lambda: self._evict(json.loads(text)["metadata"]["name"]),
             "api-resources": lambda: "pods\nsecrets\npods.metrics.k8s.io\n",
         }
@@ -215,6 +215,14 @@ class FakeCluster:
     def _cordon(self, machine: str) -> str:
         self.cordoned.add(machine)
         return ""
+
+    def _uncordon(self, machine: str) -> str:
+        self.cordoned.discard(machine)
+        return ""
+
+    def _restart(self, component: str) -> str:
+        self._forget(component)
+        return self._reconcile()
 
     def _drain(self, machine: str) -> str:
         self._fail(self.faults.on_drain)
