@@ -1,7 +1,7 @@
 # Two commands are enough: `make up` and `make test`. Both set themselves up on a fresh machine.
 # PYTHON=/path/to/python3.13 chooses the interpreter; it is found otherwise.
 
-.PHONY: help up test test-all chart-check test-unprivileged soak check format reference image bench trouble healthy fresh-clone set-up clean
+.PHONY: help up test test-all test-k8s chart-check test-unprivileged soak check format reference image bench trouble healthy fresh-clone set-up clean
 .DEFAULT_GOAL := help
 
 # These start servers and processes of their own, and are not put beside others; what only computes
@@ -16,7 +16,7 @@ INSIDE := $(addprefix tests/performance/,loop sampling collector tracer) tests/n
 	$(addprefix tests/integration/test_,stalls.py trace.py tasks_of_a_node.py sampling.py profile.py)
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 up: set-up ## run Aiex here: a model that answers, no key and no GPU needed
 	@exec .venv/bin/aiex up
@@ -31,6 +31,11 @@ test-all: check ## static checks, every test, some as a stranger: what CI runs
 	@.venv/bin/python -m pytest $(BESIDE)
 	@.venv/bin/python -m pytest $(ALONE)
 	@scripts/unprivileged $(UNPRIVILEGED) $(INSIDE)
+
+# Programs of one's own come first. Variables given to make are those of the command below.
+test-k8s: set-up ## the chart on a real cluster: KUBECONFIG=… IMAGE=… (CONTRIBUTING.md)
+	@command -v helm kubectl >/dev/null || scripts/kubernetes-tools
+	@PATH="$$PATH:$(CURDIR)/.make/kubernetes/bin" .venv/bin/python -m tests.k8s
 
 test-unprivileged: set-up ## the fast tests without any rights and with a read-only root
 	@scripts/debian-tools test
