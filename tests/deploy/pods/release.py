@@ -55,6 +55,8 @@ class Release:
         self._values = dict(values)
         # Seconds from the installation to a whole cluster.
         self.formed_s = 0.0
+        # Whether a test did not leave it whole.
+        self.is_spoiled = False
         self._names: set[tuple[str, str]] = set()
         instance = {"app.kubernetes.io/name": "aiex", "app.kubernetes.io/instance": "r"}
         self.client = cluster.client("client", {"app": "client"})

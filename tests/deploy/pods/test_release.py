@@ -40,9 +40,12 @@ def installed(external: Release) -> Release:
 
 @pytest.fixture
 def release(installed: Release) -> Iterator[Release]:
-    installed.until_whole()
+    if installed.is_spoiled:
+        pytest.fail("a test before this one left the release in pieces")
+    installed.is_spoiled = True
     yield installed
     installed.until_whole()
+    installed.is_spoiled = False
 
 
 def test_it_forms_one_whole_cluster_of_three(release: Release) -> None:
