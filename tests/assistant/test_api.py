@@ -503,6 +503,15 @@ async def test_probes_say_their_bare_word_and_are_no_requests() -> None:
     assert not stage.events
 
 
+async def test_a_node_that_leaves_ends_each_connection_with_its_answer() -> None:
+    leaving = Stage(Scripted(completion(), [DELTA]), is_leaving=lambda: True)
+    assert (await leaving.ask()).headers["connection"] == "close"
+    assert (await leaving.ask({**QUESTION, "stream": True})).headers["connection"] == "close"
+    assert (await leaving.ask(method="GET", path="/livez")).headers["connection"] == "close"
+    staying = Stage(Scripted(completion()))
+    assert "connection" not in (await staying.ask()).headers
+
+
 async def test_while_it_is_answered_a_request_s_task_says_whose_work_it_does() -> None:
     stage = Stage(Hanging())
     task = asyncio.create_task(stage.ask())

@@ -1,5 +1,6 @@
 """A node's start, drain and end, as the operating system and a load balancer see them."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,14 +8,16 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from aiex.testing.node_process import (
+    MOCK_ONLY,
     NodeProcess,
     children_of,
     http_status,
@@ -91,6 +94,30 @@ def test_while_load_balancers_notice_the_node_is_unready_and_still_serves(tmp_pa
         wait_until(lambda: http_status(node.api_url + "/readyz") == 503, 2, "503 from /readyz")
         assert http_status(node.api_url + "/livez") == 200
         assert http_status(node.api_url + "/v1/models") == 200
+        assert node.process.wait(20) == 0
+
+
+def test_a_node_that_drains_ends_a_kept_connection_with_its_next_answer(tmp_path: Path) -> None:
+    with NodeProcess(tmp_path, [*MOCK_ONLY, "--set=node.propagation_delay_s=2"]) as node:
+        node.ready()
+        address = urlsplit(node.api_url)
+        connection = HTTPConnection(str(address.hostname), address.port, timeout=5)
+        with contextlib.closing(connection):
+
+            def asked() -> HTTPResponse:
+                connection.request("GET", "/v1/models")
+                answer = connection.getresponse()
+                answer.read()
+                return answer
+
+            assert not asked().will_close
+            node.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: "stopping" in node.output, 5, "the drain to begin")
+            before_s = time.monotonic()
+            assert asked().will_close
+            assert connection.sock is None  # the client knows, and connects anew
+            assert asked().status == 200
+            assert time.monotonic() - before_s < 2.0
         assert node.process.wait(20) == 0
 
 

@@ -27,6 +27,7 @@ from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
 from aiex.assistant.intake import Intake
 from aiex.assistant.json_answer import give_json
 from aiex.assistant.keys import KeyCheck, key_in
+from aiex.assistant.last_exchange import LastExchange
 from aiex.assistant.load_gate import VERDICTS, Verdict
 from aiex.assistant.messages_exchange import MessagesExchange
 from aiex.assistant.messages_request import decode_count_request, decode_messages_request
@@ -103,6 +104,7 @@ class Api:
         token_count: TokenCount,
         key_check: Callable[[], KeyCheck | None],
         is_ready: Callable[[], bool],
+        is_leaving: Callable[[], bool] = lambda: False,
         intake: Intake,
         pace: Pace,
         body_bytes_max: int,
@@ -117,6 +119,7 @@ class Api:
         self._token_count = token_count
         self._key_check = key_check
         self._is_ready = is_ready
+        self._is_leaving = is_leaving
         self._intake = intake
         self._pace = pace
         self._body_bytes_max = body_bytes_max
@@ -152,6 +155,8 @@ class Api:
     async def respond(self, scope: RequestScope, exchange: Exchange) -> None:
         """Answer one request; returns when its last byte was handed over."""
         path = scope.path
+        if self._is_leaving():
+            exchange = LastExchange(exchange)
         if path in PROBES:
             self._probe(path, exchange)
             return

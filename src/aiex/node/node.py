@@ -70,6 +70,7 @@ from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
 from aiex.node.drain import Drains, stop_this_process
 from aiex.node.finding import first_seat
+from aiex.node.health import Phase
 from aiex.node.hot_canary import CanaryDesk
 from aiex.node.hot_values import HotValues, apply_hot_values, hot_schema
 from aiex.node.joining import Joining
@@ -280,6 +281,7 @@ def build_node(
         token_count=TokenCount(catalogue, providers, targets, admission=metering.admission),
         key_check=lambda: report.key_check(),
         is_ready=lambda: report.is_ready(),
+        is_leaving=lambda: life.phase is Phase.DRAINING,
         intake=intake,
         pace=Pace(OwnSockets(clock).unread_bytes, clock, settings.api.stall_timeout_s),
         body_bytes_max=settings.api.body_bytes_max,
