@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 import aiex
+from aiex.testing.certificates import Authority
 from aiex.testing.namespaces import NamespacesUnavailable
 from aiex.testing.pods import Image, PodCluster, aiex_image, nats_image
 from tests.deploy.chart.conftest import TOOLS
-from tests.deploy.chart.rendering import NAMESPACE, Chart
-from tests.deploy.pods.release import ADMIN_TOKEN, API_KEY, Release
+from tests.deploy.chart.rendering import NAME, NAMESPACE, Chart
+from tests.deploy.pods.release import ADMIN_TOKEN, API_KEY, ENGINE_PASSWORD, ENGINE_USER, Release
 
 type Need = Callable[[str, str], str]
 type MakeCluster = Callable[[Callable[[str], Image]], PodCluster]
@@ -81,6 +82,21 @@ def external(make_cluster: MakeCluster, one_chart: Chart, compiled: None) -> Rel
     return release
 
 
+@pytest.fixture(scope="module")
+def own_engine(
+    make_cluster: MakeCluster, one_chart: Chart, compiled: None, authority: Authority
+) -> Release:
+    """The chart's own values: three nodes, three servers of NATS with TLS; formed."""
+    cluster = make_cluster(image_of)
+    cluster.apply(
+        [secret(f"{NAME}-secrets", ENGINE_USER, ENGINE_PASSWORD), *nats_secrets(authority)]
+    )
+    release = Release(cluster, one_chart, {}, f"{NAME}-nats")
+    release.upgrade()
+    release.formed_s = release.until_whole()
+    return release
+
+
 EXTERNAL = {
     "nats": {"enabled": False},
     "engine": {"external": {"url": "nats://other-nats:4222"}},
@@ -108,3 +124,25 @@ def secret(name: str, user: str, password: str) -> dict[str, object]:
             "engine-password": password,
         },
     }
+
+
+def nats_secrets(authority: Authority) -> list[dict[str, object]]:
+    """What the servers prove themselves with to each other and to nodes."""
+    headless = f"{NAME}-nats-headless"
+    places = ("", f".{NAMESPACE}", f".{NAMESPACE}.svc", f".{NAMESPACE}.svc.cluster.local")
+    names = [
+        f"DNS:{name}{place}"
+        for name in (f"{NAME}-nats", headless, f"*.{headless}")
+        for place in places
+    ]
+    issued = authority.issue("nats", names=",".join(names))
+    files = {
+        "ca.crt": authority.ca_file.read_text(),
+        "tls.crt": issued.certificate.read_text(),
+        "tls.key": issued.key.read_text(),
+    }
+    passwords = {"system-password": "of-the-system", "route-password": "of-the-routes"}
+    return [
+        {"kind": "Secret", "metadata": {"name": f"{NAME}-nats-tls"}, "stringData": files},
+        {"kind": "Secret", "metadata": {"name": f"{NAME}-nats-auth"}, "stringData": passwords},
+    ]

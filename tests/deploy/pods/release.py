@@ -20,6 +20,7 @@ from tests.deploy.chart.rendering import NAME, Chart, Object, Rendering
 
 API_KEY = "sk-of-the-release-5f2a9c3e7b10"
 ADMIN_TOKEN = "admin-of-the-release-91d4e6a8c2f3"
+ENGINE_USER, ENGINE_PASSWORD = "aiex", "of-the-release-7c1d"
 ANSWER_S = 20.0
 WHOLE_S = 60.0
 TRAFFIC_COUNT = 3
@@ -62,6 +63,9 @@ class Release:
         self.client = cluster.client("client", {"app": "client"})
         # What may reach the admin port: the tests of the release.
         self.friend = cluster.client("friend", {**instance, "app.kubernetes.io/component": "test"})
+        # What may reach the engine.
+        node = {**instance, "app.kubernetes.io/component": "node"}
+        self.like_a_node = cluster.client("like-a-node", node)
 
     def rendered(self, **values: Any) -> Rendering:
         return self._chart(**{**self._values, **values})

@@ -120,7 +120,10 @@ class PodCluster:
         return str(self.call(ask))
 
     def client(self, name: str, labels: dict[str, str], namespace: str = "") -> Place:
-        """A place in the cluster's network that is no pod, for a test's own connections."""
+        """A place in the cluster's network for a test's own connections; policies see its labels.
+
+        It is no pod, and behind no service.
+        """
         place: Place = self.call(lambda: self._node.join(name, labels, namespace or self.namespace))
         self._clients.append(place)
         return place
@@ -166,6 +169,7 @@ class PodCluster:
 
     def story(self) -> str:
         """The pods, the latest events, and the last lines of those that are not ready."""
+
         def tell() -> str:
             pods = [pod.story() for pod in self._node.pods.values()]
             events = [f"{at_s:7.2f} s {event}" for at_s, event in self._node.events[-40:]]

@@ -46,7 +46,7 @@ class Node:
         self.network = PodNetwork()
         self.objects = Objects(namespace)
         self.pods: dict[str, Pod] = {}
-        self.places: dict[str, Endpoint] = {}
+        self.clients: dict[str, Endpoint] = {}
         self.events: list[tuple[float, str]] = []
         self._began_at_s = time.monotonic()
         self._directory = directory
@@ -71,7 +71,7 @@ class Node:
         bound.bind((self._name_server.address, 53))
         self.names = DnsServer(bound)
         labels = {"k8s-app": "kube-dns"}
-        self.places["coredns"] = Endpoint(
+        self._names_endpoint = Endpoint(
             "coredns", self._name_server.address, labels, "kube-system", is_ready=True
         )
         self.namespaces = {
@@ -96,7 +96,7 @@ class Node:
         """A place for a client that is no pod, with labels that policies see."""
         place = self.network.attach()
         self.namespaces.setdefault(namespace, {"kubernetes.io/metadata.name": namespace})
-        self.places[name] = Endpoint(name, place.address, labels, namespace, is_ready=True)
+        self.clients[name] = Endpoint(name, place.address, labels, namespace)
         return place
 
     def run_pod(self, name: str, template: Object, owner: str, current: str = "") -> None:
@@ -117,7 +117,7 @@ class Node:
 
     def endpoints(self) -> list[Endpoint]:
         live = [pod for pod in self.pods.values() if pod.phase in ("Pending", "Running")]
-        return [*(pod.endpoint() for pod in live), *self.places.values()]
+        return [*(pod.endpoint() for pod in live), self._names_endpoint]
 
     def is_in_force(self) -> bool:
         """Whether rules and names are those of the pods as they are now."""
@@ -186,8 +186,7 @@ class Node:
                 pod.name,
                 pod.revision == current,
                 pod.is_ready,
-                pod.ready_at_s is not None
-                and now_s - pod.ready_at_s >= spec.get("minReadySeconds", 0),
+                _is_available(pod, spec, now_s),
                 now_s - pod.began_at_s,
             )
             for pod in self._owned(thing).values()
@@ -209,9 +208,10 @@ class Node:
     def _step_set(self, thing: Object) -> None:
         spec, name = thing["spec"], thing["metadata"]["name"]
         current = _revision(thing)
+        now_s = time.monotonic()
         places = {
             int(one.rpartition("-")[2]): stateful_set.Ordinal(
-                pod.revision == current, pod.is_ready, pod.is_ending
+                pod.revision == current, _is_available(pod, spec, now_s), pod.is_ending
             )
             for one, pod in self._owned(thing).items()
         }
@@ -253,8 +253,8 @@ class Node:
         if now_s < self._due_at_s:
             return
         self._due_at_s, self._in_force = None, wanted
-        services, policies, endpoints, namespaces = wanted
-        policy_text = policy_rules(policies, endpoints, namespaces)
+        services, policies, endpoints, clients, namespaces = wanted
+        policy_text = policy_rules(policies, [*endpoints, *clients], namespaces)
         self.network.set_rules(rules(services, endpoints) + policy_text)
         known = names(services, endpoints)
         for name in self.names.names:
@@ -267,7 +267,8 @@ class Node:
         """What rules and names are made from."""
         services = [*self.objects.all("Service"), _name_service()]
         policies = self.objects.all("NetworkPolicy")
-        return services, policies, self.endpoints(), dict(self.namespaces)
+        clients = list(self.clients.values())
+        return services, policies, self.endpoints(), clients, dict(self.namespaces)
 
     def _links(self, spec: Object) -> dict[str, str]:
         links = {"KUBERNETES_SERVICE_HOST": API_SERVER, "KUBERNETES_SERVICE_PORT": "443"}
@@ -287,6 +288,11 @@ class Node:
             stderr=subprocess.DEVNULL,
         )
         return await process.wait()
+
+
+def _is_available(pod: Pod, spec: Object, now_s: float) -> bool:
+    ready_at_s = pod.ready_at_s
+    return ready_at_s is not None and now_s - ready_at_s >= spec.get("minReadySeconds", 0)
 
 
 def _revision(thing: Object) -> str:
