@@ -41,7 +41,9 @@ class Door:
         self.events: list[Any] = []
         self.intake = Intake(LIMITS, random=Random(1), emit=self.events.append)
         catalogue = Catalogue(SETTINGS)
-        providers = build_providers(catalogue.providers, local_model=None, clock=self.clock)
+        providers = build_providers(
+            catalogue.providers, local_model=None, clock=self.clock, thread_gone=pytest.fail
+        )
         targets = Targets(catalogue, clock=self.clock, random=Random(1), emit=lambda _: None)
         self.api = Api(
             Chat(catalogue, providers, targets),

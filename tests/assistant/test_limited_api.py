@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import pytest
 
 from aiex.assistant import Intake, LoadLimits, Pace, Targets, TokenCount
 from aiex.assistant.account import Limit, Shortage, Standing
@@ -70,7 +71,9 @@ class Desk:
             wall_s=self.clock.wall_s,
         )
         catalogue, random = Catalogue(SETTINGS), Random(1)
-        providers = build_providers(PROVIDERS, local_model=None, clock=self.clock)
+        providers = build_providers(
+            PROVIDERS, local_model=None, clock=self.clock, thread_gone=pytest.fail
+        )
         targets = Targets(catalogue, clock=self.clock, random=Random(1), emit=lambda _: None)
         self.api = Api(
             Chat(catalogue, providers, targets, admission=admission),

@@ -19,7 +19,9 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def provider(settings: ProviderSettings) -> Provider:
-    return build_providers({"p": settings}, local_model=None, clock=FakeClock())["p"]
+    return build_providers(
+        {"p": settings}, local_model=None, clock=FakeClock(), thread_gone=pytest.fail
+    )["p"]
 
 
 def call(request: ChatRequest) -> Call:

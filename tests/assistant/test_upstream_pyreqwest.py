@@ -33,7 +33,9 @@ async def upstream(
 ) -> AsyncIterator[Any]:
     long = {f"{name}_timeout_s": LONG_S for name in ("connect", "first_byte", "idle", "total")}
     settings: dict[str, Any] = {**long, **timeouts}
-    one = PyreqwestUpstream(ProviderSettings(kind="openai", base_url=base_url, **settings))
+    one = PyreqwestUpstream(
+        ProviderSettings(kind="openai", base_url=base_url, **settings), thread_gone=pytest.fail
+    )
     try:
         yield one
     finally:

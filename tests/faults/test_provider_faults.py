@@ -89,7 +89,9 @@ class Node:
         catalogue = Catalogue(Settings(providers=providers, models=models))
         clock, self.events = SystemClock(), list[Any]()
         self.targets = Targets(catalogue, clock=clock, random=Random(7), emit=self.events.append)
-        built = build_providers(catalogue.providers, local_model=None, clock=clock)
+        built = build_providers(
+            catalogue.providers, local_model=None, clock=clock, thread_gone=pytest.fail
+        )
         self.api = Api(
             Chat(catalogue, built, self.targets),
             catalogue,
@@ -261,7 +263,8 @@ async def test_a_slow_client_is_not_the_providers_silence() -> None:
                 base_url=server.url,
                 first_byte_timeout_s=LIMIT_S,
                 idle_timeout_s=LIMIT_S,
-            )
+            ),
+            thread_gone=pytest.fail,
         )
         async with upstream.stream(f"{server.url}/v1", {}, b"{}") as stream:
             parts = [await anext(stream.chunks)]

@@ -2,7 +2,9 @@
 
 import asyncio
 import errno
+import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -13,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from aiex.errors import CredentialsMissing, PortBusy, StartError
+from aiex.errors import CredentialsMissing, ListenerGone, PortBusy, StartError
 from aiex.node.listener import KEEP_ALIVE_S, Listener
-from aiex.node.port import bind
+from aiex.node.port import bind, listening
 from aiex.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -120,6 +122,62 @@ async def test_run_again_it_comes_back_on_the_same_port() -> None:
             ports.append(one.port)
             assert (await fetch(one.port)).endswith(b"ok")
     assert ports[0] == ports[1] != 0
+
+
+async def test_a_server_that_ended_without_a_word_is_told_and_run_again_it_answers(
+    free_port: int,
+) -> None:
+    one = listener(App(), shared_port=free_port)
+    async with running(one) as task:
+        for descriptor in listening(one.port):  # as when its thread has ended
+            with socket.socket() as closed:
+                os.dup2(closed.fileno(), descriptor)
+        await asyncio.wait([task], timeout=DEADLINE_S)
+        assert isinstance(task.exception(), ListenerGone)
+        assert not is_open(free_port)
+    async with running(one):
+        assert (await fetch(one.port)).endswith(b"ok")
+
+
+PANICS = """
+import asyncio, os
+from pathlib import Path
+from aiex.node.listener import Listener
+
+async def app(*_): ...
+
+def descriptors(kind):
+    found = [one for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return {int(one.name) for one in found if kind in os.readlink(one)}
+
+async def panic():
+    before = descriptors("event")
+    ready = asyncio.Event()
+    one = Listener("http.test", app, interface="asgi", host="127.0.0.1", port=0, drain_s=lambda: 0)
+    serving = asyncio.create_task(one.run(ready.set))
+    await ready.wait()
+    no_epoll, _ = os.pipe()
+    for descriptor in descriptors("eventpoll") - before:
+        os.dup2(no_epoll, descriptor)
+    for descriptor in descriptors("eventfd") - before:
+        os.eventfd_write(descriptor, 1)  # it waits again, for what cannot be waited for
+    await serving
+
+asyncio.run(panic())
+"""
+
+
+@pytest.mark.platform_specific
+def test_a_panic_in_the_servers_thread_ends_the_process_in_words() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PANICS],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGABRT
+    assert "unexpected error when polling the I/O driver" in done.stderr
 
 
 async def test_a_name_is_listened_on_at_its_address() -> None:

@@ -5,6 +5,7 @@ from aiex.assistant.attempted import Attempted
 from aiex.assistant.bookkeeper import Bookkeeper, seconds_in
 from aiex.assistant.catalogue import Catalogue, Model, Target
 from aiex.assistant.chat import Chat
+from aiex.assistant.client_thread import ClientThread
 from aiex.assistant.conversations.talk import Talk
 from aiex.assistant.conversations.thread_form import THREADS
 from aiex.assistant.events import (
@@ -61,6 +62,7 @@ __all__ = [
     "BreakerTurned",
     "Catalogue",
     "Chat",
+    "ClientThread",
     "Exchange",
     "Housekeeper",
     "Intake",

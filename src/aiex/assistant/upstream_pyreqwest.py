@@ -4,7 +4,7 @@ Chosen by measurement (`docs/decisions/0003-http-server-and-client.md`): the cli
 part of a gateway, and this one costs a fifth of the usual Python ones.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
+    ClientClosedError,
     ConnectError,
     DetailedPyreqwestError,
     PyreqwestError,
@@ -35,6 +36,9 @@ from aiex.settings import ProviderSettings, is_loopback
 # one that is made while it is sent, is read part by part, each within the limit for silence.
 WHOLE_BODY_DIGITS_MAX = 6
 SILENT = "The provider fell silent."
+# How pyreqwest says that its thread is dead; of a client that was closed it says so instead.
+_NO_THREAD = "Runtime was closed"
+NO_THREAD = "This node cannot call providers any more and ends; the next one can."
 # pyreqwest lets a request run on whose task was cancelled before its headers came (once they are
 # there the connection is closed at once). This long after the watch would have ended it, its own
 # limit ends it too: else a call that nobody waits for lasts for its whole time at the provider.
@@ -46,9 +50,13 @@ _LOOKUP = "failed to lookup address information: "
 
 
 class PyreqwestUpstream:
-    """One provider's connections, with that provider's timeouts."""
+    """One provider's connections, with that provider's timeouts.
 
-    def __init__(self, settings: ProviderSettings) -> None:
+    `thread_gone` is called when there is no thread that could call.
+    """
+
+    def __init__(self, settings: ProviderSettings, *, thread_gone: Callable[[], None]) -> None:
+        self._thread_gone = thread_gone
         host = urlsplit(settings.base_url).hostname or ""
         self._is_local = settings.kind == "local" or is_loopback(host)
         self._first_byte_s = settings.first_byte_timeout_s
@@ -69,7 +77,7 @@ class PyreqwestUpstream:
                 async with request as response:
                     content = await self._content(response, call)
         except PyreqwestError as error:
-            raise _failure(error) from error
+            raise self._failure(error) from error
         except TimeoutError as error:
             raise ProviderTimeout(SILENT) from error
         content_type, retry_after = _text(response, "content-type"), _text(response, "retry-after")
@@ -93,7 +101,7 @@ class PyreqwestUpstream:
                         self._chunks(response, call),
                     )
         except PyreqwestError as error:
-            raise _failure(error) from error
+            raise self._failure(error) from error
         except TimeoutError as error:
             raise ProviderTimeout(SILENT) from error
 
@@ -117,7 +125,7 @@ class PyreqwestUpstream:
             try:
                 chunk = await reader.read_chunk()
             except PyreqwestError as error:
-                raise _failure(error) from error
+                raise self._failure(error) from error
             if chunk is None:
                 return
             data = chunk.to_bytes()
@@ -156,6 +164,12 @@ class PyreqwestUpstream:
                 .build()
             )
         return self._client
+
+    def _failure(self, error: PyreqwestError) -> ProviderError:
+        if isinstance(error, ClientClosedError) and _NO_THREAD in str(error):
+            self._thread_gone()
+            return ProviderUnreachable(NO_THREAD)
+        return _failure(error)
 
     def _authorities(self) -> list[bytes]:
         """The private ones, besides the system's."""

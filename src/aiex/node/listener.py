@@ -15,7 +15,8 @@ from granian.http import HTTP1Settings
 from granian.log import logger as granian_log
 from granian.server.embed import Server
 
-from aiex.node.port import accepting, listening, reserved, stop_accepting
+from aiex.errors import ListenerGone
+from aiex.node.port import accepting, listening, listens, reserved, stop_accepting
 from aiex.node.tls import TlsFiles
 from aiex.service import Ready
 
@@ -25,6 +26,9 @@ KEEP_ALIVE_S = 75.0
 BACKLOG = 2048
 # What a client needs to send the request for which it connected, on one machine.
 LINGER_S = 0.1
+# Granian says nothing when a server of its ends, so its socket is looked at: it is closed by then.
+# A look takes microseconds, and is about a fact: no load makes it wrong.
+LOOK_EVERY_S = 1.0
 # After requests in flight were cut off their handlers only have to unwind.
 UNWIND_S = 2.0
 
@@ -38,7 +42,7 @@ class Listener:
     `drain_s` is asked when the drain begins. `shared_port` is one that other nodes of this user may
     have too, 0 for none. `keep_alive_s` is how long a connection may be idle, and how long a client
     may take over its headers. `check` runs before anything listens; what it raises keeps the door
-    shut.
+    shut. Raises `ListenerGone` when its server ends by itself.
     """
 
     def __init__(
@@ -108,13 +112,17 @@ class Listener:
             tasks = [asyncio.create_task(one.serve(), name=self.name) for one in servers]
             serving = asyncio.gather(*tasks)
             try:
-                _, *shared = [
+                descriptor, *shared = [
                     await accepting(one.bind_port, others)
                     for one, others in zip(servers, before, strict=True)
                 ]
                 self._shared_descriptor = next(iter(shared), None)
                 ready()
-                await asyncio.shield(serving)
+                await self._until_gone(descriptor, serving)
+            except ListenerGone:
+                _stop(servers)
+                await asyncio.wait([serving], timeout=UNWIND_S)
+                raise
             except asyncio.CancelledError:
                 await self._drain(servers, serving)
                 raise
@@ -147,14 +155,25 @@ class Listener:
             ssl_protocol_min=SSLProtocols.tls12,
         )
 
+    async def _until_gone(self, descriptor: int, serving: "asyncio.Future[list[None]]") -> None:
+        while not serving.done():
+            if not listens(descriptor, self.port):
+                raise ListenerGone
+            await asyncio.wait([serving], timeout=LOOK_EVERY_S)
+        serving.result()
+
     async def _drain(
         self, servers: Sequence[Server], serving: "asyncio.Future[list[None]]"
     ) -> None:
         await self.leave_shared_port()
-        for server in servers:
-            server.stop()  # type: ignore[no-untyped-call]
+        _stop(servers)
         drain_s = self._drain_s()
         _, left = await asyncio.wait([serving], timeout=drain_s)
         if left and (count := self._cut_off()):
             _log.warning("%s: cut off %d requests after %.0f s", self.name, count, drain_s)
             await asyncio.wait([serving], timeout=UNWIND_S)
+
+
+def _stop(servers: Sequence[Server]) -> None:
+    for server in servers:
+        server.stop()  # type: ignore[no-untyped-call]

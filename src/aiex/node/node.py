@@ -20,6 +20,7 @@ from aiex.assistant import (
     Api,
     Catalogue,
     Chat,
+    ClientThread,
     Housekeeper,
     Intake,
     KeyRing,
@@ -249,7 +250,13 @@ def build_node(
         local_model = LocalModel(
             settings.local, runtime_dir, answers=local_model_answers, clock=clock, emit=bus.emit
         )
-    providers = build_providers(catalogue.providers, local_model=local_model, clock=clock)
+    client_thread = ClientThread()
+    providers = build_providers(
+        catalogue.providers,
+        local_model=local_model,
+        clock=clock,
+        thread_gone=client_thread.gone,
+    )
     limits = LoadLimits(
         settings.api.in_flight_max,
         settings.api.body_bytes_in_flight_max,
@@ -355,7 +362,8 @@ def build_node(
     )
 
     def may_serve() -> None:
-        if not cluster.is_formed_here:  # else the cluster has the keys
+        # Else the cluster, or an external engine that was not heard yet, has the keys.
+        if not cluster.is_formed_here and (keys.is_known or not settings.engine.url):
             check_credentials(settings.api, active_key_count=keys.active_count)
         check_ca_files(catalogue.providers)
 
@@ -386,7 +394,7 @@ def build_node(
             canaries,
         ],
         guests=guests,
-        http=[admin_listener, api_listener],
+        http=[client_thread, admin_listener, api_listener],
         drain_s=lambda: hot.ns.drain_deadline_s,
         clock=clock,
         random=random,

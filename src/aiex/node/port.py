@@ -81,7 +81,25 @@ def bind(sock: socket.socket, address: Any, where: str, *, is_shared: bool = Fal
 def listening(port: int) -> frozenset[int]:
     """The descriptors of this process's sockets that listen there."""
     names = os.listdir(_DESCRIPTORS)  # noqa: PTH208 - names are enough
-    return frozenset(int(name) for name in names if _listens(int(name), port))
+    return frozenset(int(name) for name in names if listens(int(name), port))
+
+
+def listens(descriptor: int, port: int) -> bool:
+    """Whether this is a socket that listens there; one question to the kernel."""
+    try:
+        sock = socket.socket(fileno=descriptor)
+    except OSError:  # no socket, or gone since it was listed
+        return False
+    try:
+        return (
+            sock.family in (socket.AF_INET, socket.AF_INET6)
+            and bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+            and sock.getsockname()[1] == port
+        )
+    except OSError:
+        return False
+    finally:
+        sock.detach()  # only looked at; its owner closes it
 
 
 async def accepting(port: int, besides: frozenset[int]) -> int:
@@ -120,23 +138,6 @@ async def _empty(descriptor: int) -> None:
         if not _queue_len(descriptor):
             return
         await asyncio.sleep(POLL_S)
-
-
-def _listens(descriptor: int, port: int) -> bool:
-    try:
-        sock = socket.socket(fileno=descriptor)
-    except OSError:  # no socket, or gone since it was listed
-        return False
-    try:
-        return (
-            sock.family in (socket.AF_INET, socket.AF_INET6)
-            and bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-            and sock.getsockname()[1] == port
-        )
-    except OSError:
-        return False
-    finally:
-        sock.detach()  # only looked at; its owner closes it
 
 
 def _queue_len(descriptor: int) -> int:

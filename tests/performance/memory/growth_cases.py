@@ -14,11 +14,9 @@ from aiex.performance.memory import GrowthReport, Leak
 from aiex.performance.memory.growth_search import GrowthSearch
 from aiex.performance.memory.process_memory import ProcessMemory
 from aiex.performance.memory.recording import Recorder
-from aiex.performance.memory.survey import CAN_WALK
 
 # All objects of the test run are walked over each time.
-needs_walk = pytest.mark.skipif(not CAN_WALK, reason="there is no walk on Python 3.12")
-pytestmark = [pytest.mark.slow, pytest.mark.platform_specific, needs_walk]
+pytestmark = [pytest.mark.slow, pytest.mark.platform_specific]
 
 HERE = __name__
 LOOK_S = 1.0

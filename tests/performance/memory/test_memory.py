@@ -32,7 +32,6 @@ from aiex.performance.memory import (
     TrimMemory,
 )
 from aiex.performance.memory.census import Census, Counted
-from aiex.performance.memory.survey import CAN_WALK
 from aiex.telemetry.metrics import METRICS
 from aiex.testing.clock import FakeClock
 
@@ -74,7 +73,6 @@ async def test_the_state_is_what_the_process_has() -> None:
 
 
 @pytest.mark.platform_specific
-@pytest.mark.skipif(not CAN_WALK, reason="there is no walk on Python 3.12")
 async def test_long_containers_are_told_and_pythons_own_are_not() -> None:
     found = await memory([]).holders(FindHolders(200), CALLER)
     assert found.rows

@@ -28,7 +28,7 @@ from aiex.performance.memory.lengths import Lengths
 from aiex.performance.memory.recording import Recorder
 from aiex.performance.memory.requests import GrowthReport, Point
 from aiex.performance.memory.sites import sites
-from aiex.performance.memory.survey import CAN_WALK, NO_WALK, Container, Survey, make_survey
+from aiex.performance.memory.survey import Container, Survey, make_survey
 from aiex.performance.memory.type_names import is_a, type_name
 
 OWN = "aiex.performance.memory."  # what looking makes itself
@@ -244,8 +244,6 @@ class _Look:
         return found
 
     def notes(self) -> tuple[str, ...]:
-        if not CAN_WALK:
-            return (NO_WALK,)
         if self.is_whole:
             return ()
         return ("There are more objects than are walked over: a holder may be missing.",)

@@ -39,7 +39,7 @@ from aiex.performance.memory.requests import (
     TypeCensus,
     TypeRow,
 )
-from aiex.performance.memory.survey import CAN_WALK, NO_WALK, Survey, make_survey
+from aiex.performance.memory.survey import Survey, make_survey
 from aiex.performance.memory.trim import trim_memory
 from aiex.performance.memory.type_names import own_size, type_name
 from aiex.performance.memory.watch import PACE, MemoryWatch, Pace
@@ -153,7 +153,7 @@ class Memory(Chapter):
             survey.is_whole,
             survey.seconds,
             survey.longest_stop_s,
-            (TABLES if CAN_WALK else NO_WALK,),
+            (TABLES,),
         )
 
     async def growth(self, asked: FindGrowth, _: Caller) -> GrowthReport:

@@ -40,10 +40,11 @@ CHUNK_S = 0.001
 LOOK_EVERY = 32  # objects between two looks at the clock
 # Of longer ones both ends are looked into: the inside is alike, and a list of all would stop us.
 LONG, END = 1000, 4
-# On 3.12.1 the collector did not come back after a walk within a loop; why is not known, so there
-# is none before 3.13.
-CAN_WALK = sys.version_info >= (3, 13)
-NO_WALK = "On Python 3.12 containers and who holds them are not looked for; 3.13 can."
+# The own dict of this module has all that matters. Asked what it refers to, early releases of 3.12
+# also give iterators of futures that were freed and wait to be used again; let go once more, such a
+# one follows on itself, and the next collection never ends
+# (https://github.com/python/cpython/issues/122695).
+BY_DICT_ONLY = "_asyncio"
 COROUTINES = CO_COROUTINE | CO_ASYNC_GENERATOR
 _NOTHING_BEHIND = frozenset(
     (
@@ -101,8 +102,6 @@ async def make_survey(
 
     `rest` is awaited between chunks.
     """
-    if not CAN_WALK:
-        return Survey((), {}, 0, is_whole=False, seconds=0.0, longest_stop_s=0.0)
     walk = _Walk(objects_max, targets)
     began_s = time.perf_counter()
     longest_stop_s = 0.0
@@ -131,6 +130,7 @@ class _Walk:
         self.seen: set[int] = set()
         self.queue: deque[Link] = deque(Link(one, None) for one in _roots())
         self._objects_max = objects_max
+        self._by_dict_only = sys.modules.get(BY_DICT_ONLY)
         self._lengths: dict[type, Callable[[Any], int] | None] = {}
         # Of the walk itself nothing is told.
         self.seen |= {id(one) for one in (self, self.containers, self.ways, self.seen)}
@@ -167,6 +167,8 @@ class _Walk:
         length = self._lengths.get(type(one))
         if length is not None and length(one) > LONG:
             return _ends(one)
+        if one is self._by_dict_only:
+            return (vars(one),)
         return gc.get_referents(one)
 
 
