@@ -42,8 +42,9 @@ NAMESPACED = {
     "PrometheusRule": "monitoring.coreos.com/v1",
 }
 # Pods of a stateful set carry its name and a revision of eleven characters in a label of at most
-# 63, and a CronJob's jobs the minute; what else makes pods lets their names be cut.
-_NAME_LENGTHS = {"StatefulSet": 52, "CronJob": 52}
+# 63, and a CronJob's jobs the minute; what else makes pods lets their names be cut. The name of a
+# ConfigMap gets into no label and no host name.
+_NAME_LENGTHS = {"StatefulSet": 52, "CronJob": 52, "ConfigMap": 253}
 
 
 def is_of_other_kind(item: Object, _objects: Objects) -> str:
