@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scripts.chart.objects import Object, Objects, at, kind_of, labels_of, name_of, title
+from scripts.chart.policy.grants import has_wide_rights
 from scripts.chart.policy.rules import Catalogue, Fault, Rule, of_kind
 
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
@@ -146,5 +147,6 @@ RELEASE = Catalogue(
         Rule("name", of_kind()(has_long_name)),
         Rule("unique", twins),
         Rule("no-null", of_kind()(has_nothing_in_it)),
+        Rule("narrow-rights", of_kind("Role", "ClusterRole")(has_wide_rights)),
     ),
 )
