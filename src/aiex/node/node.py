@@ -288,6 +288,7 @@ def build_node(
         emit=bus.emit,
         admission=metering.admission,
         talk=talk,
+        is_leaving=lambda: life.standing == "draining",
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
