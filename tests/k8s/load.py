@@ -190,7 +190,7 @@ class Asker:
         return http.client.HTTPConnection(host, port, timeout=CONNECT_TIMEOUT_S)
 
     def _is_closed_by_peer(self) -> bool:
-        """Whether something came while nothing was asked: the end, as HTTP clients notice it too."""
+        """Whether something came unasked: the connection's end, which HTTP clients notice too."""
         assert self._connection is not None, "there is one"
         readable, _, _ = select.select([self._connection.sock], [], [], 0)
         return bool(readable)
