@@ -1,12 +1,12 @@
 # Two commands are enough: `make up` and `make test`. Both set themselves up on a fresh machine.
 # PYTHON=/path/to/python3.13 chooses the interpreter; it is found otherwise.
 
-.PHONY: help up test test-all test-k8s test-unprivileged soak check format reference bench trouble healthy fresh-clone set-up clean
+.PHONY: help up test test-all test-k8s chart-check test-unprivileged soak check format reference image bench trouble healthy fresh-clone set-up clean
 .DEFAULT_GOAL := help
 
 # These start servers and processes of their own, and are not put beside others; what only computes
 # runs on two cores, a file at a time.
-ALONE := $(addprefix tests/,integration faults engine store examples browser)
+ALONE := $(addprefix tests/,integration faults engine store examples browser deploy/pods)
 BESIDE := -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
 
 FAST := -m "not fault and not slow"
@@ -44,12 +44,19 @@ test-unprivileged: set-up ## the fast tests without any rights and with a read-o
 check: set-up ## lint, format, types, layers, lock file
 	@scripts/check
 
+chart-check: set-up ## the Helm chart by every check that needs no cluster
+	@scripts/chart-check
+
 format: set-up ## mend what can be mended by itself
 	@.venv/bin/ruff check --fix --quiet . || true
 	@.venv/bin/ruff format --quiet .
 
-reference: set-up ## renew docs/reference from the source
+reference: set-up ## renew docs/reference from the source, and what is made of the chart
 	@.venv/bin/python scripts/reference.py
+	@scripts/chart-check --write
+
+image: set-up ## build the container image and check it; BASE=python:3.13-slim TARGET=aiex-local
+	@scripts/image build $(if $(BASE),--base $(BASE)) $(if $(TARGET),--target $(TARGET))
 
 soak: set-up ## ten minutes at twice the capacity, with figures; SOAK_S=60 for one minute
 	@AIEX_SOAK_S=$(or $(SOAK_S),600) .venv/bin/python -m pytest -q -s tests/faults/test_overload.py -k soak

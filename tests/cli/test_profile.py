@@ -117,7 +117,7 @@ def test_several_nodes_are_one_profile_and_who_is_silent_is_told(tmp_path: Path)
         *("cpu", "--on", "all", "-o", "all.json"),
         came=answers(plain, plain, failures=(failure,)),
     )
-    assert told.exit_code == 0
+    assert told.exit_code == 1
     assert "nodes=all" in asked.path
     assert "n3 did not answer: no answer within 30 s" in told.stderr
     profile = read_profile((tmp_path / "all.json").read_bytes(), "all.json")

@@ -76,6 +76,7 @@ def ranking_lines(one: NodeAnswer[Ranking], metric: str, by: str, seconds: float
         f"{one.node}: {total} in {seconds:g} s, of {whose}",
         *table_lines((*headings, metric.upper(), "SHARE"), rows),
         *_left_out(len(ranking.ranked), ranking.key_count, "of them"),
+        *map(harmless, ranking.notes),
     ]
 
 

@@ -28,3 +28,11 @@
   mountPath: /etc/aiex/secrets
   readOnly: true
 {{- end -}}
+
+{{/* Settings from existing Secrets: a secret is named to the node as a file, a setting that is a file is that file. */}}
+{{- define "aiex.secretSettings.env" -}}
+{{- range .Values.secretSettings }}
+- name: AIEX_{{ .setting | upper | replace "." "__" | replace "-" "_" }}{{ ternary "" "_FILE" (hasSuffix "_file" .setting) }}
+  value: /etc/aiex/settings/{{ .setting }}
+{{- end }}
+{{- end -}}
