@@ -149,8 +149,8 @@ def test_cpu_is_counted_for_a_while(tmp_path: Path) -> None:
         )
     assert said.stdout.splitlines() == [
         "n1: 500.0 ms of CPU in 2 s, of tasks that still live; --by coroutine has all",
-        "ID   NAME     CPU         SHARE",
-        "17   Task-9   250.00 ms   50.0%",
+        "      CPU  SHARE  ID  NAME",
+        "250.00 ms  50.0%  17  Task-9",
         "39 more of them; `-n` shows more.",
         "Only some were counted.",
     ]

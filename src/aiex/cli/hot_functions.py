@@ -7,10 +7,12 @@ import click
 
 from aiex.cli.asked_nodes import Asked, NodeAnswer, ask_nodes
 from aiex.cli.node_options import LookUp
-from aiex.cli.output import Output, print_json_text, table_lines
+from aiex.cli.output import Output, fitted_lines, print_json_text
+from aiex.cli.table import Column
 from aiex.cli.terminal_text import harmless
 from aiex.performance import FindHot, HotBy, HotFound
 
+WHERE = Column("WHERE", "word", rank=1)
 VALUES_LINE = "For hot values: aiex hot list"
 
 
@@ -42,22 +44,23 @@ def _node_lines(one: NodeAnswer[HotFound], by: HotBy) -> Iterator[str]:
         f"{one.node}: {found.cpu_s:.2f} s of CPU on the main thread in {found.seconds:.0f} s, "
         f"{busy:.1%} of a CPU"
     )
+    rows: list[tuple[str, ...]]
     if by == "function":
-        headings = ["SHARE", "SELF", "TOTAL", "FUNCTION", "WHERE"]
+        columns = [*map(Column, ("SHARE", "SELF", "TOTAL")), Column("FUNCTION", "name"), WHERE]
         rows = [
-            [
+            (
                 f"{hot.share:.1%}",
                 f"{hot.self_s:.2f} s",
                 f"{hot.total_s:.2f} s",
                 hot.key,
                 _where(hot.file, hot.line),
-            ]
+            )
             for hot in found.hot
         ]
     else:
-        headings = ["SHARE", "CPU", by.upper()]
-        rows = [[f"{hot.share:.1%}", f"{hot.self_s:.2f} s", hot.key] for hot in found.hot]
-    yield from table_lines(headings, rows)
+        columns = [Column("SHARE"), Column("CPU"), Column(by.upper(), "name")]
+        rows = [(f"{hot.share:.1%}", f"{hot.self_s:.2f} s", hot.key) for hot in found.hot]
+    yield from fitted_lines(columns, rows)
     yield from found.notes
 
 
