@@ -14,7 +14,6 @@ from aiex.performance import (
     Deadlocks,
     Holder,
     QueueRow,
-    Ranking,
     TaskDescription,
     TaskInfo,
     TaskList,
@@ -52,30 +51,6 @@ def list_lines(one: NodeAnswer[TaskList]) -> list[str]:
         f"{one.node}: {answer.fit_count:,} of {_tasks(answer.task_count)}",
         *fitted_lines(_TASK_COLUMNS, [_task_cells(task) for task in answer.tasks]),
         *_left_out(len(answer.tasks), answer.fit_count, "tasks"),
-    ]
-
-
-def ranking_lines(one: NodeAnswer[Ranking], metric: str, by: str, seconds: float) -> list[str]:
-    """CPU in milliseconds, or steps, within so many seconds."""
-    ranking = one.answer
-    is_cpu, is_by_task = metric == "cpu", by == "task"
-    total = f"{ranking.total * 1e3:,.1f} ms of CPU" if is_cpu else f"{ranking.total:,.0f} steps"
-    whose = "tasks that still live; --by coroutine has all" if is_by_task else "all tasks"
-    rows = [
-        (
-            f"{each.value * 1e3:,.2f} ms" if is_cpu else f"{each.value:,.0f}",
-            f"{each.share:.1%}",
-            *(each.key.partition(" ")[::2] if is_by_task else (each.key,)),
-        )
-        for each in ranking.ranked
-    ]
-    whose_columns = (Column("ID"), Column("NAME", "name"))
-    columns = whose_columns if is_by_task else (Column(by.upper(), "name"),)
-    return [
-        f"{one.node}: {total} in {seconds:g} s, of {whose}",
-        *fitted_lines((Column(metric.upper()), Column("SHARE"), *columns), rows),
-        *_left_out(len(ranking.ranked), ranking.key_count, "of them"),
-        *map(harmless, ranking.notes),
     ]
 
 
