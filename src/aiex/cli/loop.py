@@ -35,6 +35,7 @@ WHAT = {
     "holds": "a C function kept the interpreter",
     "kept_out": "another thread kept the interpreter",
     "starved": "it had work and no CPU: the machine or the container's limit is too small",
+    "paging": "it waited for memory: pages came from disc, or the kernel had to free some",
     "stopped": "the whole process was stopped from outside",
     "stood_still": "nothing in the process ran: a C function that waits, or a short stop",
 }
