@@ -34,7 +34,8 @@ from rig.samples import Samples
 
 from aiex.testing.lab_cluster import Engines, EnginesBeside, LabCluster, OwnEngines
 from aiex.testing.lab_inspection import LabInspection, until_well
-from aiex.testing.network_lab import LabUnavailable, NetworkLab
+from aiex.testing.namespaces import NamespacesUnavailable
+from aiex.testing.network_lab import NetworkLab
 
 PEERS = (RAY, DASK)
 JOINED_S = 30.0
@@ -166,7 +167,7 @@ def measure_cuts(stage: Stage, samples: Samples) -> None:
                     _until_whole(inspection)
                     samples.timed("down_cut_s", lambda: down_cut_s(cluster))
                     lab.heal()
-    except (LabUnavailable, RigError) as error:
+    except (NamespacesUnavailable, RigError) as error:
         samples.refuse(["down_cut_s"], str(error))
 
 

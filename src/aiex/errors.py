@@ -27,6 +27,13 @@ AiexError
 │   ├── HotKeyUnknown
 │   ├── HotValueInvalid
 │   └── HotVersionUnknown
+├── KubernetesError          the Kubernetes API did not do what it was asked
+│   ├── KubernetesAccessMissing
+│   ├── KubernetesUnreachable
+│   ├── KubernetesForbidden  carries the right that is missing
+│   ├── KubernetesAbsent
+│   ├── KubernetesConflict
+│   └── KubernetesRefused
 ├── BackupRefused            a file that is no backup, or not a whole one, restores nothing
 ├── FenceOutdated            another node holds the lease by now
 ├── RequestRefused           the client is told, in OpenAI's error form (see `aiex.assistant`)
@@ -146,6 +153,38 @@ class HotValueInvalid(HotValueError):
 
 class HotVersionUnknown(HotValueError):
     """The key had no such value; `aiex hot history` shows those it had."""
+
+
+class KubernetesError(AiexError):
+    """The Kubernetes API did not do what it was asked."""
+
+
+class KubernetesAccessMissing(KubernetesError):
+    """There are no credentials for a Kubernetes API that can be used; name a file: --kubeconfig."""
+
+
+class KubernetesUnreachable(KubernetesError):
+    """The Kubernetes API does not answer."""
+
+
+class KubernetesForbidden(KubernetesError):
+    """The Kubernetes API forbids it; the right has to be given by whoever runs the cluster."""
+
+    def __init__(self, message: str | None = None, *, right: str = "") -> None:
+        super().__init__(message)
+        self.right = right
+
+
+class KubernetesAbsent(KubernetesError):
+    """There is no such object."""
+
+
+class KubernetesConflict(KubernetesError):
+    """There is such an object already, or it was changed since it was read."""
+
+
+class KubernetesRefused(KubernetesError):
+    """The Kubernetes API refuses it."""
 
 
 class BackupRefused(AiexError):

@@ -9,7 +9,14 @@ import msgspec
 import pytest
 
 from aiex.clock import SystemClock
-from aiex.engine import Engine, EngineDown, EngineUp, NewMessage, StreamConfig
+from aiex.engine import (
+    Engine,
+    EngineDown,
+    EngineUp,
+    NewMessage,
+    ReplicasRaised,
+    StreamConfig,
+)
 from aiex.engine.session import Session
 from aiex.errors import EngineRefused, EngineUnavailable
 from aiex.settings import EngineSettings, Secret
@@ -19,7 +26,7 @@ from aiex.testing.running import running
 
 pytestmark = pytest.mark.integration
 
-DEADLINE_S = 20.0
+DEADLINE_S = 45.0
 
 
 class External:
@@ -84,6 +91,57 @@ async def test_an_external_cluster_keeps_everything_on_three_servers(tmp_path: P
             facts = await stream.facts(timeout_s=DEADLINE_S)
             assert facts is not None
             assert facts.replica_count == 3
+    finally:
+        for one in servers:
+            one.kill()
+
+
+async def test_what_was_made_while_a_server_was_missing_is_raised_to_three(tmp_path: Path) -> None:
+    servers = NatsProcess.cluster(tmp_path, 3)
+    *two, third = servers
+    try:
+        for one in two:
+            one.start()
+        external = External(two[0].url, USER, PASSWORD)
+        async with external.running():
+            await external.heard(EngineUp)
+            await external.engine.bucket("early").put("key", b"value")
+            notes = external.engine.stream(StreamConfig("T_notes_0", followed="notes.>"))
+            await notes.write(NewMessage("notes.a", b"value"), timeout_s=DEADLINE_S)
+            early = await notes.facts(timeout_s=DEADLINE_S)
+            assert early is not None
+            assert early.replica_count == 2
+            third.start()
+            raised = {await external.heard(ReplicasRaised) for _ in range(2)}
+            assert raised == {ReplicasRaised("KV_early", 3), ReplicasRaised("T_notes_0", 3)}
+            facts = await notes.facts(timeout_s=DEADLINE_S)
+            assert facts is not None
+            assert facts.replica_count == 3
+    finally:
+        for one in servers:
+            one.kill()
+
+
+async def test_an_engine_that_was_away_as_a_whole_is_used_again(tmp_path: Path) -> None:
+    servers = NatsProcess.cluster(tmp_path, 3)
+    try:
+        for one in servers:
+            one.start()
+        external = External(servers[0].url, USER, PASSWORD)
+        async with external.running():
+            await external.heard(EngineUp)
+            bucket = external.engine.bucket("kept")
+            revision = await bucket.put("key", b"value")
+            for one in servers:
+                one.kill()
+            await external.heard(EngineDown)
+            for one in servers:
+                one.start()
+            await external.heard(EngineUp)
+            found = await bucket.get("key")
+            assert found is not None
+            assert (found.value, found.revision) == (b"value", revision)
+            assert await bucket.update("key", b"newer", revision) > revision
     finally:
         for one in servers:
             one.kill()

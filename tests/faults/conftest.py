@@ -6,7 +6,7 @@ import pytest
 
 from aiex.testing.lab_cluster import EnginesBeside, OwnEngines
 from aiex.testing.lab_stage import LabStage, LabStages, MakeEngines
-from aiex.testing.network_lab import LabUnavailable
+from aiex.testing.namespaces import NamespacesUnavailable
 
 type Need = Callable[[str, str], str]
 
@@ -47,7 +47,7 @@ def stages_beside_engines(
 def _sound(stages: LabStages) -> LabStage:
     try:
         return stages.sound()
-    except LabUnavailable as error:
+    except NamespacesUnavailable as error:
         pytest.skip(str(error))
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from aiex.testing.lab_cluster import LabCluster, OwnEngines
 from aiex.testing.lab_inspection import LabInspection, until_well
+from aiex.testing.namespaces import NamespacesUnavailable
 from aiex.testing.nats_process import ROUTE_PORT
-from aiex.testing.network_lab import LabUnavailable, NetworkLab
+from aiex.testing.network_lab import NetworkLab
 from aiex.testing.node_process import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault]
@@ -27,7 +28,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, lab_programs: None) -> Ite
     directory = tmp_path_factory.mktemp("explain")
     try:
         lab = NetworkLab(directory / "machines", NAMES)
-    except LabUnavailable as error:
+    except NamespacesUnavailable as error:
         pytest.skip(str(error))
     with lab, LabCluster(lab, directory / "nodes", OwnEngines(lab)) as made:
         made.start_all()

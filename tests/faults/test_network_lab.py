@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from aiex.testing.machine import HttpConnection
-from aiex.testing.network_lab import LabMachine, LabUnavailable, NetworkLab
+from aiex.testing.namespaces import NamespacesUnavailable
+from aiex.testing.network_lab import LabMachine, NetworkLab
 from aiex.testing.node_process import is_running, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault]
@@ -31,7 +32,7 @@ def make_lab(tmp_path_factory: pytest.TempPathFactory, lab_programs: None) -> It
     def make() -> NetworkLab:
         try:
             made.append(NetworkLab(tmp_path_factory.mktemp("lab"), NAMES))
-        except LabUnavailable as error:
+        except NamespacesUnavailable as error:
             pytest.skip(str(error))
         return made[-1]
 

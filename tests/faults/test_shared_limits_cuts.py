@@ -9,7 +9,8 @@ import pytest
 from aiex.testing.api_traffic import ApiTraffic
 from aiex.testing.lab_cluster import API_PORT, LabCluster, OwnEngines
 from aiex.testing.lab_inspection import LabInspection, until_well
-from aiex.testing.network_lab import LabUnavailable, NetworkLab
+from aiex.testing.namespaces import NamespacesUnavailable
+from aiex.testing.network_lab import NetworkLab
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(240)]
 
@@ -28,7 +29,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, lab_programs: None) -> Ite
     directory = tmp_path_factory.mktemp("limits")
     try:
         lab = NetworkLab(directory / "machines", NAMES)
-    except LabUnavailable as error:
+    except NamespacesUnavailable as error:
         pytest.skip(str(error))
     with lab, LabCluster(lab, directory / "nodes", OwnEngines(lab)) as made:
         made.start_all()

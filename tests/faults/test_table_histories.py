@@ -13,7 +13,7 @@ import pytest
 
 from aiex.testing.fault_round import Fault, FaultKind, Round, plan_round
 from aiex.testing.linearizability import violations
-from aiex.testing.network_lab import LabUnavailable
+from aiex.testing.namespaces import NamespacesUnavailable
 from aiex.testing.store_clients import Audit
 from aiex.testing.store_stage import NAMES, TABLE_KINDS, StoreStage, Story
 
@@ -37,7 +37,7 @@ def make_stage(tmp_path: Path, lab_programs: None) -> Iterator[MakeStage]:
         def make(**options: object) -> StoreStage:
             try:
                 return stack.enter_context(StoreStage(tmp_path, **options))  # type: ignore[arg-type]
-            except LabUnavailable as error:
+            except NamespacesUnavailable as error:
                 pytest.skip(str(error))
 
         yield make

@@ -58,6 +58,7 @@ SUBCOMMANDS = {
     "loop": Subcommand("aiex.cli.loop", "Show how busy and late a node's loop is, and its stalls."),
     "trace": Subcommand("aiex.cli.trace", "Show calls of functions as they happen, until a limit."),
     "config": Subcommand("aiex.cli.config", "Check and show the settings."),
+    "k8s": Subcommand("aiex.cli.k8s", "Look after Aiex in Kubernetes."),
     "import": Subcommand(
         "aiex.cli.import_settings",
         "Make settings of another gateway's configuration.",

@@ -1,9 +1,10 @@
 """The YAML of a configuration file as plain values.
 
 With PyYAML, because LiteLLM reads its file with PyYAML's safe loader: the same file then means the
-same here, with YAML 1.1's `on`, `yes` and dates. It is an optional extra, since nothing else in
-Aiex reads YAML.
+same here, with YAML 1.1's `on`, `yes` and dates.
 """
+
+import yaml
 
 from aiex.errors import AiexError
 
@@ -16,13 +17,7 @@ class LitellmConfigError(AiexError):
 
 
 def load_yaml(raw: bytes) -> object:
-    """The file's content; raises `LitellmConfigError` when it is no YAML or nothing reads it."""
-    try:
-        import yaml
-    except ImportError as error:
-        raise LitellmConfigError(
-            "Reading YAML needs PyYAML, which is not installed: pip install 'aiex[import]'."
-        ) from error
+    """The file's content; raises `LitellmConfigError` when it is no YAML."""
     if len(raw) > BYTES_MAX:
         raise LitellmConfigError(f"The file is larger than {BYTES_MAX:,} bytes.")
     try:

@@ -362,7 +362,8 @@ def build_node(
     )
 
     def may_serve() -> None:
-        if not cluster.is_formed_here:  # else the cluster has the keys
+        # Else the cluster, or an external engine that was not heard yet, has the keys.
+        if not cluster.is_formed_here and (keys.is_known or not settings.engine.url):
             check_credentials(settings.api, active_key_count=keys.active_count)
         check_ca_files(catalogue.providers)
 

@@ -44,7 +44,7 @@ class LabStages:
             self._stage = None
 
     def sound(self) -> "LabStage":
-        """A stage on which all is well; raises `LabUnavailable` where there can be none."""
+        """A stage on which all is well; raises `NamespacesUnavailable` where there can be none."""
         if self._stage is not None and self._stage.is_spoiled:
             self.__exit__()
         if self._stage is None:

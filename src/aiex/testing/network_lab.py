@@ -24,25 +24,18 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import Self
 
+from aiex.testing.namespaces import held, in_thread, inside, ip, new_network, program, run
+
 DISC_BYTES = 64 * 1024 * 1024
 BALLAST = "ballast"
-# For the commands that build and cut: they take milliseconds.
-COMMAND_S = 20.0
 END_S = 10.0
 POLL_S = 0.01
-_SEARCH_PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
-
-
-class LabUnavailable(Exception):
-    """Namespaces cannot be made here; the message says what is missing."""
 
 
 class LabMachine:
@@ -59,9 +52,9 @@ class LabMachine:
         self._host_part = 2
         disc.mkdir(parents=True)
         with contextlib.ExitStack() as made:
-            self.network = _in_thread(_new_network)
+            self.network = in_thread(new_network)
             made.callback(os.close, self.network)
-            self._mounts, self._disc = _in_thread(lambda: _new_disc(disc, disc_bytes, hosts))
+            self._mounts, self._disc = in_thread(lambda: _new_disc(disc, disc_bytes, hosts))
             made.callback(os.close, self._mounts)
             made.callback(os.close, self._disc)
             self._descriptors = made.pop_all()
@@ -83,8 +76,8 @@ class LabMachine:
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """`argv` inside; killed by the kernel when the thread that starts it ends."""
-        inside = [f"--net={_held(self.network)}", f"--mount={_held(self._mounts)}"]
-        killed_with_us = [_program("setpriv"), "--pdeathsig", "KILL", _program("nsenter")]
+        inside = [f"--net={held(self.network)}", f"--mount={held(self._mounts)}"]
+        killed_with_us = [program("setpriv"), "--pdeathsig", "KILL", program("nsenter")]
         return [*killed_with_us, *inside, "--", *argv]
 
     def connect(self, port: int, timeout_s: float) -> socket.socket:
@@ -104,7 +97,7 @@ class LabMachine:
 
     def open_socket(self) -> socket.socket:
         """A TCP socket of this machine; it stays there, whoever uses it."""
-        with _inside(self.network):
+        with inside(self.network):
             return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 
     def path(self, path: Path) -> Path:
@@ -132,7 +125,7 @@ class LabMachine:
         old = self.address
         # The last one is 10.77.n.254; labs are not that old.
         self._host_part += 1
-        _ip(
+        ip(
             self.network,
             f"address del {old}/24 dev eth0",
             f"address add {self.address}/24 dev eth0",
@@ -183,9 +176,9 @@ class NetworkLab:
         directory.mkdir(parents=True, exist_ok=True)
         hosts.write_text("127.0.0.1 localhost\n")
         with contextlib.ExitStack() as made:
-            self._router = _in_thread(_new_network)
+            self._router = in_thread(new_network)
             made.callback(os.close, self._router)
-            with _inside(self._router):
+            with inside(self._router):
                 Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
             for number, name in enumerate(names, 1):
                 machine = LabMachine(name, number, directory / name, disc_bytes, hosts)
@@ -232,11 +225,11 @@ class NetworkLab:
             f"iif {source.link} to {target.subnet} ipproto tcp dport {port} blackhole"
             for source, target in ends
         ]
-        _ip(self._router, *(f"rule add {rule}" for rule in rules))
+        ip(self._router, *(f"rule add {rule}" for rule in rules))
         try:
             yield
         finally:
-            _ip(self._router, *(f"rule del {rule}" for rule in rules))
+            ip(self._router, *(f"rule del {rule}" for rule in rules))
 
     def heal(self) -> None:
         """All cables are whole again."""
@@ -248,13 +241,13 @@ class NetworkLab:
 
     def _connect(self, machine: LabMachine) -> None:
         gateway = f"10.77.{machine.number}.1"
-        _ip(
+        ip(
             self._router,
-            f"link add {machine.link} type veth peer name eth0 netns {_held(machine.network)}",
+            f"link add {machine.link} type veth peer name eth0 netns {held(machine.network)}",
             f"address add {gateway}/24 dev {machine.link}",
             f"link set {machine.link} up",
         )
-        _ip(
+        ip(
             machine.network,
             "link set lo up",
             f"address add {machine.address}/24 dev eth0",
@@ -270,79 +263,15 @@ class NetworkLab:
                 for source, target in sorted(pairs)
             ]
 
-        _ip(self._router, *rules("add", wanted - self._cuts), *rules("del", self._cuts - wanted))
+        ip(self._router, *rules("add", wanted - self._cuts), *rules("del", self._cuts - wanted))
         self._cuts = frozenset(wanted)
-
-
-def _in_thread[Result](work: Callable[[], Result]) -> Result:
-    """What `work` gives in a thread of its own, so that the namespaces it makes are not ours."""
-    results: list[Result] = []
-    errors: list[OSError | LabUnavailable] = []
-
-    def run() -> None:
-        try:
-            results.append(work())
-        except (OSError, LabUnavailable) as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="network lab")
-    thread.start()
-    thread.join()
-    if errors:
-        raise LabUnavailable(f"a network lab needs root on Linux: {errors[0]}") from errors[0]
-    return results[0]
-
-
-def _new_network() -> int:
-    os.unshare(os.CLONE_NEWNET)
-    return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
 
 
 def _new_disc(directory: Path, size_bytes: int, hosts: Path) -> tuple[int, int]:
     """A mount namespace, and the root of the disc in it."""
     os.unshare(os.CLONE_NEWNS)
-    _run([_program("mount"), "--make-rprivate", "/"])
-    _run([_program("mount"), "-t", "tmpfs", "-o", f"size={size_bytes}", "lab", str(directory)])
-    _run([_program("mount"), "--bind", str(hosts), "/etc/hosts"])
+    run([program("mount"), "--make-rprivate", "/"])
+    run([program("mount"), "-t", "tmpfs", "-o", f"size={size_bytes}", "lab", str(directory)])
+    run([program("mount"), "--bind", str(hosts), "/etc/hosts"])
     mounts = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY)
     return mounts, os.open(directory, os.O_PATH | os.O_DIRECTORY)
-
-
-@contextlib.contextmanager
-def _inside(network: int) -> Iterator[None]:
-    """This thread, and no other, is in that network until the block ends."""
-    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    try:
-        os.setns(network, os.CLONE_NEWNET)
-        try:
-            yield
-        finally:
-            os.setns(own, os.CLONE_NEWNET)
-    finally:
-        os.close(own)
-
-
-def _ip(network: int, *lines: str) -> None:
-    """Commands of `ip`, all in one process: it takes them one after the other at once."""
-    batch = [_program("ip"), "-batch", "-"]
-    _run([_program("nsenter"), f"--net={_held(network)}", *batch], "\n".join(lines))
-
-
-def _run(command: Sequence[str], text: str = "") -> None:
-    done = subprocess.run(
-        command, input=text, capture_output=True, text=True, timeout=COMMAND_S, check=False
-    )
-    if done.returncode:
-        raise LabUnavailable(f"`{' '.join(command)}`: {done.stderr.strip()} {text}")
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path=_SEARCH_PATH)
-    if found is None:
-        raise LabUnavailable(f"a network lab needs `{name}`")
-    return found
-
-
-def _held(descriptor: int) -> str:
-    """A namespace that this process holds, as a path for any other."""
-    return f"/proc/{os.getpid()}/fd/{descriptor}"

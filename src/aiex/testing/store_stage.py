@@ -108,7 +108,7 @@ class _Clients:
 
 
 class StoreStage:
-    """Use it in a `with` block; raises `LabUnavailable` where there can be no lab."""
+    """Use it in a `with` block; raises `NamespacesUnavailable` where there can be no lab."""
 
     def __init__(
         self,

@@ -1,0 +1,119 @@
+"""The environment of the image, /opt/aiex: locked packages first, Aiex itself last.
+
+    python3 -m deploy.docker.packages install deploy/docker/requirements/node.txt
+    python3 -m deploy.docker.packages aiex
+
+Run in the build by the base's Python, which need not have pip. pip is told where to look by the
+build's arguments (PIP_INDEX_URL, …) or by `deploy/docker/pip.conf`; when `deploy/docker/wheels` has
+wheels, nothing else is asked. Every package is checked against the hash in its list.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ENVIRONMENT = Path("/opt/aiex")
+TOOLS = Path("/build/tools")  # pip and the build back end, in an environment of their own
+HERE = Path(__file__).parent
+WHEELS = HERE / "wheels"
+SETTINGS = HERE / "pip.conf"
+BUILD_REQUIREMENTS = HERE / "requirements" / "build.txt"
+
+
+class PackagesFailed(Exception):
+    """The environment cannot be made; the sentence says why."""
+
+
+def install(requirements: Path) -> None:
+    """Put what the list names into the environment, which is made if need be."""
+    _make(ENVIRONMENT)
+    _pip(ENVIRONMENT, "--no-deps", "--require-hashes", "-r", str(requirements))
+
+
+def install_aiex() -> None:
+    """Build Aiex's wheel from the source in this directory and install it."""
+    built = Path("/build/dist")
+    _run([
+        *[str(_program(TOOLS)), "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"],
+        *["--no-build-isolation", "--wheel-dir", str(built), "."],
+    ])  # fmt: skip
+    (wheel,) = built.glob("aiex-*.whl")
+    _pip(ENVIRONMENT, "--no-deps", "--no-index", str(wheel))
+
+
+def find_pip() -> list[str]:
+    """The arguments that run some pip: the base's, one from `wheels`, or ensurepip's own wheel."""
+    if _runs([sys.executable, "-m", "pip", "--version"]):
+        return [sys.executable, "-m", "pip"]
+    import ensurepip
+
+    bundled = Path(ensurepip.__file__).parent / "_bundled"
+    for folder in (WHEELS, bundled, Path("/usr/share/python-wheels")):
+        for wheel in sorted(folder.glob("pip-*.whl"), reverse=True):
+            return [sys.executable, str(wheel / "pip")]
+    raise PackagesFailed(
+        "The base has no pip. Make a folder of wheels, which brings one: scripts/image wheels"
+    )
+
+
+def _make(environment: Path) -> None:
+    if not (TOOLS / "pyvenv.cfg").exists():
+        _run([sys.executable, "-m", "venv", "--without-pip", str(TOOLS)])
+        _with(find_pip(), TOOLS, "--require-hashes", "-r", str(BUILD_REQUIREMENTS))
+    if not (environment / "pyvenv.cfg").exists():
+        _run([sys.executable, "-m", "venv", "--without-pip", str(environment)])
+
+
+def _pip(environment: Path, *arguments: str) -> None:
+    _with([str(_program(TOOLS)), "-m", "pip"], environment, *arguments)
+
+
+def _with(pip: list[str], environment: Path, *arguments: str) -> None:
+    wheels = any(WHEELS.glob("*.whl"))
+    _run([
+        *[*pip, "--python", str(_program(environment)), "install", "--quiet", "--no-compile"],
+        *["--no-cache-dir", "--only-binary", ":all:", "--disable-pip-version-check"],
+        *(["--no-index", "--find-links", str(WHEELS)] if wheels else []),
+        *arguments,
+    ])  # fmt: skip
+
+
+def _program(environment: Path) -> Path:
+    return environment / "bin" / "python"
+
+
+def _run(argv: list[str]) -> None:
+    environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
+    environment["PATH"] = f"{TOOLS}/bin:{environment['PATH']}"  # the back end calls its program
+    if SETTINGS.exists():
+        environment["PIP_CONFIG_FILE"] = str(SETTINGS)
+    status = subprocess.run(argv, env=environment, check=False).returncode
+    if status:
+        raise PackagesFailed(f"`{' '.join(argv)}` ended with status {status}.")
+
+
+def _runs(argv: list[str]) -> bool:
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    step = parser.add_subparsers(dest="step", required=True)
+    step.add_parser("install").add_argument("requirements", type=Path)
+    step.add_parser("aiex")
+    given = parser.parse_args()
+    try:
+        if given.step == "install":
+            install(given.requirements.absolute())
+        else:
+            install_aiex()
+    except PackagesFailed as error:
+        print(f"The image's packages could not be installed. {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
