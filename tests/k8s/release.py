@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.k8s.manifests import PORT, PULL_SECRET
+from tests.k8s.manifests import MODEL, PORT, PULL_SECRET
 from tests.k8s.options import ImageName, Options
 from tests.k8s.runner import Done, Runner, Unfulfilled
 
@@ -12,7 +12,7 @@ HELM_S = 300.0
 # A model that takes its time, so that requests are in flight whenever something happens.
 SETTINGS = {
     "providers": {"drill": {"kind": "mock", "latency_ms": 100, "tokens_per_s": 40}},
-    "models": {"drill": {"targets": [{"provider": "drill"}]}},
+    "models": {MODEL: {"targets": [{"provider": "drill"}]}},
 }
 # Room for six nodes and three servers on three small machines. The defaults are for real load.
 RESOURCES = {
