@@ -26,7 +26,7 @@ test: set-up ## the fast tests, a few minutes
 	@.venv/bin/python -m pytest $(BESIDE) $(FAST)
 	@.venv/bin/python -m pytest $(FAST) $(ALONE)
 
-test-all: check ## static checks, every test, some as a stranger: what CI runs
+test-all: check chart-check ## static checks, the chart's, every test, some as a stranger: what CI runs
 	@scripts/debian-tools test
 	@.venv/bin/python -m pytest $(BESIDE)
 	@.venv/bin/python -m pytest $(ALONE)
