@@ -2,7 +2,6 @@
 
 import subprocess
 import tomllib
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ from scripts.chart.schemas import VERSIONS, Definitions
 from scripts.chart.tools import Release, template
 from tests.deploy.acceptance.test_course import OPTIONS
 from tests.k8s import manifests
-from tests.k8s.options import image_name
 from tests.k8s.release import release_values
 
 SPACE = OPTIONS.namespace
-VALUES = release_values(replace(OPTIONS, nats_image=image_name("")))
+VALUES = release_values(OPTIONS)
 RESTRICTED = [
     manifests.namespace(SPACE, manifests.RESTRICTED),
     manifests.scripts(SPACE),
