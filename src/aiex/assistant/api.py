@@ -27,7 +27,6 @@ from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
 from aiex.assistant.intake import Intake
 from aiex.assistant.json_answer import give_json
 from aiex.assistant.keys import KeyCheck, key_in
-from aiex.assistant.last_exchange import LastExchange
 from aiex.assistant.load_gate import VERDICTS, Verdict
 from aiex.assistant.messages_exchange import MessagesExchange
 from aiex.assistant.messages_request import decode_count_request, decode_messages_request
@@ -104,7 +103,6 @@ class Api:
         token_count: TokenCount,
         key_check: Callable[[], KeyCheck | None],
         is_ready: Callable[[], bool],
-        is_leaving: Callable[[], bool] = lambda: False,
         intake: Intake,
         pace: Pace,
         body_bytes_max: int,
@@ -113,6 +111,7 @@ class Api:
         emit: Emit,
         admission: Admission | None = None,
         talk: Talk | None = None,
+        is_leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         self._chat = chat
         self._catalogue = catalogue
@@ -155,8 +154,6 @@ class Api:
     async def respond(self, scope: RequestScope, exchange: Exchange) -> None:
         """Answer one request; returns when its last byte was handed over."""
         path = scope.path
-        if self._is_leaving():
-            exchange = LastExchange(exchange)
         if path in PROBES:
             self._probe(path, exchange)
             return
@@ -333,6 +330,7 @@ class Api:
             request_id=self._ids.request_id(headers.get("x-request-id")),
             traceparent=self._ids.traceparent(headers.get("traceparent")),
             at_s=time(),
+            is_leaving=self._is_leaving,
         )
 
 

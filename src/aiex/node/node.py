@@ -123,11 +123,13 @@ def build_node(
     *,
     runtime_dir: Path,
     meeting_dir: Path,
+    process: Sequence[Service] = (),
     guests: Sequence[Service] = (),
 ) -> Node:
     """All parts of a node, wired. Does no I/O beyond reading the data directory.
 
-    `guests` are services of whoever runs the node; they are looked after like its own.
+    `process` are what the process owes the system, `guests` services of whoever runs the node; all
+    are looked after like its own.
     """
     clock, random, bus = SystemClock(), Random(), EventBus()  # noqa: S311 - jitter, not secrets
     telemetry.watch(bus)
@@ -281,7 +283,6 @@ def build_node(
         token_count=TokenCount(catalogue, providers, targets, admission=metering.admission),
         key_check=lambda: report.key_check(),
         is_ready=lambda: report.is_ready(),
-        is_leaving=lambda: life.phase is Phase.DRAINING,
         intake=intake,
         pace=Pace(OwnSockets(clock).unread_bytes, clock, settings.api.stall_timeout_s),
         body_bytes_max=settings.api.body_bytes_max,
@@ -290,6 +291,7 @@ def build_node(
         emit=bus.emit,
         admission=metering.admission,
         talk=talk,
+        is_leaving=lambda: life.phase is Phase.DRAINING,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
@@ -385,6 +387,7 @@ def build_node(
     )
     root = supervised(
         settings,
+        process=process,
         performance=performance.services(),
         formation=cluster.first_services(),
         engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],
