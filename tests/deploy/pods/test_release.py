@@ -12,14 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from aiex.testing.api_traffic import Answer
-from aiex.testing.certificates import Authority
-from aiex.testing.pods import Pod
 from tests.deploy.chart.rendering import NAME
 from tests.deploy.pods.release import (
-    ADMIN_TOKEN,
     ANSWER_S,
-    ENGINE_PASSWORD,
-    ENGINE_USER,
     TRAFFIC_COUNT,
     Release,
     memory_mib,
@@ -75,7 +70,7 @@ def test_the_admin_port_wants_its_token_and_lets_in_no_stranger(release: Release
     assert release.admin_answer(node, "/livez", token="")[0] == 200
     status, body = release.ask(
         "/admin/v1/status",
-        key=ADMIN_TOKEN,
+        key=release.admin_token,
         service=f"{NAME}-admin",
         port=8081,
         place=release.friend,
@@ -213,7 +208,7 @@ def test_without_any_engine_nodes_stay_ready_and_answer(release: Release) -> Non
 
 
 def test_only_who_trusts_its_authority_and_knows_its_login_talks_to_the_engine(
-    release: Release, authority: Authority
+    release: Release,
 ) -> None:
     name, port = f"{NAME}-nats", 4222
     (address,) = release.cluster.addresses(name)
@@ -233,35 +228,23 @@ def test_only_who_trusts_its_authority_and_knows_its_login_talks_to_the_engine(
                     said += part
                 return said.decode()
 
-    trusting = ssl.create_default_context(cafile=str(authority.ca_file))
-    right = json.dumps({"user": ENGINE_USER, "pass": ENGINE_PASSWORD})
+    trusting = ssl.create_default_context(cadata=release.secrets["nats-tls/ca.crt"])
+    user, password = (release.secrets[f"secrets/engine-{one}"] for one in ("user", "password"))
+    right = json.dumps({"user": user, "pass": password})
     assert "PONG" in greeted(trusting, right)
-    assert "Authorization Violation" in greeted(trusting, json.dumps({"user": ENGINE_USER}))
+    assert "Authorization Violation" in greeted(trusting, json.dumps({"user": user}))
     with pytest.raises(ssl.SSLCertVerificationError):
         greeted(ssl.create_default_context(), right)
     assert "PONG" not in greeted(None, right)
 
 
+def test_the_job_of_an_upgrade_changes_no_secret(release: Release) -> None:
+    before = dict(release.secrets)
+    release.run_hooks("pre-upgrade")
+    release.take_secrets()
+    assert release.secrets == before
+
+
 def test_the_tests_of_the_release_pass(release: Release) -> None:
-    pods = [
-        thing
-        for (kind, _), thing in release.rendered().objects.items()
-        if kind == "Pod" and thing["metadata"]["annotations"]["helm.sh/hook"] == "test"
-    ]
-    assert pods
-    release.cluster.apply(pods)
-    names = [thing["metadata"]["name"] for thing in pods]
-    try:
-        release.cluster.until(lambda: all(_is_done(release, name) for name in names), 60, "done")
-        for name in names:
-            done = release.cluster.pod(name)
-            assert done.phase == "Succeeded", done.output.read_text()
-            assert done.restarts == 0, done.output.read_text()
-    finally:
-        for name in names:
-            release.cluster.remove("Pod", name)
-
-
-def _is_done(release: Release, name: str) -> bool:
-    found: list[Pod] = [pod for pod in release.cluster.pods() if pod.name == name]
-    return any(pod.phase in ("Succeeded", "Failed") or pod.restarts for pod in found)
+    names = {pod.name for pod in release.run_hooks("test")}
+    assert names == {f"{NAME}-test-chat", f"{NAME}-test-status"}

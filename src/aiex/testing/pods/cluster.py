@@ -128,6 +128,12 @@ class PodCluster:
         self._clients.append(place)
         return place
 
+    def api_place(self) -> Place:
+        """Where an API server may listen (port 6443); pods find it at 10.96.0.1, port 443."""
+        place: Place = self.call(self._node.api_place)
+        self._clients.append(place)
+        return place
+
     def addresses(self, name: str) -> list[str]:
         """What the cluster's name server says of a name; `.svc.cluster.local` may be left out."""
         full = name if name.endswith(".local") else f"{name}.{self.namespace}.svc.cluster.local"

@@ -32,6 +32,28 @@ LOOK_S = 0.05
 ENDPOINTS_LAG_S = 1.0
 NAME_SERVER = "10.96.0.10"
 API_SERVER = "10.96.0.1"
+API_SERVER_PORT = 6443
+# What is there before anything else is.
+SYSTEM_SERVICES = [
+    {
+        "kind": "Service",
+        "metadata": {"name": "kube-dns", "namespace": "kube-system"},
+        "spec": {
+            "clusterIP": NAME_SERVER,
+            "selector": {"k8s-app": "kube-dns"},
+            "ports": [{"port": 53, "protocol": "UDP"}],
+        },
+    },
+    {
+        "kind": "Service",
+        "metadata": {"name": "kubernetes", "namespace": "default"},
+        "spec": {
+            "clusterIP": API_SERVER,
+            "selector": {"component": "apiserver"},
+            "ports": [{"port": 443, "targetPort": API_SERVER_PORT}],
+        },
+    },
+]
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -71,9 +93,9 @@ class Node:
         bound.bind((self._name_server.address, 53))
         self.names = DnsServer(bound)
         labels = {"k8s-app": "kube-dns"}
-        self._names_endpoint = Endpoint(
-            "coredns", self._name_server.address, labels, "kube-system", is_ready=True
-        )
+        self._system = [
+            Endpoint("coredns", self._name_server.address, labels, "kube-system", is_ready=True)
+        ]
         self.namespaces = {
             name: {"kubernetes.io/metadata.name": name} for name in (namespace, "kube-system")
         }
@@ -99,6 +121,13 @@ class Node:
         self.clients[name] = Endpoint(name, place.address, labels, namespace)
         return place
 
+    def api_place(self) -> Place:
+        """Where an API server is to listen, behind the address that every pod is told."""
+        place = self.network.attach()
+        labels = {"component": "apiserver"}
+        self._system.append(Endpoint("apiserver", place.address, labels, "default", is_ready=True))
+        return place
+
     def run_pod(self, name: str, template: Object, owner: str, current: str = "") -> None:
         template = {**template, "metadata": {**(template.get("metadata") or {})}}
         template["metadata"]["namespace"] = self.objects.namespace
@@ -117,7 +146,7 @@ class Node:
 
     def endpoints(self) -> list[Endpoint]:
         live = [pod for pod in self.pods.values() if pod.phase in ("Pending", "Running")]
-        return [*(pod.endpoint() for pod in live), self._names_endpoint]
+        return [*(pod.endpoint() for pod in live), *self._system]
 
     def is_in_force(self) -> bool:
         """Whether rules and names are those of the pods as they are now."""
@@ -265,7 +294,7 @@ class Node:
 
     def _wanted(self) -> tuple[Any, ...]:
         """What rules and names are made from."""
-        services = [*self.objects.all("Service"), _name_service()]
+        services = [*self.objects.all("Service"), *SYSTEM_SERVICES]
         policies = self.objects.all("NetworkPolicy")
         clients = list(self.clients.values())
         return services, policies, self.endpoints(), clients, dict(self.namespaces)
@@ -331,17 +360,4 @@ def _labelled(template: Object, labels: dict[str, str]) -> Object:
     return {
         **template,
         "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), **labels}},
-    }
-
-
-def _name_service() -> Object:
-    """The name server's service; it is there before anything else is."""
-    return {
-        "kind": "Service",
-        "metadata": {"name": "kube-dns", "namespace": "kube-system"},
-        "spec": {
-            "clusterIP": NAME_SERVER,
-            "selector": {"k8s-app": "kube-dns"},
-            "ports": [{"port": 53, "protocol": "UDP"}],
-        },
     }
