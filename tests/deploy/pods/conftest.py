@@ -114,6 +114,7 @@ def own_engine(
 
 def service_account(directory: Path, authority: Authority) -> Path:
     """What a pod with a token finds."""
+    directory.chmod(0o755)  # read by users of pods, as what the kubelet makes of it
     (directory / "token").write_text(TOKEN)
     (directory / "ca.crt").write_text(authority.ca_file.read_text())
     (directory / "namespace").write_text(NAMESPACE)
@@ -122,16 +123,14 @@ def service_account(directory: Path, authority: Authority) -> Path:
 
 EXTERNAL = {
     "nats": {"enabled": False},
-    "engine": {"external": {"url": "nats://other-nats:4222"}},
-    "secrets": {"existingSecret": "others-keys"},
-    "networkPolicy": {
-        "extraEgress": [
-            {
-                "to": [{"podSelector": {"matchLabels": {"app": "other-nats"}}}],
-                "ports": [{"port": 4222, "protocol": "TCP"}],
-            }
-        ]
+    "engine": {
+        "external": {
+            "url": "nats://other-nats:4222",
+            "existingSecret": "others-keys",
+            "egressTo": [{"podSelector": {"matchLabels": {"app": "other-nats"}}}],
+        }
     },
+    "secrets": {"existingSecret": "others-keys"},
 }
 
 
