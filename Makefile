@@ -1,12 +1,12 @@
 # Two commands are enough: `make up` and `make test`. Both set themselves up on a fresh machine.
 # PYTHON=/path/to/python3.13 chooses the interpreter; it is found otherwise.
 
-.PHONY: help up test test-all test-unprivileged soak check format reference image bench trouble healthy fresh-clone set-up clean
+.PHONY: help up test test-all test-k8s chart-check test-unprivileged soak check format reference image bench trouble healthy fresh-clone set-up clean
 .DEFAULT_GOAL := help
 
 # These start servers and processes of their own, and are not put beside others; what only computes
 # runs on two cores, a file at a time.
-ALONE := $(addprefix tests/,integration faults engine store examples browser)
+ALONE := $(addprefix tests/,integration faults engine store examples browser deploy/pods)
 BESIDE := -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
 
 FAST := -m "not fault and not slow"
@@ -16,7 +16,7 @@ INSIDE := $(addprefix tests/performance/,loop sampling collector tracer) tests/n
 	$(addprefix tests/integration/test_,stalls.py trace.py tasks_of_a_node.py sampling.py profile.py)
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 up: set-up ## run Aiex here: a model that answers, no key and no GPU needed
 	@exec .venv/bin/aiex up
@@ -26,11 +26,16 @@ test: set-up ## the fast tests, a few minutes
 	@.venv/bin/python -m pytest $(BESIDE) $(FAST)
 	@.venv/bin/python -m pytest $(FAST) $(ALONE)
 
-test-all: check ## static checks, every test, some as a stranger: what CI runs
+test-all: check chart-check ## static checks, the chart's, every test, some as a stranger: what CI runs
 	@scripts/debian-tools test
 	@.venv/bin/python -m pytest $(BESIDE)
 	@.venv/bin/python -m pytest $(ALONE)
 	@scripts/unprivileged $(UNPRIVILEGED) $(INSIDE)
+
+# Programs of one's own come first. Variables given to make are those of the command below.
+test-k8s: set-up ## the chart on a real cluster: KUBECONFIG=… IMAGE=… (CONTRIBUTING.md)
+	@command -v helm kubectl >/dev/null || scripts/kubernetes-tools
+	@PATH="$$PATH:$(CURDIR)/.make/kubernetes/bin" .venv/bin/python -m tests.k8s
 
 test-unprivileged: set-up ## the fast tests without any rights and with a read-only root
 	@scripts/debian-tools test
@@ -39,12 +44,16 @@ test-unprivileged: set-up ## the fast tests without any rights and with a read-o
 check: set-up ## lint, format, types, layers, lock file
 	@scripts/check
 
+chart-check: set-up ## the Helm chart by every check that needs no cluster
+	@scripts/chart-check
+
 format: set-up ## mend what can be mended by itself
 	@.venv/bin/ruff check --fix --quiet . || true
 	@.venv/bin/ruff format --quiet .
 
-reference: set-up ## renew docs/reference from the source
+reference: set-up ## renew docs/reference from the source, and what is made of the chart
 	@.venv/bin/python scripts/reference.py
+	@scripts/chart-check --write
 
 image: set-up ## build the container image and check it; BASE=python:3.13-slim TARGET=aiex-local
 	@scripts/image build $(if $(BASE),--base $(BASE)) $(if $(TARGET),--target $(TARGET))
@@ -60,8 +69,9 @@ trouble: set-up ## are planted faults named? 40 of them in half an hour; DRAWS=5
 	@.venv/bin/python -m examples.trouble.rounds --draws $(or $(DRAWS),40) --seed $(or $(SEED),1) \
 		$(if $(KIND),--kind $(KIND))
 
-healthy: set-up ## is nothing said of a healthy node under load? ten minutes; MINUTES=2
-	@.venv/bin/python -m examples.trouble.healthy --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+healthy: set-up ## is nothing said of a healthy node under load? ten minutes; MINUTES=2 RATE=1000
+	@.venv/bin/python -m examples.trouble.healthy --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) \
+		$(if $(RATE),--rate $(RATE))
 
 fresh-clone: set-up ## does `make up` answer in a copy with an empty home?
 	@.venv/bin/python scripts/fresh_clone.py

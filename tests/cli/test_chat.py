@@ -59,6 +59,28 @@ def test_options_and_the_key_go_along(tmp_path: Path) -> None:
     assert body["messages"][0] == {"role": "system", "content": "be brief"}
 
 
+def test_the_key_may_be_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-of-a-file\n")
+    arguments = ["chat", "x", "-m", "m"]
+    with ScriptedServer(answer("ok")) as server:
+        run_aiex(tmp_path, *arguments, AIEX_URL=server.url, AIEX_API_KEY_FILE=str(tmp_path / "key"))
+    assert server.asked[0].headers["authorization"] == "Bearer sk-of-a-file"
+    said = run_aiex(tmp_path, *arguments, AIEX_API_KEY_FILE=str(tmp_path / "none"))
+    assert said.exit_code == 1
+    assert "(AIEX_API_KEY_FILE) cannot be read: No such file or directory." in said.stderr
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_an_answer_that_is_not_the_one_expected_is_status_1(output: str, tmp_path: Path) -> None:
+    arguments = ["chat", "hot?", "-m", "m", "-o", output, "--expect", "cold"]
+    with ScriptedServer(answer("very co", "ld"), answer("co", "zy")) as server:
+        right = run_aiex(tmp_path, *arguments, AIEX_URL=server.url)
+        wrong = run_aiex(tmp_path, *arguments, AIEX_URL=server.url)
+    assert (right.exit_code, right.stderr) == (0, "")
+    assert (wrong.exit_code, wrong.stderr) == (1, "Error: The answer of m has no 'cold' in it.\n")
+    assert "cozy" in wrong.stdout
+
+
 def test_bytes_that_are_no_text_are_no_crash(tmp_path: Path) -> None:
     with ScriptedServer(answer("ok")) as server:
         said = run_aiex(tmp_path, "chat", "caf\udce9", "-m", "m", "--url", server.url)

@@ -48,7 +48,7 @@ def answered(answer: object, *failed: str) -> bytes:
 def test_the_state_is_told_in_a_dozen_rows_at_most(tmp_path: Path) -> None:
     with ScriptedServer(answered(STATE, "n2")) as server:
         said = run_aiex(tmp_path, "loop", "--on", "all", "--admin-url", server.url)
-    assert said.exit_code == 0
+    assert said.exit_code == 1
     lines = said.stdout.splitlines()
     assert lines[0] == (
         "n1: busy 25.0% of the last 60 s, 432.0 ms late at worst; "

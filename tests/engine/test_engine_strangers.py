@@ -13,7 +13,7 @@ from aiex.engine import (
     CarrierAddress,
     Client,
     ClusterAccess,
-    ClusterTls,
+    EngineTls,
     RefusedAsStranger,
     StrangerRefused,
 )
@@ -116,9 +116,9 @@ async def test_with_certificates_a_stranger_who_knows_the_secret_is_still_kept_o
             await node.engine.bucket("any").put("key", b"value")
 
 
-def certificates(authority: Authority, name: str) -> ClusterTls:
+def certificates(authority: Authority, name: str) -> EngineTls:
     issued = authority.issue(name)
-    return ClusterTls(str(issued.certificate), str(issued.key), str(authority.ca_file))
+    return EngineTls(str(issued.certificate), str(issued.key), str(authority.ca_file))
 
 
 async def test_no_password_and_no_secret_is_in_any_log_line(

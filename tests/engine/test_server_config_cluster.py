@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aiex.engine import Carrier, CarrierAddress, ClusterTls
+from aiex.engine import Carrier, CarrierAddress, EngineTls
 from aiex.engine.server_config_cluster import clustered_server_config
 from aiex.engine.server_plan import carrier_address
 from aiex.testing.certificates import Authority
@@ -20,7 +20,7 @@ OTHERS = (CarrierAddress("b", "10.0.0.2", 6222, 4222), CarrierAddress("c", "fd00
 
 
 def config_of(
-    own: CarrierAddress = OWN, *, tls: ClusterTls | None = None, store: str = "/data/engine/cluster"
+    own: CarrierAddress = OWN, *, tls: EngineTls | None = None, store: str = "/data/engine/cluster"
 ) -> str:
     with_tls = msgspec.structs.replace(ACCESS, tls=tls)
     address = carrier_address(own, with_tls)
@@ -57,7 +57,7 @@ def test_a_dead_server_is_noticed_within_seconds_and_a_late_one_found_for_ever()
 
 
 def test_with_certificates_servers_and_clients_must_show_one() -> None:
-    config = config_of(tls=ClusterTls("/tls/node.pem", "/tls/node.key", "/tls/ca.pem"))
+    config = config_of(tls=EngineTls("/tls/node.pem", "/tls/node.key", "/tls/ca.pem"))
     assert config.count("verify: true") == 2
     assert "tls" not in config_of()
 
@@ -75,7 +75,7 @@ def test_the_server_accepts_whatever_its_node_is_called(tmp_path: Path, name: st
 @pytest.mark.integration
 def test_the_server_accepts_certificates(tmp_path: Path, authority: Authority) -> None:
     issued = authority.issue("config")
-    tls = ClusterTls(str(issued.certificate), str(issued.key), str(authority.ca_file))
+    tls = EngineTls(str(issued.certificate), str(issued.key), str(authority.ca_file))
     config = tmp_path / "server.conf"
     config.write_text(config_of(tls=tls, store=str(tmp_path / "store")))
     checked = subprocess.run([PROGRAM, "-t", "-c", config], capture_output=True, check=False)

@@ -8,10 +8,12 @@ import pytest
 
 from aiex.assistant import LocalModelState
 from aiex.cluster import View
+from aiex.errors import RequestRefused
 from aiex.node.health import Health, Phase, worst
 from aiex.node.supervision import ServiceState
 from aiex.settings import (
     ApiSettings,
+    EngineSettings,
     ModelSettings,
     ProviderSettings,
     Secret,
@@ -40,6 +42,23 @@ async def test_a_full_node_is_not_ready_until_a_request_ends(node: MemoryNode) -
     assert not node.report.is_ready()
     node.in_flight_count -= 1
     assert node.report.is_ready()
+
+
+async def test_a_node_at_an_external_engine_waits_for_the_keys_that_are_there(
+    tmp_path: Path,
+) -> None:
+    """Else a new pod takes the place of one that knows them, and turns their owners away."""
+    node = MemoryNode(tmp_path, Settings(engine=EngineSettings(url="nats://elsewhere:4222")))
+    node.life.become(Phase.READY)
+    node.engine = msgspec.structs.replace(node.engine, state="down", reason="nobody is there")
+    assert not node.report.is_ready()
+    told = next(one for one in node.report.readiness_checks() if one.name == "keys")
+    assert "the engine is down: nobody is there" in told.reason
+    with pytest.raises(RequestRefused, match="does not know its cluster's API keys yet"):
+        node.report.key_check()
+    await node.know_keys()
+    assert node.report.is_ready()
+    assert "keys" not in [one.name for one in node.report.readiness_checks()]
 
 
 async def test_readiness_depends_on_neither_engine_nor_model(node: MemoryNode) -> None:

@@ -33,6 +33,9 @@ class SetMeasure:
         yield
         self.counted.append("ended")
 
+    def notes(self) -> tuple[str, ...]:
+        return ("Not all of it.",) if self.counted else ()
+
 
 def test_the_largest_come_first_with_their_share() -> None:
     ranking = top({"a": 1.0, "b": 3.0, "c": 4.0, "d": 0.0}, 2)
@@ -56,6 +59,7 @@ async def test_a_window_is_counted_at_both_ends() -> None:
     await clock.advance(5.0)
     ranking = await asking
     assert [(one.key, one.value) for one in ranking.ranked] == [("a", 3.0)]
+    assert ranking.notes == ("Not all of it.",)
     assert measure.counted == ["began", "ended"]
 
 

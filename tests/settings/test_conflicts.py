@@ -330,6 +330,32 @@ def test_what_depends_on_a_wrong_setting_is_not_judged(flags: dict[str, str]) ->
     assert len(problems_of(flags)) == 1
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ({"engine.tls_ca_file": "/ca"}, ["engine.tls_ca_file"]),
+        ({"engine.url": "nats://n", "engine.tls_ca_file": "/ca"}, ["engine.tls_ca_file"]),
+        (
+            {"engine.url": "tls://n", "engine.tls_certificate_file": "/crt"},
+            ["engine.tls_key_file"],
+        ),
+        (
+            {"engine.url": "tls://n", "engine.tls_key_file": "/key"},
+            ["engine.tls_certificate_file"],
+        ),
+    ],
+)
+def test_files_of_the_engines_tls_belong_to_tls_and_to_each_other(
+    flags: dict[str, str], told: list[str]
+) -> None:
+    assert [line.split(" ")[0].rstrip(":") for line in problems_of(flags)] == told
+
+
+def test_an_external_engine_with_tls_needs_no_file() -> None:
+    load(None, {}, {"engine.url": "tls://n"})
+    load(None, {}, {"engine.url": "tls://n", "engine.tls_ca_file": "/ca"})
+
+
 def test_a_file_that_is_no_toml_is_not_said_to_lack_what_may_be_in_it(tmp_path: Path) -> None:
     file = tmp_path / "aiex.toml"
     file.write_text("[providers.b]\nkind = ")

@@ -183,7 +183,7 @@ def test_a_value_and_a_file_for_the_same_setting_are_a_problem(tmp_path: Path) -
 
 
 def test_the_command_lines_own_variables_are_no_settings() -> None:
-    own = ("AIEX_CONFIG", "AIEX_API_KEY", "AIEX_URL", "AIEX_ADMIN_URL")
+    own = ("AIEX_CONFIG", "AIEX_API_KEY", "AIEX_API_KEY_FILE", "AIEX_URL", "AIEX_ADMIN_URL")
     assert load(None, dict.fromkeys(own, "x"), {}).sources == {}
 
 

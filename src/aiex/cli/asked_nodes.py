@@ -1,7 +1,8 @@
 """The nodes that a command asks about their insides, and what came of it.
 
 Every such command has `--on`: nothing for the node that is found as ever, `all`, or names. One node
-is answered for; of several each says its own, and those that do not are told on standard error.
+is answered for; of several each says its own. Those that do not are told on standard error, one
+line each, and make the exit status 1 once the others have been shown.
 """
 
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import click
 import msgspec
 
 from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.late_failure import fail_in_the_end
 from aiex.cli.on_option import on_option as on_option
 from aiex.cli.terminal_text import harmless
 from aiex.cluster import Request
@@ -49,13 +51,14 @@ class Came[A](NamedTuple):
 def ask_nodes[A](
     admin: AdminClient, request: Request[A], nodes: str = "", *, takes_s: float = 0.0
 ) -> Came[A]:
-    """What each node answers, which may take so long; failures are told on standard error.
+    """What each node answers, which may take so long; failures are told, and fail the command.
 
     Raises `AdminUnreachable`, and `AdminRefused` when the only node that was asked refuses.
     """
     came = answers_of(admin, request, nodes, deadline_s=takes_s + SPARE_S)
     for one in came.asked.failures:
         click.echo(harmless(f"{one.node} did not answer: {one.text or one.reason}"), err=True)
+        fail_in_the_end()
     return came
 
 

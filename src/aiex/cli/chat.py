@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import click
 
+from aiex.cli.api_key import api_key
 from aiex.cli.certificate_authority import ca_file_of, ca_file_option
 from aiex.cli.chat_answer import Answer, receive
 from aiex.cli.chat_loop import ChatLoop, terminal_interrupts
@@ -16,7 +17,7 @@ from aiex.cli.chat_session import ChatSession, valid_text
 from aiex.cli.chat_stream import ChatApi
 from aiex.cli.node_lookup import data_home, only_directory, running_nodes
 from aiex.cli.output import Output, output_option, print_json
-from aiex.cli.terminal_text import TerminalText
+from aiex.cli.terminal_text import TerminalText, harmless
 from aiex.errors import AiexError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -34,7 +35,13 @@ INPUT_BYTES_MAX = 16 * 1024 * 1024
     "--url",
     default="",
     help=f"The API; the node that runs here, else {DEFAULT_URL}, if not given.  [env: AIEX_URL; "
-    "the key in AIEX_API_KEY]",
+    "the key in AIEX_API_KEY, or in the file AIEX_API_KEY_FILE names]",
+)
+@click.option(
+    "--expect",
+    default="",
+    metavar="TEXT",
+    help="End with status 1 unless the answer has TEXT in it; for checks by programs.",
 )
 @ca_file_option
 @output_option
@@ -45,6 +52,7 @@ def chat(
     temperature: float | None,
     max_tokens: int | None,
     url: str,
+    expect: str,
     ca_file: str,
     output: Output,
 ) -> None:
@@ -69,9 +77,15 @@ def chat(
     )
     if not asked and output == "json":
         raise click.UsageError("-o json needs a PROMPT, or one piped in.")
-    key = os.environ.get("AIEX_API_KEY", "")
-    api = ChatApi(api_url(url, os.environ), key, ca_file=ca_file_of(ca_file))
-    asyncio.run(_answer_once(api, session, asked, output) if asked else _converse(api, session))
+    if not asked and expect:
+        raise click.UsageError("--expect needs a PROMPT, or one piped in.")
+    api = ChatApi(api_url(url, os.environ), api_key(os.environ), ca_file=ca_file_of(ca_file))
+    if not asked:
+        asyncio.run(_converse(api, session))
+        return
+    answer = asyncio.run(_answer_once(api, session, asked, output))
+    if expect not in answer.text:
+        raise AiexError(f"The answer of {answer.model} has no '{harmless(expect)}' in it.")
 
 
 def api_url(url: str, environment: Mapping[str, str]) -> str:
@@ -109,14 +123,15 @@ def read_piped(stream: BinaryIO) -> str:
     return content.decode(errors="replace")
 
 
-async def _answer_once(api: ChatApi, session: ChatSession, prompt: str, output: Output) -> None:
+async def _answer_once(api: ChatApi, session: ChatSession, prompt: str, output: Output) -> Answer:
+    """Ask and print; the answer as it was printed."""
     async with api:
         session.model = session.model or await _default_model(api)
         answer = Answer(session.model)
         if output == "json":
             await receive(api, session.request(prompt), answer, lambda _: None)
             print_json(answer)
-            return
+            return answer
         text = TerminalText() if sys.stdout.isatty() else None
         try:
             await receive(
@@ -129,6 +144,7 @@ async def _answer_once(api: ChatApi, session: ChatSession, prompt: str, output: 
         finally:
             if answer.text and not answer.text.endswith("\n"):
                 click.echo()
+        return answer
 
 
 async def _converse(api: ChatApi, session: ChatSession) -> None:

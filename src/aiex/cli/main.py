@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
+from aiex.cli.late_failure import has_failed
 from aiex.errors import AiexError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -109,11 +110,14 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
         except AiexError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+        if has_failed(ctx):
+            ctx.exit(1)
+        return result
 
 
 @click.group(

@@ -113,8 +113,6 @@ def _show[A](came: Came[A], lines: Callable[[A], Iterable[str]], output: Output)
         print_json_text(came.document)
     else:
         click.echo("\n".join(harmless(line) for line in _lines(came, lines)))
-    if not came.asked.answers:
-        click.get_current_context().exit(1)
 
 
 def _lines[A](came: Came[A], lines: Callable[[A], Iterable[str]]) -> Iterator[str]:

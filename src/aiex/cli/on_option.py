@@ -7,5 +7,6 @@ on_option = click.option(
     "nodes",
     metavar="NODES",
     default="",
-    help="Which nodes answer: 'all', or names with commas between.  [default: the one asked]",
+    help="Which nodes answer: 'all', or names with commas between; exit status 1 when one of them "
+    "does not.  [default: the one asked]",
 )

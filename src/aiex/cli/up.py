@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from aiex.cli.admin_client import AdminClient
+from aiex.cli.api_key import api_key
 from aiex.cli.certificate_authority import ca_file_of
 from aiex.cli.node_lookup import AdminAccess, read_node
 from aiex.cli.settings_options import GivenSettings, settings_options
@@ -94,7 +95,7 @@ async def _work(nodes: UpNodes, settings: Settings, began_s: float) -> None:
     """Progress, then where to go, then one live line until the end."""
     await _all_ready(nodes.nodes, began_s)
     admin = _admin(nodes.first, settings)
-    key = settings.api.key.reveal() if settings.api.key else os.environ.get("AIEX_API_KEY", "")
+    key = settings.api.key.reveal() if settings.api.key else api_key(os.environ)
     async with nodes.kept() as ends:
         await show(nodes, admin, key, began_s)
         await live_line(nodes, admin, ends)

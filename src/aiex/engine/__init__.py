@@ -3,10 +3,10 @@
 from aiex.engine.bucket import Bucket, CaughtUp, Change, Deleted, Entry, Restarted
 from aiex.engine.catching_up import CatchingUp, Next
 from aiex.engine.cluster_access import ClusterAccess
-from aiex.engine.cluster_tls import ClusterTls
 from aiex.engine.connection import EngineConnection
 from aiex.engine.contact import Contact, Door
 from aiex.engine.engine import Engine
+from aiex.engine.engine_tls import EngineTls
 from aiex.engine.events import (
     EngineDown,
     EngineFroze,
@@ -55,7 +55,6 @@ __all__ = [
     "Change",
     "Client",
     "ClusterAccess",
-    "ClusterTls",
     "Contact",
     "Deleted",
     "Door",
@@ -64,6 +63,7 @@ __all__ = [
     "EngineDown",
     "EngineFroze",
     "EngineStatus",
+    "EngineTls",
     "EngineUp",
     "Entry",
     "Followed",

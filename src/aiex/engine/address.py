@@ -4,10 +4,12 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from aiex.engine.cluster_tls import ClusterTls
+from aiex.engine.engine_tls import EngineTls
 from aiex.settings import engine_url_problem, with_scheme
 
 DEFAULT_PORT = 4222
+# No certificate of our own, and the system's authorities.
+SYSTEM_TLS = EngineTls()
 
 
 class EngineAddress(msgspec.Struct, frozen=True):
@@ -16,12 +18,16 @@ class EngineAddress(msgspec.Struct, frozen=True):
     user: str = ""
     password: str = ""
     scheme: str = "nats"
-    tls: ClusterTls | None = None
+    tls: EngineTls | None = None
     is_of_cluster: bool = False  # what it takes to log in there is made of the cluster's secret
 
     @classmethod
-    def of_url(cls, url: str, *, user: str = "", password: str = "") -> "EngineAddress":
+    def of_url(
+        cls, url: str, *, user: str = "", password: str = "", tls: EngineTls = SYSTEM_TLS
+    ) -> "EngineAddress":
         """The address in `nats://[user:password@]host[:port]`; arguments win over the URL's own.
+
+        `tls` is for `tls://`, where nothing is said without it.
 
         Raises `ValueError` with what is wrong, without the URL, which may hold a password.
         """
@@ -35,6 +41,7 @@ class EngineAddress(msgspec.Struct, frozen=True):
             user or unquote(parts.username or ""),
             password or unquote(parts.password or ""),
             parts.scheme,
+            tls if parts.scheme == "tls" else None,
         )
 
     @property

@@ -22,6 +22,11 @@ LEADER_POLL_S = 0.05
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 
+def bucket_stream(name: str) -> str:
+    """The name of the stream that keeps the bucket."""
+    return f"KV_{name}"
+
+
 class NatsBucket:
     """A `Bucket` at the engine; its stream is made when it is first needed."""
 
@@ -177,7 +182,7 @@ class NatsBucket:
 
     @property
     def _stream(self) -> str:
-        return f"KV_{self._name}"
+        return bucket_stream(self._name)
 
     def _subject(self, key: str) -> str:
         return f"$KV.{self._name}.{key}"

@@ -12,7 +12,7 @@ import hmac
 
 import msgspec
 
-from aiex.engine.cluster_tls import ClusterTls
+from aiex.engine.engine_tls import EngineTls
 from aiex.engine.server_config import Credentials
 
 
@@ -21,7 +21,7 @@ class ClusterAccess(msgspec.Struct, frozen=True):
 
     cluster: str
     secret: str
-    tls: ClusterTls | None = None
+    tls: EngineTls | None = None
 
     @property
     def node(self) -> Credentials:

@@ -10,11 +10,13 @@ import msgspec
 from aiex.clock import Clock
 from aiex.engine.address import EngineAddress
 from aiex.engine.bucket import Bucket
-from aiex.engine.bucket_nats import NatsBucket
+from aiex.engine.bucket_nats import NatsBucket, bucket_stream
 from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.connection import EngineConnection
 from aiex.engine.contact import Contact, contact
+from aiex.engine.engine_tls import EngineTls
 from aiex.engine.jetstream import JetStream
+from aiex.engine.replica_tender import ReplicaTender
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.server import EngineServer
 from aiex.engine.server_plan import (
@@ -87,6 +89,14 @@ class Engine:
             clock=clock,
             emit=emit,
         )
+        self._used: set[str] = set()
+        self._replica_tender = ReplicaTender(
+            JetStream(self._connection),
+            self._connection,
+            used=lambda: self._used,
+            servers_max=EXTERNAL_SERVERS_MAX,
+            emit=emit,
+        )
         self._keeper = StateKeeper(
             self._connection,
             data_dir,
@@ -155,7 +165,7 @@ class Engine:
             if last_words is not None:
                 await last_words(bucket)
 
-        await self._keeper.take_home(f"KV_{STAYING_BUCKET}", say)
+        await self._keeper.take_home(bucket_stream(STAYING_BUCKET), say)
 
     async def remove_server(self, name: str, *, is_forced: bool = False) -> None:
         """Take the server of a node that is gone, or leaves, out of the cluster for good.
@@ -224,16 +234,18 @@ class Engine:
     def services(self) -> list[Service]:
         """In start order: each needs those before it."""
         if self._server is None:
-            return [self._connection]
+            return [self._connection, self._replica_tender]
         return [self._server, self._connection, self._keeper]
 
     def bucket(self, name: str, history: int = 1) -> Bucket:
         """The bucket of that name, keeping `history` values of each key."""
         jetstream = self._jetstream(is_staying=name == STAYING_BUCKET)
+        self._used.add(bucket_stream(name))
         return NatsBucket(name, jetstream, history=history, trouble=self._trouble)
 
     def stream(self, config: StreamConfig) -> Stream:
         """The stream of that name, made with this configuration where there is none."""
+        self._used.add(config.name)
         return NatsStream(config, self._jetstream(), trouble=self._trouble)
 
     def _jetstream(self, *, is_staying: bool = False) -> JetStream:
@@ -309,7 +321,8 @@ class Engine:
 
 def _external(settings: EngineSettings) -> EngineAddress:
     password = settings.password.reveal() if settings.password else ""
+    tls = EngineTls(settings.tls_certificate_file, settings.tls_key_file, settings.tls_ca_file)
     try:
-        return EngineAddress.of_url(settings.url, user=settings.user, password=password)
+        return EngineAddress.of_url(settings.url, user=settings.user, password=password, tls=tls)
     except ValueError as error:
         raise SettingsError(f"engine.url is no address of an engine: {error}.") from None

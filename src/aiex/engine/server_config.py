@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from aiex.engine.address import EngineAddress
-from aiex.engine.cluster_tls import ClusterTls
+from aiex.engine.engine_tls import EngineTls
 from aiex.engine.node_permissions import Permissions
 from aiex.private_file import write_private
 
@@ -171,7 +171,7 @@ def user_block(user: str, password: str, permissions: Permissions | None) -> str
     return f"{{{login}, permissions: {{{may}}}}}"
 
 
-def tls_block(tls: ClusterTls, *, indent: str) -> list[str]:
+def tls_block(tls: EngineTls, *, indent: str) -> list[str]:
     """Both sides show a certificate that the authority signed, or do not talk."""
     inside = [
         "tls {",

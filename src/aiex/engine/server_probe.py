@@ -8,6 +8,7 @@ says nothing.
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from aiex.engine.address import EngineAddress
 
 _ANSWER_BYTES_MAX = 64 * 1024
 _NAME = "aiex probe"
+# A server that has seen our certificate takes milliseconds to refuse it.
+ALERT_S = 0.5
 
 
 async def answers(
@@ -31,10 +34,15 @@ async def answers(
 
 
 async def login_refusal(address: EngineAddress, timeout_s: float) -> str:
-    """What the server says to our user and password; empty when it takes them or says nothing."""
+    """What the server says to our user and password; empty when it takes them or says nothing.
+
+    Raises `ssl.SSLError` with what it says to our certificate, which it does after the handshake.
+    """
     try:
         async with asyncio.timeout(timeout_s):
             return await _login(address)
+    except ssl.SSLError:
+        raise
     except (OSError, EOFError, ValueError, TimeoutError):
         return ""
 
@@ -43,9 +51,21 @@ async def _login(address: EngineAddress) -> str:
     async with _connected(address) as (reader, writer, info):
         if address.tls is None and (address.scheme != "nats" or info.get("tls_required")):
             return ""  # a password is not sent in the clear where it need not be
+        if address.tls is not None:
+            await _alert(reader)
         writer.write(_connect(address, verbose=True))
         line = await reader.readuntil(b"\r\n")
         return line.decode(errors="replace") if line.startswith(b"-ERR") else ""
+
+
+async def _alert(reader: asyncio.StreamReader) -> None:
+    """Raises what a server says to our certificate, just after the handshake, before it hangs up.
+
+    Whoever writes meanwhile is answered by a reset, and the alert is lost with it.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ALERT_S):
+            await reader.read(1)
 
 
 async def _ping(address: EngineAddress) -> bool:

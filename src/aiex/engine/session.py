@@ -8,10 +8,8 @@ the socket open. A session that ended never answers again, and everybody who use
 
 import asyncio
 import contextlib
-import errno
 import importlib
 import logging
-import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +18,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from aiex.engine.address import EngineAddress
+from aiex.engine.connect_failure import failure, phrase, tls_context
+from aiex.engine.engine_tls import SpeaksNoTls, only_with_tls
 from aiex.engine.header_lines import header_lines
 from aiex.engine.server_probe import login_refusal
 from aiex.errors import EngineRefused, EngineUnavailable
@@ -81,10 +81,12 @@ class Session:
         library = await asyncio.to_thread(importlib.import_module, "nats.aio.client")
         # What it logs as errors are, here, facts of life that `EngineDown` tells.
         logging.getLogger("nats").setLevel(logging.CRITICAL)
-        tls = None if address.tls is None else await _tls_context(address)
+        tls = None if address.tls is None else await tls_context(address)
         client: Client = library.Client()
         # The library's own is slow. It is not public: under another name it would be used again.
         client._parse_header_lines = header_lines  # type: ignore[method-assign]
+        if tls is not None:
+            client._process_info = only_with_tls(client._process_info)  # type: ignore[method-assign]
         failures: list[Exception] = []
         session = cls(client, "")
 
@@ -113,14 +115,13 @@ class Session:
                     tls=tls,
                     tls_hostname=address.host if tls is not None else None,
                 )
-        except (OSError, library.errors.Error, ValueError) as error:
+        except (OSError, library.errors.Error, ValueError, SpeaksNoTls) as error:
             await _close(client)
             cause = failures[0] if failures else error
             if isinstance(cause, ConnectionResetError | BrokenPipeError):
                 # A server that refuses us hangs up, often before the client has read its words.
-                words = await login_refusal(address, timeout_s)
-                cause = library.errors.Error(words) if words else cause
-            raise _failure(address, cause, timeout_s) from error
+                cause = await _refusal(address, timeout_s) or cause
+            raise await failure(address, cause, timeout_s) from error
         except BaseException:
             await _close(client)
             raise
@@ -253,7 +254,7 @@ class Session:
             _raise_if_cancelled(task, cancels_before)
             if self._client.is_closed:
                 self.end("the connection was lost")
-            raise _unavailable(self.end_reason or _phrase(error)) from error
+            raise _unavailable(self.end_reason or phrase(error)) from error
         _raise_if_cancelled(task, cancels_before)
 
     def _check_size(self, payload: bytes, headers: Mapping[str, str] | None) -> None:
@@ -315,54 +316,20 @@ def _unavailable_text(reason: str) -> str:
     return f"The engine does not answer: {reason}."
 
 
-async def _tls_context(address: EngineAddress) -> ssl.SSLContext:
-    assert address.tls is not None, "asked only where there is TLS"
+async def _refusal(address: EngineAddress, timeout_s: float) -> Exception | None:
+    from nats import errors
+
     try:
-        return await asyncio.to_thread(address.tls.client_context)
-    except OSError as error:  # ssl.SSLError is one
-        raise EngineRefused(
-            f"The certificate files for the engine at {address.url} cannot be used: "
-            f"{error.strerror or error}; see cluster.tls_certificate_file, tls_key_file and "
-            "tls_ca_file."
-        ) from error
+        words = await login_refusal(address, timeout_s)
+    except ssl.SSLError as error:
+        return error
+    return errors.Error(words) if words else None
 
 
 def _raise_if_cancelled(task: "asyncio.Task[object] | None", cancels_before: int) -> None:
     # The client swallows a cancellation that meets it while it flushes; the caller must not.
     if task is not None and task.cancelling() > cancels_before:
         raise asyncio.CancelledError
-
-
-def _phrase(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "it gave no answer in time"
-    if isinstance(error, ssl.SSLError):  # its errno is none of the system's
-        words = getattr(error, "verify_message", "") or error.reason or "the handshake failed"
-        return f"its certificate or ours is refused ({words.lower().replace('_', ' ')})"
-    if isinstance(error, OSError) and error.strerror:
-        # asyncio's own text for a refused connection is "Connect call failed ('127.0.0.1', 4222)".
-        if error.errno is not None and error.errno in errno.errorcode:
-            return os.strerror(error.errno).lower()
-        return error.strerror.lower()
-    return str(error).removeprefix("nats: ") or type(error).__name__
-
-
-def _failure(
-    address: EngineAddress, error: BaseException, timeout_s: float
-) -> EngineUnavailable | EngineRefused:
-    text = str(error)
-    if "authorization violation" in text.lower():
-        advice = (
-            "cluster.secret and cluster.name must be the same on all nodes of a cluster."
-            if address.is_of_cluster
-            else "set engine.user and engine.password (or engine.password_file)."
-        )
-        return EngineRefused(
-            f"The engine at {address.url} refuses the user name or password; {advice}"
-        )
-    if isinstance(error, TimeoutError):
-        return EngineUnavailable(f"No engine answers at {address.url} within {timeout_s:g} s.")
-    return EngineUnavailable(f"No engine answers at {address.url}: {_phrase(error)}.")
 
 
 async def _close(client: "Client") -> None:

@@ -13,7 +13,7 @@ from aiex.cluster import (
     StaticDiscovery,
     meeting_secret,
 )
-from aiex.engine import Alone, Client, ClusterAccess, ClusterTls, Engine, Seat
+from aiex.engine import Alone, Client, ClusterAccess, Engine, EngineTls, Seat
 from aiex.settings import ClusterSettings
 
 
@@ -52,7 +52,7 @@ def first_seat(engine: Engine, data_dir: Path) -> Seat:
     return Alone() if engine.holds_state and not was_in_cluster else Client(())
 
 
-def _tls(settings: ClusterSettings) -> ClusterTls | None:
+def _tls(settings: ClusterSettings) -> EngineTls | None:
     if not settings.tls_certificate_file:
         return None
-    return ClusterTls(settings.tls_certificate_file, settings.tls_key_file, settings.tls_ca_file)
+    return EngineTls(settings.tls_certificate_file, settings.tls_key_file, settings.tls_ca_file)

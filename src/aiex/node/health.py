@@ -77,6 +77,15 @@ def formation_check(status: FormationStatus, *, are_keys_known: bool) -> Check:
     return Check("formation", Health.OK)
 
 
+def external_engine_check(reason: str) -> Check:
+    """A node at an external engine has its keys from there; it waits for it once."""
+    return Check(
+        "keys",
+        Health.FAILED,
+        f"the API keys are not known here yet, since {reason}; nobody is let in before",
+    )
+
+
 def lacking_text(carriers: Sequence[str]) -> str:
     """What it means that these carriers have not all of the state yet; empty when all have."""
     if not carriers:

@@ -70,6 +70,7 @@ from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
 from aiex.node.drain import Drains, stop_this_process
 from aiex.node.finding import first_seat
+from aiex.node.health import Phase
 from aiex.node.hot_canary import CanaryDesk
 from aiex.node.hot_values import HotValues, apply_hot_values, hot_schema
 from aiex.node.joining import Joining
@@ -290,6 +291,7 @@ def build_node(
         emit=bus.emit,
         admission=metering.admission,
         talk=talk,
+        is_leaving=lambda: life.phase is Phase.DRAINING,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
@@ -364,7 +366,8 @@ def build_node(
     )
 
     def may_serve() -> None:
-        if not cluster.is_formed_here:  # else the cluster has the keys
+        # Else the cluster, or an external engine that was not heard yet, has the keys.
+        if not cluster.is_formed_here and (keys.is_known or not settings.engine.url):
             check_credentials(settings.api, active_key_count=keys.active_count)
         check_ca_files(catalogue.providers)
 

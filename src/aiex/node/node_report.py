@@ -5,6 +5,7 @@ import platform
 
 from aiex.assistant import KeyCheck, Model, keys_unknown
 from aiex.clock import instant
+from aiex.engine import engine_phrase
 from aiex.node.cluster_report import ClusterReport
 from aiex.node.credentials import needs_keys
 from aiex.node.health import (
@@ -12,6 +13,7 @@ from aiex.node.health import (
     Health,
     cluster_check,
     engine_check,
+    external_engine_check,
     formation_check,
     hot_check,
     lacking_text,
@@ -58,6 +60,9 @@ class NodeReport:
         checks = [phase_check(parts.life.phase), load]
         if parts.cluster.is_formed_here and (formation := parts.cluster.formation) is not None:
             checks.append(formation_check(formation.status(), are_keys_known=parts.keys.is_known))
+        elif self._awaits_keys():
+            engine = parts.engine.status()
+            checks.append(external_engine_check(engine_phrase(engine.state, engine.reason)))
         return [*checks, self._hot_check()]
 
     def checks(self) -> list[Check]:
@@ -85,9 +90,15 @@ class NodeReport:
         Raises a `Refusal` while the keys of the cluster are not known here: nobody gets in before.
         """
         parts = self._parts
-        if parts.cluster.is_formed_here and not parts.keys.is_known:
+        if self._awaits_keys():
             raise keys_unknown()
         return parts.keys.check if self.are_keys_needed() else None
+
+    def _awaits_keys(self) -> bool:
+        """Whether keys are kept elsewhere, and what they are was never heard here."""
+        parts = self._parts
+        is_kept_elsewhere = parts.cluster.is_formed_here or bool(parts.settings.engine.url)
+        return is_kept_elsewhere and not parts.keys.is_known
 
     def are_keys_needed(self) -> bool:
         """Whether `/v1` asks for an API key now."""

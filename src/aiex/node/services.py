@@ -18,6 +18,7 @@ node (rest for one)
 ├── engine                 never gives up: what needs no state is answered meanwhile
 │   ├── engine.server      nats-server, a child process (embedded only)
 │   ├── engine.connection  goes on without the own server: in a cluster there are others
+│   ├── engine.replicas    sees that all servers keep what they should (external only)
 │   ├── engine.state        moves the state into a cluster, looks after it (embedded only)
 │   ├── store.memory_tables says when a table in memory lost its rows
 │   ├── store.view.<table> fills this node's own copy of a table

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiex.settings.engine_url import engine_url_problem
 from aiex.settings.loopback import is_loopback
 from aiex.settings.seed import parse_seed
-from aiex.settings.settings import ClusterSettings, ProviderSettings, Settings
+from aiex.settings.settings import ClusterSettings, EngineSettings, ProviderSettings, Settings
 from aiex.settings.sources import TreePath
 
 SECRET_LEN_MIN = 16
@@ -126,6 +126,16 @@ def _engine_conflicts(settings: Settings) -> Iterator[Conflict]:
         yield ("engine", "url"), f"no address of an engine: {problem}"
     if url and settings.engine.server_path:
         yield ("engine", "server_path"), "an external engine (engine.url) has no program here"
+    yield from _engine_tls_conflicts(settings.engine)
+
+
+def _engine_tls_conflicts(engine: EngineSettings) -> Iterator[Conflict]:
+    if bool(engine.tls_certificate_file) != bool(engine.tls_key_file):
+        missing = "tls_key_file" if engine.tls_certificate_file else "tls_certificate_file"
+        yield ("engine", missing), "a certificate needs its key; one of them is missing"
+    for name in ("tls_ca_file", "tls_certificate_file", "tls_key_file"):
+        if getattr(engine, name) and not engine.url.startswith("tls://"):
+            yield ("engine", name), "it is for an external engine at tls://…; set engine.url so"
 
 
 def _money_conflicts(settings: Settings) -> Iterator[Conflict]:

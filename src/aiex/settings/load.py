@@ -21,7 +21,14 @@ from aiex.settings.tree_check import Text, Tree, TreeCheck, opened
 PREFIX = "AIEX_"
 # Variables of the command line that are not settings.
 OTHER_VARIABLES = frozenset(
-    {"AIEX_CONFIG", "AIEX_API_KEY", "AIEX_URL", "AIEX_ADMIN_URL", "AIEX_CA_FILE"}
+    {
+        "AIEX_CONFIG",
+        "AIEX_API_KEY",
+        "AIEX_API_KEY_FILE",
+        "AIEX_URL",
+        "AIEX_ADMIN_URL",
+        "AIEX_CA_FILE",
+    }
 )
 # What Kubernetes puts into every pod beside a Service named "aiex" (enableServiceLinks).
 _SERVICE_LINK = re.compile(r"AIEX_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")

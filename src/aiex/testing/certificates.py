@@ -27,7 +27,7 @@ class Authority:
 
     def __init__(self, directory: Path, openssl: str) -> None:
         self._directory = directory
-        self._openssl = openssl
+        self.openssl = openssl
         self.ca_file = directory / "ca.pem"
         self._key = directory / "ca.key"
         self._run(
@@ -36,8 +36,13 @@ class Authority:
             *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         )
 
-    def issue(self, name: str, *, names: str = "IP:127.0.0.1,DNS:localhost") -> Issued:
-        """A certificate for `names`, in OpenSSL's spelling, in files called `name`."""
+    def issue(
+        self, name: str, *, names: str = "IP:127.0.0.1,DNS:localhost", ended: bool = False
+    ) -> Issued:
+        """A certificate for `names`, in OpenSSL's spelling, in files called `name`.
+
+        One that has `ended` ends at the very moment it begins.
+        """
         request = self._directory / f"{name}.csr"
         issued = Issued(self._directory / f"{name}.pem", self._directory / f"{name}.key")
         extensions = self._directory / f"{name}.ext"
@@ -47,11 +52,12 @@ class Authority:
         self._run(*("req", *_CURVE, "-keyout", issued.key, "-out", request, "-subj", f"/CN={name}"))
         self._run(
             *("x509", "-req", "-in", request, "-CA", self.ca_file, "-CAkey", self._key),
-            *("-CAcreateserial", "-days", "2", "-extfile", extensions),
+            *("-CAcreateserial", "-extfile", extensions),
+            *("-days", "0" if ended else "2"),
             *("-out", issued.certificate),
         )
         return issued
 
     def _run(self, *arguments: str | Path) -> None:
-        command = [self._openssl, *map(str, arguments)]
+        command = [self.openssl, *map(str, arguments)]
         subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S)

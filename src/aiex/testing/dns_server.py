@@ -1,6 +1,7 @@
-"""A real DNS server on loopback, for tests: it answers over UDP what it was told, and when."""
+"""A real DNS server, on loopback by default: it answers over UDP what it was told, and when."""
 
 import asyncio
+import socket
 from typing import Self
 
 import dns.flags
@@ -18,7 +19,9 @@ class DnsServer(asyncio.DatagramProtocol):
 
     port: int
 
-    def __init__(self) -> None:
+    def __init__(self, bound: socket.socket | None = None) -> None:
+        """`bound` is where it listens instead of a free port of loopback."""
+        self._bound = bound
         self.is_silent = False
         self.is_failing = False
         self.asked: list[tuple[str, str]] = []
@@ -31,9 +34,20 @@ class DnsServer(asyncio.DatagramProtocol):
         else:
             self._records.pop(name, None)
 
+    def addresses(self, name: str) -> list[str]:
+        """What it answers when asked for a name's addresses."""
+        return list(self._records.get(name, {}).get("A", ()))
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._records)
+
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(HOST, 0))
+        address = None if self._bound else (HOST, 0)
+        self._transport, _ = await loop.create_datagram_endpoint(
+            lambda: self, local_addr=address, sock=self._bound
+        )
         self.port = self._transport.get_extra_info("sockname")[1]
         return self
 

@@ -13,8 +13,8 @@ from aiex.engine import (
     CarrierAddress,
     Client,
     ClusterAccess,
-    ClusterTls,
     Engine,
+    EngineTls,
     Seat,
 )
 from aiex.engine.server import EngineServer
@@ -91,7 +91,7 @@ async def until_kept[T](act: Callable[[], Awaitable[T]]) -> T:
 
 
 def access(
-    *, cluster: str = CLUSTER, secret: str = SECRET, tls: ClusterTls | None = None
+    *, cluster: str = CLUSTER, secret: str = SECRET, tls: EngineTls | None = None
 ) -> ClusterAccess:
     return ClusterAccess(cluster, secret, tls)
 

@@ -21,7 +21,8 @@ class FakeNats:
     """Use it `async with fake.listening()`; `is_deaf` keeps it from answering.
 
     With a `cluster` it is a server in one: nobody listens there but JetStream, which answers once
-    it `has_quorum`. `jetstream_asked` has when that was asked, on the clock of the loop.
+    it `has_quorum`. `jetstream_asked` has when that was asked, on the clock of the loop. `logins`
+    has what clients said to log in.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class FakeNats:
         self.has_quorum = False
         self._is_clustered = bool(cluster)
         self.jetstream_asked: asyncio.Queue[float] = asyncio.Queue()
+        self.logins: list[bytes] = []
         self._writers: list[asyncio.StreamWriter] = []
 
     @asynccontextmanager
@@ -64,6 +66,8 @@ class FakeNats:
         writer.write(self._greeting)
         sids: dict[str, str] = {}
         while line := await reader.readline():
+            if line.startswith(b"CONNECT"):
+                self.logins.append(line)
             if line.startswith(b"CONNECT") and self._answer_to_login:
                 writer.write(self._answer_to_login)
                 writer.close()

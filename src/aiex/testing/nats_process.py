@@ -108,6 +108,11 @@ class NatsProcess:
         """What the server wrote since it was last started."""
         return self._output.read_text(errors="replace")
 
+    def add(self, config: str) -> None:
+        """More of a configuration, for the next start."""
+        with self._config.open("a") as file:
+            file.write(config)
+
     def start(self) -> Self:
         """Start it, for the first time or again, at the same address and with the same store."""
         with self._output.open("wb") as output:

@@ -57,6 +57,7 @@ from aiex.telemetry import LogWriter, Telemetry
 from aiex.testing.bucket_memory import MemoryBucket
 from aiex.testing.clock import FakeClock
 from aiex.testing.fragment_logs import MemoryLogs
+from aiex.testing.running import running
 from aiex.testing.store_memory import MemoryStore
 
 
@@ -154,6 +155,11 @@ class MemoryNode:
         self.report = NodeReport(self.parts)
         self.stops: list[str] = []
         self.drains = Drains(self.parts, lambda: self.stops.append("told to stop"))
+
+    async def know_keys(self) -> None:
+        """Have the engine tell the keys there are: none."""
+        async with running([self.keys]):
+            pass
 
     def admin(self, token: str, *, is_metrics_open: bool = True) -> Admin:
         """The admin API over these parts."""

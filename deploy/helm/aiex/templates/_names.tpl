@@ -45,3 +45,8 @@ app.kubernetes.io/component: {{ .component }}
 {{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Also the scheme of the API: meshes and Ingress controllers read the protocol from a port's name. */}}
+{{- define "aiex.api.portName" -}}
+{{- ternary "https" "http" (not (empty .Values.api.tls.existingSecret)) -}}
+{{- end -}}

@@ -18,14 +18,18 @@ off and services stop. Shorter, and the kubelet would kill a node that keeps its
   valueFrom:
     fieldRef:
       fieldPath: metadata.labels['topology.kubernetes.io/zone']
-# A node keeps its state in $XDG_DATA_HOME/aiex/<name>, where commands run in the pod find it.
-- name: XDG_DATA_HOME
-  value: /var/lib
+# Not in aiex.toml, so that commands run in the pod find the node too.
+- name: AIEX_NODE__DATA_DIR
+  value: /var/lib/aiex
+# For `aiex chat` run in the pod.
+- name: AIEX_API_KEY_FILE
+  value: /etc/aiex/secrets/api-key
 - name: HOME
   value: /tmp
 - name: TMPDIR
   value: /tmp
 {{ include "aiex.secrets.env" . }}
+{{- include "aiex.secretSettings.env" . }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
@@ -70,6 +74,27 @@ readinessProbe:
 {{- with include "aiex.engine.volumes" . }}
 {{ . }}
 {{- end }}
+{{- with .Values.secretSettings }}
+- name: settings
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range . }}
+      - secret:
+          name: {{ .secret }}
+          items:
+            - key: {{ .key }}
+              path: {{ .setting }}
+      {{- end }}
+{{- end }}
+{{- range $listener := list "api" "admin" }}
+{{- with (get $.Values $listener).tls.existingSecret }}
+- name: {{ $listener }}-tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -88,7 +113,32 @@ readinessProbe:
 {{- with include "aiex.engine.volumeMounts" . }}
 {{ . }}
 {{- end }}
+{{- if .Values.secretSettings }}
+- name: settings
+  mountPath: /etc/aiex/settings
+  readOnly: true
+{{- end }}
+{{- range $listener := list "api" "admin" }}
+{{- if (get $.Values $listener).tls.existingSecret }}
+- name: {{ $listener }}-tls
+  mountPath: /etc/aiex/{{ $listener }}-tls
+  readOnly: true
+{{- end }}
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* One node a machine and as many in each zone, as far as that goes; by generation, or an update would upset it. */}}
+{{- define "aiex.node.topologySpread" -}}
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+- maxSkew: 1
+  topologyKey: {{ . }}
+  whenUnsatisfiable: {{ $.Values.topologySpread.whenUnsatisfiable }}
+  labelSelector:
+    matchLabels:
+      {{- include "aiex.selectorLabels" (dict "root" $ "component" "node") | nindent 6 }}
+  matchLabelKeys: [pod-template-hash]
 {{- end }}
 {{- end -}}

@@ -44,7 +44,7 @@ models:
 {{/* Where each setting that is not for `settings` belongs; a star stands for any name. */}}
 {{- define "aiex.settings.elsewhere" -}}
 node.name: is the pod's name
-node.zone: comes from the pod's label topology.kubernetes.io/zone, or extraEnv (AIEX_NODE__ZONE)
+node.zone: comes from the pod's label topology.kubernetes.io/zone, which podLabels may set where Kubernetes does not
 node.data_dir: is an emptyDir of the pod
 node.propagation_delay_s: is the value drain.propagationDelaySeconds
 node.drain_deadline_s: is the value drain.deadlineSeconds

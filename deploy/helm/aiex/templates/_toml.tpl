@@ -3,8 +3,8 @@ TOML from values. Helm's own `toToml` prints 3.0 for 3, since YAML's numbers com
 floats, and a setting that is a whole number takes no 3.0. Here a float without a fraction is a whole number, which
 settings that are fractions take too.
 
-A null is a key that is not there. Refused are a null in a list, and whole numbers beyond 2^53: YAML has changed
-those already.
+A null is a key that is not there. Refused are a null in a list, and whole numbers from 2^53 on: YAML may have
+changed those already.
 */}}
 
 {{/* A table and all below it; call with (dict "tree" … "path" "a.b", empty at the top). */}}
@@ -56,9 +56,16 @@ those already.
 {{- if regexMatch "^[A-Za-z0-9_-]+$" . -}}{{- . -}}{{- else -}}{{- include "aiex.toml.string" . -}}{{- end -}}
 {{- end -}}
 
-{{/* JSON's escapes are TOML's, but for the one control character that JSON lets through. */}}
+{{/*
+JSON's escapes are TOML's. What JSON lets through and TOML or YAML does not take as it is (controls, and what YAML may
+read as the end of a line) gets one too; Go writes DEL in a way of its own.
+*/}}
 {{- define "aiex.toml.string" -}}
-{{- . | toRawJson | replace "\x7f" "\\u007f" -}}
+{{- $text := toRawJson . -}}
+{{- range regexFindAll "[\\x{7f}-\\x{9f}\\x{2028}\\x{2029}\\x{feff}\\x{fffe}\\x{ffff}]" $text -1 | uniq -}}
+{{- $text = replace . (printf "%+q" . | trimAll "\"" | replace "\\x" "\\u00") $text -}}
+{{- end -}}
+{{- $text -}}
 {{- end -}}
 
 {{/* A value on one line; call with (dict "value" … "path" what a refusal names). */}}
@@ -72,8 +79,8 @@ those already.
 {{- else if kindIs "float64" $value -}}
 {{- if ne (floor $value) $value -}}
 {{- $value -}}
-{{- else if or (gt $value 9007199254740992.0) (lt $value -9007199254740992.0) -}}
-{{- fail (printf "settings.%s: %.0f is beyond 2^53, where YAML's numbers are not exact. Give it in extraEnv, or choose a smaller one." $path $value) -}}
+{{- else if or (ge $value 9007199254740992.0) (le $value -9007199254740992.0) -}}
+{{- fail (printf "settings.%s: %.0f is not below 2^53, where YAML's whole numbers are exact. Give it in extraEnv, or choose a smaller one." $path $value) -}}
 {{- else -}}
 {{- printf "%.0f" $value -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 """Memory as it is ranked: objects and bytes by type, what containers hold, what functions make."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aiex.errors import CallRefused
@@ -72,6 +72,9 @@ class AllocationsByFunction:
                 yield
             finally:
                 self._is_counting = False
+
+    def notes(self) -> Sequence[str]:
+        return ()
 
 
 def memory_measures(census: TakeCensus, recorder: Recorder) -> list[Measure]:

@@ -5,7 +5,7 @@ questions are recon's (https://ferd.github.io/recon/recon.html): what is the mos
 grew the most within a window.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
@@ -24,6 +24,9 @@ class Measure(Protocol):
     def counting(self) -> AbstractAsyncContextManager[None]:
         """What has to be on for a window to see anything; nothing, where it always is."""
 
+    def notes(self) -> Sequence[str]:
+        """What `values` leave out, in sentences; asked while a window is open, or without one."""
+
 
 class Counted:
     """What a measure derives from whose values are there at any time: a window needs nothing on."""
@@ -31,3 +34,6 @@ class Counted:
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[None]:
         yield
+
+    def notes(self) -> Sequence[str]:
+        return ()

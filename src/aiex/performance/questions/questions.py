@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from aiex.clock import Clock
 from aiex.cluster import Caller, Handler
 from aiex.errors import CallRefused
@@ -31,11 +33,11 @@ class Questions:
         if measure is None:
             raise CallRefused(self._unknown(asked))
         if asked.seconds == 0:
-            return top(await measure.values(), asked.n)
+            return _noted(top(await measure.values(), asked.n), measure)
         async with measure.counting():
             before = await measure.values()
             await self._clock.sleep(asked.seconds)
-            return window(before, await measure.values(), asked.n)
+            return _noted(window(before, await measure.values(), asked.n), measure)
 
     async def measures(self, _: ListMeasures, __: Caller) -> MeasureList:
         return MeasureList(
@@ -51,3 +53,8 @@ class Questions:
             return f"{asked.metric} is not known by {asked.by}, but by {', '.join(ways)}."
         metrics = ", ".join(dict.fromkeys(metric for metric, _ in self._measures))
         return f"There is no measure '{asked.metric[:40]}'; there are {metrics}."
+
+
+def _noted(ranking: Ranking, measure: Measure) -> Ranking:
+    notes = tuple(measure.notes())
+    return replace(ranking, notes=notes) if notes else ranking

@@ -15,11 +15,12 @@ class Ranked(msgspec.Struct, frozen=True):
 
 
 class Ranking(msgspec.Struct, frozen=True):
-    """The first few of `key_count` things that together have `total`."""
+    """The first few of `key_count` things with `total` between them; `notes` say what is not in."""
 
     ranked: tuple[Ranked, ...]
     total: float
     key_count: int
+    notes: tuple[str, ...] = ()
 
 
 def top(values: Mapping[str, float], n: int) -> Ranking:

@@ -1,6 +1,6 @@
 """What the samples give to `rank`: CPU and wall time by function, service, coroutine and route."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiex.performance.questions import Measure
@@ -38,6 +38,9 @@ class SampledMeasure:
 
     def counting(self) -> AbstractAsyncContextManager[None]:
         return self._counting()
+
+    def notes(self) -> Sequence[str]:
+        return ()
 
 
 def cpu_measures(read: Callable[[], Totals]) -> list[Measure]:

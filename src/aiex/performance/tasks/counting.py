@@ -37,6 +37,10 @@ TOOL_ID = sys.monitoring.PROFILER_ID
 RUNNING_MAX = 20_000  # tasks that were there before and are watched
 TALLIES_MAX = 2000
 OTHERS = "(others)"
+ONLY_NEW = (
+    "Only tasks made within the window were counted: another tool, '{}', has Python's monitoring "
+    "for profilers."
+)
 
 _EVENTS = sys.monitoring.events
 _STEP_EVENTS = _EVENTS.PY_START | _EVENTS.PY_RESUME | _EVENTS.PY_YIELD | _EVENTS.PY_RETURN
@@ -148,10 +152,12 @@ class Counting:
     def is_on(self) -> bool:
         return self._holders > 0
 
-    @property
-    def watches_running(self) -> bool:
-        """No: the number of the monitoring tool is taken by somebody else."""
-        return self._has_tool
+    def notes(self) -> tuple[str, ...]:
+        """What is not counted, and why."""
+        if self._has_tool or not self.is_on:
+            return ()
+        other = plain(sys.monitoring.get_tool(TOOL_ID) or "")
+        return (ONLY_NEW.format(other),)
 
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[None]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiex.performance.questions import Measure
@@ -25,7 +25,7 @@ class TaskMeasure:
         name: tuple[str, str, str],
         meaning: str,
         values: Values,
-        counting: Callable[[], AbstractAsyncContextManager[None]] | None = None,
+        counting: Counting | None = None,
     ) -> None:
         self.metric, self.by, self.unit = name
         self.meaning = meaning
@@ -36,7 +36,10 @@ class TaskMeasure:
         return await self._values()
 
     def counting(self) -> AbstractAsyncContextManager[None]:
-        return self._counting() if self._counting is not None else _always()
+        return self._counting.counting() if self._counting is not None else _always()
+
+    def notes(self) -> Sequence[str]:
+        return self._counting.notes() if self._counting is not None else ()
 
 
 @asynccontextmanager
@@ -52,7 +55,7 @@ def task_measures(register: TaskRegister, counting: Counting, watch: TaskWatch) 
     by_task = _ByTask(register, counting)
     by_kind = _ByKind(counting)
     census = _ByCensus(watch)
-    on = counting.counting
+    on = counting
     window = "counted within a window."
     return [
         TaskMeasure(("cpu_counted", "task", "s"), f"CPU of each task, {window}", by_task.cpu_s, on),
