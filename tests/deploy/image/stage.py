@@ -101,6 +101,11 @@ class Stage:
         """The root of a container of the image, which can be written to."""
         return Path(self.buildah("mount", self.buildah("from", "--pull-never", image)))
 
+    def remove(self) -> None:
+        """Forget everything built: mounts lie in the folder, which could not be removed."""
+        self.buildah("rm", "--all")
+        self.buildah("rmi", "--all", "--force")
+
 
 def base_python() -> str:
     """This machine's Python, outside of the environment the tests run in."""
