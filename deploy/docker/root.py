@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.docker import elf, libraries
-from deploy.docker.packages import ENVIRONMENT
+from deploy.docker.packages import ENVIRONMENT, NOT_FOR_MUSL
 from deploy.docker.system_files import (
     CERTIFICATES,
     certificate_bundle,
@@ -147,6 +147,8 @@ def leave_out(root: Root, other: Path) -> None:
 def try_out(root: Root) -> None:
     """Start in the root what Aiex starts; raises `RootFailed` with what one of them says."""
     for argv in TRIED:
+        if argv[0] in NOT_FOR_MUSL and not (ENVIRONMENT / "bin" / argv[0]).exists():
+            continue
         environment = {"PATH": str(ENVIRONMENT / "bin"), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
             [sys.executable, "-c", _IN_ROOT, str(root.top), *argv],
