@@ -161,12 +161,10 @@ def try_out(root: Root) -> None:
 
 def compile_modules(root: Root) -> None:
     """Bytecode that is never checked: times of files do not survive every way to copy an image."""
-    for name in ("usr", "opt", "lib"):
-        if (root.top / name).is_dir():
-            compileall.compile_dir(
-                root.top / name, maxlevels=30, quiet=2, stripdir=str(root.top), prependdir="/",
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, workers=0,
-            )  # fmt: skip
+    compileall.compile_dir(
+        root.top, maxlevels=30, quiet=2, stripdir=str(root.top), prependdir="/",
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, workers=0,
+    )  # fmt: skip
 
 
 # The interpreter is the base's until exec; everything after it is the root's.
