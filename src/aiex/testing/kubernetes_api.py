@@ -201,6 +201,8 @@ class KubernetesApiServer:
                     return self._made(place, json.loads(body))
                 case "PUT":
                     return self._replaced(place, json.loads(body))
+                case "DELETE" if place.name:
+                    return self._deleted(place)
         return _status(405, "MethodNotAllowed", "the server does not allow this method")
 
     def _one(self, place: _Place, accept: str) -> Answer:
@@ -247,6 +249,11 @@ class KubernetesApiServer:
             said = f'Operation cannot be fulfilled on {place.resource} "{place.name}": the object '
             return _status(409, "Conflict", f"{said}has been modified")
         return self._keep(place, thing, 200)
+
+    def _deleted(self, place: _Place) -> Answer:
+        if self._objects.pop(place, None) is None:
+            return _absent(place)
+        return _json(200, {"kind": "Status", "apiVersion": "v1", "status": "Success"})
 
     def _keep(self, place: _Place, thing: Object, status: int) -> Answer:
         thing["metadata"]["resourceVersion"] = str(next(self._versions))

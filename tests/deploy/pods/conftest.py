@@ -11,7 +11,6 @@ import yaml
 import aiex
 from aiex.testing.namespaces import NamespacesUnavailable
 from aiex.testing.pods import Image, PodCluster, aiex_image, nats_image
-from tests.deploy.chart.conftest import TOOLS
 from tests.deploy.chart.rendering import NAMESPACE, Chart
 from tests.deploy.pods.release import ADMIN_TOKEN, API_KEY, Release
 
@@ -49,12 +48,9 @@ def make_cluster(
 
 
 @pytest.fixture(scope="session")
-def one_chart() -> Chart:
+def one_chart(kubernetes_tools: Path) -> Chart:
     """The chart by helm 4 alone; that others render alike is asked elsewhere."""
-    helm = TOOLS / "helm"
-    if not helm.exists():
-        pytest.skip("helm is not there; scripts/kubernetes-tools fetches it")
-    return Chart({"helm": str(helm)})
+    return Chart({"helm": str(kubernetes_tools / "bin" / "helm")})
 
 
 def image_of(name: str) -> Image:

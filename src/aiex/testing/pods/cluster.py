@@ -166,6 +166,7 @@ class PodCluster:
 
     def story(self) -> str:
         """The pods, the latest events, and the last lines of those that are not ready."""
+
         def tell() -> str:
             pods = [pod.story() for pod in self._node.pods.values()]
             events = [f"{at_s:7.2f} s {event}" for at_s, event in self._node.events[-40:]]
