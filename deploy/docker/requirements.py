@@ -11,6 +11,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from deploy.docker import packages
+
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent / "requirements"
 # The override in pyproject.toml leaves packages in the lock that are never installed.
@@ -28,12 +30,12 @@ def expected() -> dict[str, str]:
     }
 
 
-def stale() -> list[str]:
-    """Which lists are not what they must be; empty when all are."""
-    wrong = [name for name, text in expected().items() if (FOLDER / name).read_text() != text]
+def stale(folder: Path = FOLDER) -> list[str]:
+    """Which lists of the folder are not what they must be; empty when all are."""
+    wrong = [name for name, text in expected().items() if (folder / name).read_text() != text]
     pins = {
         one.name: one
-        for block in _blocks((FOLDER / "build.txt").read_text())
+        for block in _blocks((folder / "build.txt").read_text())
         for one in [pin(block)]
     }
     for needed in _build_requirements():
@@ -67,13 +69,7 @@ def blocks(name: str) -> list[str]:
 
 
 def _blocks(text: str) -> list[str]:
-    found: list[str] = []
-    for line in text.splitlines(keepends=True):
-        if line.startswith(" "):
-            found[-1] += line
-        else:
-            found.append(line)
-    return [block for block in found if _NEVER not in block]
+    return [block for block in packages.blocks(text) if _NEVER not in block]
 
 
 def _build_requirements() -> list[Requirement]:
