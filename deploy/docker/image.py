@@ -87,7 +87,7 @@ def fetch_wheels(python: str, machine: str, libc: str, no_local: bool) -> None:
 def renew_requirements(only_check: bool, and_build: bool) -> None:
     """Make the lists of packages what uv.lock says."""
     if only_check:
-        if stale := requirements.stale():
+        if stale := requirements.stale(requirements.expected()):
             raise click.ClickException(
                 f"{', '.join(stale)} in {requirements.FOLDER.relative_to(ROOT)} is not what uv.lock"
                 " says. `scripts/image requirements` renews it."

@@ -7,6 +7,7 @@ does not know: it is resolved anew only by `scripts/image requirements --build`.
 
 import subprocess
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -30,9 +31,9 @@ def expected() -> dict[str, str]:
     }
 
 
-def stale(folder: Path = FOLDER) -> list[str]:
-    """Which lists of the folder are not what they must be; empty when all are."""
-    wrong = [name for name, text in expected().items() if (folder / name).read_text() != text]
+def stale(wanted: Mapping[str, str], folder: Path = FOLDER) -> list[str]:
+    """Which lists of the folder are not what is wanted, or do not build Aiex; empty if all do."""
+    wrong = [name for name, text in wanted.items() if (folder / name).read_text() != text]
     pins = {
         one.name: one
         for block in _blocks((folder / "build.txt").read_text())

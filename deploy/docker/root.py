@@ -149,10 +149,9 @@ def try_out(root: Root) -> None:
     for argv in TRIED:
         if argv[0] in NOT_FOR_MUSL and not (ENVIRONMENT / "bin" / argv[0]).exists():
             continue
-        environment = {"PATH": str(ENVIRONMENT / "bin"), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
-            [sys.executable, "-c", _IN_ROOT, str(root.top), *argv],
-            env=environment, capture_output=True, text=True, timeout=TRY_S, check=False,
+            [sys.executable, "-c", _IN_ROOT, str(root.top), str(ENVIRONMENT / "bin"), *argv],
+            capture_output=True, text=True, timeout=TRY_S, check=False,
         )  # fmt: skip
         if done.returncode:
             said = (done.stderr or done.stdout).strip()[-2000:]
@@ -167,10 +166,14 @@ def compile_modules(root: Root) -> None:
     )  # fmt: skip
 
 
-# The interpreter is the base's until exec; everything after it is the root's.
-_IN_ROOT = (
-    "import os, sys; os.chroot(sys.argv[1]); os.chdir('/'); os.execvp(sys.argv[2], sys.argv[2:])"
-)
+# The interpreter is the base's until exec, with the base's environment; then all is the root's.
+_IN_ROOT = """
+import os, sys
+_, root, path, *argv = sys.argv
+os.chroot(root)
+os.chdir("/")
+os.execvpe(argv[0], argv, {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"})
+"""
 
 
 def _bring_environment(root: Root) -> None:
