@@ -220,7 +220,8 @@ def probes_closed_port(probe: str) -> Check:
         port = next(
             (target[how]["port"] for how in ("httpGet", "tcpSocket", "grpc") if how in target), None
         )
-        declared = container.spec.get("ports", [])
+        ports = container.spec.get("ports", [])
+        declared = [one for one in ports if one.get("protocol", "TCP") == "TCP"]
         known = {one.get("name") for one in declared} | {one["containerPort"] for one in declared}
         return "" if port is None or port in known else f"{probe} asks port {port}: not declared"
 
