@@ -123,11 +123,13 @@ def build_node(
     *,
     runtime_dir: Path,
     meeting_dir: Path,
+    process: Sequence[Service] = (),
     guests: Sequence[Service] = (),
 ) -> Node:
     """All parts of a node, wired. Does no I/O beyond reading the data directory.
 
-    `guests` are services of whoever runs the node; they are looked after like its own.
+    `process` are what the process owes the system, `guests` services of whoever runs the node; all
+    are looked after like its own.
     """
     clock, random, bus = SystemClock(), Random(), EventBus()  # noqa: S311 - jitter, not secrets
     telemetry.watch(bus)
@@ -385,6 +387,7 @@ def build_node(
     )
     root = supervised(
         settings,
+        process=process,
         performance=performance.services(),
         formation=cluster.first_services(),
         engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],
