@@ -33,7 +33,10 @@ def unread(what: str, error: KubernetesError) -> Gap:
 
 
 class ContainerSeen(msgspec.Struct, frozen=True):
-    """`waiting` and `ended` are reasons in Kubernetes' words; `last_words` what it wrote last."""
+    """`waiting` and `ended` are reasons in Kubernetes' words; `last_words` what it wrote last.
+
+    `ended` is about its last end, `ended_age_s` ago.
+    """
 
     name: str
     image: str = ""
@@ -43,6 +46,7 @@ class ContainerSeen(msgspec.Struct, frozen=True):
     waiting_text: str = ""
     ended: str = ""
     exit_code: int = 0
+    ended_age_s: float = 0.0
     last_words: str = ""
     requests: Mapping[str, str] = {}
     limits: Mapping[str, str] = {}
