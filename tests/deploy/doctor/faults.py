@@ -351,7 +351,7 @@ FAULTS: dict[str, Fault] = {
         ("scaler_unable", "cannot scale deployment/aiexx", scaler_of_nobody),
         ("grace_short", "30 s after it told it to stop, and a drain may take 65 s", short_grace),
         ("no_quorum", "1 of its 3 servers are ready", quorum_lost),
-        ("no_quorum", "it has no leader", leader_lost),
+        ("no_quorum", "no server knows a leader", leader_lost),
         ("server_away", "A server of NATS is away", server_away),
         ("servers_few", "NATS has 2 servers", two_servers),
         ("budget_blocks", "never lets a pod go", stubborn_budget),
