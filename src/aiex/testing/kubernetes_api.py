@@ -95,8 +95,10 @@ class KubernetesApiServer:
         token: str = "",
         tls: ssl.SSLContext | None = None,
         version: str = "v1.36.1",
+        listens_at: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
         self.version = version
+        self._listens_at = listens_at
         self.asked: list[str] = []
         self.api_groups = set(KINDS)
         self.clock_ahead_s = 0.0
@@ -140,7 +142,7 @@ class KubernetesApiServer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(self._listens_at, _handler(self))
         if self._tls is not None:
             self._server.socket = self._tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
