@@ -263,6 +263,12 @@ class KubernetesApiServer:
         return _json(status, thing)
 
 
+def is_known(thing: Object) -> bool:
+    """Whether the server keeps objects of that kind; those of extensions it does not."""
+    group = thing["apiVersion"].rpartition("/")[0]
+    return thing["kind"] in KINDS.get(group, {})
+
+
 def kubeconfig(directory: Path, url: str, user: Object, *, ca_file: Path | None = None) -> Path:
     """A kubeconfig with one context, `test`, for a server and a user."""
     cluster: Object = {"server": url}
@@ -315,9 +321,8 @@ def _head(answer: Answer, date_ahead_s: float) -> bytes:
 
 
 def _place_of(thing: Object) -> _Place:
-    api, kind = thing["apiVersion"], thing["kind"]
-    group = api.partition("/")[0] if "/" in api else ""
-    plural, is_namespaced = KINDS[group][kind]
+    group = thing["apiVersion"].rpartition("/")[0]
+    plural, is_namespaced = KINDS[group][thing["kind"]]
     namespace = thing["metadata"]["namespace"] if is_namespaced else ""
     return _Place(group, plural, namespace, thing["metadata"]["name"])
 
