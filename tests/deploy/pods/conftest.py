@@ -92,7 +92,7 @@ def install(
     authority: Authority,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Install]:
-    """Installs the chart with its own values: its Job makes the Secrets, three nodes, three NATS."""
+    """Installs the chart with its own values: Secrets by its Job, three nodes, three NATS."""
     with contextlib.ExitStack() as serving:
 
         def installed(images: Callable[[str], Image]) -> Release:

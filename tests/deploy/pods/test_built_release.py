@@ -1,4 +1,4 @@
-"""The image as it is built, in the pods of the chart: what it lacks is seen here and nowhere else."""
+"""The image as it is built, in the pods of the chart: what it lacks there is seen here."""
 
 from collections.abc import Iterator
 
