@@ -55,6 +55,18 @@ def make_cluster(
         yield make
 
 
+@pytest.fixture(scope="module")
+def cluster(make_cluster: MakeCluster) -> PodCluster:
+    made = make_cluster(lambda _: aiex_image())
+    made.apply(
+        [
+            {"kind": "Secret", "metadata": {"name": "keys"}, "stringData": {"a": "1", "b": "2"}},
+            {"kind": "ConfigMap", "metadata": {"name": "texts"}, "data": {"text": "hello"}},
+        ]
+    )
+    return made
+
+
 @pytest.fixture(scope="session")
 def one_chart(kubernetes_tools: Path) -> Chart:
     """The chart by helm 4 alone; that others render alike is asked elsewhere."""
