@@ -26,7 +26,7 @@ test: set-up ## the fast tests, a few minutes
 	@.venv/bin/python -m pytest $(BESIDE) $(FAST)
 	@.venv/bin/python -m pytest $(FAST) $(ALONE)
 
-test-all: check ## static checks, every test, some as a stranger: what CI runs
+test-all: check chart-check ## static checks, the chart's, every test, some as a stranger: what CI runs
 	@scripts/debian-tools test
 	@.venv/bin/python -m pytest $(BESIDE)
 	@.venv/bin/python -m pytest $(ALONE)
@@ -70,8 +70,9 @@ trouble: set-up ## are planted faults named? 40 of them in half an hour; DRAWS=5
 	@.venv/bin/python -m examples.trouble.rounds --draws $(or $(DRAWS),40) --seed $(or $(SEED),1) \
 		$(if $(KIND),--kind $(KIND))
 
-healthy: set-up ## is nothing said of a healthy node under load? ten minutes; MINUTES=2
-	@.venv/bin/python -m examples.trouble.healthy --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+healthy: set-up ## is nothing said of a healthy node under load? ten minutes; MINUTES=2 RATE=1000
+	@.venv/bin/python -m examples.trouble.healthy --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) \
+		$(if $(RATE),--rate $(RATE))
 
 fresh-clone: set-up ## does `make up` answer in a copy with an empty home?
 	@.venv/bin/python scripts/fresh_clone.py

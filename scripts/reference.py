@@ -17,6 +17,7 @@ import msgspec
 from aiex import errors
 from aiex.assistant.routes import ROUTES
 from aiex.cli.main import SUBCOMMANDS, root
+from aiex.kubernetes.diagnosis import RULES
 from aiex.node.admin import OPERATIONS
 from aiex.node.requests import ALL_REQUESTS
 from aiex.settings import Secret, Settings
@@ -50,6 +51,7 @@ def pages() -> dict[str, str]:
         "events.md": _page(_events()),
         "errors.md": _page(_errors()),
         "calls.md": _page(_calls()),
+        "doctor.md": _page(_doctor()),
     }
 
 
@@ -155,6 +157,24 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
 
 def _help(command: click.Command, context: click.Context) -> Iterator[str]:
     yield from ("", "```text", *command.get_help(context).splitlines(), "```")
+
+
+def _doctor() -> Iterator[str]:
+    yield "# What `aiex k8s doctor` looks for"
+    yield ""
+    yield (
+        "In this order. What a rule finds stands below a finding of a rule it comes after, of the "
+        "same component, since it most likely follows from that "
+        "([the guide](../guides/kubernetes-doctor.md))."
+    )
+    yield ""
+    yield from _table(
+        ("rule", "severity", "question", "comes after"),
+        [
+            (f"`{one.name}`", one.severity, one.meaning, ", ".join(f"`{n}`" for n in one.after))
+            for one in RULES
+        ],
+    )
 
 
 def _http() -> Iterator[str]:

@@ -10,10 +10,11 @@ import time
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from examples.trouble.crowd import CROWDED_RATIO, cpu_times, others_ratio
 from examples.trouble.judge import Said, verdict
-from examples.trouble.plan import drawn_plan
+from examples.trouble.plan import RATE_PER_S, drawn_plan
 from examples.trouble.question import Refused, ask_what_is_wrong
 from examples.trouble.rounds import INTERRUPTED, WINDOW_S, said_line
 from examples.trouble.shape import SHAPES, Shape, ShapeName
@@ -36,7 +37,7 @@ def main() -> None:
     shapes: Sequence[ShapeName] = [options.load] if options.load else SHAPES
     seconds = options.minutes * 60 / len(shapes)
     try:
-        watched = asyncio.run(_all_watched(shapes, seconds, options.seed))
+        watched = asyncio.run(_all_watched(shapes, seconds, options.seed, options.rate))
     except (NodeEnded, Refused) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
@@ -46,10 +47,12 @@ def main() -> None:
     sys.exit(1 if any(one.false_alarms for one in watched) else 0)
 
 
-async def _all_watched(shapes: Sequence[ShapeName], seconds: float, seed: int) -> list[Watched]:
+async def _all_watched(
+    shapes: Sequence[ShapeName], seconds: float, seed: int, rate_per_s: float
+) -> list[Watched]:
     found: list[Watched] = []
     for name in shapes:
-        one = await watched(Shape(name), seconds, seed)
+        one = await watched(Shape(name), seconds, seed, rate_per_s)
         print(f"{name}: asked {one.asked_count} times; {one.traffic}", file=sys.stderr, flush=True)
         for said in one.false_alarms:
             print(f"  FALSE ALARM: {said_line(said)}", file=sys.stderr, flush=True)
@@ -59,12 +62,16 @@ async def _all_watched(shapes: Sequence[ShapeName], seconds: float, seed: int) -
     return found
 
 
-async def watched(shape: Shape, seconds: float, seed: int) -> Watched:
+async def watched(
+    shape: Shape, seconds: float, seed: int, rate_per_s: float = RATE_PER_S
+) -> Watched:
     """From the node's first second on: a start is no fault. Raises `NodeEnded`, `Refused`."""
     false_alarms: list[Said] = []
     beside: list[Said] = []
     asked_count = 0
-    async with staged(drawn_plan(seed, ()), shape) as stage:
+    plan = drawn_plan(seed, ())
+    plan = replace(plan, traffic=replace(plan.traffic, rate_per_s=rate_per_s))
+    async with staged(plan, shape) as stage:
         until_s = time.monotonic() + seconds
         while asked_count == 0 or time.monotonic() + WINDOW_S < until_s:
             before = cpu_times(stage.node.pid)
@@ -85,6 +92,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="shared by the shapes of load")
     parser.add_argument("--load", choices=SHAPES, help="only this shape")
+    parser.add_argument(
+        "--rate", type=float, default=RATE_PER_S, help="requests a second, before its shape"
+    )
     parser.add_argument("--seed", type=int, default=1, help="what names are drawn from")
     parser.add_argument("--json", action="store_true", help="all of it as JSON at the end")
     return parser.parse_args()

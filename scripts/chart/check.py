@@ -4,16 +4,26 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from scripts.chart import manifests, readme, rules_page, typos
 from scripts.chart.images import foreign_images
 from scripts.chart.matrix import Row, rows
 from scripts.chart.objects import Objects, component_of
 from scripts.chart.policy import CATALOGUES, Catalogue
-from scripts.chart.renderings import HELMS, Rendering, differences, lint_faults, render
+from scripts.chart.renderings import (
+    HELMS,
+    Rendering,
+    differences,
+    lint_faults,
+    loose_ends,
+    note_faults,
+    render,
+)
 from scripts.chart.schemas import VERSIONS, Definitions
 from scripts.chart.templates import Templates
-from scripts.chart.tools import CHART
+from scripts.chart.tools import CHART, package
 from scripts.chart.values import Values
 
 
@@ -32,10 +42,11 @@ class Step:
 class Chart:
     """What the checks look at, read and rendered once."""
 
-    def __init__(self) -> None:
-        self.values = Values.load()
-        self.templates = Templates.load()
-        self.rows = rows()
+    def __init__(self, directory: Path = CHART) -> None:
+        self._directory = directory
+        self.values = Values.load(directory)
+        self.templates = Templates.load(directory)
+        self.rows = rows(directory / "ci")
         self.renderings: list[Rendering] = []
 
     def steps(self) -> list[Step]:
@@ -45,6 +56,8 @@ class Chart:
             Step("same again", self._same),
             *(Step(f"Kubernetes {one}", partial(self._valid, one)) for one in VERSIONS),
             *(Step(one.name, partial(self._ruled, one)) for one in CATALOGUES),
+            Step("notes", self._notes),
+            Step("package", self._package),
             Step("images", self._images),
             Step("templates", self._templates),
             Step("typos", self._typos),
@@ -56,13 +69,15 @@ class Chart:
 
     def _lint(self) -> Outcome:
         counted = f"{len(self.rows)} sets of values, {' and '.join(HELMS)}"
-        return Outcome(counted, tuple(lint_faults(self.rows)))
+        return Outcome(counted, tuple(lint_faults(self.rows, self._directory)))
 
     def _render(self) -> Outcome:
-        self.renderings = render(self.rows)
+        self.renderings = render(self.rows, self._directory)
         count = sum(len(one.objects.all) for one in self.renderings)
         faults = [fault for one in self.renderings for fault in one.refusals]
         faults += unknown_rules(self.rows)
+        for one in self._rendered:
+            faults += loose_ends(one.row.name, one.texts[HELMS[0]])
         return Outcome(f"{count} objects, three times", tuple(faults))
 
     @property
@@ -88,8 +103,20 @@ class Chart:
         counted = f"{len(catalogue.rules)} rules" + (f", {skipped} skipped" if skipped else "")
         return Outcome(counted, tuple(found))
 
+    def _notes(self) -> Outcome:
+        faults = tuple(note_faults(self.rows, self._directory))
+        return Outcome(f"what {len(self.rows)} installations tell", faults)
+
+    def _package(self) -> Outcome:
+        with TemporaryDirectory() as target:
+            files = package(Path(target), self._directory)
+        needed = ("Chart.yaml", "README.md", "values.yaml", "values.schema.json")
+        missing = [f"the archive lacks {one}" for one in needed if one not in files]
+        extra = [f"the archive has {one}" for one in files if one.startswith("ci/")]
+        return Outcome(f"{len(files)} files", (*missing, *extra))
+
     def _images(self) -> Outcome:
-        count, faults = foreign_images(self.values, self.rows)
+        count, faults = foreign_images(self.values, self.rows, self._directory)
         return Outcome(f"{count} containers", tuple(faults))
 
     def _templates(self) -> Outcome:
@@ -98,7 +125,7 @@ class Chart:
         return Outcome(f"{len(values.leaves)} values, all used", tuple(faults))
 
     def _typos(self) -> Outcome:
-        schema = typos.schema_of()
+        schema = typos.schema_of(self._directory)
         names, misspelt = typos.accepted(typos.misspelt(self.values), schema)
         kinds, mistyped = typos.accepted(typos.mistyped(self.values), schema)
         faults = [f"values.schema.json lets through {one}" for one in [*misspelt, *mistyped]]
@@ -106,11 +133,11 @@ class Chart:
         return Outcome(counted, (*faults, *typos.stale(self.values)))
 
     def _typos_of_helm(self) -> Outcome:
-        count, names = typos.sections_accepted(self.values)
+        count, names = typos.sections_accepted(self.values, self._directory)
         return Outcome(f"{count} refusals", tuple(f"let through: {one}" for one in names))
 
     def _readme(self) -> Outcome:
-        file, text = CHART / "README.md", readme.page()
+        file, text = self._directory / "README.md", readme.page(self._directory)
         is_stale = not file.is_file() or file.read_text() != text
         stale = (
             ("README.md is not what values.yaml says. Run `make reference`.",) if is_stale else ()

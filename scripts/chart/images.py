@@ -10,13 +10,15 @@ import yaml
 from scripts.chart.matrix import Row
 from scripts.chart.objects import Objects
 from scripts.chart.renderings import HELMS, parsed
-from scripts.chart.tools import template
+from scripts.chart.tools import CHART, template
 from scripts.chart.values import Values
 
 _ELSEWHERE = "registry.example/mirror"
 
 
-def foreign_images(values: Values, rows: Sequence[Row]) -> tuple[int, list[str]]:
+def foreign_images(
+    values: Values, rows: Sequence[Row], chart: Path = CHART
+) -> tuple[int, list[str]]:
     """How many containers were looked at, and those whose image is not where the values say.
 
     Every value `….repository` is set to another place, and each row is rendered with that.
@@ -33,7 +35,7 @@ def foreign_images(values: Values, rows: Sequence[Row]) -> tuple[int, list[str]]
         file = Path(directory) / "moved.yaml"
         file.write_text(yaml.safe_dump(moved))
         for row in rows:
-            text = template(HELMS[0], row.release, [*row.files, file])
+            text = template(HELMS[0], row.release, [*row.files, file], chart=chart)
             for pod in Objects(parsed(text)).pods:
                 for container in pod.containers:
                     count += 1

@@ -114,7 +114,8 @@ class Pod:
     def ends(self) -> bool:
         """Is it made to end, as the pod of a job?"""
         return kind_of(self.owner) in {"Job", "CronJob"} or (
-            kind_of(self.owner) == "Pod" and self.spec.get("restartPolicy") == "Never"
+            kind_of(self.owner) == "Pod"
+            and self.spec.get("restartPolicy") in ("Never", "OnFailure")
         )
 
     @property

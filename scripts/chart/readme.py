@@ -62,7 +62,11 @@ def _table(values: Sequence[Value]) -> Iterator[str]:
     yield "|---|---|---|"
     for one in values:
         cells = (f"`{one.name}`", _shown(one.default), one.meaning)
-        yield f"| {' | '.join(cell.replace('|', r'\\|') for cell in cells)} |"
+        yield f"| {' | '.join(_cell(text) for text in cells)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def _shown(default: Any) -> str:

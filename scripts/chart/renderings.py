@@ -1,17 +1,22 @@
 """The chart rendered with every row of the matrix, by both helms, and what these must agree on."""
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from scripts.chart.matrix import Row
 from scripts.chart.objects import Object, Objects, title
-from scripts.chart.tools import ToolFailed, lint, template
+from scripts.chart.tools import CHART, ToolFailed, lint, notes, template
 
 HELMS = ("helm", "helm3")
+# A verb of `printf` without its value, and a mapping or nothing as Go prints it. A key that is not
+# there is printed as nothing at all, which the rule `no-null` and the step `templates` find.
+_LOOSE = re.compile(r"%!|map\[|<nil>")
 # Two cores are what CI has.
 _AT_ONCE = 2
 
@@ -47,11 +52,11 @@ def parsed(text: str) -> tuple[Object, ...]:
     return tuple(one for one in yaml.load_all(text, _StrictLoader) if one)
 
 
-def lint_faults(rows: Sequence[Row]) -> Iterator[str]:
+def lint_faults(rows: Sequence[Row], chart: Path = CHART) -> Iterator[str]:
     def one(job: tuple[str, Row]) -> str:
         helm, row = job
         try:
-            lint(helm, row.files)
+            lint(helm, row.files, chart)
         except ToolFailed as refusal:
             return f"{row.name}: {helm} lint: {refusal}"
         return ""
@@ -60,15 +65,15 @@ def lint_faults(rows: Sequence[Row]) -> Iterator[str]:
         yield from filter(None, threads.map(one, [(helm, row) for row in rows for helm in HELMS]))
 
 
-def render(rows: Sequence[Row]) -> list[Rendering]:
+def render(rows: Sequence[Row], chart: Path = CHART) -> list[Rendering]:
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return list(threads.map(_rendering, rows))
+        return list(threads.map(lambda row: _rendering(row, chart), rows))
 
 
-def _rendering(row: Row) -> Rendering:
+def _rendering(row: Row, chart: Path) -> Rendering:
     try:
-        texts = {helm: template(helm, row.release, row.files) for helm in HELMS}
-        again = template(HELMS[0], row.release, row.files, "--is-upgrade")
+        texts = {helm: template(helm, row.release, row.files, chart=chart) for helm in HELMS}
+        again = template(HELMS[0], row.release, row.files, "--is-upgrade", chart=chart)
         objects = Objects(parsed(texts[HELMS[0]]), row.release.namespace)
     except (ToolFailed, yaml.YAMLError) as refusal:
         return Rendering(row, {}, "", Objects(()), (f"{row.name}: {refusal}",))
@@ -85,6 +90,28 @@ def differences(rendering: Rendering) -> Iterator[str]:
     for one in sorted(here.keys() | there.keys()):
         if here.get(one) != there.get(one):
             yield f"{name}: {one} is not the same with {HELMS[0]} and with {HELMS[1]}"
+
+
+def loose_ends(name: str, text: str) -> Iterator[str]:
+    """Where a template printed something that is not for anybody's eyes."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := _LOOSE.search(line):
+            yield f"{name}: {found.group(0)} in line {number}: {line.strip()}"
+
+
+def note_faults(rows: Sequence[Row], chart: Path = CHART) -> Iterator[str]:
+    """What is wrong with what an installation tells, for each row."""
+
+    def one(row: Row) -> list[str]:
+        try:
+            text = notes(row.release, row.files, chart)
+        except ToolFailed as refusal:
+            return [f"{row.name}: {refusal}"]
+        said = [] if text.strip() else [f"{row.name}: an installation tells nothing"]
+        return [*said, *loose_ends(f"{row.name}, NOTES.txt", text)]
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        yield from (fault for faults in threads.map(one, rows) for fault in faults)
 
 
 def _by_title(items: Sequence[Object]) -> dict[str, Object]:

@@ -10,7 +10,7 @@ from scripts.chart.values import Value, Values
 # Gives something else at each rendering, or asks the cluster, which `helm template` and Argo CD do
 # not have: secrets and certificates would change under pods that run.
 _CHANGING = re.compile(
-    r"\b(lookup|rand(AlphaNum|Alpha|Numeric|Ascii|Bytes|Int)|uuidv4|shuffle|genCA(WithKey)?"
+    r"(?<![.$])\b(lookup|rand(AlphaNum|Alpha|Numeric|Ascii|Bytes|Int)|uuidv4|shuffle|genCA(WithKey)?"
     r"|gen(SelfSignedCert|SignedCert)(WithKey)?|genPrivateKey|htpasswd|bcrypt|encryptAES"
     r"|now|ago|date|unixEpoch|env|expandenv|getHostByName)\b"
     r"|\.Release\.(IsInstall|IsUpgrade|Revision)\b"

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,6 +59,21 @@ def template(
     """The rendering's text; raises `ToolFailed` with the chart's or the schema's refusal."""
     where = ("--namespace", release.namespace, "--kube-version", KUBERNETES_VERSION)
     return run(program, "template", release.name, chart, *where, *_given(values), *flags)
+
+
+def notes(release: Release, values: Sequence[Path] = (), chart: Path = CHART) -> str:
+    """What an installation tells its user. Helm 3 asks a cluster for that, so Helm 4 is taken."""
+    where = ("--namespace", release.namespace, "--dry-run=client", "--hide-secret")
+    text = run("helm", "install", release.name, chart, *where, *_given(values))
+    return text.rpartition("\nNOTES:\n")[2]
+
+
+def package(target: Path, chart: Path = CHART) -> list[str]:
+    """The names of the files in the chart's archive, which is put into a directory."""
+    run("helm", "package", chart, "--destination", target)
+    (archive,) = target.glob("*.tgz")
+    with tarfile.open(archive) as files:
+        return sorted(one.partition("/")[2] for one in files.getnames())
 
 
 def _given(values: Sequence[Path]) -> list[str]:

@@ -78,7 +78,7 @@ def accepted(mutants: Iterator[Mutant], schema: Mapping[str, Any]) -> tuple[int,
     return len(tried), [name for name, is_valid in tried if is_valid]
 
 
-def sections_accepted(values: Values) -> tuple[int, list[str]]:
+def sections_accepted(values: Values, chart: Path = CHART) -> tuple[int, list[str]]:
     """The same asked of both helms, with the last key of each section."""
     last: dict[str, Value] = {one.path[0]: one for one in values.all}
     wanted = {f"{one.name}x" for one in last.values()}
@@ -89,7 +89,9 @@ def sections_accepted(values: Values) -> tuple[int, list[str]]:
         for mutant in mutants:
             # Only what differs: helm lays it over values.yaml, as a user's file.
             file.write_text(yaml.safe_dump(_addition(mutant, values)))
-            let_through += [f"{mutant.name} ({helm})" for helm in HELMS if _takes(helm, file)]
+            let_through += [
+                f"{mutant.name} ({helm})" for helm in HELMS if _takes(helm, file, chart)
+            ]
     return len(mutants) * len(HELMS), let_through
 
 
@@ -102,9 +104,9 @@ def _addition(mutant: Mutant, values: Values) -> dict[str, Any]:
     return value
 
 
-def _takes(helm: str, file: Path) -> bool:
+def _takes(helm: str, file: Path, chart: Path) -> bool:
     try:
-        template(helm, SHORT, [file])
+        template(helm, SHORT, [file], chart=chart)
     except ToolFailed as refusal:
         # Any other refusal would hide a schema that is not asked.
         return "values don't meet the specifications of the schema" not in str(refusal)

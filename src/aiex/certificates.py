@@ -1,4 +1,4 @@
-"""Certificates in PEM form, one by one: HTTP clients take them so. And when they end."""
+"""Certificates in PEM form, one by one: HTTP clients take them so; their ends and their names."""
 
 import base64
 import binascii
@@ -10,6 +10,10 @@ _CERTIFICATE = re.compile(
 )
 # Of DER (X.690), what stands before the times of a certificate.
 _SEQUENCE, _VERSION = 0x30, 0xA0
+# The extension subjectAltName, 2.5.29.17, and in it the kind of name that is DNS's (RFC 5280).
+_ALTERNATIVE_NAMES = b"\x06\x03\x55\x1d\x11"
+_DNS_NAME = 0x82
+_BOOLEAN = 0x01
 _TIME_FORMATS = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}
 
 
@@ -23,9 +27,8 @@ def ends_at_s(certificate: bytes) -> float | None:
 
     Python's own library tells it only of authorities that it was given to trust.
     """
-    body = b"".join(certificate.split(b"\n")[1:]).partition(b"-----END")[0]
     try:
-        der = base64.b64decode(body)
+        der = _der(certificate)
         _, signed, _ = _element(der, _SEQUENCE)
         _, fields, _ = _element(signed, _SEQUENCE)
         if fields[0] == _VERSION:
@@ -39,6 +42,31 @@ def ends_at_s(certificate: bytes) -> float | None:
     except (ValueError, IndexError, KeyError, binascii.Error):
         return None
     return moment.timestamp()
+
+
+def dns_names(certificate: bytes) -> tuple[str, ...]:
+    """The DNS names a certificate in PEM form is for; none if it names none that way."""
+    try:
+        _, found, after = _der(certificate).partition(_ALTERNATIVE_NAMES)
+        if not found:
+            return ()
+        tag, content, after = _element(after)
+        if tag == _BOOLEAN:  # whether it is critical
+            _, content, _ = _element(after)
+        _, names, _ = _element(content, _SEQUENCE)
+        told = []
+        while names:
+            tag, name, names = _element(names)
+            if tag == _DNS_NAME:
+                told.append(name.decode("ascii"))
+    except (ValueError, IndexError, binascii.Error):
+        return ()
+    return tuple(told)
+
+
+def _der(certificate: bytes) -> bytes:
+    body = b"".join(certificate.split(b"\n")[1:]).partition(b"-----END")[0]
+    return base64.b64decode(body)
 
 
 def _element(der: bytes, wanted: int | None = None) -> tuple[int, bytes, bytes]:

@@ -495,6 +495,17 @@ async def test_server_timing_says_where_the_time_went() -> None:
     assert times["total"] >= times["provider"]
 
 
+@pytest.mark.parametrize("body", [QUESTION, {**QUESTION, "model": "nobody's"}])
+async def test_a_node_that_stops_gives_the_connection_back_with_its_answer(
+    body: dict[str, Any],
+) -> None:
+    leaving = [False]
+    stage = Stage(Scripted(completion()), is_leaving=lambda: leaving[0])
+    assert "connection" not in (await stage.ask(body)).headers
+    leaving[0] = True
+    assert (await stage.ask(body)).headers["connection"] == "close"
+
+
 async def test_probes_say_their_bare_word_and_are_no_requests() -> None:
     stage = Stage(Scripted(), key_check=lambda: KEYS, is_ready=lambda: False)
     assert (await stage.ask(method="GET", path="/livez")).status == 200

@@ -39,7 +39,7 @@ def test_the_functions_are_a_table_and_hot_values_are_pointed_at(tmp_path: Path)
     first, heading, row, note = said.stdout.splitlines()
     assert first == "n1: 12.00 s of CPU on the main thread in 60 s, 20.0% of a CPU"
     assert heading.split() == ["SHARE", "SELF", "TOTAL", "FUNCTION", "WHERE"]
-    assert row == "50.0%   6.00 s   9.00 s   app.rules:match   rules.py:12"
+    assert row == "50.0%  6.00 s  9.00 s  app.rules:match  rules.py:12"
     assert note == FOUND["notes"][0]  # type: ignore[index]
     assert said.stderr == "For hot values: aiex hot list\n"
     assert server.asked[0].path.startswith("/admin/v1/performance/hot?")
@@ -50,8 +50,8 @@ def test_services_have_one_figure_each(tmp_path: Path) -> None:
     with ScriptedServer(answer("n1")) as server:
         said = run_aiex(tmp_path, "hot", "--by", "service", "-n", "3", "--admin-url", server.url)
     assert said.stdout.splitlines()[1:3] == [
-        "SHARE   CPU      SERVICE",
-        "50.0%   6.00 s   app.rules:match",
+        "SHARE     CPU  SERVICE",
+        "50.0%  6.00 s  app.rules:match",
     ]
 
 

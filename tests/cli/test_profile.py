@@ -42,15 +42,15 @@ def test_without_a_file_the_functions_that_took_most_are_told(tmp_path: Path) ->
     told, asked = said(tmp_path, "cpu")
     assert told.exit_code == 0
     assert [" ".join(line.split()) for line in told.stdout.splitlines()] == [
-        "CPU of n1, n2: 1.00 s in 10 s, 10.0 % of a CPU; 10 samples, 4 stacks.",
+        "CPU of n1, n2: 1.00 s in 10 s, 10.0% of a CPU; 10 samples, 4 stacks.",
         "",
         "SELF TOTAL FUNCTION",
-        "500.0 ms 50.0 % 700.0 ms 70.0 % pkg.mod:work",
-        "300.0 ms 30.0 % 1.00 s 100.0 % pkg.mod:main",
-        "200.0 ms 20.0 % 200.0 ms 20.0 % pkg.mod:leaf",
+        "500.0 ms 50.0% 700.0 ms 70.0% pkg.mod:work",
+        "300.0 ms 30.0% 1.00 s 100.0% pkg.mod:main",
+        "200.0 ms 20.0% 200.0 ms 20.0% pkg.mod:leaf",
         "",
-        "by node: n1 50.0 %, n2 50.0 %",
-        "by service: http.api 50.0 %, telemetry 50.0 %",
+        "by node: n1 50.0%, n2 50.0%",
+        "by service: http.api 50.0%, telemetry 50.0%",
     ]
     assert "aiex profile cpu -o profile.html" in told.stderr
     assert asked.path.startswith("/admin/v1/performance/cpu_profile?nodes=&deadline_s=30")
@@ -187,7 +187,7 @@ def test_two_files_are_compared_with_signs(tmp_path: Path) -> None:
     told = run_aiex(tmp_path, "profile", "diff", before, after)
     assert told.exit_code == 0
     assert "compared by seconds" in told.stdout
-    assert "in all +100.0 ms, +50.0 %." in told.stdout
+    assert "in all +100.0 ms, +50.0%." in told.stdout
     row = next(line for line in told.stdout.splitlines() if line.endswith("pkg.mod:work"))
     assert row.split("   ")[0] == "+50.0 ms"
     by_share = run_aiex(tmp_path, "profile", "diff", before, after, "--by", "share")

@@ -148,10 +148,10 @@ def test_cpu_is_counted_for_a_while(tmp_path: Path) -> None:
             tmp_path, "tasks", "--sort", "cpu", "--seconds", "2", "--admin-url", server.url
         )
     assert said.stdout.splitlines() == [
-        "n1: 500.0 ms of CPU in 2 s, of tasks that still live; --by coroutine has all",
-        "ID   NAME     CPU         SHARE",
-        "17   Task-9   250.00 ms   50.0%",
-        "39 more of them; `-n` shows more.",
+        "n1: cpu_counted by task, 500.00 ms in all, in 2 s; --by coroutine has those that ended",
+        "CPU_COUNTED  SHARE  ID  NAME",
+        "  250.00 ms  50.0%  17  Task-9",
+        "39 more; `-n` shows more.",
         "Only some were counted.",
     ]
     assert json.loads(server.asked[0].body) == {

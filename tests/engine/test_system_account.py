@@ -49,8 +49,11 @@ async def test_a_server_that_runs_is_not_removed_and_one_that_is_gone_is_replace
                     stream = await jetstream.stream("KV_any")
                     assert stream.cluster is not None
                     names = {stream.cluster.leader, *(one.name for one in stream.followers)}
-                    stored = await system.stored("KV_any", 3)
-                    if names == {"a", "b", "d"} and stored == [stream.state] * 3:
+                    stores = await system.stores(3)
+                    stored = {name: store.get("KV_any") for name, store in stores.items()}
+                    if names == set(stored) == {"a", "b", "d"} and all(
+                        state == stream.state for state in stored.values()
+                    ):
                         break
             entry = await successor.engine.bucket("any").get("key")
             assert entry is not None

@@ -2,15 +2,13 @@
 
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Self
 
-import openai
 import pytest
 
+from aiex.testing.chat_load import ChatLoad
 from aiex.testing.node_process import MOCK_ONLY, AdminRefused, NodeProcess, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault]
@@ -18,55 +16,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.fault]
 SERVER = "engine.server"
 ROUNDS = 10
 SEED = 20260101
-
-
-class Load:
-    """Threads that keep asking, whole and streamed; every failure is kept."""
-
-    def __init__(self, node: NodeProcess, key: str) -> None:
-        self._node, self._key = node, key
-        self.answered = 0
-        self.failures: list[str] = []
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(4)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def go_on(self, count: int) -> None:
-        """Wait for so many more answers."""
-        wanted = self.answered + count
-        wait_until(lambda: self.answered >= wanted or self.failures, 30, "more answers")
-
-    def _ask(self) -> None:
-        with openai.OpenAI(
-            base_url=f"{self._node.api_url}/v1", api_key=self._key, max_retries=0, timeout=10
-        ) as client:
-            while not self._is_over.is_set():
-                try:
-                    self._ask_once(client)
-                    self.answered += 1
-                except (openai.OpenAIError, AssertionError) as error:
-                    self.failures.append(f"{error!r} caused by {error.__cause__!r}")
-
-    @staticmethod
-    def _ask_once(client: openai.OpenAI) -> None:
-        answer = client.chat.completions.create(
-            model="mock", messages=[{"role": "user", "content": "echo a b"}]
-        )
-        assert answer.choices[0].message.content == "a b"
-        stream = client.chat.completions.create(
-            model="mock", messages=[{"role": "user", "content": "echo c d"}], stream=True
-        )
-        words = [one.choices[0].delta.content or "" for one in stream if one.choices]
-        assert "".join(words) == "c d"
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +34,7 @@ def test_no_request_fails_while_the_engine_is_killed_again_and_again(
     node: NodeProcess, key: str
 ) -> None:
     random = Random(SEED)
-    with Load(node, key) as load:
+    with ChatLoad(node, key) as load:
         for _ in range(ROUNDS):
             load.go_on(random.randint(1, 20))
             before = node.service_pid(SERVER)
@@ -109,7 +58,7 @@ def test_a_frozen_engine_is_replaced_and_meanwhile_health_says_degraded(
     wait_until(lambda: node.check("engine")["status"] == "ok", 30, "the engine")
     frozen = node.service_pid(SERVER)
     assert frozen is not None
-    with Load(node, key) as load:
+    with ChatLoad(node, key) as load:
         os.kill(frozen, signal.SIGSTOP)
         wait_until(lambda: node.check("engine")["status"] == "degraded", 20, "degraded health")
         assert node.check("engine")["reason"]
@@ -138,7 +87,7 @@ def test_an_engine_that_was_full_works_again_once_there_is_room(
                     file.write(b"x" * 65536)
             except OSError:
                 pass
-        with Load(node, "none") as load:
+        with ChatLoad(node, "none") as load:
             load.go_on(1)
         assert load.failures  # a key exists, so a wrong one is refused: the door stays shut
         for _ in range(3):

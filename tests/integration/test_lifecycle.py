@@ -94,6 +94,26 @@ def test_while_load_balancers_notice_the_node_is_unready_and_still_serves(tmp_pa
         assert node.process.wait(20) == 0
 
 
+def test_a_connection_is_given_back_before_it_could_be_closed_under_a_request(
+    tmp_path: Path,
+) -> None:
+    with NodeProcess(tmp_path, [*with_provider(SLOW), "--set=node.propagation_delay_s=2"]) as node:
+        node.ready()
+        connection = HTTPConnection(node.api_url.split("/")[2], timeout=10)
+        connection.request("GET", "/v1/models")
+        answer = connection.getresponse()
+        assert answer.read()
+        assert not answer.will_close
+        node.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: http_status(node.api_url + "/readyz") == 503, 2, "503 from /readyz")
+        connection.request("GET", "/v1/models")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert answer.will_close
+        assert answer.read()
+        connection.close()
+
+
 def test_while_it_drains_the_command_line_finds_the_node(tmp_path: Path) -> None:
     with NodeProcess(tmp_path, with_provider(ENDLESS)) as node:
         node.ready()

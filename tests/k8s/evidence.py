@@ -47,6 +47,7 @@ def _told(stage: Stage, *arguments: str) -> str:
 def _doctor(stage: Stage) -> str:
     options = stage.options
     where = (f"--kubeconfig={options.kubeconfig}", f"--namespace={options.namespace}")
-    command = (sys.executable, "-m", "aiex", "k8s", "doctor", *where)
+    release = f"--release={options.release}"
+    command = (sys.executable, "-m", "aiex", "k8s", "doctor", *where, release)
     done = stage.runner.run(command, "", DOCTOR_S)
     return done.out or done.err

@@ -18,6 +18,7 @@ import http.client
 import itertools
 import json
 import os
+import select
 import signal
 import socket
 import ssl
@@ -159,8 +160,9 @@ class Asker:
         return "" if said == text else f"a wrong answer: {content[-200:].decode(errors='replace')}"
 
     def _connected(self) -> http.client.HTTPConnection:
-        if self._connection is not None:
+        if self._connection is not None and not self._is_closed_by_peer():
             return self._connection
+        self._close()
         until_s = time.monotonic() + CONNECT_PATIENCE_S
         while True:
             connection = self._new_connection()
@@ -186,6 +188,12 @@ class Asker:
                 host, port, timeout=CONNECT_TIMEOUT_S, context=context
             )
         return http.client.HTTPConnection(host, port, timeout=CONNECT_TIMEOUT_S)
+
+    def _is_closed_by_peer(self) -> bool:
+        """Whether something came unasked: the connection's end, which HTTP clients notice too."""
+        assert self._connection is not None, "there is one"
+        readable, _, _ = select.select([self._connection.sock], [], [], 0)
+        return bool(readable)
 
     def _close(self) -> None:
         if self._connection is not None:

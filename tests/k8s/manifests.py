@@ -18,6 +18,7 @@ OWNER = "make-test-k8s"
 RESTRICTED, PRIVILEGED = "restricted", "privileged"
 SCRIPTS = "acceptance-scripts"
 PORT = 80  # of the Service that the load asks
+MODEL = "drill"  # and the model that it asks for
 PULL_SECRET = "acceptance-registry"
 LISTENER, LISTENER_PORT = "acceptance-listener", 9000
 LOAD_COMPONENT = "acceptance"
@@ -90,7 +91,7 @@ def script_pod(
 def load_pod(options: Options, name: str, key_secret: str, not_on: str = "") -> Manifest:
     """Asks the Service until it is told to stop."""
     url = f"http://{options.release}.{options.namespace}.svc:{PORT}"
-    command = ["load.py", f"--url={url}", "--model=drill", f"--askers={options.askers}"]
+    command = ["load.py", f"--url={url}", f"--model={MODEL}", f"--askers={options.askers}"]
     key = {
         "name": "LOAD_KEY",
         "valueFrom": {"secretKeyRef": {"name": key_secret, "key": "api-key"}},
@@ -106,6 +107,7 @@ def kill_pod(options: Options, name: str, machine: str, uid: str) -> Manifest:
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "runAsUser": 0,
+        "seccompProfile": {"type": "RuntimeDefault"},
         "capabilities": {"drop": ["ALL"], "add": ["KILL"]},
     }
     return {

@@ -23,8 +23,9 @@ class ImageName:
 
     @property
     def name(self) -> str:
-        tag, digest = self.tag and f":{self.tag}", self.digest and f"@{self.digest}"
-        return f"{self.repository}{tag}{digest}"
+        """As the chart writes it: a digest wins over a tag."""
+        version = f"@{self.digest}" if self.digest else f":{self.tag}"
+        return f"{self.repository}{version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,9 @@ def options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options
     given = found.parse_args(arguments)
     if not given.kubeconfig or not given.image:
         found.error("KUBECONFIG and IMAGE are wanted: make test-k8s KUBECONFIG=… IMAGE=…")
+    for image in filter(None, (given.image, given.image_next, given.nats_image)):
+        if not (parts := image_name(image)).tag and not parts.digest:
+            found.error(f"{image} has neither a tag nor a digest")
     if not Path(given.kubeconfig).is_file():
         found.error(f"KUBECONFIG names no file: {given.kubeconfig}")
     if given.kill_by not in ("host", "delete"):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.k8s.manifests import PORT, PULL_SECRET
+from tests.k8s.manifests import MODEL, PORT, PULL_SECRET
 from tests.k8s.options import ImageName, Options
 from tests.k8s.runner import Done, Runner, Unfulfilled
 
@@ -12,12 +12,16 @@ HELM_S = 300.0
 # A model that takes its time, so that requests are in flight whenever something happens.
 SETTINGS = {
     "providers": {"drill": {"kind": "mock", "latency_ms": 100, "tokens_per_s": 40}},
-    "models": {"drill": {"targets": [{"provider": "drill"}]}},
+    "models": {MODEL: {"targets": [{"provider": "drill"}]}},
 }
 # Room for six nodes and three servers on three small machines. The defaults are for real load.
 RESOURCES = {
     "requests": {"cpu": "100m", "memory": "256Mi"},
     "limits": {"cpu": "2", "memory": "1Gi"},
+}
+NATS_RESOURCES = {
+    "requests": {"cpu": "100m", "memory": "128Mi"},
+    "limits": {"cpu": "1", "memory": "512Mi"},
 }
 
 
@@ -25,11 +29,6 @@ def release_values(
     options: Options, *, image: ImageName | None = None, marker: str = ""
 ) -> dict[str, Any]:
     """Values of the release; another `marker` is an annotation that replaces every pod of aiex."""
-    nats: dict[str, Any] = {}
-    if options.nats_image.repository:
-        nats["image"] = options.nats_image.values
-    if options.storage_class:
-        nats["storage"] = {"className": options.storage_class}
     values: dict[str, Any] = {
         "fullnameOverride": options.release,
         "image": {**(image or options.image).values, "pullPolicy": "IfNotPresent"},
@@ -38,11 +37,24 @@ def release_values(
         "settings": SETTINGS,
         "mockModel": {"enabled": True},
         "resources": RESOURCES,
+        "nats": {
+            # On three machines a server that has to leave one finds no other of its own.
+            "antiAffinity": "preferred",
+            "volume": {
+                "size": "1Gi",
+                "storageClass": options.storage_class,
+                "whenDeleted": "Delete",
+            },
+            "resources": NATS_RESOURCES,
+        },
         "podAnnotations": {"aiex.acceptance/marker": marker} if marker else {},
     }
+    if options.nats_image.repository:
+        values["nats"]["image"] = options.nats_image.values
     if options.registry_config:
         values["image"]["pullSecrets"] = [PULL_SECRET]
-    return {**values, "nats": nats} if nats else values
+        values["nats"].setdefault("image", {})["pullSecrets"] = [PULL_SECRET]
+    return values
 
 
 class Release:

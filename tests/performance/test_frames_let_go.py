@@ -28,8 +28,8 @@ class Held:
 
 
 def look_of_the_stall_watch(thread_id: int) -> None:
-    watched = _Watched(LOOP, thread_id, ThreadClocks(None), lambda _: None)
-    _see(Evidence(0.0, Clocks(0.0, 0.0)), watched, 1.0, OtherThreads(threading.get_native_id()))
+    watched = _Watched(LOOP, thread_id, ThreadClocks(), lambda _: None)
+    _see(Evidence(0.0, Clocks()), watched, 1.0, OtherThreads(threading.get_native_id()))
 
 
 def look_for_those_that_stand(_: int) -> None:

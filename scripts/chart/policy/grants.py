@@ -44,6 +44,20 @@ def role_enters_pods(role: Object, _objects: Objects) -> str:
     return "allows pods/exec or pods/attach" if is_one else ""
 
 
+def has_wide_rights(role: Object, _objects: Objects) -> str:
+    """Rights to more than is named: a star, or to Secrets that a name does not narrow down.
+
+    Creating cannot be narrowed, since there is no name yet when the API decides.
+    """
+    for rule in role.get("rules") or ():
+        if any("*" in (rule.get(what) or ()) for what in ("apiGroups", "resources", "verbs")):
+            return "has a star in its rules"
+        is_narrow = rule.get("resourceNames") or set(rule.get("verbs") or ()) <= {"create"}
+        if "secrets" in (rule.get("resources") or ()) and not is_narrow:
+            return f"{', '.join(rule['verbs'])} any Secret of the namespace"
+    return ""
+
+
 def binds(binding_kind: str, role_kind: str, what: str) -> Check:
     """A binding to a role that allows `everything` or to enter pods (`exec`), or is not there."""
     is_bad = {"everything": _allows_all, "exec": _enters_pods}[what]

@@ -43,14 +43,7 @@ POLARIS = Catalogue(
         Rule("memoryRequestsMissing", containers.lacks("resources", "requests", "memory")),
         Rule("memoryLimitsMissing", containers.lacks("resources", "limits", "memory")),
         # security
-        Rule(
-            "automountServiceAccountToken",
-            of_pods(pods.mounts_token),
-            spared={
-                "secrets": "the Job that makes the Secrets asks Kubernetes' API for it, with "
-                "rights to those Secrets only"
-            },
-        ),
+        Rule("automountServiceAccountToken", of_pods(pods.mounts_token)),
         Rule("hostIPCSet", pods.shares("hostIPC")),
         Rule("hostPathSet", of_pods(pods.mounts_host_path)),
         Rule("hostProcess", of_pods(pods.is_host_process)),

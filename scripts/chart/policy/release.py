@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scripts.chart.objects import Object, Objects, at, kind_of, labels_of, name_of, title
+from scripts.chart.policy.grants import has_wide_rights
 from scripts.chart.policy.rules import Catalogue, Fault, Rule, of_kind
 
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
@@ -42,8 +43,9 @@ NAMESPACED = {
     "PrometheusRule": "monitoring.coreos.com/v1",
 }
 # Pods of a stateful set carry its name and a revision of eleven characters in a label of at most
-# 63, and a CronJob's jobs the minute; what else makes pods lets their names be cut.
-_NAME_LENGTHS = {"StatefulSet": 52, "CronJob": 52}
+# 63, and a CronJob's jobs the minute; what else makes pods lets their names be cut. The name of a
+# ConfigMap gets into no label and no host name.
+_NAME_LENGTHS = {"StatefulSet": 52, "CronJob": 52, "ConfigMap": 253}
 
 
 def is_of_other_kind(item: Object, _objects: Objects) -> str:
@@ -145,5 +147,6 @@ RELEASE = Catalogue(
         Rule("name", of_kind()(has_long_name)),
         Rule("unique", twins),
         Rule("no-null", of_kind()(has_nothing_in_it)),
+        Rule("narrow-rights", of_kind("Role", "ClusterRole")(has_wide_rights)),
     ),
 )

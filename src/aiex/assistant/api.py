@@ -111,12 +111,14 @@ class Api:
         emit: Emit,
         admission: Admission | None = None,
         talk: Talk | None = None,
+        is_leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         self._chat = chat
         self._catalogue = catalogue
         self._token_count = token_count
         self._key_check = key_check
         self._is_ready = is_ready
+        self._is_leaving = is_leaving
         self._intake = intake
         self._pace = pace
         self._body_bytes_max = body_bytes_max
@@ -328,6 +330,7 @@ class Api:
             request_id=self._ids.request_id(headers.get("x-request-id")),
             traceparent=self._ids.traceparent(headers.get("traceparent")),
             at_s=time(),
+            is_leaving=self._is_leaving,
         )
 
 

@@ -1,5 +1,6 @@
 """One request's way through the gateway: filled in as it goes, told as an event at its end."""
 
+from collections.abc import Callable
 from time import perf_counter_ns
 
 from aiex.assistant.account import Account, Hold
@@ -29,6 +30,7 @@ class Trail:
         "held_bytes",
         "hold",
         "is_admitted",
+        "is_leaving",
         "is_priced",
         "is_stream",
         "is_usage_estimated",
@@ -53,7 +55,14 @@ class Trail:
     )
 
     def __init__(
-        self, *, method: str, route: str, request_id: str, traceparent: str, at_s: float
+        self,
+        *,
+        method: str,
+        route: str,
+        request_id: str,
+        traceparent: str,
+        at_s: float,
+        is_leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         self.started_ns = perf_counter_ns()
         self.at_s = at_s
@@ -69,6 +78,7 @@ class Trail:
         self.provider = ""
         self.target = ""
         self.key_id = ""
+        self.is_leaving = is_leaving
         self.is_stream = False
         self.has_lost_client = False
         self.attempt_count = 0
@@ -93,11 +103,15 @@ class Trail:
     def extra_headers(self) -> list[tuple[str, str]]:
         """What every responder appends: how the key's rates stand, and the cost once it is known.
 
-        Read as late as possible, so that the headers are right when they go out.
+        Read as late as possible, so that the headers are right when they go out. A node that stops
+        gives its connections back with the answers: the next request on one it has closed by then
+        would be lost.
         """
         headers = limit_headers(self.account.standing()) if self.account is not None else []
         if self.is_priced:
             headers.append(("x-aiex-cost", usd_text(self.cost_nano_usd)))
+        if self.is_leaving():
+            headers.append(("connection", "close"))
         return headers
 
     def elapsed_us(self) -> int:

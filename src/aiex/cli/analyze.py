@@ -1,6 +1,5 @@
 """`aiex analyze`: what is wrong with a node, in which function, and what to do about it."""
 
-import textwrap
 from collections.abc import Iterator
 from pathlib import PurePath
 
@@ -11,6 +10,7 @@ from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
 from aiex.cli.node_options import LookUp, look_up_options, node_options
 from aiex.cli.output import Output, output_option, print_json_text
 from aiex.cli.terminal_text import harmless
+from aiex.cli.wrapped_text import wrapped
 from aiex.performance import (
     SPARE_S,
     Analysis,
@@ -21,7 +21,6 @@ from aiex.performance import (
     TellDone,
 )
 
-WIDTH = 80
 FOUND = 1
 
 
@@ -115,33 +114,33 @@ def _tell(
 
 def recommendation_lines(one: NodeAnswer[Recommendations]) -> Iterator[str]:
     """Open ones first, each with its command; of others what came of them."""
-    yield from _wrapped(f"{one.node}: ", one.answer.text)
+    yield from wrapped(f"{one.node}: ", one.answer.text)
     for each in one.answer.recommendations:
         yield ""
         yield f"{each.id} ({each.standing})"
-        yield from _wrapped("   ", each.text)
+        yield from wrapped("   ", each.text)
         for sentence in each.evidence:
-            yield from _wrapped("   seen      ", sentence)
+            yield from wrapped("   seen      ", sentence)
         if each.standing in ("open", "trial"):
-            yield from _wrapped("   expected  ", each.expected)
+            yield from wrapped("   expected  ", each.expected)
             yield f"   do        {each.command}"
         if each.effect:
-            yield from _wrapped("   effect    ", each.effect)
+            yield from wrapped("   effect    ", each.effect)
 
 
 def analysis_lines(one: NodeAnswer[Analysis]) -> Iterator[str]:
     """The worst first, each with what it rests on and what to do."""
-    yield from _wrapped(f"{one.node}: ", one.answer.text)
+    yield from wrapped(f"{one.node}: ", one.answer.text)
     for number, finding in enumerate(one.answer.findings, 1):
         yield ""
         yield from _finding_lines(number, finding)
     for sentence in one.answer.missing:
-        yield from _wrapped("Not looked at: ", sentence)
+        yield from wrapped("Not looked at: ", sentence)
 
 
 def _finding_lines(number: int, finding: Finding) -> Iterator[str]:
     yield f"{number}. {finding.cause.replace('_', ' ')} ({finding.confidence:.0%} sure)"
-    yield from _wrapped("   ", finding.text)
+    yield from wrapped("   ", finding.text)
     if finding.file:
         yield f"   at        {PurePath(finding.file).name}:{finding.line}"
     rows = (
@@ -154,18 +153,7 @@ def _finding_lines(number: int, finding: Finding) -> Iterator[str]:
     )
     for name, text in rows:
         if text:
-            yield from _wrapped(f"   {name:<9} ", text)
+            yield from wrapped(f"   {name:<9} ", text)
     for command in finding.commands:
         if command:
             yield f"   next      {command}"
-
-
-def _wrapped(head: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=head,
-        subsequent_indent=" " * len(head) if len(head) <= 13 else "  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [head.rstrip()]

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from aiex.cli.admin_client import AdminClient, AdminRefused, decoded
 from aiex.cli.answers.hot import Canary, HotHistory, HotList, HotValue, Spread
 from aiex.cli.hot_canary import CanaryOptions, canary_options, see_through
-from aiex.cli.hot_options import RankedBy, hot_options
+from aiex.cli.hot_options import HotOptions, hot_options
 from aiex.cli.hot_text import (
     canary_end_lines,
     canary_line,
@@ -48,17 +48,20 @@ wait_option = click.option(
 @click.pass_context
 def hot(
     context: click.Context,
+    /,
     look_up: LookUp,
     nodes: str,
     output: Output,
-    by: RankedBy,
-    n: int,
-    seconds: float,
+    **options: Any,
 ) -> None:
     """Show what uses the CPU, or read and change hot values.
 
     On its own it ranks the functions that used the most CPU of the main thread lately, from the
     samples that every node always takes. SELF is a function's own lines, TOTAL all it called too.
+
+    With --of it ranks anything else that is counted, now or by what it grows within a window:
+    steps and CPU of tasks exactly, wall time, memory, allocations (a node is several times slower
+    meanwhile), queues, ages, pauses, stalls.
 
     The subcommands are for hot values: in force on all nodes at once, and after restarts. The
     settings give the defaults; a hot value is in force until it is reset.
@@ -68,6 +71,9 @@ def hot(
       aiex hot
       aiex hot --seconds 600 --by service
       aiex hot --on all -n 5
+      aiex hot --of cpu --by thread --window 10
+      aiex hot --of steps --by service --window 5
+      aiex hot --of queue_len
       aiex hot list
       aiex hot set log_level=debug
       aiex hot set default_limits.requests_per_minute=600
@@ -81,7 +87,7 @@ def hot(
         # Loaded here: what the subcommands do needs nothing of it.
         from aiex.cli.hot_functions import show_hot
 
-        show_hot(look_up, nodes, output, by=by, n=n, seconds=seconds)
+        show_hot(look_up, nodes, output, HotOptions(**options).checked())
         return
     given = [
         parameter.opts[0]

@@ -1,30 +1,52 @@
-"""What `aiex hot` shows on its own: the functions, services or coroutines that use the CPU."""
+"""What `aiex hot` shows on its own: what uses the CPU, or has the most of something else."""
 
 from collections.abc import Iterator
 from pathlib import PurePath
+from typing import cast
 
 import click
 
 from aiex.cli.asked_nodes import Asked, NodeAnswer, ask_nodes
+from aiex.cli.hot_options import BACK_S, METRICS, WINDOW_S, HotOptions
 from aiex.cli.node_options import LookUp
-from aiex.cli.output import Output, print_json_text, table_lines
+from aiex.cli.output import Output, fitted_lines, print_json_text
+from aiex.cli.ranking_text import ranking_lines
+from aiex.cli.table import Column
 from aiex.cli.terminal_text import harmless
-from aiex.performance import FindHot, HotBy, HotFound
+from aiex.performance import FindHot, HotBy, HotFound, Rank
 
+WHERE = Column("WHERE", "word", rank=1)
 VALUES_LINE = "For hot values: aiex hot list"
 
 
-def show_hot(
-    look_up: LookUp, nodes: str, output: Output, *, by: HotBy, n: int, seconds: float
-) -> None:
+def show_hot(look_up: LookUp, nodes: str, output: Output, options: HotOptions) -> None:
     """Print what each node answers; raises what `ask_nodes` does."""
-    came = ask_nodes(look_up(), FindHot(by, seconds, n), nodes)
+    way = options.way()
+    if options.of is not None:
+        _show_ranking(look_up, nodes, output, options, options.of, way)
+        return
+    by = cast("HotBy", way)
+    came = ask_nodes(look_up(), FindHot(by, options.seconds or BACK_S, options.n), nodes)
     if output == "json":
         print_json_text(came.document)
         return
     for line in hot_lines(came.asked, by):
         click.echo(harmless(line))
     click.echo(VALUES_LINE, err=True)
+
+
+def _show_ranking(
+    look_up: LookUp, nodes: str, output: Output, options: HotOptions, metric: str, by: str
+) -> None:
+    # Recording allocations slows a node down, so for those a window has to be said.
+    needs_one = not METRICS[metric].kept and metric != "allocations"
+    seconds = options.window or (WINDOW_S if needs_one else 0.0)
+    came = ask_nodes(look_up(), Rank(metric, by, options.n, seconds), nodes, takes_s=seconds)
+    if output == "json":
+        print_json_text(came.document)
+        return
+    told = [ranking_lines(one, metric, by, seconds) for one in came.asked.answers]
+    click.echo("\n\n".join("\n".join(lines) for lines in told))
 
 
 def hot_lines(asked: Asked[HotFound], by: HotBy) -> Iterator[str]:
@@ -42,22 +64,23 @@ def _node_lines(one: NodeAnswer[HotFound], by: HotBy) -> Iterator[str]:
         f"{one.node}: {found.cpu_s:.2f} s of CPU on the main thread in {found.seconds:.0f} s, "
         f"{busy:.1%} of a CPU"
     )
+    rows: list[tuple[str, ...]]
     if by == "function":
-        headings = ["SHARE", "SELF", "TOTAL", "FUNCTION", "WHERE"]
+        columns = [*map(Column, ("SHARE", "SELF", "TOTAL")), Column("FUNCTION", "name"), WHERE]
         rows = [
-            [
+            (
                 f"{hot.share:.1%}",
                 f"{hot.self_s:.2f} s",
                 f"{hot.total_s:.2f} s",
                 hot.key,
                 _where(hot.file, hot.line),
-            ]
+            )
             for hot in found.hot
         ]
     else:
-        headings = ["SHARE", "CPU", by.upper()]
-        rows = [[f"{hot.share:.1%}", f"{hot.self_s:.2f} s", hot.key] for hot in found.hot]
-    yield from table_lines(headings, rows)
+        columns = [Column("SHARE"), Column("CPU"), Column(by.upper(), "name")]
+        rows = [(f"{hot.share:.1%}", f"{hot.self_s:.2f} s", hot.key) for hot in found.hot]
+    yield from fitted_lines(columns, rows)
     yield from found.notes
 
 

@@ -2,7 +2,17 @@
 
 import click
 
+from aiex.cli.k8s_doctor import doctor
+
 
 @click.group()
 def k8s() -> None:
-    """Look after Aiex in Kubernetes."""
+    """Look after Aiex in Kubernetes.
+
+    \b
+    Examples:
+      aiex k8s doctor -n aiex
+    """
+
+
+k8s.add_command(doctor)

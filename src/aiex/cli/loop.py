@@ -1,5 +1,6 @@
 """`aiex loop`: how busy and how late a node's loop is, and what it stood still in."""
 
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from itertools import batched
@@ -10,7 +11,8 @@ import click
 from aiex.cli.admin_client import AdminClient
 from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
 from aiex.cli.node_options import node_options
-from aiex.cli.output import Output, output_option, print_json_text, table_lines
+from aiex.cli.output import Output, fitted_lines, output_option, output_width, print_json_text
+from aiex.cli.table import Column, in_width, shown
 from aiex.cli.terminal_text import harmless
 from aiex.performance import (
     Frame,
@@ -23,7 +25,9 @@ from aiex.performance import (
     as_one_span,
 )
 
+COLUMNS = tuple(map(Column, ("FROM", "SECONDS", "BUSY", "NO CPU", "LATE", "ON AVERAGE")))
 ROWS_MAX = 12
+PATH_WIDTH_MIN = 20
 FRAMES_SHOWN = 8
 WHAT = {
     "waits": "it waited, and let nothing else run on the loop",
@@ -31,6 +35,7 @@ WHAT = {
     "holds": "a C function kept the interpreter",
     "kept_out": "another thread kept the interpreter",
     "starved": "it had work and no CPU: the machine or the container's limit is too small",
+    "paging": "it waited for memory: pages came from disc, or the kernel had to free some",
     "stopped": "the whole process was stopped from outside",
     "stood_still": "nothing in the process ran: a C function that waits, or a short stop",
 }
@@ -86,11 +91,11 @@ def _state_lines(one: NodeAnswer[LoopState]) -> list[str]:
     lines = [
         f"{one.node}: busy {window.busy_ratio:.1%} of the last {window.seconds:.0f} s, "
         f"{_ms(window.lag_s_max)} late at worst; {_times(state.stall_count, state.stall_s)}{more}",
-        *table_lines(("FROM", "SECONDS", "BUSY", "NO CPU", "LATE", "ON AVERAGE"), map_rows(spans)),
+        *fitted_lines(COLUMNS, map_rows(spans)),
     ]
     if state.threads:
         used = ", ".join(f"{one.name} {one.cpu_ratio:.1%}" for one in state.threads)
-        lines.append(harmless(f"CPU by thread: {used}"))
+        lines += textwrap.wrap(harmless(f"CPU by thread: {used}"), output_width())
     return [*lines, state.sentinel]
 
 
@@ -137,7 +142,11 @@ def _stall_text(stall: Stall) -> list[str]:
 
 
 def _frame_line(frame: Frame, is_blamed: bool) -> str:
-    return f"    {'>' if is_blamed else ' '} {frame.function}  {frame.file}:{frame.line}"
+    """Of a long path the end is kept; the function is told whole."""
+    head = f"    {'>' if is_blamed else ' '} {frame.function}  "
+    where = f"{frame.file}:{frame.line}"
+    room = max(output_width() - len(head), PATH_WIDTH_MIN)
+    return head + in_width(shown(where), min(len(where), room), "name")
 
 
 def _times(count: int, seconds: float) -> str:

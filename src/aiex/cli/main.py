@@ -5,6 +5,7 @@ Ctrl-C.
 """
 
 import os
+import signal
 import sys
 import traceback
 from difflib import get_close_matches
@@ -18,6 +19,7 @@ from aiex.cli.late_failure import has_failed
 from aiex.errors import AiexError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+TERMINATED = 143  # 128 + SIGTERM
 
 
 class Subcommand(NamedTuple):
@@ -142,6 +144,10 @@ def main() -> None:
     moment longer, and when one lets go while the interpreter is being taken down the process aborts
     (https://github.com/PyO3/pyo3/pull/4874). The price: nothing may rely on `atexit`.
     """
+    if os.getpid() == 1:
+        # The kernel does to process 1 only what it asked for: without this, a container told to
+        # stop before its node listens for signals would go on until it is killed.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(TERMINATED))
     status = _status()
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -1,16 +1,21 @@
 """What commands print: text for people, or with `-o json` one JSON document for programs."""
 
+import shutil
+import sys
 from collections.abc import Sequence
 from typing import Literal
 
 import click
 import msgspec
 
+from aiex.cli.table import Column, Row, Table, text_lines
 from aiex.cli.terminal_text import harmless
 
 type Output = Literal["text", "json"]
 
 GAP = "   "
+# In a pipe nothing is cut.
+PIPE_WIDTH = 10_000
 
 output_option = click.option(
     "-o",
@@ -45,3 +50,13 @@ def table_lines(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[
         GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     ]
+
+
+def fitted_lines(columns: Sequence[Column], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """A table that fits the terminal: names and words are cut, columns of a high rank left out."""
+    return text_lines(Table(tuple(columns), tuple(Row("", row) for row in rows)), output_width())
+
+
+def output_width() -> int:
+    """How many characters a line may have."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH

@@ -78,7 +78,7 @@ def amount_text(weight: int, kind: Kind) -> str:
 
 
 def share_text(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else ""
+    return f"{part / whole:.1%}" if whole else ""
 
 
 def signed_text(weight: int, kind: Kind) -> str:
@@ -86,7 +86,7 @@ def signed_text(weight: int, kind: Kind) -> str:
 
 
 def signed_share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:+.1f} %" if whole else ""
+    return f"{part / whole:+.1%}" if whole else ""
 
 
 def _change_row(one: FunctionChange, whole: int, kind: Kind) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def _head(profile: Profile) -> str:
     span = f" in {duration_text(round(profile.seconds, 1))}" if profile.seconds else ""
     busy = ""
     if profile.kind == "cpu" and profile.seconds:
-        busy = f", {100 * profile.weight / 1e6 / profile.seconds:.1f} % of a CPU"
+        busy = f", {profile.weight / 1e6 / profile.seconds:.1%} of a CPU"
     count = sum(sample.count for sample in profile.samples)
     counted = "allocations" if profile.kind == "memory" else "samples"
     return (

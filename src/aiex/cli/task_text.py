@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from aiex.cli.asked_nodes import NodeAnswer
-from aiex.cli.output import table_lines
+from aiex.cli.output import fitted_lines
+from aiex.cli.table import Column
 from aiex.cli.terminal_text import harmless
 from aiex.performance import (
     Census,
@@ -13,7 +14,6 @@ from aiex.performance import (
     Deadlocks,
     Holder,
     QueueRow,
-    Ranking,
     TaskDescription,
     TaskInfo,
     TaskList,
@@ -35,13 +35,10 @@ def census_lines(one: NodeAnswer[Census]) -> list[str]:
             f"{_number(census.deadlock_count, 'deadlock')}: `aiex tasks --deadlocks` shows who "
             "waits for whom."
         )
-    lines += table_lines(
-        ("TASKS", "GROWTH", "OLDEST", "OF", "WAITING FOR"),
-        [_census_cells(row) for row in census.rows],
-    )
+    lines += fitted_lines(_CENSUS_COLUMNS, [_census_cells(row) for row in census.rows])
     lines += _left_out(len(census.rows), census.row_count, "kinds")
     if census.queues:
-        lines += ["", *table_lines(_QUEUE_HEADINGS, [_queue_cells(row) for row in census.queues])]
+        lines += ["", *fitted_lines(_QUEUE_COLUMNS, [_queue_cells(row) for row in census.queues])]
         lines += _left_out(len(census.queues), census.queue_count, "places of queues")
     return lines
 
@@ -52,31 +49,8 @@ def list_lines(one: NodeAnswer[TaskList]) -> list[str]:
         return [f"{one.node}: none of {_tasks(answer.task_count)} is like that."]
     return [
         f"{one.node}: {answer.fit_count:,} of {_tasks(answer.task_count)}",
-        *table_lines(_TASK_HEADINGS, [_task_cells(task) for task in answer.tasks]),
+        *fitted_lines(_TASK_COLUMNS, [_task_cells(task) for task in answer.tasks]),
         *_left_out(len(answer.tasks), answer.fit_count, "tasks"),
-    ]
-
-
-def ranking_lines(one: NodeAnswer[Ranking], metric: str, by: str, seconds: float) -> list[str]:
-    """CPU in milliseconds, or steps, within so many seconds."""
-    ranking = one.answer
-    is_cpu, is_by_task = metric == "cpu", by == "task"
-    total = f"{ranking.total * 1e3:,.1f} ms of CPU" if is_cpu else f"{ranking.total:,.0f} steps"
-    whose = "tasks that still live; --by coroutine has all" if is_by_task else "all tasks"
-    rows = [
-        (
-            *(each.key.partition(" ")[::2] if is_by_task else (each.key,)),
-            f"{each.value * 1e3:,.2f} ms" if is_cpu else f"{each.value:,.0f}",
-            f"{each.share:.1%}",
-        )
-        for each in ranking.ranked
-    ]
-    headings = ("ID", "NAME") if is_by_task else (by.upper(),)
-    return [
-        f"{one.node}: {total} in {seconds:g} s, of {whose}",
-        *table_lines((*headings, metric.upper(), "SHARE"), rows),
-        *_left_out(len(ranking.ranked), ranking.key_count, "of them"),
-        *map(harmless, ranking.notes),
     ]
 
 
@@ -115,7 +89,7 @@ def description_lines(one: NodeAnswer[TaskDescription]) -> list[str]:
         return list(_info(one.node, answer.found))
     lines = [harmless(f"{one.node}: {answer.text}")]
     if answer.matches:
-        lines += table_lines(_TASK_HEADINGS, [_task_cells(task) for task in answer.matches])
+        lines += fitted_lines(_TASK_COLUMNS, [_task_cells(task) for task in answer.matches])
         lines += _left_out(len(answer.matches), answer.match_count, "tasks")
     return lines
 
@@ -128,8 +102,31 @@ def age_text(age_s: float) -> str:
     return f"{age_s:.1f} s" if age_s < 10 else f"{age_s:.0f} s"
 
 
-_QUEUE_HEADINGS = ("QUEUED", "GROWTH", "LONGEST", "QUEUES", "BOUND", "WAITING", "QUEUE")
-_TASK_HEADINGS = ("ID", "NAME", "AGE", "SERVICE", "COROUTINE", "WAITS FOR", "AT")
+_CENSUS_COLUMNS = (
+    Column("TASKS"),
+    Column("GROWTH"),
+    Column("OLDEST"),
+    Column("OF", "name"),
+    Column("WAITING FOR", "word", rank=1),
+)
+_QUEUE_COLUMNS = (
+    Column("QUEUED"),
+    Column("GROWTH"),
+    Column("LONGEST", rank=3),
+    Column("QUEUES", rank=2),
+    Column("BOUND", "word", rank=1),
+    Column("WAITING", "word", rank=4),
+    Column("QUEUE", "name"),
+)
+_TASK_COLUMNS = (
+    Column("ID"),
+    Column("NAME", "name"),
+    Column("AGE"),
+    Column("SERVICE", "word", rank=3),
+    Column("COROUTINE", "name", rank=2),
+    Column("WAITS FOR", "word", rank=1),
+    Column("AT", "name", rank=4),
+)
 
 
 def _census_cells(row: CensusRow) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from aiex.cli.admin_client import AdminClient
 from aiex.cli.asked_nodes import Came, ask_nodes, on_option
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text
-from aiex.cli.task_text import census_lines, deadlock_lines, list_lines, ranking_lines, tree_lines
+from aiex.cli.ranking_text import ranking_lines
+from aiex.cli.task_text import census_lines, deadlock_lines, list_lines, tree_lines
 from aiex.performance import DrawTaskTree, FindDeadlocks, ListTasks, Rank, TakeCensus, Waiting
 
 ROWS = 20
@@ -125,7 +126,8 @@ def _print_used(admin: AdminClient, asked: Asked, nodes: str, output: Output) ->
     metric = "cpu_counted" if sort == "cpu" else sort
     request = Rank(metric, by, asked.n or ROWS, asked.seconds)
     came = ask_nodes(admin, request, nodes, takes_s=asked.seconds)
-    _print(came, output, lambda one: ranking_lines(one, sort, by, asked.seconds))
+    whose = "; --by coroutine has those that ended" if by == "task" else ""
+    _print(came, output, lambda one: ranking_lines(one, metric, by, asked.seconds, whose))
 
 
 def _print(came: Came[Any], output: Output, lines: Any) -> None:

@@ -92,6 +92,14 @@ class StreamInfo(msgspec.Struct, frozen=True):
         return () if self.cluster is None else self.cluster.replicas
 
     @property
+    def servers(self) -> tuple[str, ...]:
+        """Those that keep it, by the words for their names; none from a server on its own."""
+        if self.cluster is None:
+            return ()
+        names = (self.cluster.leader, *(follower.name for follower in self.followers))
+        return tuple(filter(None, names))
+
+    @property
     def has_leader(self) -> bool:
         """A server that knows of no leader tells what it has itself, which may be nothing."""
         return self.cluster is None or bool(self.cluster.leader)

@@ -32,8 +32,9 @@ from aiex.engine.state_duty import Duty, Facts, verdict
 from aiex.engine.state_move import StateMove
 from aiex.engine.stream_fence import fenced_by, lift_fence
 from aiex.engine.stream_replicas import (
-    are_stored,
+    Heads,
     current_count,
+    doubted,
     lacking,
     raise_replicas,
     until_replicated,
@@ -91,6 +92,7 @@ class StateKeeper:
         self._home_heard_at_s = 0.0
         self._last_failure = ""
         self._lacking: frozenset[str] = frozenset()
+        self._heads = Heads()
         # From the beginning until the next seat: in between nobody gives the state back.
         self._brings_home = False
         self.trouble = ""
@@ -227,7 +229,7 @@ class StateKeeper:
             case Duty.TEND:
                 assert founding is not None, "before it is founded a cluster is not tended"
                 self._forget_move(facts)
-                await self._tend(founding, server_count(seat))
+                await self._tend(seat, founding)
                 return TURN_EVERY_S
             case Duty.WAIT:
                 pass
@@ -297,7 +299,7 @@ class StateKeeper:
                 self._jetstream,
                 move_id=move.id,
                 server_count=server_count(seat),
-                until_stored=lambda stream: until_stored(system, stream),
+                until_stored=lambda stream: until_stored(system, stream, server_count(seat)),
                 # The state was here before and left for this node: what it left is fenced.
                 is_left=lambda stream: bool(left) and fenced_by(stream.config) == left,
             )
@@ -318,31 +320,34 @@ class StateKeeper:
         assert founding is not None, "an entry has a value"
         await self._record.update(KEY, founding.back().encoded(), entry.revision)
 
-    async def _tend(self, founding: Founding, server_count: int) -> None:
+    async def _tend(self, seat: Carrier, founding: Founding) -> None:
         """Streams are kept often enough, and none is fenced that was given back."""
         streams = await self._jetstream.streams()
-        await self._note_lacking(streams)
+        await self._note_lacking(seat, streams)
         for stream in streams:
             if not stream.has_leader:
                 continue
             if await lift_fence(self._jetstream, stream, by=founding.taken_back):
                 continue  # its configuration is another now
-            if await raise_replicas(self._jetstream, stream, server_count):
+            if await raise_replicas(self._jetstream, stream, server_count(seat)):
                 raised = await until_replicated(self._jetstream, stream.name)
                 self._emit(ReplicasRaised(stream.name, current_count(raised)))
 
-    async def _note_lacking(self, streams: Sequence[StreamInfo]) -> None:
+    async def _note_lacking(self, seat: Carrier, streams: Sequence[StreamInfo]) -> None:
         """Who lacked something lacks it until it is seen on its disc: leaders are optimists."""
-        found = lacking(streams)
-        if found or not self._lacking:
-            self._lacking = found
+        now_s = self._clock.monotonic_s()
+        heads, self._heads = self._heads.still(now_s), Heads.of(streams, now_s)
+        doubtful = doubted(streams, heads)
+        if not doubtful and not self._lacking:
             return
-        assert isinstance(self._seat, Carrier), "only carriers tend the state"
         assert self._access is not None, "a carrier has a cluster"
-        addresses = system_addresses(carriers_of(self._seat), self._access)
-        async with system_account(addresses) as system:
-            if await are_stored(system, streams):
-                self._lacking = frozenset()
+        try:
+            async with system_account(system_addresses(carriers_of(seat), self._access)) as system:
+                stores = await system.stores(server_count(seat))
+        except EngineError:
+            self._lacking |= doubtful
+            raise
+        self._lacking = lacking(streams, stores, heads)
 
     def _move(self) -> Move:
         try:

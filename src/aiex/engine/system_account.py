@@ -3,7 +3,7 @@
 Asked in the system account, over a session of its own, by those few who need it.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -20,6 +20,9 @@ STRAGGLERS_S = 0.5
 # A leader hears its followers every second; one that is on time is alive.
 ALIVE_S = 3.0
 _NO_MEMBER = 10044
+
+# By the word for a server's name, then by the stream's.
+type Stores = Mapping[str, Mapping[str, StreamState]]
 
 
 class _Peer(msgspec.Struct, frozen=True):
@@ -52,7 +55,12 @@ class _Server(msgspec.Struct, frozen=True):
     account_details: tuple[_Account, ...] = ()
 
 
+class _Teller(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
 class _Status(msgspec.Struct, frozen=True):
+    server: _Teller = _Teller()
     data: _Server = _Server()
 
 
@@ -71,23 +79,26 @@ class SystemAccount:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def stored(self, stream: str, server_count: int) -> list[StreamState]:
-        """What each server has of the stream on its own disk, of those that answer.
+    async def stores(self, server_count: int) -> Stores:
+        """What each of so many servers has on its own disk, of those that answer.
 
         The leader of a stream calls a follower current that has yet to fetch what it is told of.
         """
         body = msgspec.json.encode({"accounts": True, "streams": True})
-        found: list[StreamState] = []
+        found: dict[str, dict[str, StreamState]] = {}
         async with self._session.inbox(TIMEOUT_S) as inbox:
             await self._session.publish(
                 "$SYS.REQ.SERVER.PING.JSZ", body, reply=inbox.subject, timeout_s=TIMEOUT_S
             )
             try:
-                for _ in range(server_count):
+                while len(found) < server_count:
                     answer = await inbox.next(STRAGGLERS_S if found else TIMEOUT_S)
-                    server = msgspec.json.decode(answer.data, type=_Status).data
-                    for account in server.account_details:
-                        found += [one.state for one in account.stream_detail if one.name == stream]
+                    status = msgspec.json.decode(answer.data, type=_Status)
+                    found[status.server.name] = {
+                        stream.name: stream.state
+                        for account in status.data.account_details
+                        for stream in account.stream_detail
+                    }
             except TimeoutError:
                 pass
         return found

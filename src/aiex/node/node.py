@@ -70,6 +70,7 @@ from aiex.node.credentials import check_credentials
 from aiex.node.data_directory import DataDirectory
 from aiex.node.drain import Drains, stop_this_process
 from aiex.node.finding import first_seat
+from aiex.node.health import Phase
 from aiex.node.hot_canary import CanaryDesk
 from aiex.node.hot_values import HotValues, apply_hot_values, hot_schema
 from aiex.node.joining import Joining
@@ -122,11 +123,13 @@ def build_node(
     *,
     runtime_dir: Path,
     meeting_dir: Path,
+    process: Sequence[Service] = (),
     guests: Sequence[Service] = (),
 ) -> Node:
     """All parts of a node, wired. Does no I/O beyond reading the data directory.
 
-    `guests` are services of whoever runs the node; they are looked after like its own.
+    `process` are what the process owes the system, `guests` services of whoever runs the node; all
+    are looked after like its own.
     """
     clock, random, bus = SystemClock(), Random(), EventBus()  # noqa: S311 - jitter, not secrets
     telemetry.watch(bus)
@@ -288,6 +291,7 @@ def build_node(
         emit=bus.emit,
         admission=metering.admission,
         talk=talk,
+        is_leaving=lambda: life.phase is Phase.DRAINING,
     )
     telemetry.read("aiex_requests_in_flight", lambda: api.in_flight_count)
     telemetry.read("aiex_streams_open", lambda: intake.stream_count)
@@ -383,6 +387,7 @@ def build_node(
     )
     root = supervised(
         settings,
+        process=process,
         performance=performance.services(),
         formation=cluster.first_services(),
         engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],

@@ -2,15 +2,18 @@
 
 import gc
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
 
+from aiex.clock import SystemClock
 from aiex.node.data_directory import DataDirectory
 from aiex.node.lifecycle import StopSignals, live
 from aiex.node.node import Node, build_node, node_name
 from aiex.node.open_files import raise_open_files, shortage
+from aiex.node.orphans import Orphans, ended_children, take_status
 from aiex.service import Service
 from aiex.settings import Settings
 from aiex.telemetry import LogWriter, Telemetry, log_encoder, log_to, standard_output
@@ -48,6 +51,7 @@ def run_node(
             telemetry,
             runtime_dir=runtime_dir,
             meeting_dir=meeting_dir,
+            process=_duties(),
             guests=guests,
         )
         writer.start()
@@ -62,6 +66,13 @@ def run_node(
     finally:
         writer.close()
         directory.close()
+
+
+def _duties() -> list[Service]:
+    """Services that the system expects of this process, whatever it does."""
+    if os.getpid() != 1:
+        return []
+    return [Orphans(clock=SystemClock(), ended=ended_children, take=take_status)]
 
 
 async def _main(node: Node) -> None:

@@ -1,6 +1,8 @@
 """A node's supervision tree: who is looked after with whom, and how often is too often.
 
 node (rest for one)
+├── process                only where the node is process 1, as in a container
+│   └── node.orphans           takes ended processes that nobody waits for
 ├── performance            looks inside; never gives up, and nothing waits for it
 │   ├── performance.loop       how busy and late the loop is
 │   ├── performance.stall_watch    a thread that sees what the loop stands still in
@@ -62,6 +64,7 @@ STOP_S = 15.0
 def supervised(
     settings: Settings,
     *,
+    process: Sequence[Service],
     performance: Sequence[Service],
     formation: Sequence[Service],
     engine: Sequence[Service],
@@ -135,6 +138,8 @@ def supervised(
         branches.insert(-1, branch("guests", guests, start_timeout_s=5, stop_timeout_s=5))
     if formation:
         branches.insert(1, branch("formation", formation, start_timeout_s=5, stop_timeout_s=5))
+    if process:
+        branches.insert(0, branch("process", process, start_timeout_s=5, stop_timeout_s=5))
     return Supervisor(
         "node",
         branches,

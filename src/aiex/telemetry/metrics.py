@@ -249,8 +249,8 @@ METRICS = {
             "aiex_loop_stall_seconds",
             "histogram",
             "How long the loop stood still, when too long: it waits, runs (Python), holds (C that "
-            "keeps the interpreter), is kept_out (another thread does), starved, stopped, or "
-            "stood_still.",
+            "keeps the interpreter), is kept_out (another thread does), starved, paging, "
+            "stopped, or stood_still.",
             ("kind",),
         ),
         Metric(

@@ -77,6 +77,11 @@ class NodeProcess:
         return self.process.pid
 
     @property
+    def announced_pid(self) -> int:
+        """The process id as the node itself sees it."""
+        return self.pid
+
+    @property
     def output(self) -> str:
         """What the node wrote so far."""
         return self.output_file.read_text(errors="replace")
@@ -159,7 +164,7 @@ class NodeProcess:
         except FileNotFoundError:
             return False
         self.api_url, self.admin_url = node["api_url"], node["admin_url"]
-        return bool(node["pid"] == self.pid)
+        return bool(node["pid"] == self.announced_pid)
 
 
 def http_status(url: str, key: str = "") -> int:

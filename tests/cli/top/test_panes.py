@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from aiex.cli.table import text_lines
 from aiex.cli.top.pane import Detail, Picture, Seen, View, key_of, node_and_name
 from aiex.cli.top.panes import (
     NAMES,
@@ -15,7 +16,6 @@ from aiex.cli.top.panes import (
     request,
     way_of,
 )
-from aiex.cli.top.table import text_lines
 from aiex.performance import DescribeTask, RequestsSeen, RouteRow
 from aiex.performance.snapshot import FindCallers
 from aiex.testing.snapshots import HOSTILE, SNAPSHOT, later, task

@@ -9,6 +9,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from collections import Counter
 from contextlib import suppress
 from typing import Self
 
@@ -26,6 +27,7 @@ class Balancer:
         self.port: int = self._listener.getsockname()[1]
         self._lock = threading.Lock()
         self._ready: dict[int, bool] = {}
+        self._connections: Counter[int] = Counter()
         self._turns = itertools.count()
         self._is_over = threading.Event()
         self._threads = [
@@ -58,6 +60,15 @@ class Balancer:
         with self._lock:
             return [port for port, is_ready in self._ready.items() if is_ready]
 
+    def connection_count(self, port: int) -> int:
+        """Connections that a backend has now."""
+        with self._lock:
+            return self._connections[port]
+
+    def _counted(self, port: int, change: int) -> None:
+        with self._lock:
+            self._connections[port] += change
+
     def _look(self) -> None:
         while not self._is_over.wait(LOOK_EVERY_S):
             with self._lock:
@@ -78,15 +89,18 @@ class Balancer:
         ports = self.ready_ports()
         turn = next(self._turns)
         for number in range(len(ports)):
+            port = ports[(turn + number) % len(ports)]
             try:
-                backend = socket.create_connection((HOST, ports[(turn + number) % len(ports)]))
+                backend = socket.create_connection((HOST, port))
             except OSError:
                 continue
+            self._counted(port, 1)
             with client, backend:
                 back = threading.Thread(target=pump, args=(backend, client), daemon=True)
                 back.start()
                 pump(client, backend)
                 back.join()
+            self._counted(port, -1)
             return
         client.close()
 

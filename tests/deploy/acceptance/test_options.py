@@ -20,17 +20,19 @@ def given(kubeconfig: str, *arguments: str, **variables: str) -> Options:
 
 
 @pytest.mark.parametrize(
-    ("text", "parts"),
+    ("text", "parts", "name"),
     [
-        ("aiex", ImageName("aiex")),
-        ("aiex:1.2", ImageName("aiex", "1.2")),
-        ("host:5000/team/aiex", ImageName("host:5000/team/aiex")),
-        ("host:5000/aiex:1@sha256:ab", ImageName("host:5000/aiex", "1", "sha256:ab")),
+        ("aiex:1.2", ImageName("aiex", "1.2"), "aiex:1.2"),
+        ("host:5000/team/aiex:3", ImageName("host:5000/team/aiex", "3"), "host:5000/team/aiex:3"),
+        ("h:5/aiex:1@sha256:ab", ImageName("h:5/aiex", "1", "sha256:ab"), "h:5/aiex@sha256:ab"),
+        ("aiex@sha256:ab", ImageName("aiex", "", "sha256:ab"), "aiex@sha256:ab"),
     ],
 )
-def test_an_image_comes_apart_into_what_the_chart_takes(text: str, parts: ImageName) -> None:
+def test_an_image_comes_apart_into_what_the_chart_takes(
+    text: str, parts: ImageName, name: str
+) -> None:
     assert image_name(text) == parts
-    assert parts.name == text
+    assert parts.name == name
 
 
 def test_variables_of_make_are_options(kubeconfig: str) -> None:
@@ -51,6 +53,7 @@ def test_arguments_win_over_variables(kubeconfig: str) -> None:
         ({"KUBECONFIG": ""}, "KUBECONFIG and IMAGE are wanted"),
         ({"KUBECONFIG": "/no/such/file"}, "KUBECONFIG names no file"),
         ({"REGISTRY_CONFIG": "/no/such/file"}, "REGISTRY_CONFIG names no file"),
+        ({"NATS_IMAGE": "host:5000/nats"}, "host:5000/nats has neither a tag nor a digest"),
         ({"OUTPUT": "xml"}, "OUTPUT is text or json"),
         ({"KILL_BY": "magic"}, "KILL_BY is host or delete"),
     ],

@@ -165,6 +165,16 @@ def test_nodes_are_spread_over_machines_and_zones(chart: Chart) -> None:
     }
 
 
+def test_two_nodes_rather_share_no_machine(chart: Chart) -> None:
+    """Old and new ones too, which the spread leaves alone during an update."""
+    affinity = chart().pod["spec"]["affinity"]["podAntiAffinity"]
+    (term,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"] == {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": SELECTOR},
+    }
+
+
 def test_one_broken_node_never_blocks_a_drain(chart: Chart) -> None:
     assert chart()["PodDisruptionBudget"]["spec"] == {
         "maxUnavailable": 1,

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from scripts.chart.objects import Object, Objects
-from scripts.chart.policy import CATALOGUES, Rule
+from scripts.chart.policy import CATALOGUES, Catalogue, Rule
+from scripts.chart.policy.pods import mounts_token
+from scripts.chart.policy.rules import of_pods
 
 type Edit = Callable[[list[Object]], None]
 
@@ -120,6 +122,7 @@ BROKEN: dict[str, Edit] = {
     "release/name": change("StatefulSet", ("metadata.name", "n" * 53)),
     "release/unique": add({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"}}),
     "release/no-null": node(("spec.template.metadata.annotations", {"checksum": None})),
+    "release/narrow-rights": change("Role", ("rules.0.resourceNames", GONE)),
     "pod-security/host-process": own("windowsOptions", {"hostProcess": True}),
     "pod-security/host-network": node((f"{POD}.hostNetwork", True)),
     "pod-security/host-pid": node((f"{POD}.hostPID", True)),
@@ -334,10 +337,10 @@ def test_names_of_rules_are_their_publishers_and_each_is_there_once() -> None:
 
 
 def test_what_is_spared_for_one_component_is_found_in_others() -> None:
+    rule = Rule("tokens", of_pods(mounts_token), spared={"secrets": "it asks Kubernetes' API"})
+    catalogue = Catalogue("ours", "a test", (rule,))
     items = sound()
     change("Job", (f"{POD}.automountServiceAccountToken", True))(items)
-    assert "polaris/automountServiceAccountToken" not in found(items)
-    change("CronJob", ("spec.jobTemplate.spec.template.spec.automountServiceAccountToken", True))(
-        items
-    )
-    assert "polaris/automountServiceAccountToken" in found(items)
+    assert not list(catalogue.findings(Objects(tuple(items))))
+    node((f"{POD}.automountServiceAccountToken", True))(items)
+    assert [one.item for one in catalogue.findings(Objects(tuple(items)))] == ["Deployment shop"]

@@ -38,6 +38,13 @@ def test_an_old_one_that_does_not_work_goes_first() -> None:
     assert step(CAREFUL, [old("a"), old("b", False), old("c"), new("d")]) == Step(end=("b",))
 
 
+def test_old_ones_that_have_just_started_do_not_go_all_at_once() -> None:
+    starting = [old("a", False), old("b", False), old("c", False)]
+    assert step(CAREFUL, starting) == Step(start_count=1)
+    assert step(CAREFUL, [*starting, new("d", False)]) == Step()
+    assert step(CAREFUL, [*starting, new("d")]) == Step(end=("a",))
+
+
 def test_the_youngest_go_when_there_are_too_many() -> None:
     four = [new("a", age_s=9), new("b", age_s=2), new("c", age_s=5), new("d", age_s=7)]
     assert step(CAREFUL, four) == Step(end=("b",))

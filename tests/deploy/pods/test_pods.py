@@ -263,7 +263,7 @@ def test_names_are_answered_and_connections_spread_over_ready_pods(cluster: PodC
     assert answers == {one.name for one in of(cluster, "web")}
     code = """
     import json, socket
-    names = ("web", "web.ai", "web.ai.svc.cluster.local")
+    names = ("web", "web.models", "web.models.svc.cluster.local")
     print(json.dumps([socket.gethostbyname(one) for one in names]))
     """
     assert told(cluster, pod("asks", code)) == cluster.addresses("web") * 3
@@ -363,7 +363,7 @@ def test_a_set_keeps_its_names_and_its_claims(cluster: PodCluster) -> None:
     cluster.delete_pod("kept-0")
     cluster.until_settled(STARTS_S)
     after = cluster.pod("kept-0")
-    full = "kept-0.kept.ai.svc.cluster.local"
+    full = "kept-0.kept.models.svc.cluster.local"
     cluster.until(lambda: full in after.output.read_text(), STARTS_S, "it wrote its name")
     assert after.output.read_text().split("\n")[0] == f"{full} ['kept-0', 'kept-0']"
     assert cluster.addresses("kept-0.kept") == [after.address] != [before.address]

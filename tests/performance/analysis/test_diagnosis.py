@@ -1,6 +1,7 @@
 """Each cause is named with its function, and nothing else is; a healthy node gets no finding."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import msgspec
 import pytest
@@ -389,6 +390,8 @@ def test_a_throttled_container_and_a_full_machine_are_told_apart() -> None:
 def test_memory_from_disk_an_engine_that_is_away_and_a_service_that_dies_are_told() -> None:
     swapped = Kernel(cpu_count=4, major_faults=4_000, swap_bytes=200 * MIB)
     assert causes(diagnosed(healthy(kernel=swapped))) == [("swapped", "")]
+    paged = holds(*[stall(0.4, "paging", HANDLER) for _ in range(2)])
+    assert causes(diagnosed(healthy(holds=paged))) == [("swapped", "")]
     away = traffic(is_engine_up=False)
     assert causes(diagnosed(healthy(traffic=away))) == [("engine_away", "")]
     failing = traffic(failures={"shop.orders": 4})
@@ -443,6 +446,7 @@ def test_what_follows_comes_after_its_cause_and_says_so() -> None:
         healthy(holds=holds(stall(0.3, "runs", HANDLER))),  # one stall
         healthy(holds=holds(*[stall(0.2, "starved") for _ in range(9)])),
         healthy(holds=holds(stall(3.0, "stopped"))),
+        healthy(holds=holds(stall(0.3, "paging", HANDLER))),
         healthy(created_tasks_per_s=11_000.0),  # seven for each request
         healthy(gc_after=gc_state(pause_s=0.4, collected=50_000)),
         healthy(traffic=traffic(count=0, keys={}, targets={}, states=()), created_tasks_per_s=9.0),
@@ -470,7 +474,7 @@ def test_the_nodes_own_looks_are_not_blamed() -> None:
 FRAMES = st.sampled_from(
     [GUEST, RUN, HANDLER, Frame(""), Frame("json.encoder:JSONEncoder.encode", "/lib/python3.13/j")]
 )
-KINDS = st.sampled_from(["waits", "runs", "holds", "kept_out", "starved", "stopped", "stood_still"])
+KINDS = st.sampled_from(get_args(StallKind.__value__))
 STALLS = st.builds(
     lambda seconds, kind, stack: msgspec.structs.replace(stall(seconds, kind), stack=tuple(stack)),
     st.floats(0, 60),

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from aiex.performance.analysis.kernel import KernelCounts, kernel_counts
 
 STAT = "1 (a) b) S 1 1 1 0 -1 4194560 100 0 {faults} 0 5 5 0 0 20 0 1 0 1 1 1"
@@ -44,4 +46,4 @@ def test_what_is_not_there_is_nothing(tmp_path: Path) -> None:
 
 def test_this_machine_can_be_read() -> None:
     counts = kernel_counts()
-    assert counts.until(counts._replace(cpu_s=counts.cpu_s + 1)).cpu_s == 1.0
+    assert counts.until(counts._replace(cpu_s=counts.cpu_s + 1)).cpu_s == pytest.approx(1.0)

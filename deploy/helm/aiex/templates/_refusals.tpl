@@ -5,6 +5,7 @@
   (include "aiex.refusals.scaling" . | fromYamlArray)
   (include "aiex.refusals.monitoring" . | fromYamlArray)
   (include "aiex.refusals.pod" . | fromYamlArray)
+  (include "aiex.refusals.engine" . | fromYamlArray)
   (include "aiex.refusals.secretSettings" . | fromYamlArray) -}}
 {{- if $problems -}}
 {{- fail (printf "\n%s\n" (join "\n" $problems)) -}}

@@ -1,7 +1,7 @@
 """`aiex top`: what a node does, pane by pane, on a terminal or once as text or JSON."""
 
-import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
@@ -10,19 +10,17 @@ import click
 from aiex.cli.asked_nodes import Asked, ask_nodes
 from aiex.cli.node_options import LookUp, look_up_options
 from aiex.cli.on_option import on_option
-from aiex.cli.output import Output, output_option, print_json_text
+from aiex.cli.output import Output, output_option, output_width, print_json_text
+from aiex.cli.table import shown as fit_to_show
+from aiex.cli.table import text_lines
 from aiex.cli.top.feed import Feed
 from aiex.cli.top.pane import Seen, View
 from aiex.cli.top.panes import NAMES, PANES, ROWS_MAX, request, way_of
-from aiex.cli.top.table import shown as fit_to_show
-from aiex.cli.top.table import text_lines
 from aiex.cli.top.wording import choice_text
 from aiex.performance import Snapshot, TakeSnapshot
 from aiex.performance.snapshot import Section
 
 ROWS = 20
-# In a pipe nothing is cut.
-PIPE_WIDTH = 10_000
 
 
 @click.command()
@@ -93,7 +91,7 @@ def _show_once(look_up: LookUp, nodes: str, output: Output, views: Sequence[View
     if output == "json":
         print_json_text(came.document)
         return
-    for line in once_lines(came.asked, views, _width()):
+    for line in once_lines(came.asked, views, output_width()):
         click.echo(line)
 
 
@@ -113,10 +111,7 @@ def once_lines(asked: Asked[Snapshot], views: Sequence[View], width: int) -> Ite
         if position:
             yield ""
         yield f"{view.pane.upper()}: {choice_text(picture, view)}"
-        yield from map(fit_to_show, picture.summary)
+        for line in picture.summary:
+            yield from textwrap.wrap(fit_to_show(line), width)
         if picture.table.rows:
             yield from text_lines(picture.table, width)
-
-
-def _width() -> int:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH

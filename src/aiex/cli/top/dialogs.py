@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from aiex.cli.top.table import shown
+from aiex.cli.table import shown
 
 
 def plain(lines: Sequence[str]) -> Content:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from aiex.cli.top.table import Column, Table
+from aiex.cli.table import Column, Table
 from aiex.cluster import Request
 from aiex.performance import Snapshot
 from aiex.performance.snapshot import Section, SortBy

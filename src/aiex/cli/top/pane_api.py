@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from aiex.cli.table import Column, Row, Table
 from aiex.cli.top.pane import (
     Drill,
     Pane,
@@ -15,7 +16,6 @@ from aiex.cli.top.pane import (
     whose,
     with_node,
 )
-from aiex.cli.top.table import Column, Row, Table
 from aiex.performance import RequestsSeen, RouteRow
 from aiex.performance.snapshot import fits
 from aiex.telemetry import percentile_us, since

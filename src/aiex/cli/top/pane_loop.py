@@ -5,6 +5,7 @@ from typing import Any
 
 from aiex.cli.asked_nodes import NodeAnswer
 from aiex.cli.loop import clock_time, map_rows, stall_lines
+from aiex.cli.table import Column, Row, Table
 from aiex.cli.top.pane import (
     Detail,
     Drill,
@@ -18,7 +19,6 @@ from aiex.cli.top.pane import (
     whose,
     with_node,
 )
-from aiex.cli.top.table import Column, Row, Table
 from aiex.performance import ListStalls, Stall
 
 SPAN_COLUMNS = (

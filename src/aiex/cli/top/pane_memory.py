@@ -7,6 +7,7 @@ from aiex.cli.asked_nodes import NodeAnswer
 from aiex.cli.gc import GENERATIONS, state_lines, tuning_lines
 from aiex.cli.memory_text import holder_lines, size_text
 from aiex.cli.memory_text import state_lines as memory_lines
+from aiex.cli.table import Column, Row, Table
 from aiex.cli.top.pane import (
     Detail,
     Drill,
@@ -20,7 +21,6 @@ from aiex.cli.top.pane import (
     whose,
     with_node,
 )
-from aiex.cli.top.table import Column, Row, Table
 from aiex.performance import DescribeGc, DescribeMemory, FindHolders, TuneGc, TypeRow
 from aiex.performance.collector import Generation
 from aiex.performance.snapshot import TYPE_ORDER, in_order

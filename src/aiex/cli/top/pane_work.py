@@ -5,6 +5,7 @@ from pathlib import PurePath
 from typing import Any
 
 from aiex.cli.asked_nodes import NodeAnswer
+from aiex.cli.table import Column, Row, Table
 from aiex.cli.task_text import age_text, description_lines
 from aiex.cli.top.pane import (
     Detail,
@@ -19,7 +20,6 @@ from aiex.cli.top.pane import (
     whose,
     with_node,
 )
-from aiex.cli.top.table import Column, Row, Table
 from aiex.performance import CensusRow, DescribeTask, Hot, TaskRow
 from aiex.performance.snapshot import (
     CENSUS_ORDER,

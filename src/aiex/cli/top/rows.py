@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
-from aiex.cli.top.table import Row, Table, fitted
+from aiex.cli.table import Row, Table, fitted
 
 # Beside the table there is a scroll bar when it is longer than the screen.
 SCROLL_BAR = 1

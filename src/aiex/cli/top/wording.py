@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from aiex.cli.memory_text import size_text
 from aiex.cli.status_text import duration_text
+from aiex.cli.table import in_width, shown
 from aiex.cli.top.pane import Picture, Seen, View
 from aiex.cli.top.panes import NAMES, pane_of, way_of
-from aiex.cli.top.table import in_width, shown
 from aiex.cli.top.watched import Watched
 
 SUMMARY_LINES_MAX = 4

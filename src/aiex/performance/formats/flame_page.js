@@ -29,9 +29,9 @@ function amount(value) {
 }
 
 function percent(part, whole) {
-  if (!whole) return "0 %";
+  if (!whole) return "0%";
   const share = (100 * part) / whole;
-  return `${share.toFixed(Math.abs(share) < 10 ? 2 : 1)} %`.replace("-", "−");
+  return `${share.toFixed(Math.abs(share) < 10 ? 2 : 1)}%`.replace("-", "−");
 }
 
 const signed = (text) => (text.startsWith("−") ? text : `+${text}`);

@@ -17,9 +17,10 @@ from aiex.performance.loop.requests import (
     ThreadShare,
     WatchHolds,
 )
-from aiex.performance.loop.stall import Observer, Stall, StallKind, culprit
+from aiex.performance.loop.stall import FROM_OUTSIDE, Observer, Stall, StallKind, culprit
 
 __all__ = [
+    "FROM_OUTSIDE",
     "HISTORY_S_MAX",
     "LOOP_REQUESTS",
     "STALLS_MAX",

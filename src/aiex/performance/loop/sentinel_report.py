@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from aiex.performance.loop.stacks import Stack, callback_of
-from aiex.performance.loop.stall import Stall, StallKind
+from aiex.performance.loop.stall import FROM_OUTSIDE, Stall, StallKind
 from aiex.performance.profile import Frame
 
 type ModuleOf = Callable[[str], str]
@@ -61,7 +61,8 @@ def amended(stall: Stall, report: SentinelReport, module_of: ModuleOf = lambda _
         )
     changed = msgspec.structs.replace(stall, detail=stall.detail or report.detail())
     stack = _stack(report, module_of)
-    is_blind = not stall.stack or stall.kind in ("stood_still", "kept_out")
+    has_reason = stall.kind in FROM_OUTSIDE
+    is_blind = (not stall.stack and not has_reason) or stall.kind in ("stood_still", "kept_out")
     if not (is_blind and stack):
         return changed
     kind = kind if stall.kind == "stood_still" or not stall.stack else stall.kind

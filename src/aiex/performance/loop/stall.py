@@ -12,11 +12,17 @@ from aiex.performance.profile import Frame
 #   holds        a C function kept the interpreter: nothing else in the process could run
 #   kept_out     another thread's C function kept the interpreter; `stack` is that thread's
 #   starved      it had work and no CPU: too few cores, or the container's limit
+#   paging       it waited for memory: pages that came from disc, or that the kernel had to free
 #   stopped      the whole process was stopped (SIGSTOP, a debugger); nothing in it is to blame
 #   stood_still  nothing in the process ran and no CPU was used: a C function that waits and keeps
 #                the interpreter, or a stop too short for the sentinel to see
-type StallKind = Literal["waits", "runs", "holds", "kept_out", "starved", "stopped", "stood_still"]
+type StallKind = Literal[
+    "waits", "runs", "holds", "kept_out", "starved", "paging", "stopped", "stood_still"
+]
 type Observer = Literal["watch", "sentinel"]
+
+# What came over the node from outside: whichever line it met, it is not that line's doing.
+FROM_OUTSIDE: frozenset[StallKind] = frozenset(("starved", "paging", "stopped"))
 
 
 class Stall(msgspec.Struct, frozen=True):
@@ -42,8 +48,11 @@ class Stall(msgspec.Struct, frozen=True):
 
     @property
     def culprit(self) -> Frame | None:
-        """The innermost frame outside of Python's own library; else the innermost of all."""
-        return culprit(self.stack)
+        """The innermost frame outside of Python's own library; else the innermost of all.
+
+        None where it was no line's doing.
+        """
+        return None if self.kind in FROM_OUTSIDE else culprit(self.stack)
 
 
 def culprit(stack: tuple[Frame, ...]) -> Frame | None:

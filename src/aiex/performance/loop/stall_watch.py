@@ -19,7 +19,7 @@ from aiex.clock import Clock
 from aiex.errors import AiexError
 from aiex.performance.loop.other_threads import Other, OtherThreads
 from aiex.performance.loop.stacks import Stack, callback_of, common_stack, sampler_code, stack_of
-from aiex.performance.loop.stall import Stall
+from aiex.performance.loop.stall import Stall, StallKind
 from aiex.performance.loop.stall_kind import StallClocks
 from aiex.performance.loop.thread_clocks import Clocks, ThreadClocks, thread_clocks
 from aiex.service import Ready
@@ -79,8 +79,8 @@ class StallWatch:
         self._stall_after_s = stall_after_s
         self._look_every_s = min(LOOK_EVERY_S_MAX, LOOK_AFTER * stall_after_s)
         self._evidence: Evidence | None = None
-        self._before = Clocks(0.0, 0.0)  # when the loop was last seen in time
-        self._clocks = ThreadClocks(None)
+        self._before = Clocks()  # when the loop was last seen in time
+        self._clocks = ThreadClocks()
 
     async def run(self, ready: Ready) -> None:
         """Raises `StallWatchEnded` when its thread does not go on."""
@@ -106,7 +106,7 @@ class StallWatch:
             finally:
                 stop.set()
                 thread.join(JOIN_S)  # it wakes at once; the clocks must not close under it
-                self._clocks = ThreadClocks(None)
+                self._clocks = ThreadClocks()
                 self._evidence = None
 
     def rang(self, due_s: float, now_s: float) -> None:
@@ -176,17 +176,21 @@ def _see(evidence: Evidence, watched: _Watched, held_s: float, others: OtherThre
 def _stall(
     evidence: Evidence, seconds: float, began_at_s: float, after: Clocks, stall_after_s: float
 ) -> Stall:
-    cpu_s = min(seconds, max(0.0, after.cpu_s - evidence.before.cpu_s))
+    used = after.since(evidence.before)
+    cpu_s = min(seconds, used.cpu_s)
     stack, seen_count = common_stack(evidence.stacks)
     other, thread = evidence.other, ""
     kind = StallClocks(
         seconds,
         cpu_s,
-        min(seconds, max(0.0, after.queued_s - evidence.before.queued_s)),
+        min(seconds, used.queued_s),
         min(seconds, evidence.held_s),
         others_cpu_s=other.cpu_s if other is not None else 0.0,
         is_loop_idle=not stack,
         has_other=other is not None and not other.is_waiting,
+        kernel_s=min(cpu_s, used.kernel_s),
+        major_faults=used.major_faults,
+        pressed_s=min(seconds, used.pressed_s),
     ).kind(stall_after_s)
     if kind == "kept_out" and other is not None:
         stack, seen_count, thread = other.stack, 1, other.name
@@ -204,5 +208,16 @@ def _stall(
         work.service,
         work.route,
         work.model,
-        detail="" if stack else NOTHING_LONG if evidence.stacks else NOBODY_SAW,
+        detail=_detail(kind, used, evidence),
     )
+
+
+def _detail(kind: StallKind, used: Clocks, evidence: Evidence) -> str:
+    if kind == "paging":
+        return (
+            f"{used.major_faults:,} pages came from disc, the kernel worked {used.kernel_s:.2f} s "
+            f"for this thread, and something waited for memory for {used.pressed_s:.2f} s."
+        )
+    if any(evidence.stacks):
+        return ""
+    return NOTHING_LONG if evidence.stacks else NOBODY_SAW

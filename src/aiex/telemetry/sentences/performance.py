@@ -29,6 +29,7 @@ STOOD_STILL = {
     "holds": "a C function kept the interpreter",
     "kept_out": "another thread kept the interpreter",
     "starved": "it had no CPU",
+    "paging": "it waited for memory",
     "stopped": "the whole process was stopped",
     "stood_still": "nothing in the process ran",
 }

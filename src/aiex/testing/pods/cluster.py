@@ -166,8 +166,6 @@ class PodCluster:
 
     def story(self) -> str:
         """The pods, the latest events, and the last lines of those that are not ready."""
-        if self._failure is not None:
-            return f"the node failed: {self._failure!r}"
 
         def tell() -> str:
             pods = [pod.story() for pod in self._node.pods.values()]
@@ -183,6 +181,7 @@ class PodCluster:
 
     def call[Result](self, work: Callable[[], Result]) -> Result:
         """What `work` gives in the node's thread."""
+        assert self._failure is None, f"the node failed: {self._failure!r}"
 
         async def done() -> Result:
             return work()

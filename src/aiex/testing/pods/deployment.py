@@ -34,9 +34,13 @@ def step(spec: dict[str, Any], replicas: Sequence[Replica]) -> Step:
     start_count = 0
     if len(current) < wanted:
         start_count = max(0, min(wanted - len(current), wanted + surge - len(replicas)))
-    # What may go: nobody whose end leaves fewer available than wanted less `maxUnavailable`.
-    spare = sum(one.is_available for one in replicas) - (wanted - unavailable)
+    # What may go: nobody whose end leaves fewer available than wanted less `maxUnavailable`, and of
+    # those that are not available as many as the new ones do not need to take their places.
+    least = wanted - unavailable
+    not_yet = sum(not one.is_available for one in current)
     ill = [one.name for one in old if not one.is_available]
+    ill = ill[: max(0, len(replicas) - least - not_yet)]
+    spare = sum(one.is_available for one in replicas) - least
     well = [one.name for one in _ended_first([one for one in old if one.is_available])]
     return Step(start_count, (*ill, *well[: max(0, spare)]))
 

@@ -76,6 +76,8 @@ def _lines(
         return
     for peer in peers:
         if block := peer.get("ipBlock"):
+            if ":" in block["cidr"]:
+                continue  # nobody has an address of IPv6 here
             exceptions = "".join(f" ip {other} != {cut}" for cut in block.get("except", ()))
             for words in _ports(ports, [one] if direction == "Ingress" else ()):
                 yield f"ip {other} {block['cidr']}{exceptions} {words} return"

@@ -7,7 +7,7 @@ from aiex.performance.analysis.calls import can_only_wait, computing, line_of, w
 from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Cause, Finding
 from aiex.performance.analysis.spent import Spent, blamed, is_library, own_service, share, spent
-from aiex.performance.loop import Stall, culprit
+from aiex.performance.loop import FROM_OUTSIDE, Stall, culprit
 from aiex.performance.profile import Frame
 
 # One stall may be a host that was busy, or a page that came from disk. Two in one function within
@@ -82,14 +82,14 @@ def _is_enough(frame: Frame, stalls: Sequence[Stall], seconds: float, evidence: 
 
 
 def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
-    """None for what is nobody's in this process: no CPU, or a stop."""
+    """None for what is nobody's in this process: no CPU, no memory, or a stop."""
     frame = culprit(stall.stack)
     if frame is None:
         return None
     line, inner = line_of(evidence, frame), _inner(stall)
     at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
     if at_line is not None and computing(at_line, inner) == "slow_regex":
-        return "slow_regex" if stall.kind not in ("starved", "stopped") else None
+        return "slow_regex" if stall.kind not in FROM_OUTSIDE else None
     if stall.kind == "waits":
         return "blocking_call"
     is_own = stall.kind in ("holds", "stood_still", "runs")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aiex.performance.analysis.evidence import Evidence
+from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Finding
 
 # Of the limit's periods (a tenth of a second each): more than these and requests feel it.
@@ -14,6 +14,8 @@ STARVED_RATIO_MIN = 0.5
 STARVED_LATE_S = 0.05
 # Pages from disk within the window, with memory swapped out: not the start of a program.
 MAJOR_FAULTS_MIN = 200
+# Stalls that waited for memory, together; one alone may be a start, or a file read for once.
+PAGED_S_MIN = 0.5
 
 
 def throttled(evidence: Evidence) -> Iterator[Finding]:
@@ -62,7 +64,25 @@ def starved(evidence: Evidence) -> Iterator[Finding]:
 
 
 def swapped(evidence: Evidence) -> Iterator[Finding]:
+    """Pages of a file that is mapped may be the ones, so without swap only stalls tell."""
     kernel = evidence.kernel
+    paged = [one for one in held_up(evidence) if one.kind == "paging"]
+    paged_s = sum(one.seconds for one in paged)
+    if paged_s >= PAGED_S_MIN:
+        yield Finding(
+            cause="swapped",
+            text="The loop stands still while memory comes from disc, or is being freed for it.",
+            confidence=0.85,
+            weight=min(0.9, paged_s / evidence.seconds),
+            cost=f"{paged_s / evidence.seconds:.0%} of the time nothing else of the node went on.",
+            evidence=(
+                f"{len(paged)} stalls, {paged_s:.2f} s together. {paged[-1].detail}",
+                f"{kernel.swap_bytes / 2**20:.0f} MiB of the process are swapped out.",
+            ),
+            advice="Give the machine or the container more memory, or have the node use less.",
+            commands=("aiex memory", "aiex loop --stalls"),
+        )
+        return
     if kernel.major_faults < MAJOR_FAULTS_MIN or not kernel.swap_bytes:
         return
     yield Finding(

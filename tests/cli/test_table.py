@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex.cli.top.table import (
+from aiex.cli.table import (
     GAP,
     Column,
     Row,
