@@ -207,6 +207,15 @@ def test_selectors_never_change_with_a_version(chart: Chart) -> None:
     assert labels.items() >= {**SELECTOR, "team": "ml"}.items()
 
 
+def test_labels_and_annotations_of_the_chart_are_its_own(chart: Chart) -> None:
+    labels = {"app.kubernetes.io/component": "mine", "team": "ml"}
+    annotations = {"checksum/config": "mine"}
+    for said in chart.refusal(podLabels=labels, podAnnotations=annotations).values():
+        assert "podLabels has app.kubernetes.io/component, which is the chart's own" in said
+        assert "podAnnotations has checksum/config, which is the chart's own" in said
+        assert "team" not in said
+
+
 def test_secrets_are_files_that_others_cannot_read(chart: Chart) -> None:
     rendering = chart()
     environment = rendering.environment
