@@ -12,6 +12,7 @@ import msgspec
 from aiex.errors import (
     AiexError,
     KubernetesAccessMissing,
+    KubernetesForbidden,
     KubernetesRefused,
     KubernetesUnreachable,
 )
@@ -80,6 +81,8 @@ async def examined(
         else:
             if facts.read:
                 return _examined(facts)
+            if access.source != IN_CLUSTER:
+                raise KubernetesForbidden(_nothing_read(facts))
             gaps += facts.gaps
     release = choice.release or DEFAULT_RELEASE
     facts = Facts(
@@ -95,6 +98,13 @@ async def examined(
 def full_name(release: str) -> str:
     """What the chart calls a release's objects unless it is told otherwise."""
     return release if "aiex" in release else f"{release}-aiex"
+
+
+def _nothing_read(facts: Facts) -> str:
+    return (
+        f"Nothing in namespace {facts.namespace} can be read, {facts.gaps[0].what} for one: "
+        f"{facts.gaps[0].why}. docs/guides/kubernetes-doctor.md has the roles that allow it."
+    )
 
 
 async def _of_api(choice: Choice, access: Access, names: Names, view: Viewpoint) -> Facts:

@@ -118,6 +118,24 @@ def test_an_answer_that_is_none_is_a_gap(answer: Answer, tmp_path: Path) -> None
     assert (status, "Not looked at: services: " in out) == (0, True), out
 
 
+def test_an_account_that_may_read_nothing_is_told_what_it_needs(tmp_path: Path) -> None:
+    with server(Release()) as api:
+        api.deny("*", "*")
+        status, out, err = doctor_here(api, tmp_path)
+    assert (status, out) == (1, "")
+    assert "Nothing in namespace aiex can be read" in err
+    assert "kubernetes-doctor.md has the roles" in err
+
+
+def test_an_end_of_long_ago_is_forgotten(tmp_path: Path) -> None:
+    release = Release()
+    release.ended(release.pods("node")[0], "OOMKilled", 137, age_s=3 * 86400)
+    release.ended(release.pods("node")[1], "Error", 1, age_s=86400)
+    with server(release) as api:
+        status, out, _ = doctor_here(api, tmp_path)
+    assert status == 0, out
+
+
 def test_an_api_that_is_away_is_a_failure_in_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as bound:
         port = bound.getsockname()[1]

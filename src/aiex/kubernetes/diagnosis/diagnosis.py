@@ -218,7 +218,7 @@ RULES = (
     Rule(
         "settings_old",
         "warning",
-        "Do pods run the settings of the ConfigMap?",
+        "Do pods run the settings of their ConfigMap?",
         upkeep.settings_old,
     ),
     Rule("versions_differ", "warning", "Do nodes run one version?", upkeep.versions_differ),
