@@ -28,12 +28,12 @@ def expected() -> dict[str, str]:
     }
 
 
-def stale() -> list[str]:
-    """Which lists are not what they must be; empty when all are."""
-    wrong = [name for name, text in expected().items() if (FOLDER / name).read_text() != text]
+def stale(folder: Path = FOLDER) -> list[str]:
+    """Which lists of the folder are not what they must be; empty when all are."""
+    wrong = [name for name, text in expected().items() if (folder / name).read_text() != text]
     pins = {
         one.name: one
-        for block in _blocks((FOLDER / "build.txt").read_text())
+        for block in _blocks((folder / "build.txt").read_text())
         for one in [pin(block)]
     }
     for needed in _build_requirements():

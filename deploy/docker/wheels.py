@@ -6,6 +6,7 @@ carried over with the source. The build takes what is in it and asks nobody.
 
 import subprocess
 import tempfile
+from pathlib import Path
 
 from packaging.markers import default_environment
 
@@ -57,10 +58,15 @@ def wanted(blocks: list[str], python: str, architecture: str) -> str:
 
 
 def download(
-    pip: list[str], python: str, architecture: str, libc: str, lists: tuple[str, ...]
+    pip: list[str],
+    python: str,
+    architecture: str,
+    libc: str,
+    lists: tuple[str, ...],
+    folder: Path = WHEELS,
 ) -> int:
     """Fetch every wheel of `lists` into the folder; how many it has then."""
-    WHEELS.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     blocks = [block for name in lists for block in requirements.blocks(name)]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as chosen:
         chosen.write(wanted(blocks, python, architecture))
@@ -69,7 +75,7 @@ def download(
         subprocess.run(
             [
                 *[*pip, "download", "--quiet", "--disable-pip-version-check", "--no-deps"],
-                *["--require-hashes", "--only-binary", ":all:", "--dest", str(WHEELS)],
+                *["--require-hashes", "--only-binary", ":all:", "--dest", str(folder)],
                 *["--implementation", "cp", "--python-version", python],
                 *[f"--abi={name}" for name in (abi, "abi3", "none")],
                 *[f"--platform={name}" for name in platforms(architecture, libc)],
@@ -78,4 +84,4 @@ def download(
             check=True,
             timeout=DOWNLOAD_S,
         )  # fmt: skip
-    return len(list(WHEELS.glob("*.whl")))
+    return len(list(folder.glob("*.whl")))

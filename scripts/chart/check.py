@@ -116,13 +116,14 @@ class Chart:
         return Outcome(f"{len(files)} files", (*missing, *extra))
 
     def _images(self) -> Outcome:
-        count, faults = foreign_images(self.values, self.rows, self._directory)
+        rendered = [one.row for one in self._rendered]
+        count, faults = foreign_images(self.values, rendered, self._directory)
         return Outcome(f"{count} containers", tuple(faults))
 
     def _templates(self) -> Outcome:
         values, templates = self.values, self.templates
         faults = [*templates.changing(), *templates.unknown(values), *templates.unused(values)]
-        return Outcome(f"{len(values.leaves)} values, all used", tuple(faults))
+        return Outcome(f"{len(values.leaves)} values", tuple(faults))
 
     def _typos(self) -> Outcome:
         schema = typos.schema_of(self._directory)

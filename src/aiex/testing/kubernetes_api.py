@@ -95,8 +95,10 @@ class KubernetesApiServer:
         token: str = "",
         tls: ssl.SSLContext | None = None,
         version: str = "v1.36.1",
+        listens_at: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
         self.version = version
+        self._listens_at = listens_at
         self.asked: list[str] = []
         self.api_groups = set(KINDS)
         self.clock_ahead_s = 0.0
@@ -140,7 +142,7 @@ class KubernetesApiServer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(self._listens_at, _handler(self))
         if self._tls is not None:
             self._server.socket = self._tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -201,6 +203,8 @@ class KubernetesApiServer:
                     return self._made(place, json.loads(body))
                 case "PUT":
                     return self._replaced(place, json.loads(body))
+                case "DELETE" if place.name:
+                    return self._deleted(place)
         return _status(405, "MethodNotAllowed", "the server does not allow this method")
 
     def _one(self, place: _Place, accept: str) -> Answer:
@@ -247,6 +251,11 @@ class KubernetesApiServer:
             said = f'Operation cannot be fulfilled on {place.resource} "{place.name}": the object '
             return _status(409, "Conflict", f"{said}has been modified")
         return self._keep(place, thing, 200)
+
+    def _deleted(self, place: _Place) -> Answer:
+        if self._objects.pop(place, None) is None:
+            return _absent(place)
+        return _json(200, {"kind": "Status", "apiVersion": "v1", "status": "Success"})
 
     def _keep(self, place: _Place, thing: Object, status: int) -> Answer:
         thing["metadata"]["resourceVersion"] = str(next(self._versions))

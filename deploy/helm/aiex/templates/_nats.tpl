@@ -27,6 +27,10 @@
 - {{ printf "%s.%s.svc" $name $namespace | quote }}
 - {{ printf "%s.%s.svc.%s" $name $namespace $.Values.nats.clusterDomain | quote }}
 {{- end }}
+{{- /* OpenSSL takes no wildcard with a single label after it. */}}
+{{- range $index := until (int .Values.nats.replicas) }}
+- {{ printf "%s-%d.%s" $client $index $headless | quote }}
+{{- end }}
 - localhost
 {{- end -}}
 

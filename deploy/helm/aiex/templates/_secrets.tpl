@@ -183,6 +183,8 @@ kind: Job
 metadata:
   {{- include "aiex.secrets.hook" (merge (dict "weight" "-5") .) | nindent 2 }}
 spec:
+  # Helm removes one that succeeded; one that failed may be looked at for half an hour.
+  ttlSecondsAfterFinished: 1800
   backoffLimit: {{ $job.backoffLimit }}
   activeDeadlineSeconds: {{ $job.deadlineSeconds }}
   template:
