@@ -110,6 +110,11 @@ def install(
         def installed(images: Callable[[str], Image]) -> Release:
             account = service_account(tmp_path_factory.mktemp("account"), authority)
             cluster = make_cluster(images, account)
+            # What every namespace has.
+            root_ca = {"ca.crt": authority.ca_file.read_text()}
+            cluster.apply(
+                [{"kind": "ConfigMap", "metadata": {"name": "kube-root-ca.crt"}, "data": root_ca}]
+            )
             place = cluster.api_place()
             tls = authority.issue("api-server", names=f"IP:{API_SERVER}").server_context()
             # Any of its addresses: for a single one, Python would ask for its name.

@@ -203,6 +203,7 @@ class Pod:
                 self._host.find,
                 self._field,
                 security.get("fsGroup", 0),
+                self._host.token,
             )
             try:
                 self._paths = volumes.make(self.spec)
