@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import sys
+import warnings  # noqa: F401 - os.exec… imports it, which is too late in a root without Python
 from typing import Any
 
 # linux/mount.h, linux/prctl.h
