@@ -23,6 +23,14 @@ os.rename(sys.argv[1] + "/draft", sys.argv[1] + "/node.json")
 time.sleep(99)
 """
 FAIL = "import sys; sys.exit('Error: the disc is full.')"
+# As Rust ends the process when a thread of the HTTP server panics.
+PANIC = r"""
+import os, sys
+print("\nthread '<unnamed>' (7) panicked at src/driver.rs:207:23:", file=sys.stderr)
+print("unexpected error: EINVAL", file=sys.stderr)
+print("note: run with `RUST_BACKTRACE=1` to display a backtrace", file=sys.stderr, flush=True)
+os.abort()
+"""
 
 
 def test_a_restart_waits_longer_each_time_up_to_a_limit() -> None:
@@ -55,7 +63,7 @@ def pid(data_dir: Path) -> int:
 @pytest.mark.integration
 async def test_a_node_that_ended_is_started_until_it_is_back(tmp_path: Path) -> None:
     clock, said = FakeClock(), list[str]()
-    lives = Lives(ANNOUNCE, FAIL, ANNOUNCE)
+    lives = Lives(ANNOUNCE, FAIL, PANIC, ANNOUNCE)
     node = UpNode(NodePlan("n", tmp_path, ()), said.append, clock=clock, spawn=lives.spawn)
     await node.start()
     first = await node.ready()
@@ -67,8 +75,11 @@ async def test_a_node_that_ended_is_started_until_it_is_back(tmp_path: Path) -> 
     await until(lambda: clock.sleeper_count == 1)
     assert said[1:] == ["n is gone; a new start in 1 s. the disc is full."]
     await clock.advance(1.0)
+    await until(lambda: clock.sleeper_count == 1)
+    assert said[2:] == ["n is gone; a new start in 2 s. unexpected error: EINVAL"]
+    await clock.advance(2.0)
     await until(lambda: node.running is not None)
-    assert said[2] == "n is back after 0.0 s"
+    assert said[3] == "n is back after 0.0 s"
     assert pid(tmp_path) != first.pid
     keeping.cancel()
     await asyncio.wait({keeping})

@@ -104,5 +104,6 @@ class UpNode:
 
 
 def _last_line(text: str) -> str:
-    """Of a traceback the error, of a sentence all."""
-    return text.splitlines()[-1]
+    """Of a traceback the error, of a panic in Rust what it was, of a sentence all."""
+    of_panic = text.partition(" panicked at ")[2].splitlines()[1:]
+    return of_panic[0] if of_panic else text.splitlines()[-1]

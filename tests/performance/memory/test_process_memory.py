@@ -1,6 +1,7 @@
 """What the kernel and malloc say, the limits of cgroups, and giving back."""
 
 import ctypes
+import mmap
 import os
 import platform
 from pathlib import Path
@@ -20,13 +21,14 @@ on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks gl
 
 def test_a_footprint_of_this_process_is_what_it_is() -> None:
     before = footprint()
-    ballast = bytearray(os.urandom(1)) * (32 * MIB)
+    ballast = mmap.mmap(-1, 32 * MIB)  # malloc may have some of it from before
+    ballast.write(os.urandom(32) * MIB)
     grown, full = footprint(), full_footprint()
     assert 24 * MIB < grown.rss_bytes - before.rss_bytes < 64 * MIB
     assert 0 < full.uss_bytes <= full.rss_bytes
     assert grown.thread_count >= 1
     assert grown.open_file_count >= 3
-    del ballast
+    ballast.close()
 
 
 def test_without_proc_nothing_is_known(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ async def test_allocations_are_ranked_within_a_window_only() -> None:
     KEPT.clear()
     name = f"{HERE}:one_more"
     assert after[name] - before.get(name, 0.0) >= 1_000_000
+    assert not [one for one in after if one.startswith("aiex.performance.memory.")]
 
 
 async def test_hooks_are_out_before_tracemalloc_is_stopped() -> None:

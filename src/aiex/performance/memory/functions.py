@@ -1,13 +1,14 @@
 """Which function a line of a file is in, by the code that is loaded; no file is read."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from aiex.performance.memory.type_names import is_a, module_name, module_names, type_name
 
 FILES_MAX = 512
+OWN = "aiex.performance.memory."  # what looking makes itself
 
 
 class Place(NamedTuple):
@@ -23,6 +24,8 @@ class Functions:
 
     def __init__(self) -> None:
         self._by_file: dict[str, list[tuple[int, int, str]]] = {}
+        self._modules: dict[str, list[str]] = {}  # their names, by file
+        self._module_count = 0
 
     def at(self, file: str, line: int) -> Place:
         """The innermost function there; the module's own code when it is in none."""
@@ -30,16 +33,25 @@ class Functions:
         if found is None:
             if len(self._by_file) >= FILES_MAX:
                 self._by_file.clear()
-            found = self._by_file[file] = list(_spans(file))
+            found = self._by_file[file] = list(_spans(file, self._modules_of(file)))
         inside = [one for one in found if one[0] <= line <= one[1]]
         if not inside:
             return Place(f"{_short(file)}:<module>", file, 1)
         first, _, name = max(inside)
         return Place(name, file, first)
 
+    def _modules_of(self, file: str) -> list[str]:
+        if len(sys.modules) != self._module_count:
+            self._modules, self._module_count = {}, len(sys.modules)
+            for name, module in list(sys.modules.items()):
+                own = module_names(module).get("__file__") if is_a(module, ModuleType) else None
+                if type(own) is str:
+                    self._modules.setdefault(own, []).append(name)
+        return self._modules.get(file, [])
 
-def _spans(file: str) -> Iterator[tuple[int, int, str]]:
-    for module in list(sys.modules.values()):
+
+def _spans(file: str, names: Iterable[str]) -> Iterator[tuple[int, int, str]]:
+    for module in filter(None, map(sys.modules.get, names)):
         if is_a(module, ModuleType) and module_names(module).get("__file__") == file:
             for code in module_codes(module):
                 lines = [line for _, _, line in code.co_lines() if line]

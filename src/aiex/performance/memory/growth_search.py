@@ -21,17 +21,18 @@ from aiex.performance.memory.census import Census, Rest, samples_of, take_census
 from aiex.performance.memory.companions import is_library, without_companions
 from aiex.performance.memory.composition import BLOCK_BYTES, Composition, unexplained_kind
 from aiex.performance.memory.contents import item_bytes, newest
+from aiex.performance.memory.functions import OWN
 from aiex.performance.memory.growth import GROWN_MIN, Grown, look_confidence, only_grew
 from aiex.performance.memory.holders import Holder, holder, way_text
 from aiex.performance.memory.leak import Leak, LeakKind
 from aiex.performance.memory.lengths import Lengths
+from aiex.performance.memory.pieces import Pieces
 from aiex.performance.memory.recording import Recorder
 from aiex.performance.memory.requests import GrowthReport, Point
 from aiex.performance.memory.sites import sites
 from aiex.performance.memory.survey import Container, Survey, make_survey
 from aiex.performance.memory.type_names import is_a, type_name
 
-OWN = "aiex.performance.memory."  # what looking makes itself
 LOOKS = 8
 CENSUS_AT = (0, LOOKS // 2, LOOKS)
 RECORD_S = 2.0
@@ -49,7 +50,9 @@ SAMPLES = 64
 ITEM_SHARE = 0.1
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
+    """A container that only grew, and who has it."""
+
     container: Container
     holder: Holder
     grown: Grown
@@ -76,7 +79,9 @@ class GrowthSearch:
     async def report(self, seconds: float, n: int) -> GrowthReport:
         """What only grew within so long, the most first."""
         look = await self._look(seconds)
-        found = _growing(look.lengths)
+        pieces = Pieces(self._rest)
+        found = await growing(look.lengths, pieces)
+        look.longest_stop_s = max(look.longest_stop_s, pieces.longest_stop_s)
         leaks = [
             await self._container_leak(one, look, place < RECORDED_MAX)
             for place, one in enumerate(found[:n])
@@ -109,11 +114,11 @@ class GrowthSearch:
             # A census takes memory itself: the first is before the first point.
             if number in CENSUS_AT:
                 look.add_census(await take_census(self._rest))
-            look.add(self._point())
+            await look.add(self._point(), Pieces(self._rest))
         look.seconds = max(seconds, time.perf_counter() - began_s)
         return look
 
-    async def _container_leak(self, found: _Found, look: "_Look", is_recorded: bool) -> Leak:
+    async def _container_leak(self, found: Found, look: "_Look", is_recorded: bool) -> Leak:
         items = newest(found.container.one)
         kind = _kind_of_items(items, found.holder.kind)
         del items
@@ -136,7 +141,7 @@ class GrowthSearch:
             command=command,
         )
 
-    async def _site(self, found: _Found) -> str:
+    async def _site(self, found: Found) -> str:
         """Where items are added, when the code shows one place; else where new ones are made."""
         named = found.holder
         if named.site:
@@ -217,9 +222,10 @@ class _Look:
         self.censuses: list[Census] = []
         self.seconds = 0.0
 
-    def add(self, point: Point) -> None:
+    async def add(self, point: Point, pieces: Pieces) -> None:
         if self.points:
-            self.lengths.look()
+            await self.lengths.look(pieces)
+            self.longest_stop_s = max(self.longest_stop_s, pieces.longest_stop_s)
         self.points.append(point)
 
     def add_census(self, census: Census) -> None:
@@ -249,22 +255,23 @@ class _Look:
         return ("There are more objects than are walked over: a holder may be missing.",)
 
 
-def _growing(lengths: Lengths) -> list[_Found]:
+async def growing(lengths: Lengths, pieces: Pieces) -> list[Found]:
     """Containers that only grew, by bytes, those of one holder together."""
-    by_holder: dict[str, _Found] = {}
+    by_holder: dict[str, Found] = {}
     for container, grown, before in lengths.grown():
+        await pieces.cut()  # the way of each is read, and there may be thousands
         if grown.grown < (1024 if is_a(container.one, bytearray) else GROWN_MIN):
             continue
         named = holder(container)
         if named.cap is not None:
             continue  # full at that, whatever it does until then
-        found = _Found(container, named, grown, before, item_bytes(container.one))
+        found = Found(container, named, grown, before, item_bytes(container.one))
         had = by_holder.get(named.text)
         by_holder[named.text] = found if had is None else _together(had, found)
     return sorted(by_holder.values(), key=lambda one: -one.grown.grown * one.item_bytes)
 
 
-def _together(one: _Found, other: _Found) -> _Found:
+def _together(one: Found, other: Found) -> Found:
     larger = one if one.grown.grown >= other.grown.grown else other
     grown = Grown(one.grown.grown + other.grown.grown, larger.grown.steadiness)
     return larger._replace(grown=grown, before=one.before + other.before)

@@ -8,7 +8,10 @@ from array import array
 from collections.abc import Iterator, Sequence
 
 from aiex.performance.memory.growth import GREW_LOOKS_MIN, Grown
+from aiex.performance.memory.pieces import Pieces
 from aiex.performance.memory.survey import Container
+
+STEP = 256  # containers between two looks at the clock
 
 
 class Lengths:
@@ -25,11 +28,13 @@ class Lengths:
     def __len__(self) -> int:
         return len(self._containers)
 
-    def look(self) -> None:
+    async def look(self, pieces: Pieces) -> None:
         self._looks += 1
         grew_min = self._looks - self._stood_max
         kept = 0
         for place, container in enumerate(self._containers):
+            if place % STEP == 0:
+                await pieces.cut()
             length, last = container.now(), self._last[place]
             grew = self._grew[place] + (length > last)
             if length >= last and grew >= grew_min:

@@ -61,7 +61,7 @@ class AllocationsByFunction:
         """Raises `CallRefused` outside of a window."""
         if not self._is_counting:
             raise CallRefused(NEEDS_WINDOW)
-        return self._recorder.bytes_by_function()
+        return await self._recorder.bytes_by_function()
 
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[None]:

@@ -1,8 +1,7 @@
 """The node's memory: what is asked about it is answered here, and a service watches its growth."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiex.clock import Clock
@@ -20,6 +19,7 @@ from aiex.performance.memory.holders import holder
 from aiex.performance.memory.leak import Leak
 from aiex.performance.memory.measures import memory_measures
 from aiex.performance.memory.native_sites import NativeSites
+from aiex.performance.memory.pieces import Pieces
 from aiex.performance.memory.process_memory import NO_MALLOC, ProcessMemory
 from aiex.performance.memory.recording import Recorder
 from aiex.performance.memory.requests import (
@@ -39,7 +39,7 @@ from aiex.performance.memory.requests import (
     TypeCensus,
     TypeRow,
 )
-from aiex.performance.memory.survey import Survey, make_survey
+from aiex.performance.memory.survey import Container, make_survey
 from aiex.performance.memory.trim import trim_memory
 from aiex.performance.memory.type_names import own_size, type_name
 from aiex.performance.memory.watch import PACE, MemoryWatch, Pace
@@ -146,13 +146,19 @@ class Memory(Chapter):
 
     async def holders(self, asked: FindHolders, _: Caller) -> HolderList:
         survey = await make_survey(asyncio.sleep)
-        rows = tuple(islice(_held(survey), asked.n))
+        pieces, rows = Pieces(asyncio.sleep), list[HeldContainer]()
+        for one in sorted(survey.containers, key=lambda one: one.now(), reverse=True):
+            await pieces.cut()
+            if (held := _held(one)) is not None:
+                rows.append(held)
+            if len(rows) == asked.n:
+                break
         return HolderList(
-            rows,
+            tuple(rows),
             survey.object_count,
             survey.is_whole,
             survey.seconds,
-            survey.longest_stop_s,
+            max(survey.longest_stop_s, pieces.longest_stop_s),
             (TABLES,),
         )
 
@@ -199,15 +205,15 @@ class Memory(Chapter):
         return await trim_memory(self._process.malloc)
 
 
-def _held(survey: Survey) -> Iterator[HeldContainer]:
-    """The longest first; who holds one is found out when it is asked for."""
-    for one in sorted(survey.containers, key=lambda one: one.now(), reverse=True):
-        found, length = holder(one), one.now()
-        if not is_library(found.module):
-            yield HeldContainer(
-                type_name(type(one.one)),
-                found.text,
-                length,
-                own_size(type(one.one))(one.one),
-                int(length * item_bytes(one.one)),
-            )
+def _held(one: Container) -> HeldContainer | None:
+    """Who holds it; None of Python's own."""
+    found, length = holder(one), one.now()
+    if is_library(found.module):
+        return None
+    return HeldContainer(
+        type_name(type(one.one)),
+        found.text,
+        length,
+        own_size(type(one.one))(one.one),
+        int(length * item_bytes(one.one)),
+    )

@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 
 from aiex.errors import CallRefused
 from aiex.performance.memory.allocator_hooks import AllocatorHooks
-from aiex.performance.memory.functions import Functions
+from aiex.performance.memory.functions import OWN, Functions
+from aiex.performance.memory.pieces import Pieces
 from aiex.performance.memory.type_names import short_file
 from aiex.performance.profile import Frame, Labels, Profile, ProfileBuilder
 
@@ -91,7 +92,9 @@ class Recorder:
             snapshot = tracemalloc.take_snapshot()
         builder, lost = ProfileBuilder(), 0
         stats = snapshot.statistics("traceback")
+        pieces = Pieces(self._sleep)
         for stat in stats[:TRACES_MAX]:
+            await pieces.cut()
             stack = [self._frame(one.filename, one.lineno) for one in stat.traceback]
             if any(one.file in (__file__, tracemalloc.__file__) for one in stack):
                 continue
@@ -101,13 +104,16 @@ class Recorder:
             "memory", began_at_s=began_at_s, seconds=took_s, lost=lost, notes=notes
         )
 
-    def bytes_by_function(self) -> dict[str, float]:
+    async def bytes_by_function(self) -> dict[str, float]:
         """Of what is recorded now and still there."""
         found: dict[str, float] = {}
-        for stat in tracemalloc.take_snapshot().statistics("lineno"):
+        stats = tracemalloc.take_snapshot().statistics("lineno")
+        pieces = Pieces(self._sleep)
+        for stat in stats:
+            await pieces.cut()
             frame = stat.traceback[0]
             place = self._functions.at(frame.filename, frame.lineno)
-            if frame.filename in (__file__, tracemalloc.__file__):
+            if place.function.startswith(OWN) or frame.filename == tracemalloc.__file__:
                 continue
             found[place.function] = found.get(place.function, 0.0) + stat.size
         return found

@@ -33,10 +33,10 @@ from typing import Any, NamedTuple
 from weakref import ReferenceType
 
 from aiex.performance.memory.census import RESTED_RATIO, Rest
+from aiex.performance.memory.pieces import CHUNK_S, PAID_S_MAX
 from aiex.performance.memory.type_names import is_a, own_length
 
 OBJECTS_MAX = 250_000
-CHUNK_S = 0.001
 LOOK_EVERY = 32  # objects between two looks at the clock
 # Of longer ones both ends are looked into: the inside is alike, and a list of all would stop us.
 LONG, END = 1000, 4
@@ -111,7 +111,7 @@ async def make_survey(
         is_over = walk.go_on(chunk_began_s + CHUNK_S)
         stop_s = time.perf_counter() - chunk_began_s
         longest_stop_s = max(longest_stop_s, stop_s)
-        await rest(RESTED_RATIO * min(stop_s, 0.005))
+        await rest(RESTED_RATIO * min(stop_s, PAID_S_MAX))
     return Survey(
         tuple(walk.containers),
         walk.ways,
