@@ -220,6 +220,16 @@ def test_with_a_certificate_listeners_speak_https(chart: Chart, tmp_path: Path) 
         assert mounts[f"{name}-tls"] == f"/etc/aiex/{name}-tls"
 
 
+def test_with_a_certificate_commands_in_the_pod_find_the_node_and_check_it(chart: Chart) -> None:
+    tls = {"tls": {"existingSecret": "t"}}
+    environment = chart(api=tls, admin=tls).environment
+    assert environment["AIEX_URL"] == "https://127.0.0.1:8080"
+    assert environment["AIEX_ADMIN_URL"] == "https://127.0.0.1:8081"
+    assert environment["AIEX_CA_FILE"] == "/etc/aiex/admin-tls/ca.crt"
+    assert chart(api=tls).environment["AIEX_CA_FILE"] == "/etc/aiex/api-tls/ca.crt"
+    assert not {"AIEX_URL", "AIEX_ADMIN_URL", "AIEX_CA_FILE"} & chart().environment.keys()
+
+
 def test_without_the_mock_and_with_a_provider_only_that_is_there(
     chart: Chart, tmp_path: Path
 ) -> None:
