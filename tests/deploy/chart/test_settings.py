@@ -110,7 +110,7 @@ TREES = st.fixed_dictionaries(
 )
 
 
-@effort(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@effort(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(tree=TREES, weights=st.lists(st.one_of(st.integers(1, 9), st.floats(0.01, 9)), max_size=3))
 def test_a_node_reads_what_was_written_into_values(
     chart: Chart, tmp_path_factory: pytest.TempPathFactory, tree: dict[str, Any], weights: list[Any]
