@@ -47,14 +47,7 @@ POLARIS = Catalogue(
         Rule("memoryRequestsMissing", containers.lacks("resources", "requests", "memory")),
         Rule("memoryLimitsMissing", containers.lacks("resources", "limits", "memory")),
         # security
-        Rule(
-            "automountServiceAccountToken",
-            of_pods(pods.mounts_token),
-            spared={
-                "secrets": "the Jobs that make Secrets and remove them ask Kubernetes' API, with "
-                "rights to those Secrets by name"
-            },
-        ),
+        Rule("automountServiceAccountToken", of_pods(pods.mounts_token)),
         Rule("hostIPCSet", pods.shares("hostIPC")),
         Rule("hostPathSet", of_pods(pods.mounts_host_path)),
         Rule("hostProcess", of_pods(pods.is_host_process)),
