@@ -66,9 +66,11 @@ async def examined(
 ) -> Examined:
     """Facts and findings; raises what keeps anything from being looked at."""
     gaps: list[Gap] = []
+    namespace = choice.namespace
     if choice.asks_api:
         try:
             access = find_access()
+            namespace = namespace or access.namespace
             facts = await _of_api(choice, access, names, view)
         except KubernetesAccessMissing as error:
             if not names.own_namespace:
@@ -86,7 +88,7 @@ async def examined(
             gaps += facts.gaps
     release = choice.release or DEFAULT_RELEASE
     facts = Facts(
-        namespace=choice.namespace or names.own_namespace or "default",
+        namespace=namespace or names.own_namespace or "default",
         release=release,
         full_name=full_name(release),
         now_s=now_s,

@@ -318,9 +318,13 @@ FAULTS: dict[str, Fault] = {
         ("target_port_unknown", "leads to the port http of", wrong_target_port),
         ("unready_unpublished", "aiex-nats-headless does not publish", unpublished),
         ("addresses_unpublished", "does not publish the address of aiex-", slice_without_address),
-        ("policy_blocks", "Port 4222 is blocked: networkpolicy/", nats_shut_to_nodes),
-        ("policy_blocks", "lets nothing leave at pods of node", nodes_may_not_leave),
-        ("policy_blocks", "Port 6222 is blocked", routes_shut),
+        (
+            "policy_blocks",
+            "Port 4222 of pods of nats is closed to pods of node",
+            nats_shut_to_nodes,
+        ),
+        ("policy_blocks", "lets them out", nodes_may_not_leave),
+        ("policy_blocks", "by it servers of NATS reach each other", routes_shut),
         ("dns_blocked", "lets pods of node ask DNS", dns_shut),
         ("probe_fails", "nobody listens at that port", nobody_listens),
         ("probe_fails", "nothing comes back", probe_times_out),
@@ -350,7 +354,7 @@ FAULTS: dict[str, Fault] = {
         ("scaler_blind", "has no custom.metrics.k8s.io", no_adapter),
         ("scaler_unable", "cannot scale deployment/aiexx", scaler_of_nobody),
         ("grace_short", "30 s after it told it to stop, and a drain may take 65 s", short_grace),
-        ("no_quorum", "1 of its 3 servers are ready", quorum_lost),
+        ("no_quorum", "1 of its 3 servers is ready", quorum_lost),
         ("no_quorum", "no server knows a leader", leader_lost),
         ("server_away", "A server of NATS is away", server_away),
         ("servers_few", "NATS has 2 servers", two_servers),
@@ -361,6 +365,6 @@ FAULTS: dict[str, Fault] = {
         ("machine_unwell", "machine-a is not well (DiskPressure)", sick_machine),
         ("rollout_stuck", "timed out progressing", stuck_rollout),
         ("scaled_to_nothing", "deployment/aiex is scaled to 0", scaled_to_nothing),
-        ("release_absent", "There is no release", not_installed),
+        ("release_absent", "There is no release of Aiex in namespace aiex", not_installed),
     )
 }

@@ -90,6 +90,18 @@ async def test_what_a_node_says_of_itself_is_told_when_the_token_is_at_hand(
     assert rules(silent) == rules(wrong) == []
 
 
+async def test_a_node_that_takes_no_requests_is_told_with_its_own_reason(inside: Inside) -> None:
+    checks = [{"name": "load", "status": "failed", "reason": "the loop is 2 s late"}]
+    inside.api["/readyz"] = (503, b"not ready\n")
+    inside.admin["/readyz?verbose"] = (503, msgspec.json.encode({"checks": checks}))
+    async with inside.running():
+        told = await inside.look(Viewpoint(is_node=True, admin_token=TOKEN))
+        bare = await inside.look()
+    assert rules(told) == rules(bare) == ["node_not_ready"]
+    assert "takes no requests: load: the loop is 2 s late." in told.findings[0].text
+    assert "it does not say why" in bare.findings[0].text
+
+
 async def test_the_admin_token_goes_to_admin_listeners_alone(inside: Inside) -> None:
     inside.monitor["/jsz"] = (200, b"{}")
     async with inside.running():

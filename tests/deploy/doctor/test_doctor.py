@@ -1,6 +1,7 @@
 """The command around the rules: how it tells, what it may not see, and how it ends."""
 
 import socket
+import time
 from pathlib import Path
 
 import msgspec
@@ -8,12 +9,14 @@ import pytest
 
 from aiex.kubernetes.collection.collection import NAMESPACED, resource_of
 from aiex.kubernetes.diagnosis import RULES
+from aiex.kubernetes.look.reach import ANSWER_S
 from aiex.testing.command_line import run_aiex
 from aiex.testing.kubernetes_api import Answer, KubernetesApiServer, kubeconfig
 from aiex.testing.kubernetes_release import NAMESPACE, Release
 from tests.deploy.doctor.doctor_process import doctor, doctor_of
 from tests.deploy.doctor.faults import no_image, no_pods_selected, short_grace
 
+SILENCE_S = 50.0
 KINDS = sorted(resource_of(one) for one in NAMESPACED)
 
 
@@ -194,6 +197,20 @@ def test_what_a_pod_says_cannot_steer_the_terminal(tmp_path: Path) -> None:
         _, out, _ = doctor_here(api, tmp_path)
     assert "is not pulled: red" in out
     assert "\x1b" not in out
+
+
+@pytest.mark.slow  # it waits for the deadline of one answer
+def test_pods_that_do_not_answer_are_waited_for_once(tmp_path: Path) -> None:
+    with server(Release()) as api:
+        api.answer(
+            f"/api/v1/namespaces/{NAMESPACE}/pods/aiex-", Answer(200, b"ok", after_s=SILENCE_S)
+        )
+        began_s = time.monotonic()
+        status, out, _ = doctor_here(api, tmp_path)
+        took_s = time.monotonic() - began_s
+    assert status == 0, out
+    assert "nothing comes back from port 8081" in " ".join(out.split())
+    assert ANSWER_S < took_s < SILENCE_S
 
 
 @pytest.mark.slow  # it waits for the client's own deadline

@@ -187,7 +187,7 @@ def settings_seen(settings: ConfigMap) -> SettingsSeen | None:
         component=SETTINGS_FILES[file],
         release=(meta.labels or {}).get(RELEASE_LABEL, ""),
         file=file,
-        hashes=frozenset(_hash(one) for one in (text, text.rstrip("\n"), text.strip())),
+        hashes=frozenset(_hash(one) for one in (text, text.rstrip("\n"))),
         cluster=str(cluster.get("name", "aiex")),
         engine_url=str(engine.get("url", "")),
         propagation_delay_s=_seconds(node.get("propagation_delay_s"), 0.0),

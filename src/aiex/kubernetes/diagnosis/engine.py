@@ -44,7 +44,7 @@ def no_quorum(facts: Facts) -> Found:
     ready, of = _counts(facts, workload)
     if not _is_settled(facts, workload) or (ready * 2 > of and not leaderless):
         return
-    few = f"{ready} of its {of} servers are ready"
+    few = f"{ready} of its {of} servers {'is' if ready == 1 else 'are'} ready"
     said = few if ready * 2 <= of else "no server knows a leader"
     seen = Seen(workload.reference, "status.readyReplicas", f"{ready} of {of}")
     yield _without_quorum(facts, said, (seen, *leaderless))

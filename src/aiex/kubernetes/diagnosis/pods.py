@@ -187,26 +187,37 @@ def probe_fails(facts: Facts) -> Found:
 
 
 def node_not_ready(facts: Facts) -> Found:
-    for pod in facts.own_pods():
-        if pod.phase != "Running" or pod.is_ready or pod.age_s < STARTING_S:
-            continue
-        answer = next((one for one in facts.answers if one.pod == pod.name), None)
-        event = next(facts.events_of("Pod", pod.name, "Unhealthy"), None)
-        if answer is not None and answer.failing:
-            why = "; ".join(answer.failing)
-        elif event is not None:
-            why = event.text
-        else:
-            why = "its readiness probe does not succeed"
-        yield Trouble(
-            f"{pod.name} runs and takes no requests: {why}.",
-            "Mend what it says; it becomes ready by itself.",
-            pod.component,
-            (Seen(f"pod/{pod.name}", "conditions.Ready", "False"), *_answer_seen(pod, why)),
-            (f"kubectl -n {facts.namespace} exec {pod.name} -- aiex status",)
-            if pod.component == "node"
-            else (f"kubectl -n {facts.namespace} logs {pod.name} --tail=20",),
-        )
+    """By Kubernetes, or by the node's own answer where its pod is not known."""
+    own = {pod.name: pod for pod in facts.own_pods()}
+    for pod in own.values():
+        if pod.phase == "Running" and not pod.is_ready and pod.age_s >= STARTING_S:
+            yield _unready(facts, pod.name, pod.component)
+    for answer in facts.answers:
+        if answer.is_ready is False and answer.pod not in own:
+            yield _unready(facts, answer.pod, NODE)
+
+
+def _unready(facts: Facts, name: str, component: str) -> Trouble:
+    answer = next((one for one in facts.answers if one.pod == name), None)
+    event = next(facts.events_of("Pod", name, "Unhealthy"), None)
+    if answer is not None and answer.failing:
+        why = "; ".join(answer.failing)
+    elif event is not None:
+        why = event.text
+    else:
+        why = "it does not say why"
+    command = (
+        f"kubectl -n {facts.namespace} exec {name} -- aiex status"
+        if component == NODE
+        else f"kubectl -n {facts.namespace} logs {name} --tail=20"
+    )
+    return Trouble(
+        f"{name} runs and takes no requests: {why.rstrip('.')}.",
+        "Mend what it says; it becomes ready by itself.",
+        component,
+        (Seen(f"pod/{name}", "readiness", why),),
+        (command,),
+    )
 
 
 def limits_small(facts: Facts) -> Found:
@@ -284,10 +295,6 @@ def _creation_failure(facts: Facts, name: str, kind: str) -> str:
         if event.kind == "ReplicaSet" and event.name.rpartition("-")[0] == name:
             return event.text
     return ""
-
-
-def _answer_seen(pod: PodSeen, why: str) -> tuple[Seen, ...]:
-    return (Seen(f"pod/{pod.name}", "/readyz", why),)
 
 
 def _last(text: str) -> str:
