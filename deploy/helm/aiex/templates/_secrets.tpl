@@ -184,8 +184,6 @@ metadata:
   {{- include "aiex.secrets.hook" (merge (dict "weight" "-5") .) | nindent 2 }}
 spec:
   backoffLimit: {{ $job.backoffLimit }}
-  # Helm removes it earlier where all went well.
-  ttlSecondsAfterFinished: 86400
   activeDeadlineSeconds: {{ $job.deadlineSeconds }}
   template:
     metadata:
@@ -200,8 +198,7 @@ spec:
       {{- end }}
     spec:
       serviceAccountName: {{ $name }}
-      # It is mounted below, to hold for minutes and not for as long as the account is there.
-      automountServiceAccountToken: false
+      automountServiceAccountToken: true
       enableServiceLinks: false
       restartPolicy: Never
       {{- with .root.Values.image.pullSecrets }}
@@ -233,26 +230,4 @@ spec:
             {{- toYaml .root.Values.securityContext | nindent 12 }}
           resources:
             {{- toYaml $job.resources | nindent 12 }}
-          volumeMounts:
-            - name: kubernetes-api
-              mountPath: /var/run/secrets/kubernetes.io/serviceaccount
-              readOnly: true
-      volumes:
-        - name: kubernetes-api
-          projected:
-            defaultMode: 0440
-            sources:
-              - serviceAccountToken:
-                  path: token
-                  expirationSeconds: 600
-              - configMap:
-                  name: kube-root-ca.crt
-                  items:
-                    - key: ca.crt
-                      path: ca.crt
-              - downwardAPI:
-                  items:
-                    - path: namespace
-                      fieldRef:
-                        fieldPath: metadata.namespace
 {{- end -}}
