@@ -37,7 +37,10 @@ KUBE_SCORE = Catalogue(
         Rule("pod-networkpolicy", of_pods(pods.lacks_network_policy)),
         Rule("networkpolicy-targets-pod", of_kind("NetworkPolicy")(traffic.selects_no_pod)),
         Rule("pod-probes", of_pods(pods.lacks_probe_of_service)),
-        Rule("pod-probes-identical", of_containers(containers.probes_are_identical)),
+        Rule(
+            "pod-probes-identical",
+            of_containers(containers.probes_are_identical),
+        ),
         Rule(
             "container-security-context-user-group-id",
             of_containers(containers.has_low_ids),

@@ -47,7 +47,10 @@ POLARIS = Catalogue(
         Rule("memoryRequestsMissing", containers.lacks("resources", "requests", "memory")),
         Rule("memoryLimitsMissing", containers.lacks("resources", "limits", "memory")),
         # security
-        Rule("automountServiceAccountToken", of_pods(pods.mounts_token)),
+        Rule(
+            "automountServiceAccountToken",
+            of_pods(pods.mounts_token),
+        ),
         Rule("hostIPCSet", pods.shares("hostIPC")),
         Rule("hostPathSet", of_pods(pods.mounts_host_path)),
         Rule("hostProcess", of_pods(pods.is_host_process)),
