@@ -67,6 +67,9 @@ def fetch_wheels(python: str, machine: str, libc: str, no_local: bool) -> None:
     architecture = machine.removeprefix("linux/") or ARCHITECTURES[platform.machine()]
     if architecture not in wheels.MACHINES:
         raise click.UsageError(f"Platforms are linux/{' and linux/'.join(wheels.MACHINES)}.")
+    if libc == "musl":
+        no_local = True
+        click.echo("The local model is not built for musl; it is left out.", err=True)
     lists = tuple(one for one in wheels.LISTS if not (no_local and one == "local.txt"))
     interpreter = _output([str(ROOT / "scripts" / "find-python")])
     try:
@@ -84,7 +87,7 @@ def fetch_wheels(python: str, machine: str, libc: str, no_local: bool) -> None:
 def renew_requirements(only_check: bool, and_build: bool) -> None:
     """Make the lists of packages what uv.lock says."""
     if only_check:
-        if stale := requirements.stale():
+        if stale := requirements.stale(requirements.expected()):
             raise click.ClickException(
                 f"{', '.join(stale)} in {requirements.FOLDER.relative_to(ROOT)} is not what uv.lock"
                 " says. `scripts/image requirements` renews it."

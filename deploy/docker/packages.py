@@ -16,11 +16,15 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from deploy.docker import elf
+
 ENVIRONMENT = Path("/opt/aiex")
 TOOLS = Path("/build/tools")  # pip and the build back end, in an environment of their own
 HERE = Path(__file__).parent
 WHEELS = HERE / "wheels"
 SETTINGS = HERE / "pip.conf"
+# Without it a stall inside of a call to C is told by time alone.
+NOT_FOR_MUSL = frozenset({"py-spy"})
 BUILD_REQUIREMENTS = HERE / "requirements" / "build.txt"
 
 
@@ -31,7 +35,30 @@ class PackagesFailed(Exception):
 def install(requirements: Path) -> None:
     """Put what the list names into the environment, which is made if need be."""
     _make(ENVIRONMENT)
-    _pip(ENVIRONMENT, "--no-deps", "--require-hashes", "-r", str(requirements))
+    loader = elf.loader(Path(sys.executable).read_bytes())
+    chosen = TOOLS / requirements.name
+    chosen.write_text(for_libc(requirements.read_text(), is_musl="musl" in loader))
+    _pip(ENVIRONMENT, "--no-deps", "--require-hashes", "-r", str(chosen))
+
+
+def for_libc(requirements: str, *, is_musl: bool) -> str:
+    """The list without what is not built for a C library, if Aiex can do without."""
+    return "".join(
+        block
+        for block in blocks(requirements)
+        if not (is_musl and block.partition("==")[0] in NOT_FOR_MUSL)
+    )
+
+
+def blocks(requirements: str) -> list[str]:
+    """A list cut into its requirements, each with its hashes."""
+    found: list[str] = []
+    for line in requirements.splitlines(keepends=True):
+        if line.startswith(" "):
+            found[-1] += line
+        else:
+            found.append(line)
+    return found
 
 
 def install_aiex() -> None:

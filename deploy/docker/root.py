@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.docker import elf, libraries
-from deploy.docker.packages import ENVIRONMENT
+from deploy.docker.packages import ENVIRONMENT, NOT_FOR_MUSL
 from deploy.docker.system_files import (
     CERTIFICATES,
     certificate_bundle,
@@ -147,10 +147,11 @@ def leave_out(root: Root, other: Path) -> None:
 def try_out(root: Root) -> None:
     """Start in the root what Aiex starts; raises `RootFailed` with what one of them says."""
     for argv in TRIED:
-        environment = {"PATH": str(ENVIRONMENT / "bin"), "PYTHONDONTWRITEBYTECODE": "1"}
+        if argv[0] in NOT_FOR_MUSL and not (ENVIRONMENT / "bin" / argv[0]).exists():
+            continue
         done = subprocess.run(
-            [sys.executable, "-c", _IN_ROOT, str(root.top), *argv],
-            env=environment, capture_output=True, text=True, timeout=TRY_S, check=False,
+            [sys.executable, "-c", _IN_ROOT, str(root.top), str(ENVIRONMENT / "bin"), *argv],
+            capture_output=True, text=True, timeout=TRY_S, check=False,
         )  # fmt: skip
         if done.returncode:
             said = (done.stderr or done.stdout).strip()[-2000:]
@@ -159,18 +160,20 @@ def try_out(root: Root) -> None:
 
 def compile_modules(root: Root) -> None:
     """Bytecode that is never checked: times of files do not survive every way to copy an image."""
-    for name in ("usr", "opt", "lib"):
-        if (root.top / name).is_dir():
-            compileall.compile_dir(
-                root.top / name, maxlevels=30, quiet=2, stripdir=str(root.top), prependdir="/",
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, workers=0,
-            )  # fmt: skip
+    compileall.compile_dir(
+        root.top, maxlevels=30, quiet=2, stripdir=str(root.top), prependdir="/",
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, workers=0,
+    )  # fmt: skip
 
 
-# The interpreter is the base's until exec; everything after it is the root's.
-_IN_ROOT = (
-    "import os, sys; os.chroot(sys.argv[1]); os.chdir('/'); os.execvp(sys.argv[2], sys.argv[2:])"
-)
+# The interpreter is the base's until exec, with the base's environment; then all is the root's.
+_IN_ROOT = """
+import os, sys
+_, root, path, *argv = sys.argv
+os.chroot(root)
+os.chdir("/")
+os.execvpe(argv[0], argv, {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"})
+"""
 
 
 def _bring_environment(root: Root) -> None:

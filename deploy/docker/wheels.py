@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packaging.markers import default_environment
 
-from deploy.docker import requirements
+from deploy.docker import packages, requirements
 from deploy.docker.packages import WHEELS
 
 LISTS = ("build.txt", "node.txt", "local.txt")
@@ -67,7 +67,8 @@ def download(
 ) -> int:
     """Fetch every wheel of `lists` into the folder; how many it has then."""
     folder.mkdir(exist_ok=True)
-    blocks = [block for name in lists for block in requirements.blocks(name)]
+    listed = "".join(block for name in lists for block in requirements.blocks(name))
+    blocks = packages.blocks(packages.for_libc(listed, is_musl=libc == "musl"))
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as chosen:
         chosen.write(wanted(blocks, python, architecture))
         chosen.flush()

@@ -1,7 +1,7 @@
 """What a build of the image needs, without a registry: a base, wheels, a builder's own storage.
 
-The base is made of this machine's Python, where it is, with what an image must not keep: a shell,
-pip, tests, and a program that runs as its owner.
+The base is made of this machine's Python, in /usr/local and without pip but for ensurepip's, with
+what an image must not keep: a shell, a program that runs as its owner, a way to install.
 """
 
 import json
@@ -23,8 +23,6 @@ from deploy.docker.system_files import certificate_bundle
 BUILD_S = 400
 # By name of the base's image; nothing is pulled.
 BASE = "localhost/base:latest"
-# Without pip, as Debian's Python; ensurepip has one. The tests alone are 140 MB.
-BASE_LACKS = frozenset({"test", "site-packages"})
 # What programs that others built expect of every system with glibc.
 GLIBC_LIBRARIES = (
     *("libpthread.so.0", "librt.so.1", "libdl.so.2", "libutil.so.1", "libm.so.6"),
@@ -64,8 +62,9 @@ class Stage:
         """An image with Python that nothing else is known of."""
         container = self.buildah("from", "scratch")
         fill_base(Path(self.buildah("mount", container)))
-        path = f"PATH={Path(base_python()).parent}:/usr/bin:/bin"
-        self.buildah("config", "--env", path, container)
+        # Some bases tell the loader in this way where libraries are; an image must not need it.
+        for one in ("PATH=/usr/local/bin:/usr/bin:/bin", "LD_LIBRARY_PATH=/usr/local/lib"):
+            self.buildah("config", "--env", one, container)
         self.buildah("commit", "--quiet", "--rm", container, BASE)
 
     def make_context(self) -> None:
@@ -114,29 +113,41 @@ def base_python() -> str:
 
 def fill_base(top: Path) -> None:
     """Put a base's files below `top`."""
-    root = Root(top)
-    python = Path(base_python())
-    root.bring(python)
-    root.bring(python.parent / "python3")
-    for name in ("stdlib", "platstdlib"):
-        root.bring_tree(Path(sysconfig.get_path(name)), BASE_LACKS)
-    shell = root.bring(Path("/bin/sh"))
+    python, root = Path(base_python()), Root(top)
+    (top / "usr" / "local" / "bin").mkdir(parents=True)
+    shutil.copy(python, top / "usr" / "local" / "bin")
+    (top / "usr" / "local" / "bin" / "python3").symlink_to(python.name)
+    library = Path(sysconfig.get_path("stdlib"))
+    lacks = shutil.ignore_patterns(
+        "test", "site-packages", "dist-packages", "config-3*", "__pycache__"
+    )
+    shutil.copytree(library, top / "usr" / "local" / "lib" / library.name, ignore=lacks)
+    for shared in Path(sys.base_prefix, "lib").glob("libpython3.*"):
+        shutil.copy(shared, top / "usr" / "local" / "lib", follow_symlinks=False)
+    _fill_system(root, python)
+    shutil.copy(root.bring(Path("/bin/sh")), top / "usr" / "bin" / "su")
+    (top / "usr" / "bin" / "su").chmod(0o4755)
+
+
+def _fill_system(root: Root, python: Path) -> None:
+    """What every Linux with glibc has: its libraries, ldconfig, certificates, /tmp."""
     loader = libraries.loader_of(python)
     assert loader is not None
     root.bring(loader)
-    for file in [*root.files()]:
-        for path in libraries.needs(loader, Path("/") / file.relative_to(top)).paths:
+    files = [*root.files(), python]
+    needed = {one for file in files for one in libraries.needs(loader, file).paths}
+    for path in needed:
+        if not path.is_relative_to(sys.base_prefix) or sys.base_prefix == "/usr":
             root.bring(path)
-    libc = next(path for path in libraries.needs(loader, python).paths if path.name == "libc.so.6")
+    libc = next(path for path in needed if path.name == "libc.so.6")
     for name in GLIBC_LIBRARIES:
         root.bring(libc.parent / name)
     bundle = certificate_bundle()
     assert bundle is not None
     root.bring(bundle)
-    shutil.copy(root.inside(shell), top / "bin" / "su")
-    (top / "bin" / "su").chmod(0o4755)
-    (top / "tmp").mkdir(exist_ok=True)
-    (top / "tmp").chmod(0o1777)
+    root.bring(Path("/sbin/ldconfig"))
+    (root.top / "tmp").mkdir(exist_ok=True)
+    (root.top / "tmp").chmod(0o1777)
 
 
 def _may_overlay(folder: Path) -> bool:

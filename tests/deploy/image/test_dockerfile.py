@@ -3,6 +3,7 @@
 import json
 import re
 
+from deploy.docker.requirements import ROOT
 from tests.deploy.image.dockerfile import DOCKERFILE, instructions
 
 # What docker's old builder, BuildKit, buildah and kaniko all do alike.
@@ -64,3 +65,17 @@ def test_no_argument_carries_a_secret_into_what_is_shipped() -> None:
     assert found["aiex"] == {"VERSION", "REVISION", "CREATED"}
     assert "aiex-local" not in found
     assert "PIP_INDEX_URL" in found["packages"] & found["assembled-local"]
+
+
+def test_the_context_has_what_is_copied_and_nothing_else() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    first, *patterns = [line for line in lines if line and not line.startswith("#")]
+    assert first == "*"
+    copied = {
+        source.rstrip("/")
+        for argument in of("COPY")
+        if not argument.startswith("--from")
+        for source in argument.split()[:-1]
+    }
+    assert {one[1:] for one in patterns if one.startswith("!")} == copied
+    assert {"**/__pycache__", "**/*.pyc"} <= set(patterns)

@@ -41,3 +41,9 @@ def test_with_wheels_nobody_else_is_asked(tmp_path: Path) -> None:
     fake_pip(tmp_path, "26.3")
     argv = packages.pip_command(["pip"], Path("/opt/aiex"), tmp_path, [])
     assert argv[argv.index("--no-index") :][:3] == ["--no-index", "--find-links", str(tmp_path)]
+
+
+def test_for_musl_what_is_not_built_for_it_is_left_out() -> None:
+    listed = "py-spy==0.4 \\\n    --hash=sha256:aa\nclick==8.5 \\\n    --hash=sha256:bb\n"
+    assert packages.for_libc(listed, is_musl=False) == listed
+    assert packages.for_libc(listed, is_musl=True) == "click==8.5 \\\n    --hash=sha256:bb\n"

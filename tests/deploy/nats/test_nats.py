@@ -127,8 +127,8 @@ def test_five_know_of_five(chart: Chart) -> None:
 def test_the_next_is_restarted_once_the_one_before_has_all_it_should_keep(chart: Chart) -> None:
     server = server_of(chart())
     assert server["startupProbe"]["httpGet"]["path"] == "/healthz"
-    for probe in ("readinessProbe", "livenessProbe"):
-        assert server[probe]["httpGet"]["path"] == "/healthz?js-enabled-only=true"
+    assert server["readinessProbe"]["httpGet"]["path"] == "/healthz?js-enabled-only=true"
+    assert server["livenessProbe"]["httpGet"]["path"] == "/"
     startup = server["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] >= 3600
     assert nats_of(chart())["spec"]["minReadySeconds"] > 0
@@ -150,15 +150,15 @@ def test_it_leaves_as_a_lame_duck_within_its_grace(chart: Chart) -> None:
 def test_no_secret_is_in_the_configuration(chart: Chart) -> None:
     config = config_of(chart())
     assert set(re.findall(r"password: (\S+?)[}\s]", config)) == {
-        "$ROUTE_PASSWORD",
-        "$SYSTEM_PASSWORD",
-        "$ENGINE_PASSWORD",
+        "$ROUTE_PASS",
+        "$SYSTEM_PASS",
+        "$ENGINE_PASS",
     }
-    assert environment(chart())["ENGINE_PASSWORD"] == "'$(ENGINE_PASSWORD_BARE)'"
-    assert environment(chart())["ENGINE_PASSWORD_BARE"] == {
+    assert environment(chart())["ENGINE_PASS"] == "'$(ENGINE_PASSWORD)'"
+    assert environment(chart())["ENGINE_PASSWORD"] == {
         "secretKeyRef": {"name": "r-aiex-secrets", "key": "engine-password"}
     }
-    assert environment(chart())["ROUTE_PASSWORD_BARE"] == {
+    assert environment(chart())["ROUTE_PASSWORD"] == {
         "secretKeyRef": {"name": "r-aiex-nats-auth", "key": "route-password"}
     }
 

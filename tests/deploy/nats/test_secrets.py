@@ -2,6 +2,7 @@
 
 import pytest
 from click.testing import CliRunner
+from lightkube.config.kubeconfig import SERVICE_ACCOUNT
 
 from aiex.cli.main import root
 from tests.deploy.chart.rendering import Chart, Object, Rendering
@@ -59,8 +60,14 @@ def test_the_job_is_restricted_bounded_and_has_a_way_to_the_api_only(
     assert pod["restartPolicy"] == "Never"
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
-    # The one pod of the chart with a token, since it talks to the API.
-    assert pod["automountServiceAccountToken"] is True
+    assert pod["automountServiceAccountToken"] is False
+    (volume,) = pod["volumes"]
+    token, authority, namespace = volume["projected"]["sources"]
+    assert token["serviceAccountToken"] == {"path": "token", "expirationSeconds": 600}
+    assert authority["configMap"]["name"] == "kube-root-ca.crt"
+    assert namespace["downwardAPI"]["items"][0]["path"] == "namespace"
+    (mount,) = pod["containers"][0]["volumeMounts"]
+    assert mount["mountPath"] == SERVICE_ACCOUNT
     assert pod["serviceAccountName"] == f"r-aiex-{name}"
     assert objects["RoleBinding"]["subjects"][0]["name"] == f"r-aiex-{name}"
     policy = objects["NetworkPolicy"]["spec"]

@@ -21,6 +21,7 @@ TOKEN = "token-of-the-service-account"
 
 type Need = Callable[[str, str], str]
 type MakeCluster = Callable[..., PodCluster]
+type Install = Callable[[Callable[[str], Image]], Release]
 
 
 @pytest.fixture(scope="session")
@@ -85,35 +86,45 @@ def external(make_cluster: MakeCluster, one_chart: Chart, compiled: None) -> Rel
 
 
 @pytest.fixture(scope="module")
-def own_engine(
+def install(
     make_cluster: MakeCluster,
     one_chart: Chart,
-    compiled: None,
     authority: Authority,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Release]:
-    """The chart's own values: its Job makes the Secrets, three nodes, three servers of NATS."""
-    account = service_account(tmp_path_factory.mktemp("account"), authority)
-    cluster = make_cluster(image_of, account)
-    place = cluster.api_place()
-    tls = authority.issue("api-server", names=f"IP:{API_SERVER}").server_context()
-    # Any of its addresses: for a single one, Python would ask for its name.
-    everywhere = ("0.0.0.0", API_SERVER_PORT)
-    api = KubernetesApiServer(token=TOKEN, tls=tls, listens_at=everywhere)
+) -> Iterator[Install]:
+    """Installs the chart with its own values: Secrets by its Job, three nodes, three NATS."""
     with contextlib.ExitStack() as serving:
-        with place.inside():
-            serving.enter_context(api)
-        release = Release(cluster, one_chart, {}, f"{NAME}-nats")
-        release.api = api
-        release.run_hooks("pre-install")
-        release.take_secrets()
-        release.upgrade()
-        release.formed_s = release.until_whole()
-        yield release
+
+        def installed(images: Callable[[str], Image]) -> Release:
+            account = service_account(tmp_path_factory.mktemp("account"), authority)
+            cluster = make_cluster(images, account)
+            place = cluster.api_place()
+            tls = authority.issue("api-server", names=f"IP:{API_SERVER}").server_context()
+            # Any of its addresses: for a single one, Python would ask for its name.
+            everywhere = ("0.0.0.0", API_SERVER_PORT)
+            api = KubernetesApiServer(token=TOKEN, tls=tls, listens_at=everywhere)
+            with place.inside():
+                serving.enter_context(api)
+            release = Release(cluster, one_chart, {}, f"{NAME}-nats")
+            release.api = api
+            release.run_hooks("pre-install")
+            release.take_secrets()
+            release.upgrade()
+            release.formed_s = release.until_whole()
+            return release
+
+        yield installed
+
+
+@pytest.fixture(scope="module")
+def own_engine(install: Install, compiled: None) -> Release:
+    """A release with the chart's own values, run from the source."""
+    return install(image_of)
 
 
 def service_account(directory: Path, authority: Authority) -> Path:
     """What a pod with a token finds."""
+    directory.chmod(0o755)  # read by users of pods, as what the kubelet makes of it
     (directory / "token").write_text(TOKEN)
     (directory / "ca.crt").write_text(authority.ca_file.read_text())
     (directory / "namespace").write_text(NAMESPACE)
@@ -122,16 +133,14 @@ def service_account(directory: Path, authority: Authority) -> Path:
 
 EXTERNAL = {
     "nats": {"enabled": False},
-    "engine": {"external": {"url": "nats://other-nats:4222"}},
-    "secrets": {"existingSecret": "others-keys"},
-    "networkPolicy": {
-        "extraEgress": [
-            {
-                "to": [{"podSelector": {"matchLabels": {"app": "other-nats"}}}],
-                "ports": [{"port": 4222, "protocol": "TCP"}],
-            }
-        ]
+    "engine": {
+        "external": {
+            "url": "nats://other-nats:4222",
+            "existingSecret": "others-keys",
+            "egressTo": [{"podSelector": {"matchLabels": {"app": "other-nats"}}}],
+        }
     },
+    "secrets": {"existingSecret": "others-keys"},
 }
 
 

@@ -108,7 +108,7 @@ def test_a_node_is_small(release: Release) -> None:
 
 
 def test_a_changed_setting_rolls_without_a_failed_request(release: Release) -> None:
-    before = {pod.name for pod in release.nodes()}
+    before = release.nodes()
     with release.traffic():
         # One of each kind of value that a settings file has.
         release.upgrade(
@@ -119,8 +119,10 @@ def test_a_changed_setting_rolls_without_a_failed_request(release: Release) -> N
             }
         )
         took_s = release.until_whole(180)
-    after = release.nodes()
-    assert not before & {pod.name for pod in after}
+    assert not {pod.name for pod in before} & {pod.name for pod in release.nodes()}
+    assert [(end.status, end.was_told) for pod in before for end in pod.ends[-1:]] == 3 * [
+        (0, True)
+    ]
     _, listed = release.ask("/v1/models")
     assert {one["id"] for one in json.loads(listed)["data"]} == {"mock", "other"}
     print(f"rolled in {took_s:.1f} s")
@@ -128,7 +130,7 @@ def test_a_changed_setting_rolls_without_a_failed_request(release: Release) -> N
 
 def test_a_deleted_pod_fails_no_request_and_ends_in_order(release: Release) -> None:
     (node, *_) = release.nodes()
-    assert not zombies(node)
+    assert not [pod.name for pod in release.cluster.pods() if zombies(pod)]
     with release.traffic():
         release.cluster.delete_pod(node.name)
         release.until_whole()
@@ -191,6 +193,7 @@ def test_a_killed_engine_changes_nothing_for_clients(release: Release) -> None:
 def test_without_any_engine_nodes_stay_ready_and_answer(release: Release) -> None:
     made = release.admin(release.nodes()[0], "/admin/v1/keys", {"name": "kept"})
     engines = release.engines()
+    restarts = [node.restarts for node in release.nodes()]
     with release.traffic():
         release.cluster.scale("StatefulSet", release.engine_name, 0)
         release.cluster.until(lambda: not release.engines(), 90, "NATS is gone")
@@ -199,11 +202,17 @@ def test_without_any_engine_nodes_stay_ready_and_answer(release: Release) -> Non
         assert release.chat(key=made["key"]) == (200, "hello")
         release.cluster.scale("StatefulSet", release.engine_name, 3)
         took_s = release.until_whole()
-    assert [pod.ends[-1].status for pod in engines] == [0, 0, 0]
+    last = [pod.ends[-1] for pod in engines]
+    assert [end.status for end in last] == [0, 0, 0]
+    assert all(
+        end.took_s < pod.spec["terminationGracePeriodSeconds"]
+        for end, pod in zip(last, engines, strict=True)
+    )
+    print(f"NATS ended in {max(end.took_s for end in last):.1f} s")
     keys = release.admin(release.nodes()[0], "/admin/v1/keys")["keys"]
     assert made["id"] in {one["id"] for one in keys}
     assert release.chat(key=made["key"]) == (200, "hello")
-    assert not any(node.restarts for node in release.nodes())
+    assert [node.restarts for node in release.nodes()] == restarts
     print(f"whole again in {took_s:.1f} s")
 
 

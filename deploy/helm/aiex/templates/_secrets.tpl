@@ -183,8 +183,8 @@ kind: Job
 metadata:
   {{- include "aiex.secrets.hook" (merge (dict "weight" "-5") .) | nindent 2 }}
 spec:
-  # Helm removes one that succeeded; one that failed may be looked at for half an hour.
-  ttlSecondsAfterFinished: 1800
+  # Helm removes one that succeeded; one that failed may be looked at for a day.
+  ttlSecondsAfterFinished: 86400
   backoffLimit: {{ $job.backoffLimit }}
   activeDeadlineSeconds: {{ $job.deadlineSeconds }}
   template:
@@ -200,7 +200,8 @@ spec:
       {{- end }}
     spec:
       serviceAccountName: {{ $name }}
-      automountServiceAccountToken: true
+      # It is mounted below, to hold for minutes and not for as long as the account is there.
+      automountServiceAccountToken: false
       enableServiceLinks: false
       restartPolicy: Never
       {{- with .root.Values.image.pullSecrets }}
@@ -232,4 +233,26 @@ spec:
             {{- toYaml .root.Values.securityContext | nindent 12 }}
           resources:
             {{- toYaml $job.resources | nindent 12 }}
+          volumeMounts:
+            - name: kubernetes-api
+              mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+              readOnly: true
+      volumes:
+        - name: kubernetes-api
+          projected:
+            defaultMode: 0440
+            sources:
+              - serviceAccountToken:
+                  path: token
+                  expirationSeconds: 600
+              - configMap:
+                  name: kube-root-ca.crt
+                  items:
+                    - key: ca.crt
+                      path: ca.crt
+              - downwardAPI:
+                  items:
+                    - path: namespace
+                      fieldRef:
+                        fieldPath: metadata.namespace
 {{- end -}}
