@@ -6,7 +6,7 @@
 
 # These start servers and processes of their own, and are not put beside others; what only computes
 # runs on two cores, a file at a time.
-ALONE := $(addprefix tests/,integration faults engine store examples browser deploy/pods)
+ALONE := $(addprefix tests/,integration faults engine store examples browser $(addprefix deploy/,acceptance image pods))
 BESIDE := -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
 
 FAST := -m "not fault and not slow"

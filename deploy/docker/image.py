@@ -51,8 +51,8 @@ def build(base: str, target: str, tag: str, builder: str, output: str) -> None:
     _run(
         build_command(builder, base, target, tag, labels(), os.environ), stdout=sys.stderr.fileno()
     )
-    with exported(builder, tag) as root:
-        size = ["--no-size-max"] if target == LOCAL_TARGET else []
+    with exported(builder, tag) as root, exported(builder, base) as base_root:
+        size = ["--base", str(base_root), *(["--no-size-max"] if target == LOCAL_TARGET else [])]
         check = [sys.executable, "-m", "deploy.docker.root_check", "-o", output, *size, str(root)]
         sys.exit(subprocess.run(check, cwd=ROOT, check=False).returncode)
 
@@ -149,7 +149,8 @@ def exported(builder: str, tag: str) -> Iterator[Path]:
         finally:
             _run(["buildah", "rm", container], stdout=subprocess.DEVNULL)
         return
-    container = _output(["docker", "create", tag])
+    # It is never started; an image without a command of its own needs some word.
+    container = _output(["docker", "create", tag, "none"])
     try:
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder, "root.tar")

@@ -150,7 +150,7 @@ def try_out(root: Root) -> None:
         if argv[0] in NOT_FOR_MUSL and not (ENVIRONMENT / "bin" / argv[0]).exists():
             continue
         done = subprocess.run(
-            [sys.executable, "-c", _IN_ROOT, str(root.top), str(ENVIRONMENT / "bin"), *argv],
+            [sys.executable, "-B", "-c", _IN_ROOT, str(root.top), str(ENVIRONMENT / "bin"), *argv],
             capture_output=True, text=True, timeout=TRY_S, check=False,
         )  # fmt: skip
         if done.returncode:
@@ -161,14 +161,14 @@ def try_out(root: Root) -> None:
 def compile_modules(root: Root) -> None:
     """Bytecode that is never checked: times of files do not survive every way to copy an image."""
     compileall.compile_dir(
-        root.top, maxlevels=30, quiet=2, stripdir=str(root.top), prependdir="/",
+        root.top, maxlevels=30, quiet=2, force=True, stripdir=str(root.top), prependdir="/",
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, workers=0,
     )  # fmt: skip
 
 
 # The interpreter is the base's until exec, with the base's environment; then all is the root's.
 _IN_ROOT = """
-import os, sys
+import os, sys, warnings  # the last by os.exec…, when it would be the root's
 _, root, path, *argv = sys.argv
 os.chroot(root)
 os.chdir("/")

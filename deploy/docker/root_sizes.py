@@ -1,7 +1,8 @@
 """How big a root is, and what in it is: figures of the image beside its goal.
 
-The image takes files out of its base and none of its layers, so "over the base" is what is in it
-and not in the base: Aiex, its packages, and bytecode, which bases leave out.
+"Over its base" is the image's size less the base's, as anybody would take it from `docker images`.
+An image that leaves most of its base behind is small by that alone, so what no base has is told
+beside it: Aiex, its packages, and the bytecode that bases leave out.
 """
 
 from collections import Counter
@@ -17,9 +18,9 @@ MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes of files; what the image adds to its base, and all of it."""
+    """Bytes of files: what no base has, and all."""
 
-    over_base_bytes: int
+    added_bytes: int
     whole_bytes: int
     by_what: dict[str, int]  # in bytes, the biggest first
 
@@ -27,13 +28,13 @@ class Sizes:
 def sizes(entries: Entries) -> Sizes:
     """What a root weighs."""
     parts: Counter[str] = Counter()
-    over = 0
+    added = 0
     for entry in entries.values():
         if entry.kind is not Kind.FILE:
             continue
         parts[_what(entry)] += entry.size
-        over += entry.size if _is_added(entry) else 0
-    return Sizes(over, sum(parts.values()), dict(parts.most_common()))
+        added += entry.size if _is_added(entry) else 0
+    return Sizes(added, sum(parts.values()), dict(parts.most_common()))
 
 
 def _is_added(entry: Entry) -> bool:

@@ -15,7 +15,7 @@ from aiex.testing.pods.container import Container
 from aiex.testing.process_one import orphan_command, zombie_count
 from deploy.docker.root_check import check
 from deploy.docker.root_entries import read_root
-from deploy.docker.root_sizes import OVER_BASE_MB_MAX
+from deploy.docker.root_sizes import sizes
 from tests.conftest import Need
 from tests.deploy.image.container import STOP_S, running
 from tests.deploy.image.stage import BASE, Stage
@@ -87,9 +87,13 @@ def ask(url: str, model: str, question: str) -> str:
     return content
 
 
-def test_nothing_is_found_in_the_root_and_it_keeps_to_its_size(node_root: Path) -> None:
+def test_nothing_is_found_in_the_root_and_it_keeps_to_its_size(
+    stage: Stage, node_root: Path
+) -> None:
+    with read_root(stage.mounted(BASE)) as entries:
+        base_bytes = sizes(entries).whole_bytes
     with read_root(node_root) as entries:
-        found, measured = check(entries, OVER_BASE_MB_MAX)
+        found, measured = check(entries, base_bytes)
     assert found == []
     assert measured.by_what["nats-server"] > 10_000_000
 

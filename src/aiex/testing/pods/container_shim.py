@@ -14,7 +14,11 @@ import json
 import os
 import signal
 import sys
+<<<<<<< HEAD
 import warnings  # noqa: F401 - `os.execvpe` imports it, when the library is out of sight
+=======
+import warnings  # noqa: F401 - os.exec… imports it, which is too late in a root without Python
+>>>>>>> image
 from typing import Any
 
 # linux/mount.h, linux/prctl.h
