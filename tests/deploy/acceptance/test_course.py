@@ -6,7 +6,7 @@ import pytest
 
 from tests.deploy.acceptance.cluster_fake import FakeCluster, Faults
 from tests.k8s.catalogue import STEPS, StepUnknown, chosen
-from tests.k8s.course import run_course
+from tests.k8s.course import run_course, run_step
 from tests.k8s.manifests import OWNER, OWNER_LABEL
 from tests.k8s.options import Options, image_name
 from tests.k8s.ownership import NamespaceForeign
@@ -121,6 +121,15 @@ def test_after_damage_that_cannot_be_mended_nothing_more_is_tried() -> None:
     assert "could not be put right again" in complaint(outcomes["drain"])
     assert outcomes["pod-kill"].verdict == "not run"
     assert outcomes["uninstall"].verdict == "passed"
+    assert cluster.cordoned == set()
+
+
+@pytest.mark.parametrize("name", ["drain", "volume"])
+def test_a_machine_is_given_back_by_the_step_that_took_it(name: str) -> None:
+    cluster = FakeCluster()
+    stage = Stage(cluster, OPTIONS)
+    for step in chosen(["install", name]):
+        assert run_step(stage, step).verdict == "passed"
     assert cluster.cordoned == set()
 
 
