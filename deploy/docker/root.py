@@ -71,14 +71,19 @@ class Root:
             target.chmod(0o755 if os.access(real, os.X_OK) else 0o644)
         return real
 
-    def bring_tree(self, directory: Path, left_out: frozenset[str] = frozenset()) -> None:
-        """Copy all files below, but not what is called like one of `left_out`."""
+    def bring_tree(
+        self,
+        directory: Path,
+        left_out: frozenset[str] = frozenset(),
+        left_out_prefixes: tuple[str, ...] = (),
+    ) -> None:
+        """Copy all files below, but not what is called like one of `left_out` or begins so."""
         self._bring_way(directory)
         for path in sorted(directory.iterdir()):
-            if path.name in left_out or (left_out and path.name.startswith(LEFT_OUT_PREFIXES)):
+            if path.name in left_out or path.name.startswith(left_out_prefixes):
                 continue
             if path.is_dir() and not path.is_symlink():
-                self.bring_tree(path, left_out)
+                self.bring_tree(path, left_out, left_out_prefixes)
             elif path.is_file():
                 self.bring(path)
 
@@ -115,7 +120,7 @@ def assemble(root: Root) -> None:
     root.top.chmod(0o755)
     interpreter = root.bring(Path(sys.executable))
     for name in ("stdlib", "platstdlib"):
-        root.bring_tree(Path(sysconfig.get_path(name)), LEFT_OUT)
+        root.bring_tree(Path(sysconfig.get_path(name)), LEFT_OUT, LEFT_OUT_PREFIXES)
     _bring_environment(root)
     _bring_libraries(root, interpreter)
     write_system_files(root.top)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.docker.root import LEFT_OUT, Root, leave_out
+from deploy.docker.root import LEFT_OUT, LEFT_OUT_PREFIXES, Root, leave_out
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_of_a_tree_what_nobody_runs_is_left_out(base: Path, root: Root) -> None:
         (library / name).parent.mkdir(parents=True, exist_ok=True)
         (library / name).touch()
     (library / "dangling.py").symlink_to("nowhere")
-    root.bring_tree(library, LEFT_OUT)
+    root.bring_tree(library, LEFT_OUT, LEFT_OUT_PREFIXES)
     copied = root.inside(library)
     assert sorted(path.name for path in copied.iterdir()) == ["asyncio", "os.py"]
 
@@ -66,9 +66,11 @@ def test_of_a_tree_what_nobody_runs_is_left_out(base: Path, root: Root) -> None:
 def test_of_packages_everything_comes_tests_included(base: Path, root: Root) -> None:
     package = base / "site-packages" / "package"
     (package / "test").mkdir(parents=True)
-    (package / "test" / "data.py").touch()
+    for name in ("test/data.py", "_testing.py"):
+        (package / name).touch()
     root.bring_tree(base / "site-packages", frozenset({"__pycache__"}))
     assert (root.inside(package) / "test" / "data.py").exists()
+    assert (root.inside(package) / "_testing.py").exists()  # `anyio` imports its own
 
 
 def test_what_another_root_has_is_left_out(tmp_path: Path, root: Root) -> None:

@@ -55,6 +55,18 @@ def make_cluster(
         yield make
 
 
+@pytest.fixture(scope="module")
+def cluster(make_cluster: MakeCluster) -> PodCluster:
+    made = make_cluster(lambda _: aiex_image())
+    made.apply(
+        [
+            {"kind": "Secret", "metadata": {"name": "keys"}, "stringData": {"a": "1", "b": "2"}},
+            {"kind": "ConfigMap", "metadata": {"name": "texts"}, "data": {"text": "hello"}},
+        ]
+    )
+    return made
+
+
 @pytest.fixture(scope="session")
 def one_chart(kubernetes_tools: Path) -> Chart:
     """The chart by helm 4 alone; that others render alike is asked elsewhere."""
@@ -98,6 +110,11 @@ def install(
         def installed(images: Callable[[str], Image]) -> Release:
             account = service_account(tmp_path_factory.mktemp("account"), authority)
             cluster = make_cluster(images, account)
+            # What every namespace has.
+            root_ca = {"ca.crt": authority.ca_file.read_text()}
+            cluster.apply(
+                [{"kind": "ConfigMap", "metadata": {"name": "kube-root-ca.crt"}, "data": root_ca}]
+            )
             place = cluster.api_place()
             tls = authority.issue("api-server", names=f"IP:{API_SERVER}").server_context()
             # Any of its addresses: for a single one, Python would ask for its name.

@@ -19,7 +19,8 @@ from aiex.testing.pods.container import Container, NotStarted, container_spec
 from aiex.testing.pods.environment import Find, NotYet, Object, environment
 from aiex.testing.pods.image import Image, Mount
 from aiex.testing.pods.network import NODE_ADDRESS, Place
-from aiex.testing.pods.probe import Tally, Timing, finding
+from aiex.testing.pods.probe import finding
+from aiex.testing.pods.probing import Probing, port_of
 from aiex.testing.pods.service import Endpoint
 from aiex.testing.pods.volumes import Volumes
 
@@ -202,6 +203,7 @@ class Pod:
                 self._host.find,
                 self._field,
                 security.get("fsGroup", 0),
+                self._host.token,
             )
             try:
                 self._paths = volumes.make(self.spec)
@@ -240,7 +242,7 @@ class Pod:
     async def _run_once(self, one: Running) -> int:
         one.container = container = await self._started(one.spec)
         one.waits_for = ""
-        probing = asyncio.create_task(self._probe(one, container))
+        probing = asyncio.create_task(self._probing(one, container).run())
         try:
             status = await container.wait()
         except asyncio.CancelledError:
@@ -294,59 +296,24 @@ class Pod:
         # A mount below another one comes after it.
         return sorted(mounts, key=lambda mount: mount.target)
 
-    async def _probe(self, one: Running, container: Container) -> None:
-        if "startupProbe" in one.spec and not await self._starts(one, container):
-            return
-        async with asyncio.TaskGroup() as tasks:
-            if "livenessProbe" in one.spec:
-                tasks.create_task(self._watch_life(one, container))
-            if "readinessProbe" in one.spec:
-                tasks.create_task(self._watch_readiness(one, container))
-            else:
-                self._set_ready(one, True)
+    def _probing(self, one: Running, container: Container) -> Probing:
+        def failed(why: str) -> None:
+            one.last_failure = why
 
-    async def _starts(self, one: Running, container: Container) -> bool:
-        async for holds in self._findings(one, container, "startupProbe"):
-            if holds:
-                return True
-            if holds is False:
-                await self._kill_ill(one, container, "startup")
-        return False
+        async def end(what: str) -> None:
+            self._host.tell(f"{self.name}/{one.spec['name']}: {what} probe: {one.last_failure}")
+            # The end of the container cancels the probing that is in here; its end must not.
+            await asyncio.shield(asyncio.create_task(container.end(self._grace_s)))
 
-    async def _watch_life(self, one: Running, container: Container) -> None:
-        async for holds in self._findings(one, container, "livenessProbe"):
-            if holds is False:
-                await self._kill_ill(one, container, "liveness")
-                return
-
-    async def _watch_readiness(self, one: Running, container: Container) -> None:
-        async for holds in self._findings(one, container, "readinessProbe"):
-            self._set_ready(one, bool(holds))
-
-    async def _findings(self, one: Running, container: Container, kind: str) -> Any:
-        """The verdict after each probe."""
-        probe = one.spec[kind]
-        timing = Timing.of(probe)
-        tally = Tally(timing)
-        await asyncio.sleep(timing.delay_s)
-        while not self.is_ending or kind == "readinessProbe":
-            why = await finding(
-                probe,
-                self.address,
-                lambda port: _port(port, one.spec),
-                lambda argv: self._host.execute(container, one.spec, argv),
-            )
-            if why:
-                one.last_failure = f"{kind}: {why}"
-            tally = tally.found(not why)
-            yield tally.holds
-            await asyncio.sleep(timing.period_s)
-
-    async def _kill_ill(self, one: Running, container: Container, what: str) -> None:
-        self._host.tell(f"{self.name}/{one.spec['name']}: {what} probe: {one.last_failure}")
-        # The end of the container cancels the probing that is in here; its end must not.
-        ending = asyncio.create_task(container.end(self._grace_s))
-        await asyncio.shield(ending)
+        return Probing(
+            one.spec,
+            self.address,
+            execute=lambda argv: self._host.execute(container, one.spec, argv),
+            is_ending=lambda: self.is_ending,
+            set_ready=lambda is_ready: self._set_ready(one, is_ready),
+            failed=failed,
+            end=end,
+        )
 
     def _set_ready(self, one: Running, is_ready: bool) -> None:
         was_ready = self.is_ready
@@ -379,7 +346,7 @@ class Pod:
         why = await finding(
             {**hook, "timeoutSeconds": GRACE_S},
             self.address,
-            lambda port: _port(port, one.spec),
+            lambda port: port_of(one.spec, port),
             lambda argv: self._host.execute(container, one.spec, argv),
         )
         if why:
@@ -415,9 +382,3 @@ async def _killed(container: Container) -> int:
 
 def _start_policy(spec: Object) -> str:
     return "Never" if spec.get("restartPolicy") == "Never" else "OnFailure"
-
-
-def _port(port: str | int, spec: Object) -> int:
-    if isinstance(port, int):
-        return port
-    return next(int(one["containerPort"]) for one in spec["ports"] if one.get("name") == port)

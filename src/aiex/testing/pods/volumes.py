@@ -24,9 +24,16 @@ class Volumes:
     """Of one pod, below a directory of its own; claims are below one that outlives it."""
 
     def __init__(
-        self, directory: Path, claims: Path, find: Find, field: Callable[[str], str], group: int
+        self,
+        directory: Path,
+        claims: Path,
+        find: Find,
+        field: Callable[[str], str],
+        group: int,
+        token: Path | None,
     ) -> None:
-        """`group` is the pod's fsGroup, 0 for none."""
+        """`group` is the pod's fsGroup, 0 for none; `token` has what a service account proves."""
+        self._token = token
         self._directory, self._claims = directory, claims
         self._find, self._field, self._group = find, field, group
         self._mounted: list[Path] = []
@@ -67,6 +74,13 @@ class Volumes:
                 item["path"]: (self._field(item["fieldRef"]["fieldPath"]).encode(), mode)
                 for item in source["items"]
             }
+        if kind == "serviceAccountToken":
+            if self._token is None:
+                raise NotYet("a token of the service account: this cluster has no API server")
+            return {source["path"]: ((self._token / "token").read_bytes(), mode)}
+        return self._keys(kind, source, mode)
+
+    def _keys(self, kind: str, source: Object, mode: int) -> dict[str, tuple[bytes, int]]:
         kinds = {"secret": "Secret", "configMap": "ConfigMap"}
         if kind not in kinds:
             raise ValueError(f"volumes of the kind {kind} are not made here")
