@@ -53,6 +53,7 @@ format: set-up ## mend what can be mended by itself
 
 reference: set-up ## renew docs/reference from the source, and what is made of the chart
 	@.venv/bin/python scripts/reference.py
+	@.venv/bin/python scripts/values_schema.py
 	@scripts/chart-check --write
 
 image: set-up ## build the container image and check it; BASE=python:3.13-slim TARGET=aiex-local

@@ -99,7 +99,7 @@ def without_debug(content: bytes) -> bytes:
     table = []
     for section in sections:
         if section.is_debug:
-            section = replace(section, kind=SHT_NULL, offset=0, size=0, link=0, info=0)
+            section = replace(section, name_at=0, kind=SHT_NULL, offset=0, size=0, link=0, info=0)
         elif section.is_in_file and section.offset >= end:
             _pad(result, section.alignment)
             moved = replace(section, offset=len(result))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from deploy.docker.requirements import ROOT
 BUILDERS = ("docker", "buildah")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 LOCAL_TARGET = "aiex-local"
+INDEX_ARGUMENTS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -47,7 +48,9 @@ def build(base: str, target: str, tag: str, builder: str, output: str) -> None:
         # Without rights its storage can be looked into only from a user namespace of its own.
         os.execvp("buildah", ["buildah", "unshare", sys.executable, *sys.orig_argv[1:]])
     tag = tag or target
-    _run(build_command(builder, base, target, tag, labels()), stdout=sys.stderr.fileno())
+    _run(
+        build_command(builder, base, target, tag, labels(), os.environ), stdout=sys.stderr.fileno()
+    )
     with exported(builder, tag) as root:
         size = ["--no-size-max"] if target == LOCAL_TARGET else []
         check = [sys.executable, "-m", "deploy.docker.root_check", "-o", output, *size, str(root)]
@@ -64,6 +67,9 @@ def fetch_wheels(python: str, machine: str, libc: str, no_local: bool) -> None:
     architecture = machine.removeprefix("linux/") or ARCHITECTURES[platform.machine()]
     if architecture not in wheels.MACHINES:
         raise click.UsageError(f"Platforms are linux/{' and linux/'.join(wheels.MACHINES)}.")
+    if libc == "musl":
+        no_local = True
+        click.echo("The local model is not built for musl; it is left out.", err=True)
     lists = tuple(one for one in wheels.LISTS if not (no_local and one == "local.txt"))
     interpreter = _output([str(ROOT / "scripts" / "find-python")])
     try:
@@ -81,7 +87,7 @@ def fetch_wheels(python: str, machine: str, libc: str, no_local: bool) -> None:
 def renew_requirements(only_check: bool, and_build: bool) -> None:
     """Make the lists of packages what uv.lock says."""
     if only_check:
-        if stale := requirements.stale():
+        if stale := requirements.stale(requirements.expected()):
             raise click.ClickException(
                 f"{', '.join(stale)} in {requirements.FOLDER.relative_to(ROOT)} is not what uv.lock"
                 " says. `scripts/image requirements` renews it."
@@ -109,17 +115,18 @@ def found_builder() -> str:
 
 
 def build_command(
-    builder: str, base: str, target: str, tag: str, labels: dict[str, str]
+    builder: str,
+    base: str,
+    target: str,
+    tag: str,
+    labels: Mapping[str, str],
+    environment: Mapping[str, str],
 ) -> list[str]:
-    """What is typed to build the image."""
+    """What is typed to build the image; where packages are looked for is taken along."""
     verb = ["docker", "build"] if builder == "docker" else ["buildah", "bud", "--layers"]
     given = {"BASE": base, **labels}
     arguments = [f"--build-arg={name}={value}" for name, value in given.items()]
-    passed = [
-        f"--build-arg={name}"
-        for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
-        if os.environ.get(name)
-    ]
+    passed = [f"--build-arg={name}" for name in INDEX_ARGUMENTS if environment.get(name)]
     where = ["-f", "deploy/docker/Dockerfile", "--target", target, "-t", tag, "."]
     return [*verb, *arguments, *passed, *where]
 

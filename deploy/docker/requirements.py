@@ -7,9 +7,12 @@ does not know: it is resolved anew only by `scripts/image requirements --build`.
 
 import subprocess
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from packaging.requirements import Requirement
+
+from deploy.docker import packages
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent / "requirements"
@@ -28,12 +31,12 @@ def expected() -> dict[str, str]:
     }
 
 
-def stale() -> list[str]:
-    """Which lists are not what they must be; empty when all are."""
-    wrong = [name for name, text in expected().items() if (FOLDER / name).read_text() != text]
+def stale(wanted: Mapping[str, str], folder: Path = FOLDER) -> list[str]:
+    """Which lists of the folder are not what is wanted, or do not build Aiex; empty if all do."""
+    wrong = [name for name, text in wanted.items() if (folder / name).read_text() != text]
     pins = {
         one.name: one
-        for block in _blocks((FOLDER / "build.txt").read_text())
+        for block in _blocks((folder / "build.txt").read_text())
         for one in [pin(block)]
     }
     for needed in _build_requirements():
@@ -67,13 +70,7 @@ def blocks(name: str) -> list[str]:
 
 
 def _blocks(text: str) -> list[str]:
-    found: list[str] = []
-    for line in text.splitlines(keepends=True):
-        if line.startswith(" "):
-            found[-1] += line
-        else:
-            found.append(line)
-    return [block for block in found if _NEVER not in block]
+    return [block for block in packages.blocks(text) if _NEVER not in block]
 
 
 def _build_requirements() -> list[Requirement]:

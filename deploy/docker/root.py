@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.docker import elf, libraries
-from deploy.docker.packages import ENVIRONMENT
+from deploy.docker.packages import ENVIRONMENT, NOT_FOR_MUSL
 from deploy.docker.system_files import (
     CERTIFICATES,
     certificate_bundle,
@@ -112,6 +112,7 @@ class Root:
 def assemble(root: Root) -> None:
     """Fill the root; raises `RootFailed` when something that is needed is not there."""
     root.top.mkdir(parents=True)
+    root.top.chmod(0o755)
     interpreter = root.bring(Path(sys.executable))
     for name in ("stdlib", "platstdlib"):
         root.bring_tree(Path(sysconfig.get_path(name)), LEFT_OUT)
@@ -128,7 +129,6 @@ def assemble(root: Root) -> None:
         root.bring_tree(zones, frozenset({"posix", "right", "localtime"}))
     for path in root.files():
         _shrink(path)
-    _compile(root)
 
 
 def leave_out(root: Root, other: Path) -> None:
@@ -147,20 +147,33 @@ def leave_out(root: Root, other: Path) -> None:
 def try_out(root: Root) -> None:
     """Start in the root what Aiex starts; raises `RootFailed` with what one of them says."""
     for argv in TRIED:
-        environment = {"PATH": str(ENVIRONMENT / "bin"), "LANG": "C.UTF-8", "HOME": "/tmp"}
+        if argv[0] in NOT_FOR_MUSL and not (ENVIRONMENT / "bin" / argv[0]).exists():
+            continue
         done = subprocess.run(
-            [sys.executable, "-c", _IN_ROOT, str(root.top), *argv],
-            env=environment, capture_output=True, text=True, timeout=TRY_S, check=False,
+            [sys.executable, "-c", _IN_ROOT, str(root.top), str(ENVIRONMENT / "bin"), *argv],
+            capture_output=True, text=True, timeout=TRY_S, check=False,
         )  # fmt: skip
         if done.returncode:
             said = (done.stderr or done.stdout).strip()[-2000:]
             raise RootFailed(f"`{' '.join(argv)}` does not run in the root:\n{said}")
 
 
-# The interpreter is the base's until exec; everything after it is the root's.
-_IN_ROOT = (
-    "import os, sys; os.chroot(sys.argv[1]); os.chdir('/'); os.execvp(sys.argv[2], sys.argv[2:])"
-)
+def compile_modules(root: Root) -> None:
+    """Bytecode that is never checked: times of files do not survive every way to copy an image."""
+    compileall.compile_dir(
+        root.top, maxlevels=30, quiet=2, stripdir=str(root.top), prependdir="/",
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, workers=0,
+    )  # fmt: skip
+
+
+# The interpreter is the base's until exec, with the base's environment; then all is the root's.
+_IN_ROOT = """
+import os, sys
+_, root, path, *argv = sys.argv
+os.chroot(root)
+os.chdir("/")
+os.execvpe(argv[0], argv, {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"})
+"""
 
 
 def _bring_environment(root: Root) -> None:
@@ -211,7 +224,8 @@ def _write_library_places(root: Root, loader: Path, places: set[Path]) -> None:
     (etc / "ld.so.conf").write_text("\n".join(outside) + "\n")
     ldconfig = shutil.which("ldconfig", path="/sbin:/usr/sbin:/bin:/usr/bin")
     if ldconfig is None:
-        shutil.copyfile("/etc/ld.so.cache", etc / "ld.so.cache")
+        if Path("/etc/ld.so.cache").exists():
+            shutil.copyfile("/etc/ld.so.cache", etc / "ld.so.cache")
         return
     subprocess.run([ldconfig, "-X", "-r", root.top], check=True, timeout=TRY_S)
 
@@ -222,16 +236,6 @@ def _shrink(path: Path) -> None:
         smaller = elf.without_debug(content)
         if len(smaller) < len(content):
             path.write_bytes(smaller)
-
-
-def _compile(root: Root) -> None:
-    """Bytecode that is never checked: times of files do not survive every way to copy an image."""
-    for name in ("usr", "opt", "lib"):
-        if (root.top / name).is_dir():
-            compileall.compile_dir(
-                root.top / name, maxlevels=30, quiet=2, stripdir=str(root.top), prependdir="/",
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, workers=1,
-            )  # fmt: skip
 
 
 def _is_same(path: Path, twin: Path) -> bool:
@@ -251,6 +255,7 @@ def main() -> int:
         try_out(root)
         if given.beyond:
             leave_out(root, given.beyond)
+        compile_modules(root)
     except (RootFailed, OSError) as error:
         print(f"The image's root could not be made: {error}", file=sys.stderr)
         return 1

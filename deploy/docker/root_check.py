@@ -9,6 +9,7 @@ Exit status: 0 when there is nothing to say, 1 with findings, 2 for wrong usage.
 import argparse
 import json
 import sys
+import tarfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -42,10 +43,10 @@ def main() -> int:
     )
     given = parser.parse_args()
     try:
-        entries = read_root(given.root)
-    except OSError as error:
-        parser.error(f"{given.root} cannot be read: {error.strerror or error}")
-    found, measured = check(entries, None if given.no_size_max else OVER_BASE_MB_MAX)
+        with read_root(given.root) as entries:
+            found, measured = check(entries, None if given.no_size_max else OVER_BASE_MB_MAX)
+    except (OSError, tarfile.TarError) as error:
+        parser.error(f"{given.root} cannot be read: {error}")
     if given.output == "json":
         rows = [asdict(finding) for finding in found]
         print(json.dumps({"findings": rows, "sizes": asdict(measured)}, indent=2))

@@ -4,6 +4,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
@@ -35,10 +36,15 @@ class Entry:
 type Entries = dict[PurePosixPath, Entry]
 
 
-def read_root(path: Path) -> Entries:
-    """Everything in a root, by its path; raises `OSError` when it cannot be read."""
-    entries = _from_directory(path) if path.is_dir() else _from_tar(path)
-    return {entry.path: entry for entry in entries}
+@contextmanager
+def read_root(path: Path) -> Iterator[Entries]:
+    """Everything in a root, by its path, readable inside the block; raises `OSError`."""
+    with ExitStack() as stack:
+        if path.is_dir():
+            entries = _from_directory(path)
+        else:
+            entries = _from_tar(stack.enter_context(tarfile.open(path)))
+        yield {entry.path: entry for entry in entries}
 
 
 def _from_directory(top: Path) -> Iterator[Entry]:
@@ -60,9 +66,10 @@ def _from_directory(top: Path) -> Iterator[Entry]:
             )
 
 
-def _from_tar(path: Path) -> Iterator[Entry]:
-    archive = tarfile.open(path)  # noqa: SIM115 - entries read from it as long as they live
+def _from_tar(archive: tarfile.TarFile) -> Iterator[Entry]:
     for member in archive:
+        if member.name in (".", "/"):
+            continue
         kind = _kind_in_tar(member)
         yield Entry(
             path=PurePosixPath(member.name.removeprefix("./").strip("/")),

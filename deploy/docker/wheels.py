@@ -6,10 +6,11 @@ carried over with the source. The build takes what is in it and asks nobody.
 
 import subprocess
 import tempfile
+from pathlib import Path
 
 from packaging.markers import default_environment
 
-from deploy.docker import requirements
+from deploy.docker import packages, requirements
 from deploy.docker.packages import WHEELS
 
 LISTS = ("build.txt", "node.txt", "local.txt")
@@ -57,11 +58,17 @@ def wanted(blocks: list[str], python: str, architecture: str) -> str:
 
 
 def download(
-    pip: list[str], python: str, architecture: str, libc: str, lists: tuple[str, ...]
+    pip: list[str],
+    python: str,
+    architecture: str,
+    libc: str,
+    lists: tuple[str, ...],
+    folder: Path = WHEELS,
 ) -> int:
     """Fetch every wheel of `lists` into the folder; how many it has then."""
-    WHEELS.mkdir(exist_ok=True)
-    blocks = [block for name in lists for block in requirements.blocks(name)]
+    folder.mkdir(exist_ok=True)
+    listed = "".join(block for name in lists for block in requirements.blocks(name))
+    blocks = packages.blocks(packages.for_libc(listed, is_musl=libc == "musl"))
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as chosen:
         chosen.write(wanted(blocks, python, architecture))
         chosen.flush()
@@ -69,7 +76,7 @@ def download(
         subprocess.run(
             [
                 *[*pip, "download", "--quiet", "--disable-pip-version-check", "--no-deps"],
-                *["--require-hashes", "--only-binary", ":all:", "--dest", str(WHEELS)],
+                *["--require-hashes", "--only-binary", ":all:", "--dest", str(folder)],
                 *["--implementation", "cp", "--python-version", python],
                 *[f"--abi={name}" for name in (abi, "abi3", "none")],
                 *[f"--platform={name}" for name in platforms(architecture, libc)],
@@ -78,4 +85,4 @@ def download(
             check=True,
             timeout=DOWNLOAD_S,
         )  # fmt: skip
-    return len(list(WHEELS.glob("*.whl")))
+    return len(list(folder.glob("*.whl")))

@@ -23,7 +23,7 @@ from scripts.chart.renderings import (
 )
 from scripts.chart.schemas import VERSIONS, Definitions
 from scripts.chart.templates import Templates
-from scripts.chart.tools import CHART, package
+from scripts.chart.tools import CHART, ToolFailed, package
 from scripts.chart.values import Values
 
 
@@ -69,23 +69,23 @@ class Chart:
 
     def _lint(self) -> Outcome:
         counted = f"{len(self.rows)} sets of values, {' and '.join(HELMS)}"
-        return Outcome(counted, tuple(lint_faults(self.rows, self._directory)))
+        return Outcome(counted, tuple(grouped(lint_faults(self.rows, self._directory))))
 
     def _render(self) -> Outcome:
         self.renderings = render(self.rows, self._directory)
         count = sum(len(one.objects.all) for one in self.renderings)
-        faults = [fault for one in self.renderings for fault in one.refusals]
-        faults += unknown_rules(self.rows)
+        faults = [(one.row.name, one.refusal) for one in self.renderings if one.refusal]
         for one in self._rendered:
-            faults += loose_ends(one.row.name, one.texts[HELMS[0]])
-        return Outcome(f"{count} objects, three times", tuple(faults))
+            faults += ((one.row.name, fault) for fault in loose_ends(one.texts[HELMS[0]]))
+        found = (*grouped(faults), *unknown_rules(self.rows))
+        return Outcome(f"{count} objects, three times", found)
 
     @property
     def _rendered(self) -> list[Rendering]:
-        return [one for one in self.renderings if not one.refusals]
+        return [one for one in self.renderings if not one.refusal]
 
     def _same(self) -> Outcome:
-        faults = [fault for one in self._rendered for fault in differences(one)]
+        faults = grouped(fault for one in self._rendered for fault in differences(one))
         return Outcome("both helms, installed and upgraded", tuple(faults))
 
     def _valid(self, version: str) -> Outcome:
@@ -98,14 +98,15 @@ class Chart:
 
     def _ruled(self, catalogue: Catalogue) -> Outcome:
         found = grouped(fault for one in self._rendered for fault in broken(catalogue, one))
-        found += unneeded(catalogue, [one.objects for one in self._rendered])
+        if len(self._rendered) == len(self.rows):
+            found += unneeded(catalogue, [one.objects for one in self._rendered])
         skipped = len(catalogue.entries) - len(catalogue.rules)
         counted = f"{len(catalogue.rules)} rules" + (f", {skipped} skipped" if skipped else "")
         return Outcome(counted, tuple(found))
 
     def _notes(self) -> Outcome:
-        faults = tuple(note_faults(self.rows, self._directory))
-        return Outcome(f"what {len(self.rows)} installations tell", faults)
+        faults = grouped(note_faults(self.rows, self._directory))
+        return Outcome(f"what {len(self.rows)} installations tell", tuple(faults))
 
     def _package(self) -> Outcome:
         with TemporaryDirectory() as target:
@@ -116,13 +117,14 @@ class Chart:
         return Outcome(f"{len(files)} files", (*missing, *extra))
 
     def _images(self) -> Outcome:
-        count, faults = foreign_images(self.values, self.rows, self._directory)
+        rendered = [one.row for one in self._rendered]
+        count, faults = foreign_images(self.values, rendered, self._directory)
         return Outcome(f"{count} containers", tuple(faults))
 
     def _templates(self) -> Outcome:
         values, templates = self.values, self.templates
         faults = [*templates.changing(), *templates.unknown(values), *templates.unused(values)]
-        return Outcome(f"{len(values.leaves)} values, all used", tuple(faults))
+        return Outcome(f"{len(values.leaves)} values", tuple(faults))
 
     def _typos(self) -> Outcome:
         schema = typos.schema_of(self._directory)
@@ -201,7 +203,10 @@ def told(steps: Sequence[Step], say: Callable[[str], None]) -> list[str]:
     failed = []
     for step in steps:
         began = time.monotonic()
-        outcome = step.check()
+        try:
+            outcome = step.check()
+        except ToolFailed as refusal:
+            outcome = Outcome("", (str(refusal),))
         verdict = "FAILED" if outcome.faults else "ok"
         seconds = time.monotonic() - began
         say(f"{step.name:<16} {verdict:<6} {seconds:5.1f} s  {outcome.counted}")

@@ -1,8 +1,8 @@
 """Plain manifests for those who do not use Helm, rendered from the chart with fixed values.
 
 `deploy/manifests/<variant>/values.yaml` is what a variant is made with; its comments tell what it
-is for. `kubectl` knows no hooks, so the objects of hooks are ordinary ones here, in front, and
-those for `helm test` are left out.
+is for. `kubectl` knows no hooks, so the objects of hooks that install are ordinary ones
+here, in front.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from scripts.chart.tools import ROOT, Release, run, template
 
 DIRECTORY = ROOT / "deploy" / "manifests"
 RELEASE = Release("aiex", "aiex")
+_INSTALLS = {"pre-install", "post-install"}
 _HEAD = """\
 # Made by `make reference` from deploy/helm/aiex and the values.yaml beside this file; do not edit.
 {about}
@@ -63,8 +64,11 @@ def _page(variant: Path) -> str:
 
 
 def plain(items: tuple[Object, ...]) -> list[Object]:
-    """The objects as `kubectl apply` takes them: those of hooks first, by weight, without tests."""
-    hooks = [one for one in items if _note(one, "hook") not in (None, "test")]
+    """The objects as `kubectl apply` takes them: those of hooks first, by weight.
+
+    Hooks that are not for an installation (tests, what runs after an uninstallation) are left out.
+    """
+    hooks = [one for one in items if _INSTALLS & set(str(_note(one, "hook")).split(","))]
     hooks.sort(key=lambda one: int(_note(one, "hook-weight") or 0))
     others = [one for one in items if _note(one, "hook") is None]
     return [_without_helm(one) for one in [*hooks, *others]]

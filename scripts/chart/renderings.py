@@ -28,7 +28,8 @@ class Rendering:
     texts: dict[str, str]
     again: str
     objects: Objects
-    refusals: tuple[str, ...] = ()
+    # Why there is none, where helm or the chart refused.
+    refusal: str = ""
 
 
 class _StrictLoader(yaml.CSafeLoader):
@@ -52,17 +53,20 @@ def parsed(text: str) -> tuple[Object, ...]:
     return tuple(one for one in yaml.load_all(text, _StrictLoader) if one)
 
 
-def lint_faults(rows: Sequence[Row], chart: Path = CHART) -> Iterator[str]:
-    def one(job: tuple[str, Row]) -> str:
+def lint_faults(rows: Sequence[Row], chart: Path = CHART) -> Iterator[tuple[str, str]]:
+    """Rows that a helm's linter does not take, each with what it says."""
+
+    def one(job: tuple[str, Row]) -> tuple[str, str]:
         helm, row = job
         try:
             lint(helm, row.files, chart)
         except ToolFailed as refusal:
-            return f"{row.name}: {helm} lint: {refusal}"
-        return ""
+            return row.name, f"{helm} lint: {refusal}"
+        return row.name, ""
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        yield from filter(None, threads.map(one, [(helm, row) for row in rows for helm in HELMS]))
+        jobs = [(helm, row) for row in rows for helm in HELMS]
+        yield from (fault for fault in threads.map(one, jobs) if fault[1])
 
 
 def render(rows: Sequence[Row], chart: Path = CHART) -> list[Rendering]:
@@ -76,39 +80,39 @@ def _rendering(row: Row, chart: Path) -> Rendering:
         again = template(HELMS[0], row.release, row.files, "--is-upgrade", chart=chart)
         objects = Objects(parsed(texts[HELMS[0]]), row.release.namespace)
     except (ToolFailed, yaml.YAMLError) as refusal:
-        return Rendering(row, {}, "", Objects(()), (f"{row.name}: {refusal}",))
+        return Rendering(row, {}, "", Objects(()), str(refusal))
     return Rendering(row, texts, again, objects)
 
 
-def differences(rendering: Rendering) -> Iterator[str]:
+def differences(rendering: Rendering) -> Iterator[tuple[str, str]]:
     """Where two helms, or a second rendering, say something else: that is drift to Argo CD."""
     name = rendering.row.name
     first, second = (rendering.texts[helm] for helm in HELMS)
     if first != rendering.again:
-        yield f"{name}: rendered again, as an upgrade, it is another text"
+        yield name, "rendered again, as an upgrade, it is another text"
     here, there = (_by_title(parsed(text)) for text in (first, second))
     for one in sorted(here.keys() | there.keys()):
         if here.get(one) != there.get(one):
-            yield f"{name}: {one} is not the same with {HELMS[0]} and with {HELMS[1]}"
+            yield name, f"{one} is not the same with {HELMS[0]} and with {HELMS[1]}"
 
 
-def loose_ends(name: str, text: str) -> Iterator[str]:
+def loose_ends(text: str) -> Iterator[str]:
     """Where a template printed something that is not for anybody's eyes."""
-    for number, line in enumerate(text.splitlines(), 1):
+    for line in text.splitlines():
         if found := _LOOSE.search(line):
-            yield f"{name}: {found.group(0)} in line {number}: {line.strip()}"
+            yield f"prints {found.group(0)}: {line.strip()}"
 
 
-def note_faults(rows: Sequence[Row], chart: Path = CHART) -> Iterator[str]:
-    """What is wrong with what an installation tells, for each row."""
+def note_faults(rows: Sequence[Row], chart: Path = CHART) -> Iterator[tuple[str, str]]:
+    """Rows whose installation tells nothing, or what it should not."""
 
-    def one(row: Row) -> list[str]:
+    def one(row: Row) -> list[tuple[str, str]]:
         try:
             text = notes(row.release, row.files, chart)
         except ToolFailed as refusal:
-            return [f"{row.name}: {refusal}"]
-        said = [] if text.strip() else [f"{row.name}: an installation tells nothing"]
-        return [*said, *loose_ends(f"{row.name}, NOTES.txt", text)]
+            return [(row.name, str(refusal))]
+        said = [] if text.strip() else ["an installation tells nothing"]
+        return [(row.name, fault) for fault in (*said, *loose_ends(text))]
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         yield from (fault for faults in threads.map(one, rows) for fault in faults)

@@ -27,8 +27,8 @@ def _tables() -> Iterator[str]:
 def _told(one: Rule | Skip) -> str:
     if isinstance(one, Skip):
         return f"skipped: {one.reason}"
-    spared = "; ".join(f"not for `{component}`: {why}" for component, why in one.spared.items())
-    return f"checked; {spared}" if spared else "checked"
+    spared = [f"not for `{component}`: {why}" for component, why in one.spared.items()]
+    return "; ".join(["checked", *([one.differs] if one.differs else []), *spared])
 
 
 def faults() -> Iterator[str]:

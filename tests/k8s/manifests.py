@@ -156,10 +156,8 @@ def _metadata(name: str, space: str) -> Manifest:
 
 
 def _elsewhere(machine: str) -> Manifest:
-    term = {
-        "matchExpressions": [
-            {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [machine]}
-        ]
-    }
+    # By the name of the machine, which its label for the host's name need not be.
+    field = {"key": "metadata.name", "operator": "NotIn", "values": [machine]}
+    term = {"matchFields": [field]}
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
     return {"nodeAffinity": required}

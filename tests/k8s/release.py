@@ -67,7 +67,7 @@ class Release:
         """Install it, or upgrade it; what the API server warned of."""
         options = self._options
         files = [f"--values={file}" for file in options.values_files]
-        command = ["upgrade", "--install", options.release, options.chart, *files, "--values=-"]
+        command = ["upgrade", "--install", options.release, options.chart, "--values=-", *files]
         return self._helm(command, json.dumps(values))
 
     def revision(self) -> int:

@@ -1,5 +1,7 @@
 """Steps of a release's life: installed, asked, scaled, upgraded, rolled back, taken away."""
 
+from contextlib import suppress
+
 from tests.k8s.release import release_values
 from tests.k8s.runner import Unfulfilled
 from tests.k8s.stage import Stage
@@ -8,6 +10,7 @@ from tests.k8s.verdict import FORM_LIMIT_S, Formed, foreign_images, leftovers, s
 
 KEY_NAME = "acceptance"  # a row of the cluster's state, looked for after NATS was moved about
 GONE_S = 180.0
+COLLECTED_S = 60.0
 # Beyond the limit it is waited on, so that a slow cluster gets its figure and not only a verdict.
 FORM_PATIENCE_S = 5 * FORM_LIMIT_S
 
@@ -70,7 +73,10 @@ def uninstall(stage: Stage, notes: Notes) -> None:
     kubectl = stage.kubectl
     kubectl.wait(lambda: not kubectl.objects("pods", labels), GONE_S, "all pods to be gone")
     notes.took_s = stage.runner.now_s() - began_s
-    if left := leftovers(kubectl.objects(_kinds(stage))):
+    kinds = _kinds(stage)
+    with suppress(Unfulfilled):  # what belonged to what is gone is collected a moment later
+        kubectl.wait(lambda: not leftovers(kubectl.objects(kinds)), COLLECTED_S, "nothing left")
+    if left := leftovers(kubectl.objects(kinds)):
         notes.complaints.append(f"left over: {', '.join(left)}")
 
 

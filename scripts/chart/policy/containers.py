@@ -12,6 +12,8 @@ _SENSITIVE_NAME = re.compile(
     r"(?i)^AWS_SECRET_ACCESS_KEY$|^GOOGLE_APPLICATION_CREDENTIALS$|^AZURE_.+KEY$"
     r"|^OCI_CLI_KEY_CONTENT$|password|token|bearer|secret"
 )
+# Kubernetes puts another variable's value there.
+_REFERENCE = re.compile(r"\$\([A-Za-z_][A-Za-z0-9_]*\)")
 PRIVATE_KEY = re.compile(r"(?i)-BEGIN\s+.*PRIVATE KEY-")
 # What a container has without asking, and can do harm with.
 INSECURE_CAPABILITIES = (
@@ -81,10 +83,15 @@ def has_secret_in_variable(container: Container) -> str:
 
 
 def has_sensitive_variable(container: Container) -> str:
-    """As above by more names, and any private key. A path to a file (`*_FILE`) tells nothing."""
+    """As above by more names, and any private key.
+
+    A path to a file (`*_FILE`) tells nothing, and neither do references to other variables alone.
+    """
     for one in container.spec.get("env", []):
         value = one.get("value")
         if value is None or (one["name"].endswith("_FILE") and value.startswith("/")):
+            continue
+        if not _REFERENCE.sub("", value).strip("'\""):
             continue
         if _SENSITIVE_NAME.search(one["name"]) or PRIVATE_KEY.search(value):
             return f"{one['name']} has a value that others may read"
@@ -213,7 +220,8 @@ def probes_closed_port(probe: str) -> Check:
         port = next(
             (target[how]["port"] for how in ("httpGet", "tcpSocket", "grpc") if how in target), None
         )
-        declared = container.spec.get("ports", [])
+        ports = container.spec.get("ports", [])
+        declared = [one for one in ports if one.get("protocol", "TCP") == "TCP"]
         known = {one.get("name") for one in declared} | {one["containerPort"] for one in declared}
         return "" if port is None or port in known else f"{probe} asks port {port}: not declared"
 

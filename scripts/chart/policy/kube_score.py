@@ -37,7 +37,14 @@ KUBE_SCORE = Catalogue(
         Rule("pod-networkpolicy", of_pods(pods.lacks_network_policy)),
         Rule("networkpolicy-targets-pod", of_kind("NetworkPolicy")(traffic.selects_no_pod)),
         Rule("pod-probes", of_pods(pods.lacks_probe_of_service)),
-        Rule("pod-probes-identical", of_containers(containers.probes_are_identical)),
+        Rule(
+            "pod-probes-identical",
+            of_containers(containers.probes_are_identical),
+            spared={
+                "nats": "both ask whether JetStream is on: messages pass without a quorum too, so "
+                "a server without one must get some; whether it has caught up is asked at its start"
+            },
+        ),
         Rule(
             "container-security-context-user-group-id",
             of_containers(containers.has_low_ids),

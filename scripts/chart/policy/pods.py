@@ -57,7 +57,7 @@ def uses_deprecated_account_field(pod: Pod, _objects: Objects) -> str:
 
 
 def account_is_missing(pod: Pod, objects: Objects) -> str:
-    name = pod.spec.get("serviceAccountName")
+    name = pod.spec.get("serviceAccountName") or pod.spec.get("serviceAccount")
     if name in (None, "", "default") or objects.named("ServiceAccount", name):
         return ""
     return f"ServiceAccount {name} is not among the objects"

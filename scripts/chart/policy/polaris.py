@@ -32,7 +32,11 @@ POLARIS = Catalogue(
         Rule("missingPodDisruptionBudget", of_kind("Deployment")(workloads.lacks_budget)),
         Rule("topologySpreadConstraint", of_pods(pods.lacks_topology_spread)),
         Rule("hpaMaxAvailability", of_kind("HorizontalPodAutoscaler")(workloads.cannot_scale)),
-        Rule("hpaMinAvailability", of_kind("HorizontalPodAutoscaler")(workloads.scales_to_one)),
+        Rule(
+            "hpaMinAvailability",
+            of_kind("HorizontalPodAutoscaler")(workloads.scales_to_one),
+            differs="no minReplicas means one",
+        ),
         Rule(
             "pdbMinAvailableGreaterThanHPAMinReplicas",
             of_kind("Deployment")(workloads.asks_more_than_least),
@@ -43,13 +47,28 @@ POLARIS = Catalogue(
         Rule("memoryRequestsMissing", containers.lacks("resources", "requests", "memory")),
         Rule("memoryLimitsMissing", containers.lacks("resources", "limits", "memory")),
         # security
-        Rule("automountServiceAccountToken", of_pods(pods.mounts_token)),
+        Rule(
+            "automountServiceAccountToken",
+            of_pods(pods.mounts_token),
+            spared={
+                "secrets": "the Jobs that make Secrets and remove them ask Kubernetes' API, with "
+                "rights to those Secrets by name"
+            },
+        ),
         Rule("hostIPCSet", pods.shares("hostIPC")),
         Rule("hostPathSet", of_pods(pods.mounts_host_path)),
         Rule("hostProcess", of_pods(pods.is_host_process)),
         Rule("hostPIDSet", pods.shares("hostPID")),
-        Rule("linuxHardening", of_containers(containers.is_not_hardened)),
-        Rule("missingNetworkPolicy", of_pods(pods.lacks_network_policy)),
+        Rule(
+            "linuxHardening",
+            of_containers(containers.is_not_hardened),
+            differs="AppArmor counts by its field only, not by the annotation of before 1.30",
+        ),
+        Rule(
+            "missingNetworkPolicy",
+            of_pods(pods.lacks_network_policy),
+            differs="both ways may be ruled by two policies, and a policy may allow nothing",
+        ),
         Rule("notReadOnlyRootFilesystem", of_containers(containers.has_writable_root)),
         Rule("privilegeEscalationAllowed", of_containers(containers.may_escalate)),
         Rule("procMount", of_containers(containers.has_unmasked_proc)),
@@ -60,9 +79,17 @@ POLARIS = Catalogue(
         Rule("hostNetworkSet", pods.shares("hostNetwork")),
         Rule("hostPortSet", of_containers(containers.has_host_port)),
         Rule("tlsSettingsMissing", of_kind("Ingress")(traffic.has_no_tls)),
-        Rule("sensitiveContainerEnvVar", of_containers(containers.has_sensitive_variable)),
+        Rule(
+            "sensitiveContainerEnvVar",
+            of_containers(containers.has_sensitive_variable),
+            differs="paths to files and references to other variables are no secrets",
+        ),
         Rule("sensitiveConfigmapContent", of_kind("ConfigMap")(grants.map_has_secret)),
-        Rule("clusterrolePodExecAttach", of_kind("ClusterRole")(grants.role_enters_pods)),
+        Rule(
+            "clusterrolePodExecAttach",
+            of_kind("ClusterRole")(grants.role_enters_pods),
+            differs="roles of Kubernetes' own are none of a chart's, so no name is exempt",
+        ),
         Rule("rolePodExecAttach", of_kind("Role")(grants.role_enters_pods)),
         Rule(
             "clusterrolebindingPodExecAttach",

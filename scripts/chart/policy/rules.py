@@ -38,6 +38,8 @@ class Finding:
 class Rule:
     name: str
     check: Check
+    # Where the check is another than its publisher's, and why.
+    differs: str = ""
     # Component -> why the rule does not hold for its objects.
     spared: Mapping[str, str] = field(default_factory=dict)
 

@@ -94,9 +94,11 @@ def shares_machine(*domains: str) -> Callable[[Object, Objects], str]:
         if at(workload, "spec", "replicas") is not None and _replicas(workload) < 2:
             return ""
         known = domains or _DOMAINS
+        own = [at(workload, "metadata", "namespace")]
         is_apart = any(
             term.get("topologyKey") in known
             and selects(term.get("labelSelector"), _pod_labels(workload))
+            and at(workload, "metadata", "namespace") in (term.get("namespaces") or own)
             for term in _terms(workload)
         )
         return "" if is_apart else "no podAntiAffinity keeps its pods apart"

@@ -3,6 +3,7 @@
 import click
 
 from aiex.cli.k8s_doctor import doctor
+from aiex.cli.k8s_secrets import secrets
 
 
 @click.group()
@@ -12,7 +13,9 @@ def k8s() -> None:
     \b
     Examples:
       aiex k8s doctor -n aiex
+      aiex k8s secrets make -n models --release aiex --nodes
     """
 
 
 k8s.add_command(doctor)
+k8s.add_command(secrets)

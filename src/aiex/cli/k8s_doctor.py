@@ -92,9 +92,10 @@ def doctor(
     choice = Choice(namespace, release, reads_secrets=read_secrets, asks_api=not dns_only)
     try:
         names = Names(dns_server)
-        found = asyncio.run(examined(choice, find_access, names, view, now_s=time.time()))
     except ValueError as error:
         raise click.UsageError(f"--dns-server is no address: {error}.") from error
+    try:
+        found = asyncio.run(examined(choice, find_access, names, view, now_s=time.time()))
     except ReleaseUnclear as error:
         raise click.UsageError(str(error)) from error
     if output == "json":

@@ -114,6 +114,11 @@ class KubernetesApi:
         with self._told(_right("update", Secret, namespace), name):
             return await self._typed.replace(secret)
 
+    async def remove(self, kind: type[Secret], name: str, namespace: str) -> None:
+        """Delete the secret; raises `KubernetesAbsent` when there is none of that name."""
+        with self._told(_right("delete", kind, namespace), name):
+            await self._typed.delete(kind, name, namespace=namespace)
+
     async def listed[R: NamespacedResourceG](
         self, kind: type[R], namespace: str, *, labels: Mapping[str, str] | None = None
     ) -> Listed[R]:

@@ -12,6 +12,7 @@ import msgspec
 from aiex.errors import (
     AiexError,
     KubernetesAccessMissing,
+    KubernetesForbidden,
     KubernetesRefused,
     KubernetesUnreachable,
 )
@@ -65,9 +66,11 @@ async def examined(
 ) -> Examined:
     """Facts and findings; raises what keeps anything from being looked at."""
     gaps: list[Gap] = []
+    namespace = choice.namespace
     if choice.asks_api:
         try:
             access = find_access()
+            namespace = namespace or access.namespace
             facts = await _of_api(choice, access, names, view)
         except KubernetesAccessMissing as error:
             if not names.own_namespace:
@@ -80,10 +83,12 @@ async def examined(
         else:
             if facts.read:
                 return _examined(facts)
+            if access.source != IN_CLUSTER:
+                raise KubernetesForbidden(_nothing_read(facts))
             gaps += facts.gaps
     release = choice.release or DEFAULT_RELEASE
     facts = Facts(
-        namespace=choice.namespace or names.own_namespace or "default",
+        namespace=namespace or names.own_namespace or "default",
         release=release,
         full_name=full_name(release),
         now_s=now_s,
@@ -95,6 +100,13 @@ async def examined(
 def full_name(release: str) -> str:
     """What the chart calls a release's objects unless it is told otherwise."""
     return release if "aiex" in release else f"{release}-aiex"
+
+
+def _nothing_read(facts: Facts) -> str:
+    return (
+        f"Nothing in namespace {facts.namespace} can be read, {facts.gaps[0].what} for one: "
+        f"{facts.gaps[0].why}. docs/guides/kubernetes-doctor.md has the roles that allow it."
+    )
 
 
 async def _of_api(choice: Choice, access: Access, names: Names, view: Viewpoint) -> Facts:

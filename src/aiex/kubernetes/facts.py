@@ -33,7 +33,10 @@ def unread(what: str, error: KubernetesError) -> Gap:
 
 
 class ContainerSeen(msgspec.Struct, frozen=True):
-    """`waiting` and `ended` are reasons in Kubernetes' words; `last_words` what it wrote last."""
+    """`waiting` and `ended` are reasons in Kubernetes' words; `last_words` what it wrote last.
+
+    `ended` is about its last end, `ended_age_s` ago.
+    """
 
     name: str
     image: str = ""
@@ -43,6 +46,7 @@ class ContainerSeen(msgspec.Struct, frozen=True):
     waiting_text: str = ""
     ended: str = ""
     exit_code: int = 0
+    ended_age_s: float = 0.0
     last_words: str = ""
     requests: Mapping[str, str] = {}
     limits: Mapping[str, str] = {}
@@ -191,10 +195,12 @@ class MachineSeen(msgspec.Struct, frozen=True):
 
 
 class SettingsSeen(msgspec.Struct, frozen=True):
-    """A ConfigMap with `aiex.toml`, and what of it rules look at."""
+    """A ConfigMap that pods take their settings from, and what rules look at of a node's."""
 
     name: str
+    component: str = NODE
     release: str = ""
+    file: str = "aiex.toml"
     hashes: frozenset[str] = frozenset()
     cluster: str = "aiex"
     engine_url: str = ""
@@ -321,8 +327,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     def workload_of(self, component: str) -> WorkloadSeen | None:
         return next((one for one in self.workloads if one.component == component), None)
 
-    def own_settings(self) -> SettingsSeen | None:
-        return next((one for one in self.settings if one.release == self.release), None)
+    def own_settings(self, component: str = NODE) -> SettingsSeen | None:
+        return next(
+            (
+                one
+                for one in self.settings
+                if (one.release, one.component) == (self.release, component)
+            ),
+            None,
+        )
 
     def events_of(self, kind: str, name: str, *reasons: str) -> Iterator[EventSeen]:
         """Newest first."""

@@ -95,8 +95,10 @@ class KubernetesApiServer:
         token: str = "",
         tls: ssl.SSLContext | None = None,
         version: str = "v1.36.1",
+        listens_at: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
         self.version = version
+        self._listens_at = listens_at
         self.asked: list[str] = []
         self.api_groups = set(KINDS)
         self.clock_ahead_s = 0.0
@@ -140,7 +142,7 @@ class KubernetesApiServer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(self._listens_at, _handler(self))
         if self._tls is not None:
             self._server.socket = self._tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -201,6 +203,8 @@ class KubernetesApiServer:
                     return self._made(place, json.loads(body))
                 case "PUT":
                     return self._replaced(place, json.loads(body))
+                case "DELETE" if place.name:
+                    return self._deleted(place)
         return _status(405, "MethodNotAllowed", "the server does not allow this method")
 
     def _one(self, place: _Place, accept: str) -> Answer:
@@ -248,10 +252,21 @@ class KubernetesApiServer:
             return _status(409, "Conflict", f"{said}has been modified")
         return self._keep(place, thing, 200)
 
+    def _deleted(self, place: _Place) -> Answer:
+        if self._objects.pop(place, None) is None:
+            return _absent(place)
+        return _json(200, {"kind": "Status", "apiVersion": "v1", "status": "Success"})
+
     def _keep(self, place: _Place, thing: Object, status: int) -> Answer:
         thing["metadata"]["resourceVersion"] = str(next(self._versions))
         self._objects[place] = thing
         return _json(status, thing)
+
+
+def is_known(thing: Object) -> bool:
+    """Whether the server keeps objects of that kind; those of extensions it does not."""
+    group = thing["apiVersion"].rpartition("/")[0]
+    return thing["kind"] in KINDS.get(group, {})
 
 
 def kubeconfig(directory: Path, url: str, user: Object, *, ca_file: Path | None = None) -> Path:
@@ -306,9 +321,8 @@ def _head(answer: Answer, date_ahead_s: float) -> bytes:
 
 
 def _place_of(thing: Object) -> _Place:
-    api, kind = thing["apiVersion"], thing["kind"]
-    group = api.partition("/")[0] if "/" in api else ""
-    plural, is_namespaced = KINDS[group][kind]
+    group = thing["apiVersion"].rpartition("/")[0]
+    plural, is_namespaced = KINDS[group][thing["kind"]]
     namespace = thing["metadata"]["namespace"] if is_namespaced else ""
     return _Place(group, plural, namespace, thing["metadata"]["name"])
 

@@ -84,12 +84,19 @@ class Release:
             "waiting": {"reason": reason, "message": message}
         }
 
-    def ended(self, pod: Object, reason: str, exit_code: int, message: str = "") -> None:
+    def ended(
+        self, pod: Object, reason: str, exit_code: int, message: str = "", *, age_s: float = 60.0
+    ) -> None:
         """Its container ended before, and was started anew."""
         status = pod["status"]["containerStatuses"][0]
         status["restartCount"] = 7
         status["lastState"] = {
-            "terminated": {"reason": reason, "exitCode": exit_code, "message": message}
+            "terminated": {
+                "reason": reason,
+                "exitCode": exit_code,
+                "message": message,
+                "finishedAt": instant(self.now - timedelta(seconds=age_s)),
+            }
         }
 
     def unscheduled(self, pod: Object, message: str) -> None:

@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from aiex.engine.address import EngineAddress
@@ -31,6 +32,8 @@ CLIENT_PORT, ROUTE_PORT = 4222, 6222
 # The one that comes with Aiex.
 PROGRAM = Path(sys.executable).parent / "nats-server"
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
 _READY = re.compile(r"Server is ready")
 
 
@@ -44,14 +47,17 @@ class NatsProcess:
         address: EngineAddress,
         name: str = "test",
         machine: Machine = THIS_MACHINE,
+        environment: Mapping[str, str] = NOTHING,
     ) -> None:
+        """`environment` is beside that of the test, for what the configuration names by `$`."""
         self.address = address
         self.name = name
         self._machine = machine
-        self._config = directory / "server.conf"
+        self._environment = environment
+        self.config = directory / "server.conf"
         self._output = directory / "output"
         directory.mkdir(parents=True, exist_ok=True)
-        self._config.write_text(config)
+        self.config.write_text(config)
         self.process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -110,18 +116,18 @@ class NatsProcess:
 
     def add(self, config: str) -> None:
         """More of a configuration, for the next start."""
-        with self._config.open("a") as file:
+        with self.config.open("a") as file:
             file.write(config)
 
     def start(self) -> Self:
         """Start it, for the first time or again, at the same address and with the same store."""
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                self._machine.command([str(PROGRAM), "-c", str(self._config)]),
+                self._machine.command([str(PROGRAM), "-c", str(self.config)]),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "NO_COLOR": "1"},
+                env={**os.environ, "NO_COLOR": "1", **self._environment},
             )
         return self
 

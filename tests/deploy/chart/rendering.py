@@ -8,8 +8,9 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -26,6 +27,14 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 class Refused(Exception):
     """What helm says when it does not render."""
+
+
+class Ended(NamedTuple):
+    """One run of helm."""
+
+    status: int
+    text: str
+    error: str
 
 
 class Rendering:
@@ -82,30 +91,32 @@ class Chart:
         """The rendering of these values over the chart's own; raises `Refused`."""
         key = as_yaml(values)
         if key not in self._rendered:
-            texts = {name: self._text(helm, key) for name, helm in self._helms.items()}
-            first, *others = texts.values()
-            assert all(one == first for one in others), f"{' and '.join(texts)} render unlike"
+            ended = self._ended(key)
+            for one in ended.values():
+                if one.status:
+                    raise Refused(one.error)
+            first, *others = [one.text for one in ended.values()]
+            assert all(one == first for one in others), f"{' and '.join(ended)} render unlike"
             documents = [one for one in yaml.load_all(first, yaml.CSafeLoader) if one is not None]
             self._rendered[key] = Rendering(documents)
         return self._rendered[key]
 
     def refusal(self, **values: Any) -> dict[str, str]:
         """What each helm says to values that are refused."""
-        said = {}
-        for name, helm in self._helms.items():
-            try:
-                self._text(helm, as_yaml(values))
-            except Refused as refused:
-                said[name] = str(refused)
+        said = {name: one.error for name, one in self._ended(as_yaml(values)).items() if one.status}
         assert said.keys() == self._helms.keys(), f"only {list(said)} refused {values}"
         return said
 
-    def _text(self, helm: str, values: str) -> str:
+    def _ended(self, values: str) -> dict[str, Ended]:
+        """How each helm ended, which do it at the same time."""
+        with ThreadPoolExecutor(len(self._helms)) as pool:
+            ended = pool.map(lambda helm: self._run(helm, values), self._helms.values())
+            return dict(zip(self._helms, ended, strict=True))
+
+    def _run(self, helm: str, values: str) -> Ended:
         command = [helm, "template", "r", str(self._directory), "-n", NAMESPACE, "-f", "-"]
         done = subprocess.run(command, input=values, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Refused(done.stderr)
-        return done.stdout
+        return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def as_yaml(values: Mapping[str, Any]) -> str:

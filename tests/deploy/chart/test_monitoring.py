@@ -1,11 +1,13 @@
 """How nodes are watched: scraped with their token, and places for rules and dashboards."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.deploy.chart.rendering import Chart
+from tests.deploy.chart.rendering import CHART, Chart
 from tests.deploy.chart.test_node import SELECTOR
 
 TOKEN = {
@@ -80,6 +82,25 @@ def test_dashboards_are_config_maps_that_grafana_finds(chart: Chart) -> None:
     assert text.strip() == files["Cluster_View.json"]
 
 
+def test_rules_and_dashboards_may_come_with_the_chart(
+    helms: dict[str, str], tmp_path: Path
+) -> None:
+    with_files = shutil.copytree(CHART, tmp_path / "aiex")
+    (with_files / "rules").mkdir()
+    (with_files / "rules" / "nodes.yaml").write_text("groups: [{name: of-the-chart, rules: []}]")
+    (with_files / "dashboards").mkdir()
+    (with_files / "dashboards" / "nodes.json").write_text('{"title": "nodes"}')
+    given = {"enabled": True, "groups": [{"name": "of-the-values", "rules": []}]}
+    monitoring = {"prometheusRule": given, "dashboards": {"enabled": True}}
+    made = Chart(helms, with_files)(monitoring=monitoring)
+    groups = made["PrometheusRule"]["spec"]["groups"]
+    assert [one["name"] for one in groups] == ["of-the-chart", "of-the-values"]
+    dashboard = made.named("ConfigMap", "dashboard-nodes")["data"]
+    assert {name: text.strip() for name, text in dashboard.items()} == {
+        "nodes.json": '{"title": "nodes"}'
+    }
+
+
 @pytest.mark.parametrize("place", ["prometheusRule", "dashboards"])
 def test_an_empty_place_is_refused(chart: Chart, place: str) -> None:
     for said in chart.refusal(monitoring={place: {"enabled": True}}).values():
@@ -88,7 +109,7 @@ def test_an_empty_place_is_refused(chart: Chart, place: str) -> None:
 
 def test_the_adapter_serves_requests_in_flight_for_each_pod(chart: Chart) -> None:
     made = chart(monitoring={"prometheusAdapter": {"enabled": True}})
-    config = made.named("ConfigMap", "prometheus-adapter")["data"]["config.yaml"]
+    config = made.named("ConfigMap", "metrics-adapter")["data"]["config.yaml"]
     (rule,) = yaml.safe_load(config)["rules"]
     assert rule["seriesQuery"] == 'aiex_requests_in_flight{namespace!="",pod!=""}'
     assert rule["name"] == {"as": "aiex_requests_in_flight"}

@@ -165,6 +165,16 @@ def test_nodes_are_spread_over_machines_and_zones(chart: Chart) -> None:
     }
 
 
+def test_two_nodes_rather_share_no_machine(chart: Chart) -> None:
+    """Old and new ones too, which the spread leaves alone during an update."""
+    affinity = chart().pod["spec"]["affinity"]["podAntiAffinity"]
+    (term,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"] == {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": SELECTOR},
+    }
+
+
 def test_one_broken_node_never_blocks_a_drain(chart: Chart) -> None:
     assert chart()["PodDisruptionBudget"]["spec"] == {
         "maxUnavailable": 1,
@@ -195,6 +205,15 @@ def test_selectors_never_change_with_a_version(chart: Chart) -> None:
     assert chart()["Deployment"]["spec"]["selector"] == {"matchLabels": SELECTOR}
     labels = chart(podLabels={"team": "ml"}).pod["metadata"]["labels"]
     assert labels.items() >= {**SELECTOR, "team": "ml"}.items()
+
+
+def test_labels_and_annotations_of_the_chart_are_its_own(chart: Chart) -> None:
+    labels = {"app.kubernetes.io/component": "mine", "team": "ml"}
+    annotations = {"checksum/config": "mine"}
+    for said in chart.refusal(podLabels=labels, podAnnotations=annotations).values():
+        assert "podLabels has app.kubernetes.io/component, which is the chart's own" in said
+        assert "podAnnotations has checksum/config, which is the chart's own" in said
+        assert "team" not in said
 
 
 def test_secrets_are_files_that_others_cannot_read(chart: Chart) -> None:

@@ -10,6 +10,8 @@ import yaml
 from tests.deploy.chart.rendering import CHART, Chart
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+# The chart sets some of what Kubernetes has here.
+OF_KUBERNETES = ("resources", "podSecurityContext", "securityContext")
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 
 
@@ -44,6 +46,11 @@ def schemas(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]
         {"networkPolicy": {"apis": {}}},
         {"monitoring": {"serviceMonitor": {"interval": "often"}}},
         {"podAnnotations": {"a": 1}},
+        {"settings": {"provider": {}}},
+        {"settings": {"log": {"levle": "debug"}}},
+        {"settings": {"log": {"level": "loud"}}},
+        {"settings": {"api": {"in_flight_max": 0}}},
+        {"settings": {"models": {"m": {"targets": [{"providr": "x"}]}}}},
     ],
 )
 def test_typos_and_nonsense_are_refused(chart: Chart, values: dict[str, Any]) -> None:
@@ -61,20 +68,16 @@ def test_no_object_of_the_schema_takes_what_it_does_not_know() -> None:
 
 
 def test_the_schema_and_the_values_have_the_same_names() -> None:
-    optional = {"global", "resources.claims"}  # a parent chart's, and one of Kubernetes' own
-
     def names(values: Any, schema: Any, path: str = "") -> Iterator[str]:
         assert isinstance(values, dict), path
         for name, below in schema["properties"].items():
             here = f"{path}.{name}".lstrip(".")
-            # What Kubernetes has in a security context and the chart does not set.
-            if here.startswith(("podSecurityContext.", "securityContext.")):
-                continue
             if name not in values:
                 yield here
-            elif "properties" in below:
+            elif name not in OF_KUBERNETES and "properties" in below:
                 yield from names(values[name], below, here)
 
-    missing = set(names(VALUES, SCHEMA)) - optional
+    missing = set(names(VALUES, SCHEMA))
     tolerances = {f"autoscaling.behavior.{way}.tolerance" for way in ("scaleUp", "scaleDown")}
-    assert missing == tolerances  # newer than the oldest Kubernetes the chart takes
+    # A parent chart's, and what is newer than the oldest Kubernetes the chart takes.
+    assert missing == tolerances | {"global"}

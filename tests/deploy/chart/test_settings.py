@@ -138,7 +138,10 @@ def test_a_node_reads_what_was_written_into_values(
         ({"node": {"name": "x"}}, "settings.node.name is the pod's name"),
         ({"cluster": {"discovery": "dns"}}, "settings.cluster.discovery is `none` here"),
         ({"api": {"key": "x"}}, "settings.api.key is a secret"),
-        ({"providers": {"x": {"api_key": "y"}}}, "{setting: providers.x.api_key, secret: …, key"),
+        (
+            {"providers": {"x": {"kind": "gemini", "api_key": "y"}}},
+            "{setting: providers.x.api_key, secret: …, key",
+        ),
         ({"providers": {"mock": {"kind": "mock"}}}, "Set mockModel.enabled to false, or choose"),
     ],
 )

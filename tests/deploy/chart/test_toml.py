@@ -24,7 +24,11 @@ EXACT = 2**53 - 1  # one more may have been another number
 
 # What YAML and JSON can carry: no lone surrogates.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-KEYS = st.one_of(st.from_regex(r"\A[A-Za-z0-9_-]{1,8}\Z"), TEXTS)
+KEYS = st.one_of(
+    st.from_regex(r"\A[A-Za-z0-9_-]{1,8}\Z"),
+    st.sampled_from(["", "a b", "gpt-4.1", "é", '"', "[a]", "a#", "a\n"]),
+    TEXTS,
+)
 SCALARS = st.one_of(
     TEXTS,
     st.sampled_from(

@@ -61,6 +61,10 @@ BROKEN = [
 ]
 
 
+# Half a minute together, in which helm is started some hundred times.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def copy(tmp_path: Path, kubernetes_tools: Path) -> Path:
     """The chart with one set of values besides its defaults, which is enough to see a fault."""

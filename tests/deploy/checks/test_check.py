@@ -12,6 +12,7 @@ from scripts.chart.policy import Catalogue, Rule
 from scripts.chart.policy.rules import of_kind
 from scripts.chart.readme import page
 from scripts.chart.renderings import Rendering, differences, lint_faults, parsed, render
+from scripts.chart.tools import ToolFailed
 from tests.deploy.checks.test_rules import sound
 
 GREEDY = Catalogue(
@@ -43,6 +44,18 @@ def test_each_step_is_told_with_its_verdict_and_what_it_found() -> None:
     assert lines[0].endswith("s  3 things")
     assert "FAILED" in lines[1]
     assert lines[2] == "    it is broken"
+
+
+def test_a_step_whose_program_says_no_has_failed_and_the_others_go_on() -> None:
+    def refuse() -> Outcome:
+        raise ToolFailed("no such chart")
+
+    lines: list[str] = []
+    assert told([Step("package", refuse), Step("next", lambda: Outcome(""))], lines.append) == [
+        "package"
+    ]
+    assert lines[1] == "    no such chart"
+    assert lines[2].startswith("next")
 
 
 def test_a_fault_of_many_rows_is_told_once() -> None:
@@ -82,10 +95,10 @@ def test_another_text_the_second_time_or_with_another_helm_is_told() -> None:
     other = one.replace("one", "two")
     assert list(differences(rendering(Row("default"), one, one, one))) == []
     assert list(differences(rendering(Row("default"), one, one, other))) == [
-        "default: rendered again, as an upgrade, it is another text"
+        ("default", "rendered again, as an upgrade, it is another text")
     ]
     assert list(differences(rendering(Row("default"), one, other, one))) == [
-        "default: Secret a is not the same with helm and with helm3"
+        ("default", "Secret a is not the same with helm and with helm3")
     ]
 
 
@@ -102,7 +115,7 @@ def test_values_that_the_chart_refuses_are_told_by_lint_and_by_rendering(
     row = Row("broken", (file,))
     assert len(list(lint_faults([row]))) == 2
     (only,) = render([row])
-    assert "replica" in only.refusals[0]
+    assert "replica" in only.refusal
 
 
 def test_the_readme_has_every_value_with_its_default_and_meaning(tmp_path: Path) -> None:

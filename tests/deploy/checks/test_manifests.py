@@ -28,11 +28,12 @@ def item(name: str, **annotations: str) -> Object:
 HOOK = item("late", hook="pre-install,pre-upgrade", hook_weight="1")
 EARLY = item("early", hook="pre-install", hook_weight="-5")
 TEST = item("ask", hook="test")
+REMOVAL = item("remove", hook="post-delete")
 ORDINARY = item("ordinary")
 
 
-def test_objects_of_hooks_come_first_by_weight_and_tests_not_at_all() -> None:
-    names = [name_of(one) for one in plain((ORDINARY, HOOK, TEST, EARLY))]
+def test_objects_of_hooks_come_first_by_weight_and_only_those_that_install() -> None:
+    names = [name_of(one) for one in plain((ORDINARY, HOOK, TEST, REMOVAL, EARLY))]
     assert names == ["early", "late", "ordinary"]
 
 

@@ -67,6 +67,16 @@ def probe_times_out(release: Release, _: KubernetesApiServer) -> None:
     release.event(pod, "Unhealthy", said)
 
 
+def killed_by_probe(release: Release, _: KubernetesApiServer) -> None:
+    pod = release.pods("node")[0]
+    said = "Container aiex failed liveness probe, will be restarted"
+    release.event(pod, "Killing", said)
+
+
+def crashing_between(release: Release, _: KubernetesApiServer) -> None:
+    release.ended(release.pods("node")[0], "Error", 1, "the data directory is read-only")
+
+
 def not_ready(release: Release, _: KubernetesApiServer) -> None:
     pod = release.pods("node")[1]
     release.unready(pod)
@@ -308,12 +318,18 @@ FAULTS: dict[str, Fault] = {
         ("target_port_unknown", "leads to the port http of", wrong_target_port),
         ("unready_unpublished", "aiex-nats-headless does not publish", unpublished),
         ("addresses_unpublished", "does not publish the address of aiex-", slice_without_address),
-        ("policy_blocks", "Port 4222 is blocked: networkpolicy/", nats_shut_to_nodes),
-        ("policy_blocks", "lets nothing leave at pods of node", nodes_may_not_leave),
-        ("policy_blocks", "Port 6222 is blocked", routes_shut),
+        (
+            "policy_blocks",
+            "Port 4222 of pods of nats is closed to pods of node",
+            nats_shut_to_nodes,
+        ),
+        ("policy_blocks", "lets them out", nodes_may_not_leave),
+        ("policy_blocks", "by it servers of NATS reach each other", routes_shut),
         ("dns_blocked", "lets pods of node ask DNS", dns_shut),
         ("probe_fails", "nobody listens at that port", nobody_listens),
         ("probe_fails", "nothing comes back", probe_times_out),
+        ("probe_fails", "failed liveness probe", killed_by_probe),
+        ("crash_loop", "the data directory is read-only", crashing_between),
         ("node_not_ready", "takes no requests", not_ready),
         ("claim_pending", "no storage class, and the cluster has no default", claim_without_class),
         ("claim_pending", "no storage class fast", claim_of_unknown_class),
@@ -338,8 +354,8 @@ FAULTS: dict[str, Fault] = {
         ("scaler_blind", "has no custom.metrics.k8s.io", no_adapter),
         ("scaler_unable", "cannot scale deployment/aiexx", scaler_of_nobody),
         ("grace_short", "30 s after it told it to stop, and a drain may take 65 s", short_grace),
-        ("no_quorum", "1 of its 3 servers are ready", quorum_lost),
-        ("no_quorum", "it has no leader", leader_lost),
+        ("no_quorum", "1 of its 3 servers is ready", quorum_lost),
+        ("no_quorum", "no server knows a leader", leader_lost),
         ("server_away", "A server of NATS is away", server_away),
         ("servers_few", "NATS has 2 servers", two_servers),
         ("budget_blocks", "never lets a pod go", stubborn_budget),
@@ -349,6 +365,6 @@ FAULTS: dict[str, Fault] = {
         ("machine_unwell", "machine-a is not well (DiskPressure)", sick_machine),
         ("rollout_stuck", "timed out progressing", stuck_rollout),
         ("scaled_to_nothing", "deployment/aiex is scaled to 0", scaled_to_nothing),
-        ("release_absent", "There is no release", not_installed),
+        ("release_absent", "There is no release of Aiex in namespace aiex", not_installed),
     )
 }

@@ -36,7 +36,10 @@ def no_access() -> Access:
 
 
 class Inside:
-    """`api` and `admin` are what the node answers to paths: a status and a body."""
+    """`api` and `admin` are what the node answers to paths, a status and a body; `monitor` NATS.
+
+    `heads` has what was asked at each port.
+    """
 
     def __init__(self, dns: DnsServer) -> None:
         self.dns = dns
@@ -44,6 +47,8 @@ class Inside:
         self.host = f"127.{60 + pid % 190}.{pid // 190 % 250}.{next(_numbers)}"
         self.api = {"/readyz": (200, b"ok\n")}
         self.admin = {"/livez": (200, b"ok\n")}
+        self.monitor: dict[str, tuple[int, bytes]] = {}
+        self.heads: dict[int, list[str]] = {8080: [], 8081: [], 8222: []}
         for service in SERVICES:
             dns.put(name_of(service), "A", self.host)
 
@@ -57,9 +62,10 @@ class Inside:
     ) -> AsyncIterator[None]:
         """The listeners are there; without `has_admin` the admin port is not reached."""
         async with AsyncExitStack() as open_ports:
-            listeners: list[tuple[int, Greeting]] = [(8080, _http(self.api))]
-            listeners += [(8081, _http(self.admin))] if has_admin else []
+            listeners: list[tuple[int, Greeting]] = [(8080, _http(self.api, self.heads[8080]))]
+            listeners += [(8081, _http(self.admin, self.heads[8081]))] if has_admin else []
             listeners += [(4222, _nats(tls))] if has_nats else []
+            listeners += [(8222, _http(self.monitor, self.heads[8222]))] if self.monitor else []
             for port, greet in listeners:
                 server = await asyncio.start_server(greet, self.host, port)
                 open_ports.callback(server.close)
@@ -76,7 +82,7 @@ def name_of(service: str) -> str:
     return f"{service}.{NAMESPACE}.svc.cluster.local"
 
 
-def _http(answers: dict[str, tuple[int, bytes]]) -> Greeting:
+def _http(answers: dict[str, tuple[int, bytes]], heads: list[str]) -> Greeting:
     """One answer a connection; what only an operator may see wants the token."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,6 +91,7 @@ def _http(answers: dict[str, tuple[int, bytes]]) -> Greeting:
         except asyncio.IncompleteReadError:
             writer.close()
             return
+        heads.append(head)
         path = head.split()[1]
         status, body = answers.get(path, (404, b""))
         if ("verbose" in path or "/admin" in path) and f"Bearer {TOKEN}" not in head:

@@ -90,6 +90,38 @@ async def test_what_a_node_says_of_itself_is_told_when_the_token_is_at_hand(
     assert rules(silent) == rules(wrong) == []
 
 
+async def test_a_node_that_takes_no_requests_is_told_with_its_own_reason(inside: Inside) -> None:
+    checks = [{"name": "load", "status": "failed", "reason": "the loop is 2 s late"}]
+    inside.api["/readyz"] = (503, b"not ready\n")
+    inside.admin["/readyz?verbose"] = (503, msgspec.json.encode({"checks": checks}))
+    async with inside.running():
+        told = await inside.look(Viewpoint(is_node=True, admin_token=TOKEN))
+        bare = await inside.look()
+    assert rules(told) == rules(bare) == ["node_not_ready"]
+    assert "takes no requests: load: the loop is 2 s late." in told.findings[0].text
+    assert "it does not say why" in bare.findings[0].text
+
+
+async def test_the_admin_token_goes_to_admin_listeners_alone(inside: Inside) -> None:
+    inside.monitor["/jsz"] = (200, b"{}")
+    async with inside.running():
+        await inside.look(Viewpoint(is_node=True, admin_token=TOKEN))
+    assert {port for port, heads in inside.heads.items() if any(TOKEN in one for one in heads)} == {
+        8081
+    }
+    assert all(inside.heads.values())
+
+
+async def test_nats_without_a_leader_is_told_by_its_monitor(inside: Inside) -> None:
+    replicas = [{"name": "aiex-nats-1", "offline": True}, {"name": "aiex-nats-2"}]
+    for leader, named in (("", ["no_quorum"]), ("aiex-nats-0", ["server_away"])):
+        meta = {"leader": leader, "cluster_size": 3, "replicas": replicas}
+        inside.monitor["/jsz"] = (200, msgspec.json.encode({"meta_cluster": meta}))
+        async with inside.running():
+            found = await inside.look()
+        assert rules(found) == named
+
+
 async def test_a_certificate_for_other_names_is_told(inside: Inside, authority: Authority) -> None:
     view = Viewpoint(is_node=True, nats_ca_file=str(authority.ca_file))
     own = authority.issue("of-nats", names="DNS:aiex-nats").server_context()

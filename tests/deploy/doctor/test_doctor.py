@@ -1,6 +1,7 @@
 """The command around the rules: how it tells, what it may not see, and how it ends."""
 
 import socket
+import time
 from pathlib import Path
 
 import msgspec
@@ -8,12 +9,14 @@ import pytest
 
 from aiex.kubernetes.collection.collection import NAMESPACED, resource_of
 from aiex.kubernetes.diagnosis import RULES
+from aiex.kubernetes.look.reach import ANSWER_S
 from aiex.testing.command_line import run_aiex
 from aiex.testing.kubernetes_api import Answer, KubernetesApiServer, kubeconfig
 from aiex.testing.kubernetes_release import NAMESPACE, Release
 from tests.deploy.doctor.doctor_process import doctor, doctor_of
 from tests.deploy.doctor.faults import no_image, no_pods_selected, short_grace
 
+SILENCE_S = 50.0
 KINDS = sorted(resource_of(one) for one in NAMESPACED)
 
 
@@ -118,6 +121,24 @@ def test_an_answer_that_is_none_is_a_gap(answer: Answer, tmp_path: Path) -> None
     assert (status, "Not looked at: services: " in out) == (0, True), out
 
 
+def test_an_account_that_may_read_nothing_is_told_what_it_needs(tmp_path: Path) -> None:
+    with server(Release()) as api:
+        api.deny("*", "*")
+        status, out, err = doctor_here(api, tmp_path)
+    assert (status, out) == (1, "")
+    assert "Nothing in namespace aiex can be read" in err
+    assert "kubernetes-doctor.md has the roles" in err
+
+
+def test_an_end_of_long_ago_is_forgotten(tmp_path: Path) -> None:
+    release = Release()
+    release.ended(release.pods("node")[0], "OOMKilled", 137, age_s=3 * 86400)
+    release.ended(release.pods("node")[1], "Error", 1, age_s=86400)
+    with server(release) as api:
+        status, out, _ = doctor_here(api, tmp_path)
+    assert status == 0, out
+
+
 def test_an_api_that_is_away_is_a_failure_in_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as bound:
         port = bound.getsockname()[1]
@@ -176,6 +197,20 @@ def test_what_a_pod_says_cannot_steer_the_terminal(tmp_path: Path) -> None:
         _, out, _ = doctor_here(api, tmp_path)
     assert "is not pulled: red" in out
     assert "\x1b" not in out
+
+
+@pytest.mark.slow  # it waits for the deadline of one answer
+def test_pods_that_do_not_answer_are_waited_for_once(tmp_path: Path) -> None:
+    with server(Release()) as api:
+        api.answer(
+            f"/api/v1/namespaces/{NAMESPACE}/pods/aiex-", Answer(200, b"ok", after_s=SILENCE_S)
+        )
+        began_s = time.monotonic()
+        status, out, _ = doctor_here(api, tmp_path)
+        took_s = time.monotonic() - began_s
+    assert status == 0, out
+    assert "nothing comes back from port 8081" in " ".join(out.split())
+    assert ANSWER_S < took_s < SILENCE_S
 
 
 @pytest.mark.slow  # it waits for the client's own deadline

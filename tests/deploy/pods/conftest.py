@@ -9,13 +9,19 @@ import pytest
 import yaml
 
 import aiex
+from aiex.testing.certificates import Authority
+from aiex.testing.kubernetes_api import KubernetesApiServer
 from aiex.testing.namespaces import NamespacesUnavailable
 from aiex.testing.pods import Image, PodCluster, aiex_image, nats_image
-from tests.deploy.chart.rendering import NAMESPACE, Chart
-from tests.deploy.pods.release import ADMIN_TOKEN, API_KEY, Release
+from aiex.testing.pods.node import API_SERVER, API_SERVER_PORT
+from tests.deploy.chart.rendering import NAME, NAMESPACE, Chart
+from tests.deploy.pods.release import Release
+
+TOKEN = "token-of-the-service-account"
 
 type Need = Callable[[str, str], str]
-type MakeCluster = Callable[[Callable[[str], Image]], PodCluster]
+type MakeCluster = Callable[..., PodCluster]
+type Install = Callable[[Callable[[str], Image]], Release]
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +43,12 @@ def make_cluster(
 ) -> Iterator[MakeCluster]:
     with contextlib.ExitStack() as made:
 
-        def make(images: Callable[[str], Image]) -> PodCluster:
+        def make(images: Callable[[str], Image], token: Path | None = None) -> PodCluster:
             directory: Path = tmp_path_factory.mktemp("cluster")
             try:
-                return made.enter_context(PodCluster(directory, images, namespace=NAMESPACE))
+                return made.enter_context(
+                    PodCluster(directory, images, namespace=NAMESPACE, token=token)
+                )
             except NamespacesUnavailable as error:
                 pytest.skip(str(error))
 
@@ -70,37 +78,78 @@ def external(make_cluster: MakeCluster, one_chart: Chart, compiled: None) -> Rel
     cluster = make_cluster(image_of)
     text = (Path(__file__).parent / "engine.yaml").read_text()
     cluster.apply(yaml.safe_load_all(text))
-    cluster.apply([secret("others-keys", "aiex", "not-of-the-release")])
     release = Release(cluster, one_chart, EXTERNAL, "other-nats")
+    cluster.apply([others_keys(release)])
     release.upgrade()
     release.formed_s = release.until_whole()
     return release
 
 
+@pytest.fixture(scope="module")
+def install(
+    make_cluster: MakeCluster,
+    one_chart: Chart,
+    authority: Authority,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Install]:
+    """Installs the chart with its own values: Secrets by its Job, three nodes, three NATS."""
+    with contextlib.ExitStack() as serving:
+
+        def installed(images: Callable[[str], Image]) -> Release:
+            account = service_account(tmp_path_factory.mktemp("account"), authority)
+            cluster = make_cluster(images, account)
+            place = cluster.api_place()
+            tls = authority.issue("api-server", names=f"IP:{API_SERVER}").server_context()
+            # Any of its addresses: for a single one, Python would ask for its name.
+            everywhere = ("0.0.0.0", API_SERVER_PORT)
+            api = KubernetesApiServer(token=TOKEN, tls=tls, listens_at=everywhere)
+            with place.inside():
+                serving.enter_context(api)
+            release = Release(cluster, one_chart, {}, f"{NAME}-nats")
+            release.api = api
+            release.run_hooks("pre-install")
+            release.take_secrets()
+            release.upgrade()
+            release.formed_s = release.until_whole()
+            return release
+
+        yield installed
+
+
+@pytest.fixture(scope="module")
+def own_engine(install: Install, compiled: None) -> Release:
+    """A release with the chart's own values, run from the source."""
+    return install(image_of)
+
+
+def service_account(directory: Path, authority: Authority) -> Path:
+    """What a pod with a token finds."""
+    directory.chmod(0o755)  # read by users of pods, as what the kubelet makes of it
+    (directory / "token").write_text(TOKEN)
+    (directory / "ca.crt").write_text(authority.ca_file.read_text())
+    (directory / "namespace").write_text(NAMESPACE)
+    return directory
+
+
 EXTERNAL = {
     "nats": {"enabled": False},
-    "engine": {"external": {"url": "nats://other-nats:4222"}},
-    "secrets": {"existingSecret": "others-keys"},
-    "networkPolicy": {
-        "extraEgress": [
-            {
-                "to": [{"podSelector": {"matchLabels": {"app": "other-nats"}}}],
-                "ports": [{"port": 4222, "protocol": "TCP"}],
-            }
-        ]
+    "engine": {
+        "external": {
+            "url": "nats://other-nats:4222",
+            "existingSecret": "others-keys",
+            "egressTo": [{"podSelector": {"matchLabels": {"app": "other-nats"}}}],
+        }
     },
+    "secrets": {"existingSecret": "others-keys"},
 }
 
 
-def secret(name: str, user: str, password: str) -> dict[str, object]:
-    """A Secret with the keys that the chart wants."""
-    return {
-        "kind": "Secret",
-        "metadata": {"name": name},
-        "stringData": {
-            "admin-token": ADMIN_TOKEN,
-            "api-key": API_KEY,
-            "engine-user": user,
-            "engine-password": password,
-        },
+def others_keys(release: Release) -> dict[str, object]:
+    """A Secret with the keys that the chart wants, made by whoever installs."""
+    keys = {
+        "admin-token": release.admin_token,
+        "api-key": release.api_key,
+        "engine-user": "aiex",
+        "engine-password": "not-of-the-release",
     }
+    return {"kind": "Secret", "metadata": {"name": "others-keys"}, "stringData": keys}

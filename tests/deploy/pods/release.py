@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from aiex.testing.api_traffic import PATH, Answer, ApiTraffic, complaints, counts
+from aiex.testing.kubernetes_api import KubernetesApiServer
 from aiex.testing.lab_inspection import condition_troubles, member_troubles
 from aiex.testing.machine import HttpConnection
 from aiex.testing.pods import Pod, PodCluster
+from aiex.testing.pods.environment import content
 from aiex.testing.pods.network import Place
-from tests.deploy.chart.rendering import NAME, Chart, Object, Rendering
+from tests.deploy.chart.rendering import NAME, NAMESPACE, Chart, Object, Rendering
 
-API_KEY = "sk-of-the-release-5f2a9c3e7b10"
-ADMIN_TOKEN = "admin-of-the-release-91d4e6a8c2f3"
+ENGINE_USER, ENGINE_PASSWORD = "aiex", "of-the-release-7c1d"
 ANSWER_S = 20.0
 WHOLE_S = 60.0
+HOOK_S = 60.0
 TRAFFIC_COUNT = 3
 
 
@@ -53,6 +55,11 @@ class Release:
         self.cluster, self.engine_name = cluster, engine_name
         self._chart = chart
         self._values = dict(values)
+        self.api_key = "sk-of-whoever-installs-5f2a9c3e7b10"
+        self.admin_token = "admin-of-whoever-installs-91d4e6a8"
+        # Keys and files of its Secrets by `secret/key`, once they were taken.
+        self.secrets: dict[str, str] = {}
+        self.api: KubernetesApiServer | None = None
         # Seconds from the installation to a whole cluster.
         self.formed_s = 0.0
         # Whether a test did not leave it whole.
@@ -62,6 +69,9 @@ class Release:
         self.client = cluster.client("client", {"app": "client"})
         # What may reach the admin port: the tests of the release.
         self.friend = cluster.client("friend", {**instance, "app.kubernetes.io/component": "test"})
+        # What may reach the engine.
+        node = {**instance, "app.kubernetes.io/component": "node"}
+        self.like_a_node = cluster.client("like-a-node", node)
 
     def rendered(self, **values: Any) -> Rendering:
         return self._chart(**{**self._values, **values})
@@ -69,7 +79,7 @@ class Release:
     def upgrade(self, **values: Any) -> None:
         """As `helm upgrade`: what is new or changed is applied, what is gone is removed."""
         rendering = self.rendered(**values)
-        wanted = {name: thing for name, thing in rendering.objects.items() if not _is_hook(thing)}
+        wanted = {name: thing for name, thing in rendering.objects.items() if not _hook(thing)}
         self.cluster.apply(wanted.values())
         for kind, name in self._names - wanted.keys():
             self.cluster.remove(kind, name)
@@ -81,6 +91,50 @@ class Release:
             pod for pod in self.cluster.pods() if pod.owner == f"StatefulSet/{self.engine_name}"
         ]
 
+    def run_hooks(self, kind: str) -> list[Pod]:
+        """What helm runs `pre-install`, `test` and so on, in its order; the pods that ran.
+
+        Raises `AssertionError` with what a pod wrote when it failed.
+        """
+        hooks = [one for one in self.rendered().objects.values() if kind in _hook(one)]
+        ran = []
+        for thing in sorted(hooks, key=lambda one: int(_annotation(one, "hook-weight") or 0)):
+            name, its_kind = thing["metadata"]["name"], thing["kind"]
+            self.cluster.apply([thing])
+            if its_kind in ("Job", "Pod"):
+                ran.append(self._until_done(f"{its_kind}/{name}"))
+                self.cluster.remove(its_kind, name)
+        for thing in hooks:
+            self.cluster.remove(thing["kind"], thing["metadata"]["name"])
+        return ran
+
+    def _until_done(self, owner: str) -> Pod:
+        def ended() -> list[Pod]:
+            pods = [pod for pod in self.cluster.pods() if pod.owner == owner]
+            return [pod for pod in pods if pod.restarts or pod.phase in ("Succeeded", "Failed")]
+
+        self.cluster.until(lambda: bool(ended()), HOOK_S, f"{owner} is done")
+        (done,) = ended()
+        assert done.phase == "Succeeded", f"{owner}: {done.output.read_text()}"
+        return done
+
+    def take_secrets(self) -> None:
+        """Give the pods what the chart's Job has made at the API server."""
+        for suffix in ("secrets", "nats-auth", "nats-ca", "nats-tls"):
+            thing = self.made(suffix)
+            self.cluster.apply([thing])
+            keys = content(thing)
+            self.secrets |= {f"{suffix}/{key}": value.decode() for key, value in keys.items()}
+        self.api_key = self.secrets["secrets/api-key"]
+        self.admin_token = self.secrets["secrets/admin-token"]
+
+    def made(self, suffix: str) -> Object:
+        """A Secret of the release at the API server."""
+        assert self.api is not None, "this release has no API server"
+        thing = self.api.kept("Secret", f"{NAME}-{suffix}", NAMESPACE)
+        assert thing is not None, f"{NAME}-{suffix} was not made; asked: {self.api.asked}"
+        return thing
+
     def nodes(self) -> list[Pod]:
         return self.cluster.pods(component="node", instance="r")
 
@@ -91,7 +145,7 @@ class Release:
         self,
         path: str,
         *,
-        key: str = API_KEY,
+        key: str | None = None,
         content: Any = None,
         service: str = NAME,
         port: int = 80,
@@ -100,27 +154,27 @@ class Release:
         """Status and body of what the API's service answers."""
         connection = HttpConnection(self.door(service, place), port, ANSWER_S)
         with contextlib.closing(connection):
-            return _answer(connection, path, key, content)
+            return _answer(connection, path, self.api_key if key is None else key, content)
 
-    def chat(self, key: str = API_KEY) -> tuple[int, str]:
+    def chat(self, key: str | None = None) -> tuple[int, str]:
         """Status and what the mock model says to `echo hello`."""
         message = {"role": "user", "content": "echo hello"}
         status, body = self.ask(PATH, key=key, content={"model": "mock", "messages": [message]})
         answer = json.loads(body)
         return status, answer["choices"][0]["message"]["content"] if status == 200 else ""
 
-    def admin(self, pod: Pod, path: str, content: Any = None, token: str = ADMIN_TOKEN) -> Any:
+    def admin(self, pod: Pod, path: str, content: Any = None, token: str | None = None) -> Any:
         """What the admin API of one node answers; raises `AssertionError` when it is no 2xx."""
         status, body = self.admin_answer(pod, path, content, token)
         assert status < 300, f"{pod.name} {path}: {status} {body[:500]!r}"
         return json.loads(body)
 
     def admin_answer(
-        self, pod: Pod, path: str, content: Any = None, token: str = ADMIN_TOKEN
+        self, pod: Pod, path: str, content: Any = None, token: str | None = None
     ) -> tuple[int, bytes]:
         connection = HttpConnection(_Direct(self.friend, pod), 8081, ANSWER_S)
         with contextlib.closing(connection):
-            return _answer(connection, path, token, content)
+            return _answer(connection, path, self.admin_token if token is None else token, content)
 
     def troubles(self) -> list[str]:
         """What keeps the cluster from being whole, in words."""
@@ -172,7 +226,7 @@ class Release:
     def traffic(self, excused: Callable[[Answer], bool] = lambda _: False) -> Iterator[ApiTraffic]:
         """A small steady load through the service; all must be answered that is not excused."""
         doors = {f"client {number}": self.door() for number in range(TRAFFIC_COUNT)}
-        with ApiTraffic(doors, 80, API_KEY, "mock") as traffic:
+        with ApiTraffic(doors, 80, self.api_key, "mock") as traffic:
             yield traffic
             time.sleep(0.5)  # some more after the last change
         answers = traffic.answers()
@@ -211,8 +265,13 @@ def _answer(
     return answer.status, answer.read()
 
 
-def _is_hook(thing: Object) -> bool:
-    return "helm.sh/hook" in (thing["metadata"].get("annotations") or {})
+def _hook(thing: Object) -> list[str]:
+    """When helm runs it; empty for what belongs to the release itself."""
+    return [one for one in _annotation(thing, "hook").split(",") if one]
+
+
+def _annotation(thing: Object, name: str) -> str:
+    return str((thing["metadata"].get("annotations") or {}).get(f"helm.sh/{name}", ""))
 
 
 def memory_mib(pod: Pod) -> float:

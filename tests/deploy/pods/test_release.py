@@ -5,16 +5,16 @@ steady load is not answered that its test does not excuse.
 """
 
 import json
+import ssl
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from aiex.testing.api_traffic import Answer
-from aiex.testing.pods import Pod
 from tests.deploy.chart.rendering import NAME
 from tests.deploy.pods.release import (
-    ADMIN_TOKEN,
+    ANSWER_S,
     TRAFFIC_COUNT,
     Release,
     memory_mib,
@@ -31,11 +31,13 @@ NOTICED_S = 3.0
 # Whoever was asked as the node died, and the next request on a connection that died with it.
 BROKEN_S = 0.5
 GOES_ON_S = 3.0
+# NATS says PONG, or what is wrong in quotes.
+ENDS_OF_ANSWERS = (b"PONG\r\n", b"'\r\n")
 
 
 @pytest.fixture(scope="module")
-def installed(external: Release) -> Release:
-    return external
+def installed(own_engine: Release) -> Release:
+    return own_engine
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_the_admin_port_wants_its_token_and_lets_in_no_stranger(release: Release
     assert release.admin_answer(node, "/livez", token="")[0] == 200
     status, body = release.ask(
         "/admin/v1/status",
-        key=ADMIN_TOKEN,
+        key=release.admin_token,
         service=f"{NAME}-admin",
         port=8081,
         place=release.friend,
@@ -86,7 +88,7 @@ def test_each_node_has_its_own_name_below_the_headless_service(release: Release)
 
 def test_nothing_but_volumes_can_be_written_to(release: Release) -> None:
     allowed = {
-        *("/var/lib/aiex", "/tmp", "/dev", "/dev/shm", "/proc", "/data"),
+        *("/var/lib/aiex", "/tmp", "/data", "/run/nats", "/dev", "/dev/shm", "/proc"),
         # The kubelet's own files and devices, writable by root alone.
         *("/etc/hosts", "/etc/hostname", "/etc/resolv.conf"),
         *(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")),
@@ -106,7 +108,7 @@ def test_a_node_is_small(release: Release) -> None:
 
 
 def test_a_changed_setting_rolls_without_a_failed_request(release: Release) -> None:
-    before = {pod.name for pod in release.nodes()}
+    before = release.nodes()
     with release.traffic():
         # One of each kind of value that a settings file has.
         release.upgrade(
@@ -117,16 +119,18 @@ def test_a_changed_setting_rolls_without_a_failed_request(release: Release) -> N
             }
         )
         took_s = release.until_whole(180)
-    after = release.nodes()
-    assert not before & {pod.name for pod in after}
-    known = {one["name"] for one in release.admin(after[0], "/admin/v1/models")["models"]}
-    assert {"mock", "other"} <= known
+    assert not {pod.name for pod in before} & {pod.name for pod in release.nodes()}
+    assert [(end.status, end.was_told) for pod in before for end in pod.ends[-1:]] == 3 * [
+        (0, True)
+    ]
+    _, listed = release.ask("/v1/models")
+    assert {one["id"] for one in json.loads(listed)["data"]} == {"mock", "other"}
     print(f"rolled in {took_s:.1f} s")
 
 
 def test_a_deleted_pod_fails_no_request_and_ends_in_order(release: Release) -> None:
     (node, *_) = release.nodes()
-    assert not zombies(node)
+    assert not [pod.name for pod in release.cluster.pods() if zombies(pod)]
     with release.traffic():
         release.cluster.delete_pod(node.name)
         release.until_whole()
@@ -189,6 +193,7 @@ def test_a_killed_engine_changes_nothing_for_clients(release: Release) -> None:
 def test_without_any_engine_nodes_stay_ready_and_answer(release: Release) -> None:
     made = release.admin(release.nodes()[0], "/admin/v1/keys", {"name": "kept"})
     engines = release.engines()
+    restarts = [node.restarts for node in release.nodes()]
     with release.traffic():
         release.cluster.scale("StatefulSet", release.engine_name, 0)
         release.cluster.until(lambda: not release.engines(), 90, "NATS is gone")
@@ -197,34 +202,58 @@ def test_without_any_engine_nodes_stay_ready_and_answer(release: Release) -> Non
         assert release.chat(key=made["key"]) == (200, "hello")
         release.cluster.scale("StatefulSet", release.engine_name, 3)
         took_s = release.until_whole()
-    assert [end.status for pod in engines for end in pod.ends] == [0, 0, 0]
+    last = [pod.ends[-1] for pod in engines]
+    assert [end.status for end in last] == [0, 0, 0]
+    assert all(
+        end.took_s < pod.spec["terminationGracePeriodSeconds"]
+        for end, pod in zip(last, engines, strict=True)
+    )
+    print(f"NATS ended in {max(end.took_s for end in last):.1f} s")
     keys = release.admin(release.nodes()[0], "/admin/v1/keys")["keys"]
     assert made["id"] in {one["id"] for one in keys}
     assert release.chat(key=made["key"]) == (200, "hello")
-    assert not any(node.restarts for node in release.nodes())
+    assert [node.restarts for node in release.nodes()] == restarts
     print(f"whole again in {took_s:.1f} s")
 
 
+def test_only_who_trusts_its_authority_and_knows_its_login_talks_to_the_engine(
+    release: Release,
+) -> None:
+    name, port = f"{NAME}-nats", 4222
+    (address,) = release.cluster.addresses(name)
+    with pytest.raises(TimeoutError):
+        release.client.connect_to(address, port, 1.5)
+
+    def greeted(context: ssl.SSLContext | None, login: str) -> str:
+        """What the server says to a login, after its greeting."""
+        with release.like_a_node.connect_to(address, port, ANSWER_S) as plain:
+            info = json.loads(plain.recv(10_000).partition(b" ")[2])
+            assert info["tls_required"]
+            opened = context.wrap_socket(plain, server_hostname=name) if context else plain
+            with opened:
+                opened.sendall(f"CONNECT {login}\r\nPING\r\n".encode())
+                said = b""
+                while not said.endswith(ENDS_OF_ANSWERS) and (part := opened.recv(1000)):
+                    said += part
+                return said.decode()
+
+    trusting = ssl.create_default_context(cadata=release.secrets["nats-tls/ca.crt"])
+    user, password = (release.secrets[f"secrets/engine-{one}"] for one in ("user", "password"))
+    right = json.dumps({"user": user, "pass": password})
+    assert "PONG" in greeted(trusting, right)
+    assert "Authorization Violation" in greeted(trusting, json.dumps({"user": user}))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        greeted(ssl.create_default_context(), right)
+    assert "PONG" not in greeted(None, right)
+
+
+def test_the_job_of_an_upgrade_changes_no_secret(release: Release) -> None:
+    before = dict(release.secrets)
+    release.run_hooks("pre-upgrade")
+    release.take_secrets()
+    assert release.secrets == before
+
+
 def test_the_tests_of_the_release_pass(release: Release) -> None:
-    pods = [
-        thing
-        for (kind, _), thing in release.rendered().objects.items()
-        if kind == "Pod" and thing["metadata"]["annotations"]["helm.sh/hook"] == "test"
-    ]
-    assert pods
-    release.cluster.apply(pods)
-    names = [thing["metadata"]["name"] for thing in pods]
-    try:
-        release.cluster.until(lambda: all(_is_done(release, name) for name in names), 60, "done")
-        for name in names:
-            done = release.cluster.pod(name)
-            assert done.phase == "Succeeded", done.output.read_text()
-            assert done.restarts == 0, done.output.read_text()
-    finally:
-        for name in names:
-            release.cluster.remove("Pod", name)
-
-
-def _is_done(release: Release, name: str) -> bool:
-    found: list[Pod] = [pod for pod in release.cluster.pods() if pod.name == name]
-    return any(pod.phase in ("Succeeded", "Failed") or pod.restarts for pod in found)
+    names = {pod.name for pod in release.run_hooks("test")}
+    assert names == {f"{NAME}-test-chat", f"{NAME}-test-status"}

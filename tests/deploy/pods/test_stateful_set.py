@@ -3,10 +3,10 @@
 from aiex.testing.pods.stateful_set import Ordinal, SetStep, set_step
 
 PARALLEL = {"replicas": 3, "podManagementPolicy": "Parallel"}
-WELL = Ordinal(is_current=True, is_ready=True, is_ending=False)
-OLD = Ordinal(is_current=False, is_ready=True, is_ending=False)
-STARTING = Ordinal(is_current=True, is_ready=False, is_ending=False)
-ENDING = Ordinal(is_current=False, is_ready=False, is_ending=True)
+WELL = Ordinal(is_current=True, is_available=True, is_ending=False)
+OLD = Ordinal(is_current=False, is_available=True, is_ending=False)
+STARTING = Ordinal(is_current=True, is_available=False, is_ending=False)
+ENDING = Ordinal(is_current=False, is_available=False, is_ending=True)
 
 
 def test_parallel_starts_all_at_once_and_in_order_one_after_the_other() -> None:
@@ -16,7 +16,7 @@ def test_parallel_starts_all_at_once_and_in_order_one_after_the_other() -> None:
     assert set_step({"replicas": 3}, {0: WELL}) == SetStep(start=(1,))
 
 
-def test_an_update_takes_the_last_first_and_waits_until_it_is_ready() -> None:
+def test_an_update_takes_the_last_first_and_waits_until_it_is_available() -> None:
     assert set_step(PARALLEL, {0: OLD, 1: OLD, 2: OLD}) == SetStep(end=(2,))
     assert set_step(PARALLEL, {0: OLD, 1: OLD, 2: ENDING}) == SetStep()
     assert set_step(PARALLEL, {0: OLD, 1: OLD, 2: STARTING}) == SetStep()

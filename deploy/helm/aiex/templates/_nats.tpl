@@ -27,6 +27,10 @@
 - {{ printf "%s.%s.svc" $name $namespace | quote }}
 - {{ printf "%s.%s.svc.%s" $name $namespace $.Values.nats.clusterDomain | quote }}
 {{- end }}
+{{- /* OpenSSL takes no wildcard with a single label after it. */}}
+{{- range $index := until (int .Values.nats.replicas) }}
+- {{ printf "%s-%d.%s" $client $index $headless | quote }}
+{{- end }}
 - localhost
 {{- end -}}
 
@@ -80,7 +84,7 @@ cluster {
   advertise: $ADVERTISE
   authorization {
     user: route
-    password: $ROUTE_PASSWORD
+    password: $ROUTE_PASS
     timeout: 5
   }
   routes: [{{ range $index := until (int $nats.replicas) }}{{ if $index }}, {{ end }}$ROUTE_{{ $index }}{{ end }}]
@@ -102,10 +106,10 @@ cluster {
 {{- end }}
 system_account: SYS
 accounts {
-  SYS { users: [{user: system, password: $SYSTEM_PASSWORD}] }
+  SYS { users: [{user: system, password: $SYSTEM_PASS}] }
   AIEX {
     jetstream: enabled
-    users: [{user: $ENGINE_USER, password: $ENGINE_PASSWORD}]
+    users: [{user: $ENGINE_LOGIN, password: $ENGINE_PASS}]
   }
 }
 jetstream {
@@ -119,7 +123,7 @@ jetstream {
 
 {{/*
 Environment of a server. NATS reads a variable as if it stood in the file, where a password of digits is a number; so
-each stands in quotes. Kubernetes fills in $(…) of those before.
+each stands in quotes under a name of its own. Kubernetes fills in the $(…).
 */}}
 {{- define "aiex.nats.env" -}}
 {{- $pod := printf "%s-nats" (include "aiex.fullname" .) -}}
@@ -130,32 +134,23 @@ each stands in quotes. Kubernetes fills in $(…) of those before.
       fieldPath: metadata.name
 - name: SERVER_NAME
   value: "'$(POD_NAME)'"
-{{- range list "engine-user" "engine-password" }}
-{{- $name := . | upper | replace "-" "_" }}
-- name: {{ $name }}_BARE
+{{- $auth := include "aiex.nats.authSecret" . -}}
+{{- range list (list $login "engine-user" "ENGINE_LOGIN") (list $login "engine-password" "ENGINE_PASS") (list $auth "system-password" "SYSTEM_PASS") (list $auth "route-password" "ROUTE_PASS") }}
+{{- $name := index . 1 | upper | replace "-" "_" }}
+- name: {{ $name }}
   valueFrom:
     secretKeyRef:
-      name: {{ $login }}
-      key: {{ . }}
-- name: {{ $name }}
-  value: "'$({{ $name }}_BARE)'"
-{{- end }}
-{{- range list "system-password" "route-password" }}
-{{- $name := . | upper | replace "-" "_" }}
-- name: {{ $name }}_BARE
-  valueFrom:
-    secretKeyRef:
-      name: {{ include "aiex.nats.authSecret" $ }}
-      key: {{ . }}
-- name: {{ $name }}
-  value: "'$({{ $name }}_BARE)'"
+      name: {{ index . 0 }}
+      key: {{ index . 1 }}
+- name: {{ index . 2 }}
+  value: "'$({{ $name }})'"
 {{- end }}
 {{- if gt (int .Values.nats.replicas) 1 }}
 - name: ADVERTISE
   value: "'$(POD_NAME).{{ $pod }}-headless:6222'"
 {{- range $index := until (int .Values.nats.replicas) }}
 - name: ROUTE_{{ $index }}
-  value: "'nats-route://route:$(ROUTE_PASSWORD_BARE)@{{ $pod }}-{{ $index }}.{{ $pod }}-headless:6222'"
+  value: "'nats-route://route:$(ROUTE_PASSWORD)@{{ $pod }}-{{ $index }}.{{ $pod }}-headless:6222'"
 {{- end }}
 {{- end }}
 - name: GOMEMLIMIT
@@ -163,8 +158,9 @@ each stands in quotes. Kubernetes fills in $(…) of those before.
 {{- end -}}
 
 {{/*
-Startup waits until a server has all it should keep, so that a rolling update stops no other before. Then it is ready
-while its JetStream is on, with a quorum or without: messages pass either way, and a node needs somebody to ask.
+Startup waits until a server has all it should keep, so that a rolling update stops no other before, and liveness is not
+asked during recovery. Then it is ready while its JetStream is on, with a quorum or without: messages pass either way,
+and a node needs somebody to ask. It lives while it answers at all: a disc that is full is not mended by restarts.
 */}}
 {{- define "aiex.nats.probes" -}}
 startupProbe:
@@ -179,7 +175,7 @@ readinessProbe:
   {{- toYaml .Values.nats.probes.readiness | nindent 2 }}
 livenessProbe:
   httpGet:
-    path: /healthz?js-enabled-only=true
+    path: /
     port: monitor
   {{- toYaml .Values.nats.probes.liveness | nindent 2 }}
 {{- end -}}

@@ -183,7 +183,11 @@ kind: Job
 metadata:
   {{- include "aiex.secrets.hook" (merge (dict "weight" "-5") .) | nindent 2 }}
 spec:
+  # Helm removes one that succeeded; one that failed may be looked at for half an hour.
+  ttlSecondsAfterFinished: 1800
   backoffLimit: {{ $job.backoffLimit }}
+  # Helm removes it earlier where all went well.
+  ttlSecondsAfterFinished: 86400
   activeDeadlineSeconds: {{ $job.deadlineSeconds }}
   template:
     metadata:
@@ -198,7 +202,8 @@ spec:
       {{- end }}
     spec:
       serviceAccountName: {{ $name }}
-      automountServiceAccountToken: true
+      # It is mounted below, to hold for minutes and not for as long as the account is there.
+      automountServiceAccountToken: false
       enableServiceLinks: false
       restartPolicy: Never
       {{- with .root.Values.image.pullSecrets }}
@@ -230,4 +235,26 @@ spec:
             {{- toYaml .root.Values.securityContext | nindent 12 }}
           resources:
             {{- toYaml $job.resources | nindent 12 }}
+          volumeMounts:
+            - name: kubernetes-api
+              mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+              readOnly: true
+      volumes:
+        - name: kubernetes-api
+          projected:
+            defaultMode: 0440
+            sources:
+              - serviceAccountToken:
+                  path: token
+                  expirationSeconds: 600
+              - configMap:
+                  name: kube-root-ca.crt
+                  items:
+                    - key: ca.crt
+                      path: ca.crt
+              - downwardAPI:
+                  items:
+                    - path: namespace
+                      fieldRef:
+                        fieldPath: metadata.namespace
 {{- end -}}

@@ -25,6 +25,8 @@ from lightkube.resources.storage_v1 import StorageClass
 from aiex.kubernetes.collection.pods import NAMELESS, age_s
 from aiex.kubernetes.facts import (
     COMPONENT_LABEL,
+    NATS,
+    NODE,
     RELEASE_LABEL,
     AllowanceSeen,
     BudgetSeen,
@@ -41,7 +43,7 @@ from aiex.kubernetes.facts import (
     SettingsSeen,
 )
 
-SETTINGS_FILE = "aiex.toml"
+SETTINGS_FILES = {"aiex.toml": NODE, "nats.conf": NATS}
 SERVICE_LABEL = "kubernetes.io/service-name"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -169,20 +171,23 @@ def machine_seen(machine: Node, leases: Mapping[str, Lease], now_s: float) -> Ma
 
 
 def settings_seen(settings: ConfigMap) -> SettingsSeen | None:
-    """None for a ConfigMap that holds no settings of a node."""
-    meta = settings.metadata or NAMELESS
-    text = (settings.data or {}).get(SETTINGS_FILE)
-    if text is None:
+    """None for a ConfigMap that holds no settings of a node or of NATS."""
+    meta, data = settings.metadata or NAMELESS, settings.data or {}
+    file = next((one for one in SETTINGS_FILES if one in data), "")
+    if not file:
         return None
+    text = data[file]
     try:
-        tree = tomllib.loads(text)
+        tree = tomllib.loads(text) if SETTINGS_FILES[file] == NODE else {}
     except tomllib.TOMLDecodeError:
         tree = {}  # the node says so itself, when it starts
     node, cluster, engine = (_section(tree, name) for name in ("node", "cluster", "engine"))
     return SettingsSeen(
         name=meta.name or "",
+        component=SETTINGS_FILES[file],
         release=(meta.labels or {}).get(RELEASE_LABEL, ""),
-        hashes=frozenset(_hash(one) for one in (text, text.rstrip("\n"), text.strip())),
+        file=file,
+        hashes=frozenset(_hash(one) for one in (text, text.rstrip("\n"))),
         cluster=str(cluster.get("name", "aiex")),
         engine_url=str(engine.get("url", "")),
         propagation_delay_s=_seconds(node.get("propagation_delay_s"), 0.0),

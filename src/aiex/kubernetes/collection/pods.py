@@ -49,7 +49,7 @@ def pod_seen(pod: Pod, now_s: float) -> PodSeen:
         unschedulable=(scheduled.message or "") if scheduled is not None and is_refused else "",
         grace_s=_grace_s(spec),
         age_s=age_s(meta.creationTimestamp, now_s),
-        containers=tuple(_containers(pod)),
+        containers=tuple(_containers(pod, now_s)),
     )
 
 
@@ -106,7 +106,7 @@ def age_s(moment: datetime | None, now_s: float) -> float:
     return now_s - aware.timestamp()
 
 
-def _containers(pod: Pod) -> Iterator[ContainerSeen]:
+def _containers(pod: Pod, now_s: float) -> Iterator[ContainerSeen]:
     spec, status = pod.spec, pod.status
     said = {
         one.name: one
@@ -119,10 +119,10 @@ def _containers(pod: Pod) -> Iterator[ContainerSeen]:
         *((spec.initContainers if spec else None) or ()),
         *(spec.containers if spec else ()),
     ):
-        yield _container(container, said.get(container.name))
+        yield _container(container, said.get(container.name), now_s)
 
 
-def _container(container: Container, status: ContainerStatus | None) -> ContainerSeen:
+def _container(container: Container, status: ContainerStatus | None, now_s: float) -> ContainerSeen:
     resources = container.resources
     state = status.state if status else None
     waiting = state.waiting if state else None
@@ -137,6 +137,7 @@ def _container(container: Container, status: ContainerStatus | None) -> Containe
         waiting_text=(waiting.message if waiting else None) or "",
         ended=(ended.reason if ended else None) or "",
         exit_code=ended.exitCode if ended else 0,
+        ended_age_s=age_s(ended.finishedAt, now_s) if ended else 0.0,
         last_words=((ended.message if ended else None) or "").strip(),
         requests=_amounts(resources.requests if resources else None),
         limits=_amounts(resources.limits if resources else None),

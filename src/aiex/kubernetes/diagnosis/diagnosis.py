@@ -11,8 +11,9 @@ FINDINGS_MAX = 64
 
 def release_absent(facts: Facts) -> Found:
     if facts.knows("deployments.apps", "statefulsets.apps") and not facts.workloads:
+        name = f" '{facts.release}'" if facts.release else ""
         yield Trouble(
-            f"There is no release '{facts.release}' of Aiex in namespace {facts.namespace}.",
+            f"There is no release{name} of Aiex in namespace {facts.namespace}.",
             "Name the namespace (-n) and the release (--release), or install the chart.",
             NODE,
             (Seen(f"namespace/{facts.namespace}", "deployments and statefulsets", "none of it"),),
@@ -218,7 +219,7 @@ RULES = (
     Rule(
         "settings_old",
         "warning",
-        "Do pods run the settings of the ConfigMap?",
+        "Do pods run the settings of their ConfigMap?",
         upkeep.settings_old,
     ),
     Rule("versions_differ", "warning", "Do nodes run one version?", upkeep.versions_differ),

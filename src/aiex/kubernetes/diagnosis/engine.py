@@ -31,44 +31,44 @@ def claim_pending(facts: Facts) -> Found:
 
 def no_quorum(facts: Facts) -> Found:
     workload = facts.workload_of(NATS)
-    leaderless = [one for one in facts.engines if one.has_leader is False]
-    if workload is not None and workload.replicas and _is_settled(facts, workload):
-        ready, of = _counts(facts, workload)
-        if ready * 2 > of and not leaderless:
-            return
-        said = f"{ready} of its {of} servers are ready" if ready * 2 <= of else "it has no leader"
-        seen: tuple[Seen, ...] = (
-            Seen(workload.reference, "status.readyReplicas", f"{ready} of {of}"),
-        )
-    elif leaderless and workload is None:
-        said = "it has no leader"
-        seen = ()
-    else:
-        return
-    yield Trouble(
-        f"NATS has no quorum: {said}. Nodes answer on, and nothing can be written.",
-        "Bring its servers back, each with its own volume; do not delete their claims.",
-        NATS,
-        (
-            *seen,
-            *(Seen(one.server, "jsz meta_cluster.leader", "none") for one in leaderless),
-        ),
-        (f"kubectl -n {facts.namespace} get pods -l app.kubernetes.io/component=nats -o wide",),
+    leaders = [one for one in facts.engines if one.has_leader is not None]
+    leaderless = tuple(
+        Seen(one.server, "jsz meta_cluster.leader", "none")
+        for one in leaders
+        if not any(other.has_leader for other in leaders)
     )
+    if workload is None or not workload.replicas:
+        if leaderless:
+            yield _without_quorum(facts, "no server knows a leader", leaderless)
+        return
+    ready, of = _counts(facts, workload)
+    if not _is_settled(facts, workload) or (ready * 2 > of and not leaderless):
+        return
+    few = f"{ready} of its {of} servers {'is' if ready == 1 else 'are'} ready"
+    said = few if ready * 2 <= of else "no server knows a leader"
+    seen = Seen(workload.reference, "status.readyReplicas", f"{ready} of {of}")
+    yield _without_quorum(facts, said, (seen, *leaderless))
 
 
 def server_away(facts: Facts) -> Found:
+    """One that is not there, or that does not see the leader which others see."""
     workload = facts.workload_of(NATS)
-    offline = {name for one in facts.engines for name in one.offline}
+    if any(one.has_leader for one in facts.engines):
+        told = {name for one in facts.engines for name in one.offline}
+        told |= {one.server for one in facts.engines if one.has_leader is False}
+    else:
+        told = set()
     if workload is None:
-        if offline and not any(one.has_leader is False for one in facts.engines):
-            yield _away(facts, ", ".join(sorted(offline)), ())
+        if told:
+            yield _away(facts, ", ".join(sorted(told)), ())
         return
     ready, of = _counts(facts, workload)
-    if ready < of and ready * 2 > of and _is_settled(facts, workload):
-        away = [one.name for one in facts.pods_of(NATS) if not one.is_ready]
-        seen = (Seen(workload.reference, "status.readyReplicas", f"{ready} of {of}"),)
-        yield _away(facts, ", ".join(away) or f"{of - ready} of {of}", seen)
+    if ready * 2 <= of or not _is_settled(facts, workload):
+        return
+    told |= {one.name for one in facts.pods_of(NATS) if not one.is_ready}
+    if ready < of or told:
+        seen = Seen(workload.reference, "status.readyReplicas", f"{ready} of {of}")
+        yield _away(facts, ", ".join(sorted(told)) or f"{of - ready} of {of}", (seen,))
 
 
 def servers_few(facts: Facts) -> Found:
@@ -171,6 +171,16 @@ def cluster_name_shared(facts: Facts) -> Found:
                     for one in (own, other)
                 ),
             )
+
+
+def _without_quorum(facts: Facts, said: str, seen: tuple[Seen, ...]) -> Trouble:
+    return Trouble(
+        f"NATS has no quorum: {said}. Nodes answer on, and nothing can be written.",
+        "Bring its servers back, each with its own volume; do not delete their claims.",
+        NATS,
+        seen,
+        (f"kubectl -n {facts.namespace} get pods -l app.kubernetes.io/component=nats -o wide",),
+    )
 
 
 def _away(facts: Facts, who: str, seen: tuple[Seen, ...]) -> Trouble:

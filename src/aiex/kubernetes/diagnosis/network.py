@@ -44,9 +44,9 @@ def policy_blocks(facts: Facts) -> Found:
         into = [one for one in _policies(facts, target) if one.ingress is not None]
         ports = _names_of(target, way.port)
         if out and not _is_open([one.egress or () for one in out], ports, target):
-            yield _blocked(facts, way, "leave", way.source, out)
+            yield _blocked(facts, way, "egress", way.source, out)
         if into and not _is_open([one.ingress or () for one in into], ports, source):
-            yield _blocked(facts, way, "come in", way.target, into)
+            yield _blocked(facts, way, "ingress", way.target, into)
 
 
 def dns_blocked(facts: Facts) -> Found:
@@ -157,27 +157,36 @@ def _is_peer(peer: PeerSeen, pod: PodSeen) -> bool:
 
 
 def _blocked(
-    facts: Facts, way: Way, how: str, component: str, policies: Sequence[PolicySeen]
+    facts: Facts, way: Way, side: str, component: str, policies: Sequence[PolicySeen]
 ) -> Trouble:
-    side = "egress" if how == "leave" else "ingress"
-    other = way.target if how == "leave" else way.source
+    names = [one.name for one in policies]
+    how = "in" if side == "ingress" else "out"
+    # Nothing but the chart's own policy of these pods allows anything; it has the most rules.
+    own = max(policies, key=lambda one: len(_allowances(one, side)))
     return Trouble(
-        f"Port {way.port} is blocked: {_listed(policies)} lets nothing {how} at pods of "
-        f"{component} for it, and by that port {way.purpose}.",
-        f"Allow {side} at TCP {way.port} for pods of {other}, as the chart's own policy does.",
+        f"Port {way.port} of pods of {way.target} is closed to pods of {way.source}, and by it "
+        f"{way.purpose}: {_none_of(names)} lets them {how}.",
+        f"Allow {side} at TCP {way.port}, as the chart's own policy does.",
         component,
         tuple(
             Seen(f"networkpolicy/{one.name}", f"spec.{side}", _rules(one, side)) for one in policies
         ),
-        tuple(
-            f"kubectl -n {facts.namespace} edit networkpolicy {one.name}" for one in policies[:1]
-        ),
+        (f"kubectl -n {facts.namespace} edit networkpolicy {own.name}",),
     )
 
 
+def _none_of(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"the NetworkPolicy {names[0]} is there, and nothing"
+    return f"none of the NetworkPolicies {', '.join(names)}"
+
+
+def _allowances(policy: PolicySeen, side: str) -> Sequence[AllowanceSeen]:
+    return (policy.egress if side == "egress" else policy.ingress) or ()
+
+
 def _rules(policy: PolicySeen, side: str) -> str:
-    rules = (policy.egress if side == "egress" else policy.ingress) or ()
-    ports = [", ".join(one.ports) or "every port" for one in rules]
+    ports = [", ".join(one.ports) or "every port" for one in _allowances(policy, side)]
     return f"allows {'; '.join(ports)}" if ports else "allows nothing"
 
 

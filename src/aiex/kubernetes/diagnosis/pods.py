@@ -11,6 +11,10 @@ from aiex.kubernetes.quantity import number_of
 STARTING_S = 90.0
 # Events older than this tell of what may be over.
 RECENT_S = 600.0
+# One end for lack of memory is worth a thought for a day.
+LONG_AGO_S = 24 * 3600.0
+# Between two ends of a container that always ends it runs for a while.
+RESTARTS_OF_A_LOOP = 3
 # A node alone is about 80 MB and under load up to 200; bodies in flight come on top of it.
 MEMORY_BYTES_MIN = 256 * 1024**2
 CPU_MIN = 0.5
@@ -68,7 +72,7 @@ def secret_missing(facts: Facts) -> Found:
 
 def out_of_memory(facts: Facts) -> Found:
     for pod, container in _containers(facts):
-        if container.ended == "OOMKilled":
+        if container.ended == "OOMKilled" and container.ended_age_s < LONG_AGO_S:
             limit = container.limits.get("memory", "none")
             yield Trouble(
                 f"{pod.name} was killed because its memory reached the limit of {limit}; it was "
@@ -87,14 +91,14 @@ def out_of_memory(facts: Facts) -> Found:
 
 def crash_loop(facts: Facts) -> Found:
     for pod, container in _containers(facts):
-        if container.waiting == "CrashLoopBackOff" and container.ended != "OOMKilled":
+        if _loops(container) and container.ended != "OOMKilled":
             words = container.last_words or "it left no last words"
             yield Trouble(
                 f"{pod.name} ends again and again, with status {container.exit_code}: {words}",
                 "Mend what its last words say.",
                 pod.component,
                 (
-                    Seen(f"pod/{pod.name}", "state.waiting.reason", container.waiting),
+                    Seen(f"pod/{pod.name}", "lastState.terminated.reason", container.ended),
                     Seen(f"pod/{pod.name}", "restartCount", str(container.restart_count)),
                 ),
                 (f"kubectl -n {facts.namespace} logs {pod.name} -c {container.name} --previous",),
@@ -150,6 +154,17 @@ def job_failed(facts: Facts) -> Found:
 def probe_fails(facts: Facts) -> Found:
     """A pod that is not ready, or was started anew, for its probes."""
     for pod in facts.own_pods():
+        killing = next(facts.events_of("Pod", pod.name, "Killing"), None)
+        if killing is not None and killing.age_s < RECENT_S and "failed" in killing.text:
+            yield Trouble(
+                f"The kubelet started {pod.name} anew: {killing.text}",
+                "A loop that stands still too long is one cause: see `aiex loop --stalls`; too "
+                "little CPU is another.",
+                pod.component,
+                (Seen(f"pod/{pod.name}", "event Killing", killing.text),),
+                (f"kubectl -n {facts.namespace} describe pod {pod.name}",),
+            )
+            continue
         for event in facts.events_of("Pod", pod.name, "Unhealthy"):
             if event.age_s > RECENT_S or pod.is_ready or pod.age_s < STARTING_S:
                 continue
@@ -172,26 +187,37 @@ def probe_fails(facts: Facts) -> Found:
 
 
 def node_not_ready(facts: Facts) -> Found:
-    for pod in facts.own_pods():
-        if pod.phase != "Running" or pod.is_ready or pod.age_s < STARTING_S:
-            continue
-        answer = next((one for one in facts.answers if one.pod == pod.name), None)
-        event = next(facts.events_of("Pod", pod.name, "Unhealthy"), None)
-        if answer is not None and answer.failing:
-            why = "; ".join(answer.failing)
-        elif event is not None:
-            why = event.text
-        else:
-            why = "its readiness probe does not succeed"
-        yield Trouble(
-            f"{pod.name} runs and takes no requests: {why}.",
-            "Mend what it says; it becomes ready by itself.",
-            pod.component,
-            (Seen(f"pod/{pod.name}", "conditions.Ready", "False"), *_answer_seen(pod, why)),
-            (f"kubectl -n {facts.namespace} exec {pod.name} -- aiex status",)
-            if pod.component == "node"
-            else (f"kubectl -n {facts.namespace} logs {pod.name} --tail=20",),
-        )
+    """By Kubernetes, or by the node's own answer where its pod is not known."""
+    own = {pod.name: pod for pod in facts.own_pods()}
+    for pod in own.values():
+        if pod.phase == "Running" and not pod.is_ready and pod.age_s >= STARTING_S:
+            yield _unready(facts, pod.name, pod.component)
+    for answer in facts.answers:
+        if answer.is_ready is False and answer.pod not in own:
+            yield _unready(facts, answer.pod, NODE)
+
+
+def _unready(facts: Facts, name: str, component: str) -> Trouble:
+    answer = next((one for one in facts.answers if one.pod == name), None)
+    event = next(facts.events_of("Pod", name, "Unhealthy"), None)
+    if answer is not None and answer.failing:
+        why = "; ".join(answer.failing)
+    elif event is not None:
+        why = event.text
+    else:
+        why = "it does not say why"
+    command = (
+        f"kubectl -n {facts.namespace} exec {name} -- aiex status"
+        if component == NODE
+        else f"kubectl -n {facts.namespace} logs {name} --tail=20"
+    )
+    return Trouble(
+        f"{name} runs and takes no requests: {why.rstrip('.')}.",
+        "Mend what it says; it becomes ready by itself.",
+        component,
+        (Seen(f"pod/{name}", "readiness", why),),
+        (command,),
+    )
 
 
 def limits_small(facts: Facts) -> Found:
@@ -244,6 +270,14 @@ def _containers(facts: Facts) -> Iterator[tuple[PodSeen, ContainerSeen]]:
     )
 
 
+def _loops(container: ContainerSeen) -> bool:
+    if container.waiting == "CrashLoopBackOff":
+        return True
+    has_ended_now = bool(container.ended) and container.ended_age_s < RECENT_S
+    is_failure = container.exit_code != 0 and container.restart_count >= RESTARTS_OF_A_LOOP
+    return has_ended_now and is_failure
+
+
 def _is_about_secret(text: str) -> bool:
     is_secret = "ecret" in text
     return is_secret and (
@@ -261,10 +295,6 @@ def _creation_failure(facts: Facts, name: str, kind: str) -> str:
         if event.kind == "ReplicaSet" and event.name.rpartition("-")[0] == name:
             return event.text
     return ""
-
-
-def _answer_seen(pod: PodSeen, why: str) -> tuple[Seen, ...]:
-    return (Seen(f"pod/{pod.name}", "/readyz", why),)
 
 
 def _last(text: str) -> str:

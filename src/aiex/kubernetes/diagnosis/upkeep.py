@@ -76,20 +76,22 @@ def grace_short(facts: Facts) -> Found:
 
 
 def settings_old(facts: Facts) -> Found:
-    settings, workload = facts.own_settings(), facts.workload_of(NODE)
-    if settings is None or workload is None:
-        return
-    said = workload.annotations.get("checksum/config", "")
-    if said and said not in settings.hashes:
+    for workload in facts.workloads:
+        settings = facts.own_settings(workload.component)
+        said = workload.annotations.get("checksum/config", "")
+        if settings is None or not said or said in settings.hashes:
+            continue
         yield Trouble(
-            f"The pods run other settings than configmap/{settings.name} has: it was changed "
-            "since, and a node reads its settings when it starts.",
+            f"The pods of {workload.reference} run other settings than configmap/{settings.name} "
+            "has: it was changed since, and they read it when they start.",
             "Start the pods anew, or put back what was changed; `helm upgrade` does both.",
-            NODE,
+            workload.component,
             (
                 Seen(workload.reference, "annotations.checksum/config", said[:12]),
                 Seen(
-                    f"configmap/{settings.name}", "sha256 of aiex.toml", min(settings.hashes)[:12]
+                    f"configmap/{settings.name}",
+                    f"sha256 of {settings.file}",
+                    min(settings.hashes)[:12],
                 ),
             ),
             (f"kubectl -n {facts.namespace} rollout restart {workload.reference}",),

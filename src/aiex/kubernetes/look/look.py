@@ -54,9 +54,12 @@ async def looked_through_api(facts: Facts, api: KubernetesApi) -> Facts:
     """The facts with what pods say through the API server's proxy."""
     reach = ProxiedReach(api, facts.namespace)
     ahead_s = facts.now_s - time.time()
-    nodes = _hosts(facts, NODE)
-    told = await _node_answers(reach, nodes, has_token=False, clock_ahead_s=ahead_s)
-    engines = await _monitors(reach, [(EngineSeen(one.name), one) for one in _hosts(facts, NATS)])
+    servers = _hosts(facts, NATS)
+    told, monitors = await asyncio.gather(
+        _node_answers(reach, _hosts(facts, NODE), has_token=False, clock_ahead_s=ahead_s),
+        _monitors(reach, servers),
+    )
+    engines = [engine_of(monitors[one.name], EngineSeen(one.name)) for one in servers]
     return _with(facts, told, [one for one in engines if one.has_leader is not None])
 
 
@@ -68,17 +71,17 @@ async def looked_at(facts: Facts, names: Names, view: Viewpoint) -> Facts:
     nodes = _hosts(facts, NODE) or _addresses(seen, f"{facts.full_name}-headless")
     servers = _hosts(facts, NATS) or _addresses(seen, f"{facts.full_name}-nats-headless")
     ahead_s = facts.now_s - time.time()
-    told, doors, looks = await asyncio.gather(
+    told, doors, looks, monitors = await asyncio.gather(
         _node_answers(reach, nodes, has_token=bool(view.admin_token), clock_ahead_s=ahead_s),
         _api_doors(nodes, is_needed=not view.is_node),
         _server_looks(facts, servers, view),
+        _monitors(reach, servers),
     )
-    pairs = [
-        (look.engine, host)
+    engines = [
+        engine_of(monitors[host.name], look.engine)
         for host, look in zip(servers, looks, strict=True)
         if look.engine is not None
     ]
-    engines = await _monitors(reach, pairs)
     facts = msgspec.structs.replace(
         facts,
         doors=(*doors, *_server_doors(servers, looks, is_needed=view.is_node)),
@@ -155,14 +158,12 @@ def _certificates(looks: Sequence[ServerLook]) -> tuple[CertificateSeen, ...]:
     return tuple(seen.values())
 
 
-async def _monitors(
-    reach: Reach, servers: Sequence[tuple[EngineSeen, _Host]]
-) -> tuple[EngineSeen, ...]:
-    """What servers say of their cluster, where their monitor can be reached."""
+async def _monitors(reach: Reach, servers: Sequence[_Host]) -> dict[str, bytes]:
+    """What servers' monitors say of their cluster; empty where they are not reached."""
     told = await asyncio.gather(
-        *(reach.ask(one.name, one.address, MONITOR_PORT, JETSTREAM_PATH) for _, one in servers)
+        *(reach.ask(one.name, one.address, MONITOR_PORT, JETSTREAM_PATH) for one in servers)
     )
-    return tuple(engine_of(one.body, seen) for one, (seen, _) in zip(told, servers, strict=True))
+    return {host.name: one.body for host, one in zip(servers, told, strict=True)}
 
 
 def _with(

@@ -16,7 +16,10 @@ class Names:
     """Asks the system's DNS server, or `server` (`10.96.0.10`, `127.0.0.1:5353`)."""
 
     def __init__(self, server: str = "") -> None:
-        self._resolver = dns.asyncresolver.Resolver(configure=not server)
+        try:
+            self._resolver = dns.asyncresolver.Resolver(configure=not server)
+        except dns.resolver.NoResolverConfiguration:  # asking tells so, where there is need to ask
+            self._resolver = dns.asyncresolver.Resolver(configure=False)
         if server:
             address, _, port = server.partition(":")
             self._resolver.nameservers = [str(ipaddress.ip_address(address))]

@@ -1,5 +1,6 @@
 """How a pod's HTTP is asked: directly from inside the cluster, or through the API from outside."""
 
+import asyncio
 from typing import NamedTuple, Protocol
 
 import httpx2
@@ -62,7 +63,10 @@ class ProxiedReach:
         url = f"/api/v1/namespaces/{self._namespace}/pods/{pod}:{port}/proxy{path}"
         right = Right("get", "pods/proxy", self._namespace)
         try:
-            answer = await self._api.document(url, right)
+            async with asyncio.timeout(ANSWER_S):  # the API server itself waits longer for a pod
+                answer = await self._api.document(url, right)
+        except TimeoutError:
+            return Told("silent", text="no answer in time")
         except KubernetesError as error:
             missing = getattr(error, "right", "")
             return Told("unknown", text=f"forbidden; give `{missing}`" if missing else str(error))

@@ -120,8 +120,17 @@ class PodCluster:
         return str(self.call(ask))
 
     def client(self, name: str, labels: dict[str, str], namespace: str = "") -> Place:
-        """A place in the cluster's network that is no pod, for a test's own connections."""
+        """A place in the cluster's network for a test's own connections; policies see its labels.
+
+        It is no pod, and behind no service.
+        """
         place: Place = self.call(lambda: self._node.join(name, labels, namespace or self.namespace))
+        self._clients.append(place)
+        return place
+
+    def api_place(self) -> Place:
+        """Where an API server may listen (port 6443); pods find it at 10.96.0.1, port 443."""
+        place: Place = self.call(self._node.api_place)
         self._clients.append(place)
         return place
 

@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import sys
+import warnings  # noqa: F401 - `os.execvpe` imports it, when the library is out of sight
 from typing import Any
 
 # linux/mount.h, linux/prctl.h

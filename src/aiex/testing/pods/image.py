@@ -15,6 +15,7 @@ import msgspec
 import aiex
 
 AIEX_USER = 10001
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -47,8 +48,7 @@ def aiex_image() -> Image:
             links[name] = os.readlink(name)  # noqa: PTH115 - kept as it is, relative
         elif Path(name).exists():
             shown.append(name)
-    if Path("/usr/lib64").exists():
-        shown.append("/usr/lib64")
+    shown += [name for name in ("/usr/lib64", CERTIFICATES) if Path(name).exists()]
     return Image(
         mounts=tuple(Mount(one, one) for one in shown),
         files={
@@ -59,7 +59,11 @@ def aiex_image() -> Image:
         links=links,
         entrypoint=("aiex",),
         command=("serve",),
-        environment={"PATH": f"{sys.prefix}/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+        environment={
+            "PATH": f"{sys.prefix}/bin",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SSL_CERT_FILE": CERTIFICATES,
+        },
         uid=AIEX_USER,
         gid=AIEX_USER,
     )

@@ -13,6 +13,7 @@ It is made and used by one thread, which lives in the node's namespace. No addre
 import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,12 @@ class Place:
     def path(self) -> str:
         """The namespace as a path for any process."""
         return held(self._network)
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """What this thread opens in the block is there."""
+        with inside(self._network):
+            yield
 
     def open_socket(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
         """A socket that is there, whoever uses it."""

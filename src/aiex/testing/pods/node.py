@@ -32,6 +32,28 @@ LOOK_S = 0.05
 ENDPOINTS_LAG_S = 1.0
 NAME_SERVER = "10.96.0.10"
 API_SERVER = "10.96.0.1"
+API_SERVER_PORT = 6443
+# What is there before anything else is.
+SYSTEM_SERVICES = [
+    {
+        "kind": "Service",
+        "metadata": {"name": "kube-dns", "namespace": "kube-system"},
+        "spec": {
+            "clusterIP": NAME_SERVER,
+            "selector": {"k8s-app": "kube-dns"},
+            "ports": [{"port": 53, "protocol": "UDP"}],
+        },
+    },
+    {
+        "kind": "Service",
+        "metadata": {"name": "kubernetes", "namespace": "default"},
+        "spec": {
+            "clusterIP": API_SERVER,
+            "selector": {"component": "apiserver"},
+            "ports": [{"port": 443, "targetPort": API_SERVER_PORT}],
+        },
+    },
+]
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -46,7 +68,7 @@ class Node:
         self.network = PodNetwork()
         self.objects = Objects(namespace)
         self.pods: dict[str, Pod] = {}
-        self.places: dict[str, Endpoint] = {}
+        self.clients: dict[str, Endpoint] = {}
         self.events: list[tuple[float, str]] = []
         self._began_at_s = time.monotonic()
         self._directory = directory
@@ -71,9 +93,9 @@ class Node:
         bound.bind((self._name_server.address, 53))
         self.names = DnsServer(bound)
         labels = {"k8s-app": "kube-dns"}
-        self.places["coredns"] = Endpoint(
-            "coredns", self._name_server.address, labels, "kube-system", is_ready=True
-        )
+        self._system = [
+            Endpoint("coredns", self._name_server.address, labels, "kube-system", is_ready=True)
+        ]
         self.namespaces = {
             name: {"kubernetes.io/metadata.name": name} for name in (namespace, "kube-system")
         }
@@ -96,7 +118,14 @@ class Node:
         """A place for a client that is no pod, with labels that policies see."""
         place = self.network.attach()
         self.namespaces.setdefault(namespace, {"kubernetes.io/metadata.name": namespace})
-        self.places[name] = Endpoint(name, place.address, labels, namespace, is_ready=True)
+        self.clients[name] = Endpoint(name, place.address, labels, namespace)
+        return place
+
+    def api_place(self) -> Place:
+        """Where an API server is to listen, behind the address that every pod is told."""
+        place = self.network.attach()
+        labels = {"component": "apiserver"}
+        self._system.append(Endpoint("apiserver", place.address, labels, "default", is_ready=True))
         return place
 
     def run_pod(self, name: str, template: Object, owner: str, current: str = "") -> None:
@@ -117,7 +146,7 @@ class Node:
 
     def endpoints(self) -> list[Endpoint]:
         live = [pod for pod in self.pods.values() if pod.phase in ("Pending", "Running")]
-        return [*(pod.endpoint() for pod in live), *self.places.values()]
+        return [*(pod.endpoint() for pod in live), *self._system]
 
     def is_in_force(self) -> bool:
         """Whether rules and names are those of the pods as they are now."""
@@ -186,8 +215,7 @@ class Node:
                 pod.name,
                 pod.revision == current,
                 pod.is_ready,
-                pod.ready_at_s is not None
-                and now_s - pod.ready_at_s >= spec.get("minReadySeconds", 0),
+                _is_available(pod, spec, now_s),
                 now_s - pod.began_at_s,
             )
             for pod in self._owned(thing).values()
@@ -209,9 +237,10 @@ class Node:
     def _step_set(self, thing: Object) -> None:
         spec, name = thing["spec"], thing["metadata"]["name"]
         current = _revision(thing)
+        now_s = time.monotonic()
         places = {
             int(one.rpartition("-")[2]): stateful_set.Ordinal(
-                pod.revision == current, pod.is_ready, pod.is_ending
+                pod.revision == current, _is_available(pod, spec, now_s), pod.is_ending
             )
             for one, pod in self._owned(thing).items()
         }
@@ -253,8 +282,8 @@ class Node:
         if now_s < self._due_at_s:
             return
         self._due_at_s, self._in_force = None, wanted
-        services, policies, endpoints, namespaces = wanted
-        policy_text = policy_rules(policies, endpoints, namespaces)
+        services, policies, endpoints, clients, namespaces = wanted
+        policy_text = policy_rules(policies, [*endpoints, *clients], namespaces)
         self.network.set_rules(rules(services, endpoints) + policy_text)
         known = names(services, endpoints)
         for name in self.names.names:
@@ -265,9 +294,10 @@ class Node:
 
     def _wanted(self) -> tuple[Any, ...]:
         """What rules and names are made from."""
-        services = [*self.objects.all("Service"), _name_service()]
+        services = [*self.objects.all("Service"), *SYSTEM_SERVICES]
         policies = self.objects.all("NetworkPolicy")
-        return services, policies, self.endpoints(), dict(self.namespaces)
+        clients = list(self.clients.values())
+        return services, policies, self.endpoints(), clients, dict(self.namespaces)
 
     def _links(self, spec: Object) -> dict[str, str]:
         links = {"KUBERNETES_SERVICE_HOST": API_SERVER, "KUBERNETES_SERVICE_PORT": "443"}
@@ -287,6 +317,11 @@ class Node:
             stderr=subprocess.DEVNULL,
         )
         return await process.wait()
+
+
+def _is_available(pod: Pod, spec: Object, now_s: float) -> bool:
+    ready_at_s = pod.ready_at_s
+    return ready_at_s is not None and now_s - ready_at_s >= spec.get("minReadySeconds", 0)
 
 
 def _revision(thing: Object) -> str:
@@ -325,17 +360,4 @@ def _labelled(template: Object, labels: dict[str, str]) -> Object:
     return {
         **template,
         "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), **labels}},
-    }
-
-
-def _name_service() -> Object:
-    """The name server's service; it is there before anything else is."""
-    return {
-        "kind": "Service",
-        "metadata": {"name": "kube-dns", "namespace": "kube-system"},
-        "spec": {
-            "clusterIP": NAME_SERVER,
-            "selector": {"k8s-app": "kube-dns"},
-            "ports": [{"port": 53, "protocol": "UDP"}],
-        },
     }

@@ -7,10 +7,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Ordinal:
-    """What is at one place of the set; a pod that is ending still holds it."""
+    """What is at one place of the set; a pod that is ending still holds it.
+
+    Available: ready for `minReadySeconds`.
+    """
 
     is_current: bool
-    is_ready: bool
+    is_available: bool
     is_ending: bool
 
 
@@ -33,7 +36,7 @@ def set_step(spec: dict[str, Any], places: Mapping[int, Ordinal]) -> SetStep:
         if is_parallel:
             return SetStep(start=tuple(missing))
         before = [places[one] for one in range(missing[0])]
-        is_next = all(one.is_ready and not one.is_ending for one in before)
+        is_next = all(one.is_available and not one.is_ending for one in before)
         return SetStep(start=(missing[0],) if is_next else ())
     return SetStep(end=_outdated(spec, places))
 
@@ -49,6 +52,6 @@ def _outdated(spec: dict[str, Any], places: Mapping[int, Ordinal]) -> tuple[int,
             return ()
         if not place.is_current:
             return (number,)
-        if not place.is_ready:
+        if not place.is_available:
             return ()
     return ()
