@@ -40,10 +40,6 @@ KUBE_SCORE = Catalogue(
         Rule(
             "pod-probes-identical",
             of_containers(containers.probes_are_identical),
-            spared={
-                "nats": "both ask whether JetStream is on: messages pass without a quorum too, so "
-                "a server without one must get some; whether it has caught up is asked at its start"
-            },
         ),
         Rule(
             "container-security-context-user-group-id",

@@ -50,10 +50,6 @@ POLARIS = Catalogue(
         Rule(
             "automountServiceAccountToken",
             of_pods(pods.mounts_token),
-            spared={
-                "secrets": "the Jobs that make Secrets and remove them ask Kubernetes' API, with "
-                "rights to those Secrets by name"
-            },
         ),
         Rule("hostIPCSet", pods.shares("hostIPC")),
         Rule("hostPathSet", of_pods(pods.mounts_host_path)),

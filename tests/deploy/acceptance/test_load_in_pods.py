@@ -17,8 +17,8 @@ from tests.deploy.pods.conftest import (
     image_of,
     make_cluster,
     one_chart,
+    others_keys,
     pod_programs,
-    secret,
 )
 from tests.deploy.pods.release import Release
 from tests.k8s import manifests
@@ -66,10 +66,8 @@ def release(make_cluster: MakeCluster, one_chart: Chart, compiled: None) -> Rele
     """Three nodes at a NATS beside them, with a model that takes its time."""
     cluster = make_cluster(image_of)
     cluster.apply(yaml.safe_load_all((Path(pods.__file__).parent / "engine.yaml").read_text()))
-    cluster.apply([secret(KEYS, "aiex", "not-of-the-release")])
-    engine = {"external": {"url": "nats://other-nats:4222", "existingSecret": KEYS}}
-    values = {**EXTERNAL, "engine": engine, "settings": SETTINGS}
-    release = Release(cluster, one_chart, values, "other-nats")
+    release = Release(cluster, one_chart, {**EXTERNAL, "settings": SETTINGS}, "other-nats")
+    cluster.apply([others_keys(release)])
     release.upgrade()
     release.until_whole()
     return release

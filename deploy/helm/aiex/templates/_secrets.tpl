@@ -183,11 +183,9 @@ kind: Job
 metadata:
   {{- include "aiex.secrets.hook" (merge (dict "weight" "-5") .) | nindent 2 }}
 spec:
-  # Helm removes one that succeeded; one that failed may be looked at for half an hour.
-  ttlSecondsAfterFinished: 1800
-  backoffLimit: {{ $job.backoffLimit }}
-  # Helm removes it earlier where all went well.
+  # Helm removes one that succeeded; one that failed may be looked at for a day.
   ttlSecondsAfterFinished: 86400
+  backoffLimit: {{ $job.backoffLimit }}
   activeDeadlineSeconds: {{ $job.deadlineSeconds }}
   template:
     metadata:
