@@ -6,6 +6,11 @@ variable "BASE" {
   default = "python:3.13-slim"
 }
 
+# The local model needs libgomp, which slim images lack; of either base only what is used is shipped.
+variable "LOCAL_BASE" {
+  default = "python:3.13"
+}
+
 variable "REGISTRY" {
   default = ""
 }
@@ -47,5 +52,6 @@ target "aiex" {
 target "aiex-local" {
   inherits = ["_image"]
   target   = "aiex-local"
+  args     = { BASE = LOCAL_BASE }
   tags     = ["${REGISTRY}aiex-local:${VERSION}"]
 }

@@ -32,7 +32,7 @@ def image() -> None:
 
 
 @image.command()
-@click.option("--base", default="python:3.13-slim", show_default=True, help="Python >= 3.12.")
+@click.option("--base", default="", help="Any with Python >= 3.12; python:3.13-slim otherwise.")
 @click.option("--target", default="aiex", type=click.Choice(["aiex", LOCAL_TARGET]))
 @click.option("--tag", default="", help="Name of the image; the target's otherwise.")
 @click.option("--builder", default="", type=click.Choice(["", *BUILDERS]), help="Found otherwise.")
@@ -40,6 +40,8 @@ def image() -> None:
 def build(base: str, target: str, tag: str, builder: str, output: str) -> None:
     """Build the image, then check its root."""
     builder = builder or found_builder()
+    # Slim images lack libgomp, which the local model needs.
+    base = base or ("python:3.13" if target == LOCAL_TARGET else "python:3.13-slim")
     if (
         builder == "buildah"
         and os.geteuid() != 0

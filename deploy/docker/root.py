@@ -206,7 +206,10 @@ def _bring_libraries(root: Root, interpreter: Path) -> None:
         path = Path("/") / file.relative_to(root.top)
         needs = libraries.needs(loader, path)
         if needs.missing and path.is_relative_to(ENVIRONMENT):
-            raise RootFailed(f"{path} needs {', '.join(needs.missing)}, which the base lacks.")
+            raise RootFailed(
+                f"{path} needs {', '.join(needs.missing)}, which the base lacks. Take a base that"
+                " has it; nothing else of it gets into the image."
+            )
         if needs.missing:  # an optional part of the standard library, no use in the base either
             file.unlink()
             continue

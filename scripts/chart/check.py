@@ -1,11 +1,14 @@
 """Every check of the chart, one after another: its verdict, its time and what it counted."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import yaml
 
 from scripts.chart import manifests, readme, rules_page, typos
 from scripts.chart.images import foreign_images
@@ -205,7 +208,7 @@ def told(steps: Sequence[Step], say: Callable[[str], None]) -> list[str]:
         began = time.monotonic()
         try:
             outcome = step.check()
-        except ToolFailed as refusal:
+        except (ToolFailed, json.JSONDecodeError, yaml.YAMLError) as refusal:
             outcome = Outcome("", (str(refusal),))
         verdict = "FAILED" if outcome.faults else "ok"
         seconds = time.monotonic() - began

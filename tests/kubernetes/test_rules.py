@@ -100,6 +100,22 @@ def test_a_server_without_a_leader_is_cut_off_and_all_of_them_have_no_quorum(
     assert rules(known) == ([named] if named else [])
 
 
+def test_versions_are_compared_by_what_nodes_say_when_all_of_them_do() -> None:
+    def of(image: str) -> tuple[ContainerSeen, ...]:
+        return (ContainerSeen("aiex", image=image),)
+
+    nodes = (pod("a", containers=of("aiex@sha256:1")), pod("b", containers=of("aiex@sha256:2")))
+    deployment = WorkloadSeen("deployment", "aiex", NODE, 2, 2, 2)
+    known = facts(workloads=(deployment,), pods=nodes)
+    assert rules(known) == ["versions_differ"]
+    one, other = AnswerSeen("a", version="0.1.0"), AnswerSeen("b", version="0.1.0")
+    assert rules(msgspec.structs.replace(known, answers=(one,))) == ["versions_differ"]
+    assert rules(msgspec.structs.replace(known, answers=(one, other))) == []
+    newer = msgspec.structs.replace(other, version="0.2.0")
+    told = diagnosed(msgspec.structs.replace(known, answers=(one, newer)))
+    assert "0.2.0" in told[0].text
+
+
 def policies(*peers: PeerSeen, ports: tuple[str, ...] = ("client",)) -> Facts:
     closed = PolicySeen("closed", ingress=(AllowanceSeen(ports, tuple(peers)),))
     return facts(

@@ -156,6 +156,10 @@ async def panic():
     one = Listener("http.test", app, interface="asgi", host="127.0.0.1", port=0, drain_s=lambda: 0)
     serving = asyncio.create_task(one.run(ready.set))
     await ready.wait()
+    reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+    writer.write(b"nothing\\r\\n\\r\\n")
+    await reader.read()  # its thread runs by now
+    writer.close()
     no_epoll, _ = os.pipe()
     for descriptor in descriptors("eventpoll") - before:
         os.dup2(no_epoll, descriptor)

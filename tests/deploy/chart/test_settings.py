@@ -110,7 +110,7 @@ TREES = st.fixed_dictionaries(
 )
 
 
-@effort(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@effort(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(tree=TREES, weights=st.lists(st.one_of(st.integers(1, 9), st.floats(0.01, 9)), max_size=3))
 def test_a_node_reads_what_was_written_into_values(
     chart: Chart, tmp_path_factory: pytest.TempPathFactory, tree: dict[str, Any], weights: list[Any]
@@ -218,6 +218,16 @@ def test_with_a_certificate_listeners_speak_https(chart: Chart, tmp_path: Path) 
         assert listener.tls_key_file == f"/etc/aiex/{name}-tls/tls.key"
         mounts = {one["name"]: one["mountPath"] for one in rendering.node["volumeMounts"]}
         assert mounts[f"{name}-tls"] == f"/etc/aiex/{name}-tls"
+
+
+def test_with_a_certificate_commands_in_the_pod_find_the_node_and_check_it(chart: Chart) -> None:
+    tls = {"tls": {"existingSecret": "t"}}
+    environment = chart(api=tls, admin=tls).environment
+    assert environment["AIEX_URL"] == "https://127.0.0.1:8080"
+    assert environment["AIEX_ADMIN_URL"] == "https://127.0.0.1:8081"
+    assert environment["AIEX_CA_FILE"] == "/etc/aiex/admin-tls/ca.crt"
+    assert chart(api=tls).environment["AIEX_CA_FILE"] == "/etc/aiex/api-tls/ca.crt"
+    assert not {"AIEX_URL", "AIEX_ADMIN_URL", "AIEX_CA_FILE"} & chart().environment.keys()
 
 
 def test_without_the_mock_and_with_a_provider_only_that_is_there(

@@ -49,7 +49,7 @@ VALUES = st.recursive(
 )
 # As long as one rendering takes for one tree or for forty.
 BATCHES = st.lists(st.dictionaries(KEYS, VALUES, max_size=6), min_size=1, max_size=40)
-FEW = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="session")

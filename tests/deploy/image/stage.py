@@ -26,7 +26,7 @@ BASE = "localhost/base:latest"
 # What programs that others built expect of every system with glibc.
 GLIBC_LIBRARIES = (
     *("libpthread.so.0", "librt.so.1", "libdl.so.2", "libutil.so.1", "libm.so.6"),
-    *("libgcc_s.so.1", "libstdc++.so.6"),
+    *("libgcc_s.so.1", "libstdc++.so.6", "libgomp.so.1"),
 )
 CONTEXT = ("pyproject.toml", "README.md", "LICENSE", "src", "deploy", ".dockerignore")
 

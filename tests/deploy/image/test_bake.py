@@ -22,12 +22,12 @@ def words(value: list[str]) -> list[str]:
 
 
 def resolved(name: str) -> dict[str, Any]:
-    """A target with what it inherits."""
+    """A target with what it inherits; arguments are put together one by one."""
     target = blocks("target")[name]
-    inherited: dict[str, Any] = {}
+    inherited: dict[str, Any] = {"args": {}}
     for parent in words(target.get("inherits", [])):
         inherited |= resolved(parent)
-    return inherited | target
+    return inherited | target | {"args": inherited["args"] | target.get("args", {})}
 
 
 def test_both_images_are_built_for_both_machines() -> None:
@@ -53,9 +53,9 @@ def test_it_names_stages_and_arguments_of_the_dockerfile() -> None:
 
 def test_every_variable_is_declared_with_the_default_of_the_dockerfile() -> None:
     declared = {name: one["default"].strip('"') for name, one in blocks("variable").items()}
-    used = set(re.findall(r"\$\{(\w+)\}", BAKE.read_text())) | set(
-        resolved("aiex")["args"].values()
-    )
+    used = set(re.findall(r"\$\{(\w+)\}", BAKE.read_text()))
+    for name in ("aiex", "aiex-local"):
+        used |= set(resolved(name)["args"].values())
     assert used == set(declared)
     defaults = dict(
         one.argument.split("=", 1)

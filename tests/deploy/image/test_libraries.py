@@ -56,3 +56,23 @@ def test_what_libc_opens_is_looked_for_beside_it(tmp_path: Path) -> None:
     (tmp_path / "libgcc_s.so.1").touch()
     (tmp_path / "libother.so.1").touch()
     assert libraries.opened_by(tmp_path / "libc.so.6") == [tmp_path / "libgcc_s.so.1"]
+
+
+def test_a_glibc_that_stops_at_the_first_missing_one_is_understood() -> None:
+    said = "/x.so: error while loading shared libraries: libgomp.so.1: cannot open shared object"
+    assert libraries.parsed(said) == libraries.Needs((), ("libgomp.so.1",))
+
+
+def test_what_is_missing_does_not_hide_what_is_there(tmp_path: Path) -> None:
+    python = Path(sys.executable).resolve()
+    loader = libraries.loader_of(python)
+    assert loader is not None
+    there = libraries.needs(loader, python)
+    content = python.read_bytes()
+    named = [path.name for path in there.paths if path.name.encode() + b"\0" in content]
+    gone = next(name for name in named if not name.startswith("libc."))
+    broken = tmp_path / "python"
+    broken.write_bytes(content.replace(gone.encode() + b"\0", b"X" + gone[1:].encode() + b"\0"))
+    needs = libraries.needs(loader, broken)
+    assert needs.missing == (f"X{gone[1:]}",)
+    assert any(path.name.startswith("libc.") for path in needs.paths)

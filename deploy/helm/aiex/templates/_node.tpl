@@ -21,9 +21,21 @@ off and services stop. Shorter, and the kubelet would kill a node that keeps its
 # Not in aiex.toml, so that commands run in the pod find the node too.
 - name: AIEX_NODE__DATA_DIR
   value: /var/lib/aiex
-# For `aiex chat` run in the pod.
+# For commands run in the pod.
 - name: AIEX_API_KEY_FILE
   value: /etc/aiex/secrets/api-key
+{{- if .Values.api.tls.existingSecret }}
+- name: AIEX_URL
+  value: https://127.0.0.1:8080
+{{- end }}
+{{- if .Values.admin.tls.existingSecret }}
+- name: AIEX_ADMIN_URL
+  value: https://127.0.0.1:8081
+{{- end }}
+{{- if or .Values.admin.tls.existingSecret .Values.api.tls.existingSecret }}
+- name: AIEX_CA_FILE
+  value: /etc/aiex/{{ ternary "admin" "api" (not (empty .Values.admin.tls.existingSecret)) }}-tls/ca.crt
+{{- end }}
 - name: HOME
   value: /tmp
 - name: TMPDIR

@@ -71,7 +71,7 @@
 {{- $setting := include "aiex.settingOfVariable" .name -}}
 {{- if hasKey $elsewhere $setting -}}
 {{- $problems = append $problems (printf "extraEnv has %s: the setting %s %s. Take it out." .name $setting (get $elsewhere $setting)) -}}
-{{- else if has .name (list "AIEX_CONFIG" "AIEX_API_KEY" "AIEX_API_KEY_FILE" "HOME" "TMPDIR") -}}
+{{- else if has .name (list "AIEX_CONFIG" "AIEX_API_KEY" "AIEX_API_KEY_FILE" "AIEX_URL" "AIEX_ADMIN_URL" "AIEX_CA_FILE" "HOME" "TMPDIR") -}}
 {{- $problems = append $problems (printf "extraEnv has %s, which the chart sets itself. Take it out." .name) -}}
 {{- end -}}
 {{- end -}}

@@ -102,8 +102,10 @@ def versions_differ(facts: Facts) -> Found:
     workload = facts.workload_of(NODE)
     if workload is None or workload.updated_count < workload.replicas or not workload.is_observed:
         return  # an update is on its way
+    images = {pod.name: _image(pod) for pod in facts.pods_of(NODE)}
     said = {one.pod: one.version for one in facts.answers if one.version}
-    images = {pod.name: said.get(pod.name) or _image(pod) for pod in facts.pods_of(NODE)}
+    if said.keys() >= images.keys():  # an image may be another and the release in it the same
+        images = {name: said[name] for name in images}
     counted = Counter(one for one in images.values() if one)
     if len(counted) < 2:
         return
