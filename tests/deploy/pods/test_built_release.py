@@ -1,11 +1,8 @@
 """The image as it is built, in the pods of the chart: what it lacks there is seen here."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from aiex.testing.pods import Image, built_image, nats_image
-from tests.conftest import Need
 from tests.deploy.chart.rendering import NAME
 from tests.deploy.image.stage import Stage
 from tests.deploy.pods.conftest import Install
@@ -15,16 +12,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.needs_root]
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory, need: Need) -> Iterator[Image]:
-    need("buildah", "buildah")
-    stage = Stage.at(tmp_path_factory.mktemp("image"))
-    try:
-        stage.make_base()
-        stage.make_context()
-        stage.build("aiex")
-        yield built_image(stage.mounted("aiex"), stage.settings_of("aiex"))
-    finally:
-        stage.remove()
+def image(images: Stage) -> Image:
+    return built_image(images.mounted("aiex"), images.settings_of("aiex"))
 
 
 @pytest.fixture(scope="module")
