@@ -8,6 +8,11 @@ from datetime import UTC, datetime
 _CERTIFICATE = re.compile(
     rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----.*?-----END (?:TRUSTED )?CERTIFICATE-----", re.DOTALL
 )
+# HTTP clients refuse to be made without any, whatever they are to ask.
+NO_AUTHORITIES = (
+    "This system has no certificates of authorities: install its package ca-certificates, or name "
+    "a PEM file in SSL_CERT_FILE."
+)
 # Of DER (X.690), what stands before the times of a certificate.
 _SEQUENCE, _VERSION = 0x30, 0xA0
 # The extension subjectAltName, 2.5.29.17, and in it the kind of name that is DNS's (RFC 5280).

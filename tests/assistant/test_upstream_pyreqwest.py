@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from random import Random
 from time import monotonic
 from typing import Any
@@ -112,6 +113,16 @@ async def test_nobody_there_is_told_as_unreachable(is_stream: bool) -> None:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
         with pytest.raises(ProviderUnreachable, match=r"cannot be reached: Connection refused\.$"):
             await ask(url, is_stream=is_stream)
+
+
+@BOTH_WAYS
+async def test_a_system_without_authorities_is_told_as_such(
+    is_stream: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    with pytest.raises(ProviderUnreachable, match="no certificates of authorities: install"):
+        await ask("http://127.0.0.1:9/v1", is_stream=is_stream)
 
 
 async def test_a_name_that_nobody_has_is_told_as_such() -> None:

@@ -5,6 +5,7 @@ import re
 import socket
 from contextlib import aclosing, suppress
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -169,6 +170,16 @@ async def test_a_refusal_is_told_in_the_servers_words() -> None:
 async def test_a_refused_key_says_where_to_put_the_right_one() -> None:
     (text,) = await pieces(http_answer(b'{"error": {"message": "Wrong key."}}', 401))
     assert text == "Wrong key. Put the key into the variable AIEX_API_KEY."
+
+
+async def test_a_system_without_authorities_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    with pytest.raises(ChatFailed, match="no certificates of authorities: install"):
+        async with ChatApi("http://127.0.0.1:9"):
+            pass
 
 
 async def test_nobody_there_says_how_to_start_a_node() -> None:

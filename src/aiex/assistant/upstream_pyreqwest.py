@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
+    BuilderError,
     ClientClosedError,
     ConnectError,
     DetailedPyreqwestError,
@@ -28,7 +29,7 @@ from aiex.assistant.upstream import (
     UpstreamAnswer,
     UpstreamStream,
 )
-from aiex.certificates import certificates_in
+from aiex.certificates import NO_AUTHORITIES, certificates_in
 from aiex.errors import ProviderError
 from aiex.settings import ProviderSettings, is_loopback
 
@@ -150,7 +151,7 @@ class PyreqwestUpstream:
                 builder = builder.no_proxy()
             for certificate in self._authorities():
                 builder = builder.add_root_certificate_pem(certificate)
-            self._client = (
+            builder = (
                 builder.user_agent("aiex")
                 .follow_redirects(False)
                 .referer(False)
@@ -161,8 +162,11 @@ class PyreqwestUpstream:
                 .connect_timeout(timedelta(seconds=self._connect_s))
                 .timeout(timedelta(seconds=self._total_s))
                 .read_timeout(timedelta(seconds=self._silence_max_s))
-                .build()
             )
+            try:
+                self._client = builder.build()
+            except BuilderError as error:
+                raise ProviderUnreachable(NO_AUTHORITIES) from error
         return self._client
 
     def _failure(self, error: PyreqwestError) -> ProviderError:

@@ -7,10 +7,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import ConnectError, PyreqwestError, RequestTimeoutError
+from pyreqwest.exceptions import (
+    BuilderError,
+    ConnectError,
+    PyreqwestError,
+    RequestTimeoutError,
+)
 from pyreqwest.request import RequestBuilder
 
-from aiex.certificates import certificates_in
+from aiex.certificates import NO_AUTHORITIES, certificates_in
 from aiex.cli.admin_client import error_message
 from aiex.cli.certificate_authority import CA_HINT, ca_pem
 from aiex.cli.chat_session import Usage
@@ -113,7 +118,10 @@ def api_base(url: str) -> str:
 
 
 class ChatApi:
-    """Asks one server. Use as an async context manager; every wait has a deadline."""
+    """Asks one server. Use as an async context manager; every wait has a deadline.
+
+    Entering raises `ChatFailed` where the system has no certificates of authorities.
+    """
 
     def __init__(self, url: str, key: str = "", *, ca_file: str = "") -> None:
         self.url = api_base(url)
@@ -133,7 +141,10 @@ class ChatApi:
         if self._ca_file:
             for certificate in certificates_in(ca_pem(self._ca_file).encode()):
                 builder = builder.add_root_certificate_pem(certificate)
-        self._client = builder.build()
+        try:
+            self._client = builder.build()
+        except BuilderError as error:
+            raise ChatFailed(NO_AUTHORITIES) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
