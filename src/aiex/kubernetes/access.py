@@ -73,7 +73,8 @@ def access(
         return _of_files([home_file], context)
     raise KubernetesAccessMissing(
         f"There is no Kubernetes API to ask: no --kubeconfig, no KUBECONFIG, no {home_file}, and "
-        f"this is no pod with a service account ({service_account})."
+        f"this is no pod with a service account ({service_account}). In a pod, --dns-only does "
+        "without."
     )
 
 

@@ -108,13 +108,14 @@ def name_unknown(facts: Facts) -> Found:
 
 
 def dns_silent(facts: Facts) -> Found:
-    troubles = {one.trouble: one.name for one in facts.names if one.trouble}
-    for trouble, name in troubles.items():
+    silent = [one for one in facts.names if one.trouble]
+    if silent:
         yield Trouble(
-            f"DNS gives no answer: {trouble}.",
+            f"DNS gives no answer for {len(silent)} of {len(facts.names)} names: "
+            f"{silent[0].trouble}.",
             "See whether CoreDNS runs, and whether a NetworkPolicy allows port 53 to it.",
             "",
-            (Seen(name, "DNS", trouble),),
+            tuple(Seen(one.name, "DNS", one.trouble) for one in silent),
             ("kubectl -n kube-system get pods -l k8s-app=kube-dns",),
         )
 

@@ -43,6 +43,10 @@ class Names:
         try:
             for kind in ("A", "AAAA"):
                 addresses += await self._addresses(name, kind)
+        except dns.resolver.LifetimeTimeout:
+            servers = ", ".join(map(str, self._resolver.nameservers))
+            said = f"{servers} said nothing that could be used within {ANSWER_S:g} s"
+            return NameSeen(name, component, trouble=said)
         except (dns.exception.DNSException, OSError) as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             return NameSeen(name, component, trouble=said)
