@@ -43,8 +43,12 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 def end_as_by_ctrl_c() -> None:
-    """SIGTERM, too, lets blocks end: else the node would outlive the program that started it."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM, too, lets blocks end: else the node would outlive the program that started it.
+
+    It becomes the signal of Ctrl-C, by which asyncio cancels the main task. An exception raised in
+    whichever task runs just then would come up again while the loop closes, and end it half way.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Real nodes with faults in them: the traffic, the command line, and a few draws to be named."""
 
 import asyncio
+import contextlib
 import json
 import re
 import signal
@@ -64,6 +65,7 @@ def test_the_command_tells_the_truth_and_a_signal_ends_its_node_too(number: int)
     log = re.search(r"Its log: (.*)/log", text)
     assert log is not None
     assert not Path(log[1]).exists()
+    assert not _commands_with(log[1])
 
 
 @pytest.mark.integration
@@ -92,3 +94,12 @@ async def test_what_is_planted_is_named(kind: str) -> None:
 def _answered(told: str) -> int:
     found = re.search(r"(\d+) answered", told)
     return int(found[1]) if found else 0
+
+
+def _commands_with(text: str) -> list[str]:
+    """Of the processes that live, those whose command has it."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            found.append(file.read_text(errors="replace"))
+    return [one for one in found if text in one]
