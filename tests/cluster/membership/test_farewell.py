@@ -149,7 +149,8 @@ async def test_all_of_a_large_cluster_are_told_and_each_but_once() -> None:
     answering = asyncio.create_task(answer(engine.connection()))
     try:
         async with asyncio.timeout(WAIT_S):
-            await say_farewell(goodbye, "test", names, engine.connection())
+            connection = engine.connection()
+            await say_farewell(goodbye, "test", names, connection, answer_timeout_s=WAIT_S)
     finally:
         answering.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -22,14 +22,22 @@ ASKED_MAX = 64
 
 
 async def say_farewell(
-    goodbye: Goodbye, cluster: str, staying: Iterable[str], connection: Messaging
+    goodbye: Goodbye,
+    cluster: str,
+    staying: Iterable[str],
+    connection: Messaging,
+    *,
+    answer_timeout_s: float = ANSWER_TIMEOUT_S,
 ) -> None:
-    """Come back once all who stay have answered; without a deadline, for one of the caller's."""
+    """Come back once all who stay have answered; without a deadline, for one of the caller's.
+
+    Who has not answered after `answer_timeout_s` is asked again.
+    """
 
     async def has_heard(name: str) -> bool:
         subject = node_subject(cluster, name)
         try:
-            await connection.request(subject, encoded(goodbye), timeout_s=ANSWER_TIMEOUT_S)
+            await connection.request(subject, encoded(goodbye), timeout_s=answer_timeout_s)
         except EngineError:
             return False
         return True
