@@ -23,13 +23,13 @@ up: set-up ## run Aiex here: a model that answers, no key and no GPU needed
 
 test: set-up ## the fast tests, a few minutes
 	@scripts/debian-tools test
-	@.venv/bin/python -m pytest $(BESIDE) $(FAST)
-	@.venv/bin/python -m pytest $(FAST) $(ALONE)
+	@scripts/tests $(BESIDE) $(FAST)
+	@scripts/tests $(FAST) $(ALONE)
 
 test-all: check chart-check ## static checks, the chart's, every test, some as a stranger: what CI runs
 	@scripts/debian-tools test
-	@.venv/bin/python -m pytest $(BESIDE)
-	@.venv/bin/python -m pytest $(ALONE)
+	@scripts/tests $(BESIDE)
+	@scripts/tests $(ALONE)
 	@scripts/unprivileged $(UNPRIVILEGED) $(INSIDE)
 
 # Programs of one's own come first. Variables given to make are those of the command below.
