@@ -92,7 +92,8 @@ def container_spec(
         base=image.base,
         files=image.files,
         links=image.links,
-        mounts=[*image.mounts, *mounts],
+        # What is below another mount is mounted after it, or it would be hidden.
+        mounts=sorted((*image.mounts, *mounts), key=lambda mount: mount.target),
         is_root_read_only=bool(own.get("readOnlyRootFilesystem")),
         uid=uid,
         gid=context.get("runAsGroup", image.gid),

@@ -294,7 +294,7 @@ class Pod:
             is_read_only = bool(one.get("readOnly")) or is_fixed
             mounts.append(Mount(str(path.resolve()), one["mountPath"], is_read_only))
         # A mount below another one comes after it.
-        return sorted(mounts, key=lambda mount: mount.target)
+        return mounts
 
     def _probing(self, one: Running, container: Container) -> Probing:
         def failed(why: str) -> None:
