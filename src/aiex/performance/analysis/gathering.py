@@ -42,6 +42,7 @@ from aiex.performance.memory import (
     NativeSiteList,
     ProfileMemory,
 )
+from aiex.performance.own_thread import in_own_thread
 from aiex.performance.profile import Frame, Profile
 from aiex.performance.questions import Rank, Ranking
 from aiex.performance.sampling import TakeCpuProfile, TakeWallProfile
@@ -117,7 +118,7 @@ class Gathering:
         look = _Look(self._handlers(), caller)
         began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
         with self._traffic.watching(), gc_callers() as callers:
-            before, stood = await self._end(look), await asyncio.to_thread(places)
+            before, stood = await self._end(look), await in_own_thread(places)
             window_s = seconds + OVERRUN_S
             cpu, wall, growth, steps, holds, _ = await asyncio.gather(
                 look.ask(TakeCpuProfile(seconds, ahead=True), Profile, within_s=window_s),
@@ -133,7 +134,7 @@ class Gathering:
                 look.ask(WatchHolds(seconds, HOLD_MS), HoldList, within_s=window_s),
                 self._clock.sleep(seconds),
             )
-            stands = standing(stood, await asyncio.to_thread(places))
+            stands = standing(stood, await in_own_thread(places))
             after = await self._end(look)
             took_s = self._clock.monotonic_s() - began_s
             traffic = self._traffic.traffic()
@@ -173,7 +174,7 @@ class Gathering:
         )
         evidence = await self._with_makers(look, evidence)
         wanted = interesting(evidence)
-        lines = await asyncio.to_thread(SourceLines().read, wanted)
+        lines = await in_own_thread(SourceLines().read, wanted)
         return msgspec.structs.replace(evidence, lines=lines)
 
     async def _with_makers(self, look: "_Look", evidence: Evidence) -> Evidence:
@@ -192,8 +193,8 @@ class Gathering:
             look.ask(DescribeGc(60.0), GcState),
             look.ask(TakeCensus("coroutine", ROWS), Census),
             look.ask(DescribeMemory(), MemoryState),
-            asyncio.to_thread(_thread_cpu),
-            asyncio.to_thread(self._kernel),
+            in_own_thread(_thread_cpu),
+            in_own_thread(self._kernel),
             _task_number(),
         )
         return Kept(gc_state, census, memory, cpu, kernel, number)
