@@ -26,8 +26,8 @@ from aiex.errors import EngineRefused, EngineUnavailable
 
 TIMEOUT_S = 3.0
 # What is asked of a stream just before it has a leader is never answered; a moment later it is, so
-# it is asked again. An engine that is merely slow has the last of these to answer in.
-INFO_TIMEOUTS_S = (0.25, 0.5, 2.25)
+# it is asked again; writers wait for it. A merely slow engine has the last of these to answer in.
+INFO_TIMEOUTS_S = (0.05, 0.1, 0.25, 0.6, 2.0)
 NANOSECONDS = 1_000_000_000
 # Of as many subjects, and no more, a server gives the newest messages in one answer.
 _MULTIPLE_MAX = 1_024
