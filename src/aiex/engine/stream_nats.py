@@ -229,7 +229,6 @@ class NatsStream:
             state.messages,
             state.num_subjects,
             state.bytes,
-            state.first_seq,
             state.last_seq,
             stream.replica_count,
             "" if stream.cluster is None else stream.cluster.leader,
