@@ -1,7 +1,7 @@
 """Each cause is named with its function, and nothing else is; a healthy node gets no finding."""
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 
 from aiex.performance import Finding, Frame, Group, Labels, Leak, Stall, TargetNow
 from aiex.performance.analysis.diagnosis import diagnosed, summary
-from aiex.performance.analysis.evidence import Evidence, Kernel, Line, WaitingTask
+from aiex.performance.analysis.evidence import Evidence, Kernel, Line
 from aiex.performance.analysis.gc_callers import Collections
 from aiex.performance.analysis.standing import Standing
 from aiex.performance.loop import StallKind
-from aiex.performance.tasks import Deadlock, DeadlockedTask, Deadlocks
+from aiex.performance.tasks import (
+    Deadlock,
+    DeadlockedTask,
+    Deadlocks,
+    Holder,
+    LongWait,
+    LongWaits,
+    Waiting,
+)
 from aiex.testing.evidence import (
     API,
     GUEST,
@@ -222,24 +230,62 @@ def test_a_circle_that_has_just_closed_may_be_about_to_open() -> None:
     assert diagnosed(healthy(deadlocks=circle(age_s=0.2))) == ()
 
 
-def locked(count: int) -> WaitingTask:
-    return WaitingTask(
-        "shop.orders:read", "shop.orders", "lock _table", SETTLE, f"{SETTLE}, o.py:9", "a sleep",
-        9.0, "certain", count,
+READ = "shop.orders:read"
+HOLDER = Holder(7, "export", SETTLE, "certain", "sleep", "a time to pass", f"{SETTLE}, o.py:9", 9.0)
+
+
+def waits(count: int, **changes: Any) -> LongWaits:
+    """A line before a lock that is held, but for the changes."""
+    wait = LongWait(
+        waiting="lock", because="held", waits_for="a lock (shop.orders:_table)", coroutine=READ,
+        service="shop.orders", at="shop.orders:Table.row, o.py:30", before=count, count=count,
+        stood=1, age_s=9.0, id=3, holder=HOLDER,
     )  # fmt: skip
+    return LongWaits((msgspec.structs.replace(wait, **changes),), 1, 40)
 
 
 def test_a_lock_with_a_long_line_is_blamed_on_who_has_it() -> None:
-    rows = census(row("shop.orders:read", 20, waiting="lock"))
-    evidence = healthy(locks=(locked(20),), census_before=rows, census_after=rows)
-    (found,) = diagnosed(evidence)
+    (found,) = diagnosed(healthy(waits=waits(20)))
     assert (found.cause, found.function) == ("hot_lock", SETTLE)
-    assert "shop.orders:read" in found.also
+    assert READ in found.also
 
 
 def test_a_lock_that_two_want_is_a_lock() -> None:
-    rows = census(row("shop.orders:read", 2, waiting="lock"))
-    assert diagnosed(healthy(locks=(locked(2),), census_before=rows, census_after=rows)) == ()
+    assert diagnosed(healthy(waits=waits(2))) == ()
+
+
+def test_a_line_that_has_just_formed_is_none_yet() -> None:
+    assert diagnosed(healthy(waits=waits(20, before=0))) == ()
+
+
+def test_a_lock_nobody_gives_back_is_blamed_on_the_function_that_takes_it() -> None:
+    (found,) = diagnosed(
+        healthy(waits=waits(1, because="nobody", holder=None, text="nobody living has it"))
+    )
+    assert (found.cause, found.function) == ("hot_lock", "shop.orders:Table.row")
+    assert "release" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("waiting", "cause"),
+    [("queue put", "queue_growth"), ("queue join", "deadlock"), ("barrier", "deadlock")],
+)
+def test_a_wait_that_nobody_is_left_to_end_is_blamed_on_where_it_is(
+    waiting: Waiting, cause: str
+) -> None:
+    (found,) = diagnosed(
+        healthy(waits=waits(1, because="nobody", waiting=waiting, holder=None, text="never"))
+    )
+    assert (found.cause, found.function) == (cause, "shop.orders:Table.row")
+
+
+def test_a_circle_through_queues_is_a_deadlock_and_names_all_its_functions() -> None:
+    evidence = healthy(
+        waits=waits(2, because="circle", waiting="queue put", others=(SETTLE,), text="they do")
+    )
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function) == ("deadlock", "shop.orders:Table.row")
+    assert SETTLE in found.also
 
 
 def test_a_queue_that_only_grows_is_blamed_on_who_takes() -> None:
@@ -537,7 +583,7 @@ def test_no_rule_raises(
         ),
         census_before=ends[0],
         census_after=ends[1],
-        locks=(locked(waiters),),
+        waits=waits(waiters),
         gc_after=gc_state(pause_s=pause_s),
     )
     for one in diagnosed(evidence):

@@ -19,7 +19,7 @@ from aiex.performance.loop import HoldList, LoopState, Stall, StallList
 from aiex.performance.memory import GrowthReport, MemoryState, NativeSiteList
 from aiex.performance.profile import Profile
 from aiex.performance.questions import Ranking
-from aiex.performance.tasks import Census, Deadlocks
+from aiex.performance.tasks import Census, Deadlocks, LongWaits
 
 type Ratio = Annotated[float, Meta(ge=0)]
 
@@ -45,20 +45,6 @@ class Kernel(msgspec.Struct, frozen=True):
     machine_busy_ratio: float = 0.0  # of all CPUs of the machine, by everybody
 
 
-class WaitingTask(msgspec.Struct, frozen=True):
-    """A task that waits for a lock or the like, and who has it."""
-
-    coroutine: str
-    service: str
-    waits_for: str
-    holder: str  # coroutine of it
-    holder_at: str
-    holder_waits_for: str
-    holder_age_s: float
-    certainty: str
-    also_waiting: int
-
-
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """`before` and `after` are the two ends of the window."""
 
@@ -78,7 +64,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     created_tasks_per_s: float = 0.0
     steps: Ranking | None = None  # of tasks' steps, by coroutine
     deadlocks: Deadlocks | None = None
-    locks: tuple[WaitingTask, ...] = ()
+    waits: LongWaits | None = None
     memory_before: MemoryState | None = None
     memory_after: MemoryState | None = None
     growth: GrowthReport | None = None

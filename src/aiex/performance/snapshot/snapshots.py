@@ -3,7 +3,6 @@
 A chapter that refuses, or fails, costs its own section only.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from aiex.clock import Clock
 from aiex.cluster import Caller, Handler, Request
 from aiex.errors import CallRefused
+from aiex.performance.aside import aside
 from aiex.performance.chapter import Chapter, Gauges
 from aiex.performance.collector import DescribeGc
 from aiex.performance.loop import ListStalls, ShowLoop
@@ -93,7 +93,7 @@ class Snapshots(Chapter):
         """Raises `CallRefused` when nothing of that time is known."""
         request = TakeCpuProfile(asked.seconds)
         profile = await self._handlers[TakeCpuProfile](request, caller)
-        return await asyncio.to_thread(callers_of, profile, asked.function, asked.n)
+        return await aside(callers_of, profile, asked.function, asked.n)
 
     def _head(self) -> Head:
         gauges = self._gauges

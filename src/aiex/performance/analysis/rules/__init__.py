@@ -8,7 +8,7 @@ from aiex.performance.analysis.rules.blocked_loop import blocked_loop, short_wai
 from aiex.performance.analysis.rules.busy_loop import hot_functions, overload
 from aiex.performance.analysis.rules.collector import gc_thrash, manual_gc
 from aiex.performance.analysis.rules.leaks import leaks, memory_limit
-from aiex.performance.analysis.rules.locks import deadlocks, hot_locks
+from aiex.performance.analysis.rules.locks import deadlocks, hopeless_waits, hot_locks
 from aiex.performance.analysis.rules.logging import too_much_logging
 from aiex.performance.analysis.rules.machine import engine_away, starved, swapped, throttled
 from aiex.performance.analysis.rules.queues import queue_growth
@@ -27,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     thread_locks,
     deadlocks,
     hot_locks,
+    hopeless_waits,
     task_storm,
     queue_growth,
     leaks,
