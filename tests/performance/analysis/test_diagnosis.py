@@ -8,11 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aiex.performance import Finding, Frame, Group, Labels, Leak, Stall, TargetNow
+from aiex.performance import Calls, Finding, Frame, Group, Labels, Leak, Stall, TargetNow
 from aiex.performance.analysis.diagnosis import diagnosed, summary
 from aiex.performance.analysis.evidence import Evidence, Kernel, Line
 from aiex.performance.analysis.gc_callers import Collections
-from aiex.performance.analysis.standing import Standing
+from aiex.performance.analysis.pools import Pool
+from aiex.performance.analysis.standing import Crowd, Standing
 from aiex.performance.loop import StallKind
 from aiex.performance.tasks import (
     Deadlock,
@@ -286,6 +287,37 @@ def test_a_circle_through_queues_is_a_deadlock_and_names_all_its_functions() -> 
     (found,) = diagnosed(evidence)
     assert (found.cause, found.function) == ("deadlock", "shop.orders:Table.row")
     assert SETTLE in found.also
+
+
+QUERY = "shop.orders:Orders.query"
+POOL = Pool("asyncio", 6, 6, 80, queued_before=20, at={QUERY: 5, SETTLE: 1})
+
+
+def test_a_pool_whose_threads_are_all_busy_is_blamed_on_what_they_do() -> None:
+    (found,) = diagnosed(healthy(pools=(POOL,)))
+    assert (found.cause, found.function) == ("thread_pool", QUERY)
+    assert "80 calls wait" in found.text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"queued_before": 0},  # a burst
+        {"busy_count": 5, "queued": 0},
+        {"name": "thumbnails", "queued": 20},  # somebody's own, and it has its work
+    ],
+)
+def test_a_pool_with_work_for_its_threads_is_a_pool(changes: dict[str, Any]) -> None:
+    assert diagnosed(healthy(pools=(msgspec.structs.replace(POOL, **changes),))) == ()
+
+
+def test_threads_in_line_for_a_lock_that_moves_are_told() -> None:
+    frame = Frame(QUERY, "/app/shop/orders.py", 20)
+    lines = {"/app/shop/orders.py:20": Line(("self._lock.acquire",), takes_lock=True)}
+    (found,) = diagnosed(healthy(crowds=(Crowd(frame, 5, 4),), lines=lines))
+    assert (found.cause, found.function) == ("thread_lock", QUERY)
+    assert diagnosed(healthy(crowds=(Crowd(frame, 5, 2),), lines=lines)) == ()
+    assert diagnosed(healthy(crowds=(Crowd(frame, 5, 5),))) == ()
 
 
 def test_a_queue_that_only_grows_is_blamed_on_who_takes() -> None:
@@ -594,3 +626,82 @@ def test_no_rule_raises(
             not command or command.split()[0] in ("aiex", "kubectl") for command in one.commands
         )
     assert evidence.seconds == SECONDS
+
+
+def test_a_key_whose_streams_have_most_places_floods_with_few_requests() -> None:
+    busy = traffic(
+        in_flight=60, in_flight_max=64, in_flight_keys={"k1": 50, "k2": 10}, shed={"in_flight": 9}
+    )
+    (found,) = diagnosed(healthy(traffic=busy))
+    assert (found.cause, found.also) == ("flood", ("k1",))
+    assert "83% of all places" in found.text
+
+
+def test_requests_with_a_wrong_key_are_told_with_what_they_were_answered() -> None:
+    keys = {"k1": Group(100), "": Group(4000, wrong_count=4000, codes={"invalid_api_key": 4000})}
+    (found,) = diagnosed(healthy(traffic=traffic(keys=keys)))
+    assert found.cause == "flood"
+    assert "invalid_api_key" in found.text
+    assert not any("update" in command for command in found.commands)
+
+
+def test_a_key_that_meets_its_own_limits_floods_nobody() -> None:
+    keys = {
+        "k1": Group(400, refused_count=300, codes={"rate_limit_exceeded": 300}),
+        "k2": Group(500),
+        "k3": Group(500),
+    }
+    (found,) = diagnosed(healthy(traffic=traffic(keys=keys)))
+    assert (found.cause, found.also) == ("key_limit", ("k1",))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [("rate_limited", "429"), ("credentials", "credentials"), ("unreachable", "connection")],
+)
+def test_a_target_that_others_answer_for_fails_all_the_same(outcome: str, word: str) -> None:
+    calls = {"east/model": Calls(100, {outcome: 60})}
+    (found,) = diagnosed(healthy(traffic=traffic(calls=calls)))
+    assert (found.cause, found.function) == ("failing_provider", "east/model")
+    assert word in found.text
+
+
+def test_answers_that_break_off_are_failures() -> None:
+    targets = {"east/model": Group(100, broken_count=40), "west/model": Group(100)}
+    (found,) = diagnosed(healthy(traffic=traffic(targets=targets)))
+    assert (found.cause, found.function) == ("failing_provider", "east/model")
+    assert "break off" in found.text
+
+
+def test_a_target_that_is_slow_one_time_in_ten_is_slow() -> None:
+    calls = {"east/model": Calls(500, {}, p50_s=0.05, p95_s=4.1)}
+    (found,) = diagnosed(healthy(traffic=traffic(calls=calls)))
+    assert (found.cause, found.function) == ("slow_provider", "east/model")
+    assert "now and then" in found.text
+
+
+def test_a_target_whose_streams_drip_is_slow() -> None:
+    targets = {
+        "east/model": Group(100, stream_count=10, stream_s=80.0, stream_tokens=160),
+        "west/model": Group(100, stream_count=10, stream_s=1.0, stream_tokens=160),
+    }
+    (found,) = diagnosed(healthy(traffic=traffic(targets=targets)))
+    assert (found.cause, found.function) == ("slow_provider", "east/model")
+    assert "2.0 tokens a second" in found.text
+
+
+def test_an_engine_that_comes_and_goes_is_away() -> None:
+    (found,) = diagnosed(healthy(traffic=traffic(engine_down_count=3)))
+    assert found.cause == "engine_away"
+    assert "comes and goes" in found.text
+
+
+def test_a_target_that_alone_answers_nothing_is_slow_though_the_loop_is_late() -> None:
+    states = (TargetNow("east/model", "closed", 20, 0), TargetNow("west/model", "closed", 2, 0))
+    targets = {"east/model": Group(9, unanswered_count=9), "west/model": Group(300)}
+    evidence = healthy(
+        traffic=traffic(targets=targets, states=states), loop=loop_state(lag_s=0.9, mean_s=0.2)
+    )
+    assert ("slow_provider", "east/model") in {
+        (one.cause, one.function) for one in diagnosed(evidence)
+    }

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from aiex.performance.analysis.gc_callers import Collections
-from aiex.performance.analysis.standing import Standing
+from aiex.performance.analysis.pools import Pool
+from aiex.performance.analysis.standing import Crowd, Standing
 from aiex.performance.analysis.traffic import Traffic
 from aiex.performance.collector import GcState
 from aiex.performance.loop import HoldList, LoopState, Stall, StallList
@@ -72,6 +73,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     native: NativeSiteList | None = None  # likewise, of what Python does not count
     threads: dict[str, float] = {}  # CPU within the window, in seconds
     standing: tuple[Standing, ...] = ()  # threads that did not move within the window
+    crowds: tuple[Crowd, ...] = ()  # lines at which several threads are
+    pools: tuple[Pool, ...] = ()  # of threads
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
     traffic: Traffic = Traffic()

@@ -24,7 +24,9 @@ type Cause = Literal[
     "gc_off",
     "competing_threads",  # for the interpreter
     "thread_lock",  # threads that wait for one another's lock
+    "thread_pool",  # all its threads are busy, and calls wait
     "flood",
+    "key_limit",  # a key's own limits turn most of its requests away
     "slow_provider",
     "failing_provider",
     "engine_away",

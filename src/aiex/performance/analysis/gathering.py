@@ -18,10 +18,11 @@ from aiex.errors import CallRefused
 from aiex.performance.analysis.evidence import Evidence, Kernel, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
 from aiex.performance.analysis.kernel import KernelCounts
+from aiex.performance.analysis.pools import pools, within
 from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
 from aiex.performance.analysis.spent import is_library, own_service
-from aiex.performance.analysis.standing import places, standing
+from aiex.performance.analysis.standing import crowds, places, standing
 from aiex.performance.analysis.traffic import TrafficWatch
 from aiex.performance.aside import aside
 from aiex.performance.collector import DescribeGc, GcState
@@ -116,12 +117,13 @@ class Gathering:
         began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
         with self._traffic.watching(), gc_callers() as callers:
             before, stood = await self._end(look), await aside(places)
+            had_pools = pools(stood)
             (cpu, wall, growth), (steps, holds, waits), _ = await asyncio.gather(
                 self._grown_within(look, seconds),
                 self._moved_within(look, seconds),
                 self._clock.sleep(seconds),
             )
-            stands = standing(stood, await aside(places))
+            stand = await aside(places)
             after = await self._end(look)
             took_s = self._clock.monotonic_s() - began_s
             traffic = self._traffic.traffic()
@@ -152,7 +154,9 @@ class Gathering:
             memory_after=after.memory,
             growth=growth,
             threads=_grown(before.threads, after.threads),
-            standing=stands,
+            standing=standing(stood, stand),
+            crowds=crowds(stood, stand),
+            pools=within(had_pools, pools(stand)),
             collections=callers.found(),
             kernel=_within(before.kernel, after.kernel),
             traffic=traffic,
@@ -268,6 +272,7 @@ def interesting(evidence: Evidence) -> list[Frame]:
     frames += [frame for frame, _ in held.most_common(FUNCTIONS_READ) if frame is not None]
     frames += [one.frame for one in evidence.collections]
     frames += [one.stack[-1] for one in evidence.standing]
+    frames += [one.frame for one in evidence.crowds]
     queues = evidence.census_after.queues if evidence.census_after is not None else ()
     modules = {one.place.partition(":")[0] for one in queues if one.length}
     rows = evidence.census_after.rows if evidence.census_after is not None else ()

@@ -11,10 +11,11 @@ from aiex.performance.analysis.rules.leaks import leaks, memory_limit
 from aiex.performance.analysis.rules.locks import deadlocks, hopeless_waits, hot_locks
 from aiex.performance.analysis.rules.logging import too_much_logging
 from aiex.performance.analysis.rules.machine import engine_away, starved, swapped, throttled
+from aiex.performance.analysis.rules.pools import thread_pools
 from aiex.performance.analysis.rules.queues import queue_growth
 from aiex.performance.analysis.rules.task_storm import task_storm
-from aiex.performance.analysis.rules.threads import competing_threads, thread_locks
-from aiex.performance.analysis.rules.traffic import flood, providers, restarts
+from aiex.performance.analysis.rules.threads import competing_threads, thread_locks, threads_in_line
+from aiex.performance.analysis.rules.traffic import flood, key_limits, providers, restarts
 
 type Rule = Callable[[Evidence], Iterator[Finding]]
 
@@ -25,6 +26,8 @@ RULES: tuple[Rule, ...] = (
     too_much_logging,
     competing_threads,
     thread_locks,
+    threads_in_line,
+    thread_pools,
     deadlocks,
     hot_locks,
     hopeless_waits,
@@ -35,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     gc_thrash,
     manual_gc,
     flood,
+    key_limits,
     providers,
     engine_away,
     throttled,
