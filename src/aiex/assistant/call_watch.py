@@ -1,4 +1,4 @@
-"""Deadlines of many calls, kept by one timer.
+"""Deadlines of many calls, kept by one timer: what is awaited of a provider, or of a client.
 
 A timer of its own costs a call 4 to 15 microseconds with uvloop, and every move of it as much. Here
 a call writes down when it is due and one tick looks at all of them, so a deadline is a plain
@@ -16,7 +16,7 @@ TICKS_PER_LIMIT = 8
 
 
 class CallWatch:
-    """Watches the calls of one provider; its timer runs only while there are any."""
+    """Watches calls of one kind; its timer runs only while there are any."""
 
     def __init__(self, shortest_limit_s: float) -> None:
         self._tick_s = min(TICK_MAX_S, max(TICK_MIN_S, shortest_limit_s / TICKS_PER_LIMIT))

@@ -90,6 +90,7 @@ class ClientStream:
         left out: until there is an event another target may still be asked.
         """
         self._relay = relay
+        trail = self._trail
         try:
             async for chunk in chunks:
                 if data := relay.feed(chunk):
@@ -99,9 +100,11 @@ class ClientStream:
                         if data.startswith(_ERROR):
                             raise ProviderError("The provider began its stream with an error.")
                         begun()
-                    await self.send(data)
+                        self._open()
+                    trail.response_bytes += len(data)
+                    await self._hand_over(data)
         finally:
-            self._trail.usage = relay.usage
+            trail.usage = relay.usage
         if data := relay.end():
             await self.send(data)
 
@@ -109,38 +112,42 @@ class ClientStream:
         """Say in the stream that it broke; the status has long gone out."""
         assert self._outlet is not None, "before the first byte the error has a status of its own"
         assert self._relay is not None, "what was sent went through it"
-        await self._hand_over(self._outlet, self._relay.failure(refusal))
+        await self._hand_over(self._relay.failure(refusal))
 
     async def send(self, data: bytes) -> None:
         """Hand bytes to the client; the first ones open the stream."""
-        outlet = self._outlet
-        if outlet is None:
-            trail = self._trail
-            trail.status = 200
-            trail.first_byte_us = trail.elapsed_us()
-            outlet = self._outlet = self._exchange.response_stream(
-                200,
-                [
-                    ("content-type", "text/event-stream; charset=utf-8"),
-                    ("cache-control", "no-cache"),
-                    ("x-accel-buffering", "no"),
-                    ("x-request-id", trail.request_id),
-                    ("x-aiex-target", trail.target),
-                    ("x-aiex-attempts", str(trail.attempt_count)),
-                    ("server-timing", trail.server_timing()),
-                    *trail.extra_headers,
-                ],
-            )
-            task = asyncio.current_task()
-            assert task is not None, "the server runs each request in a task"
-            self._watch(task, -1)
+        if self._outlet is None:
+            self._open()
         self._trail.response_bytes += len(data)
-        await self._hand_over(outlet, data)
+        await self._hand_over(data)
 
-    async def _hand_over(self, outlet: StreamOutlet, data: bytes) -> None:
+    def _open(self) -> None:
+        trail = self._trail
+        trail.status = 200
+        trail.first_byte_us = trail.elapsed_us()
+        self._outlet = self._exchange.response_stream(
+            200,
+            [
+                ("content-type", "text/event-stream; charset=utf-8"),
+                ("cache-control", "no-cache"),
+                ("x-accel-buffering", "no"),
+                ("x-request-id", trail.request_id),
+                ("x-aiex-target", trail.target),
+                ("x-aiex-attempts", str(trail.attempt_count)),
+                ("server-timing", trail.server_timing()),
+                *trail.extra_headers,
+            ],
+        )
+        task = asyncio.current_task()
+        assert task is not None, "the server runs each request in a task"
+        self._watch(task, -1)
+
+    async def _hand_over(self, data: bytes) -> None:
+        # No local name for the outlet, here or above: an error that is kept would hold it open.
+        assert self._outlet is not None, "it is opened first"
         self._is_sending = True
         try:
-            await outlet.send_bytes(data)
+            await self._outlet.send_bytes(data)
         except Exception as error:
             # Each server has its own exception for a closed connection, and sending can fail
             # otherwise in no way that a caller could mend.
