@@ -28,6 +28,7 @@ from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
 from aiex.assistant.intake import Intake
 from aiex.assistant.json_answer import give_json
 from aiex.assistant.keys import KeyCheck, key_in
+from aiex.assistant.leave_watch import LeaveWatch
 from aiex.assistant.load_gate import VERDICTS, Verdict
 from aiex.assistant.messages_exchange import MessagesExchange
 from aiex.assistant.messages_request import decode_count_request, decode_messages_request
@@ -131,6 +132,7 @@ class Api:
         self._talk = talk
         self._ids = RequestIds(random)
         self._work = RequestWork([one.name for one in catalogue.configured()])
+        self._leavers = LeaveWatch()
         self._tasks: dict[asyncio.Task[None], Trail] = {}
         self._started_at_s = int(time())
 
@@ -172,13 +174,7 @@ class Api:
             exchange = MessagesExchange(exchange, trail.request_id)
         task = asyncio.current_task()
         assert task is not None, "the server runs each request in a task"
-        gone = exchange.client_disconnect()
-
-        def leave(_: object) -> None:
-            trail.has_lost_client = True
-            task.cancel()
-
-        gone.add_done_callback(leave)
+        self._leavers.add(task, trail, exchange)
         self._tasks[task] = trail
         paced = PacedExchange(exchange, scope, self._pace, self._intake.stream_began)
         try:
@@ -189,8 +185,7 @@ class Api:
             if not trail.has_lost_client:
                 raise
         finally:
-            gone.remove_done_callback(leave)
-            gone.cancel()
+            self._leavers.remove(task)
             self._tasks.pop(task, None)  # two of one task, as in a test, are one
             self._admission.settle(trail)
             self._intake.release_body(trail.held_bytes)
