@@ -91,8 +91,8 @@ class PyreqwestUpstream:
             raise self.failure(error) from error
         except TimeoutError as error:
             raise ProviderTimeout(SILENT) from error
-        content_type, retry_after = _text(response, "content-type"), _text(response, "retry-after")
-        return UpstreamAnswer(response.status, content_type, retry_after, content)
+        status, content_type = response.status, _text(response, "content-type")
+        return UpstreamAnswer(status, content_type, _retry_after(status, response), content)
 
     def stream(
         self, url: str, headers: Mapping[str, str], body: bytes
@@ -206,10 +206,11 @@ class _Streamed:
         except BaseException as error:
             self._leave(error)
             raise
+        status = response.status
         return UpstreamStream(
-            response.status,
+            status,
             _text(response, "content-type"),
-            _text(response, "retry-after"),
+            _retry_after(status, response),
             _Chunks(response.body_reader, call, self._failure, self._idle_s),
         )
 
@@ -283,6 +284,11 @@ def _text(response: Response, name: str) -> str:
         return response.get_header(name) or ""
     except ValueError:
         return ""
+
+
+def _retry_after(status: int, response: Response) -> str:
+    """When to come again; only an error says so, and nobody else pays for looking."""
+    return _text(response, "retry-after") if status >= 400 else ""
 
 
 def _failure(error: PyreqwestError) -> ProviderError:
