@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiex.engine import Kept, NewMessage, StreamConfig, StreamMessage
-from aiex.engine.jetstream import StreamMissing
+from aiex.engine.jetstream_refusal import StreamMissing
 from aiex.engine.session import NoAnswer
 from aiex.engine.stream_nats import NatsStream
 from aiex.errors import EngineUnavailable

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from typing import Any
 
-from aiex.engine.jetstream import NANOSECONDS, REPLICA_MAX, JetStream, StreamInfo, StreamMissing
+from aiex.engine.jetstream import NANOSECONDS, JetStream
+from aiex.engine.jetstream_refusal import StreamMissing
 from aiex.engine.overtaking import Overtaking
 from aiex.engine.session import NotDone
 from aiex.engine.stream import (
@@ -24,6 +25,7 @@ from aiex.engine.stream import (
     UpToDate,
 )
 from aiex.engine.stream_follow import StreamFollow
+from aiex.engine.stream_info import REPLICA_MAX, StreamInfo
 from aiex.engine.stream_reading import read_opened
 from aiex.errors import Conflict, EngineUnavailable
 
@@ -227,7 +229,6 @@ class NatsStream:
             state.messages,
             state.num_subjects,
             state.bytes,
-            state.first_seq,
             state.last_seq,
             stream.replica_count,
             "" if stream.cluster is None else stream.cluster.leader,

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from aiex.performance.analysis.gc_callers import Collections
+from aiex.performance.analysis.pools import Pool
 from aiex.performance.analysis.standing import Standing
 from aiex.performance.analysis.traffic import Traffic
 from aiex.performance.collector import GcState
@@ -77,6 +78,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     census_after: Census | None = None
     created_tasks_per_s: float = 0.0
     steps: Ranking | None = None  # of tasks' steps, by coroutine
+    steps_of: Ranking | None = None  # likewise, by service
+    steps_s: float = 2.0  # for so long steps were counted
     deadlocks: Deadlocks | None = None
     locks: tuple[WaitingTask, ...] = ()
     memory_before: MemoryState | None = None
@@ -86,6 +89,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     native: NativeSiteList | None = None  # likewise, of what Python does not count
     threads: dict[str, float] = {}  # CPU within the window, in seconds
     standing: tuple[Standing, ...] = ()  # threads that did not move within the window
+    pools: tuple[Pool, ...] = ()
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
     traffic: Traffic = Traffic()

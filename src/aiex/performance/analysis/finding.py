@@ -28,6 +28,8 @@ type Cause = Literal[
     "slow_provider",
     "failing_provider",
     "engine_away",
+    "full_pool",  # all threads of a pool are taken
+    "busy_loop",  # a task that waits for nothing comes round all the time
     "overload",
     "throttled",  # by the container's CPU limit
     "starved",  # other processes have the CPUs

@@ -18,9 +18,10 @@ from aiex.errors import CallRefused
 from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
 from aiex.performance.analysis.kernel import KernelCounts
+from aiex.performance.analysis.pools import Pool, pools, pools_now
 from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
-from aiex.performance.analysis.spent import is_library, own_service
+from aiex.performance.analysis.spent import blamed, is_library, own_service
 from aiex.performance.analysis.standing import places, standing
 from aiex.performance.analysis.traffic import TrafficWatch
 from aiex.performance.collector import DescribeGc, GcState
@@ -42,6 +43,7 @@ from aiex.performance.memory import (
     NativeSiteList,
     ProfileMemory,
 )
+from aiex.performance.own_thread import in_own_thread
 from aiex.performance.profile import Frame, Profile
 from aiex.performance.questions import Rank, Ranking
 from aiex.performance.sampling import TakeCpuProfile, TakeWallProfile
@@ -78,7 +80,14 @@ MODULES_ASKED = 32
 ASK_S = 3.0
 OVERRUN_S = 10.0
 LAST_TURNS = 20
+LAST_TURNS_S = 1.0
 CANCEL_S = 2.0
+# Kept of the deadline for what is left to do then: an answer without some chapters is better than
+# none, on a loop whose every turn takes long.
+RESERVE_S = 4.0
+WITHIN_S_MIN = 0.2
+# Pools of threads are looked at so often.
+POOLS_EVERY_S = 1.0
 # Functions whose source is looked at for what they call.
 FUNCTIONS_READ = 30
 
@@ -117,23 +126,20 @@ class Gathering:
         look = _Look(self._handlers(), caller)
         began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
         with self._traffic.watching(), gc_callers() as callers:
-            before, stood = await self._end(look), await asyncio.to_thread(places)
+            before, stood = await self._end(look), await in_own_thread(places)
             window_s = seconds + OVERRUN_S
-            cpu, wall, growth, steps, holds, _ = await asyncio.gather(
+            counted_s = min(STEPS_S, seconds / 2)
+            cpu, wall, growth, (steps, steps_of), holds, seen_pools = await asyncio.gather(
                 look.ask(TakeCpuProfile(seconds, ahead=True), Profile, within_s=window_s),
                 look.ask(TakeWallProfile(seconds), Profile, within_s=window_s),
                 look.ask(
                     FindGrowth(max(1.0, GROWTH_RATIO * seconds)), GrowthReport, within_s=window_s
                 ),
-                look.ask(
-                    Rank("steps", "coroutine", ROWS, min(STEPS_S, seconds / 2)),
-                    Ranking,
-                    within_s=window_s,
-                ),
+                self._steps(look, counted_s, window_s),
                 look.ask(WatchHolds(seconds, HOLD_MS), HoldList, within_s=window_s),
-                self._clock.sleep(seconds),
+                self._pools(seconds),
             )
-            stands = standing(stood, await asyncio.to_thread(places))
+            stands = standing(stood, await in_own_thread(places))
             after = await self._end(look)
             took_s = self._clock.monotonic_s() - began_s
             traffic = self._traffic.traffic()
@@ -159,6 +165,8 @@ class Gathering:
             census_after=after.census,
             created_tasks_per_s=max(0.0, (after.task_number - before.task_number) / took_s),
             steps=steps,
+            steps_of=steps_of,
+            steps_s=counted_s,
             deadlocks=deadlocks,
             locks=locks,
             memory_before=before.memory,
@@ -166,6 +174,7 @@ class Gathering:
             growth=growth,
             threads=_grown(before.threads, after.threads),
             standing=stands,
+            pools=seen_pools,
             collections=callers.found(),
             kernel=_within(before.kernel, after.kernel),
             traffic=traffic,
@@ -173,7 +182,7 @@ class Gathering:
         )
         evidence = await self._with_makers(look, evidence)
         wanted = interesting(evidence)
-        lines = await asyncio.to_thread(SourceLines().read, wanted)
+        lines = await in_own_thread(SourceLines().read, wanted)
         return msgspec.structs.replace(evidence, lines=lines)
 
     async def _with_makers(self, look: "_Look", evidence: Evidence) -> Evidence:
@@ -187,13 +196,31 @@ class Gathering:
             evidence = msgspec.structs.replace(evidence, allocations=recorded)
         return evidence
 
+    async def _steps(
+        self, look: "_Look", counted_s: float, window_s: float
+    ) -> tuple[Ranking | None, Ranking | None]:
+        """By coroutine, and by service."""
+        return await asyncio.gather(
+            look.ask(Rank("steps", "coroutine", ROWS, counted_s), Ranking, within_s=window_s),
+            look.ask(Rank("steps", "service", ROWS, counted_s), Ranking, within_s=window_s),
+        )
+
+    async def _pools(self, seconds: float) -> tuple[Pool, ...]:
+        """Pools of threads, looked at all along the window."""
+        until_s = self._clock.monotonic_s() + seconds
+        looks = [pools_now()]
+        while (left_s := until_s - self._clock.monotonic_s()) > 0:
+            await self._clock.sleep(min(POOLS_EVERY_S, left_s))
+            looks.append(pools_now())
+        return pools(looks)
+
     async def _end(self, look: "_Look") -> Kept:
         gc_state, census, memory, cpu, kernel, number = await asyncio.gather(
             look.ask(DescribeGc(60.0), GcState),
             look.ask(TakeCensus("coroutine", ROWS), Census),
             look.ask(DescribeMemory(), MemoryState),
-            asyncio.to_thread(_thread_cpu),
-            asyncio.to_thread(self._kernel),
+            in_own_thread(_thread_cpu),
+            in_own_thread(self._kernel),
             _task_number(),
         )
         return Kept(gc_state, census, memory, cpu, kernel, number)
@@ -220,6 +247,7 @@ class _Look:
 
     async def ask[A](self, request: Request[A], _: type[A], *, within_s: float = ASK_S) -> A | None:
         """None where nobody answers, or not in time, and the reason is told."""
+        within_s = max(WITHIN_S_MIN, min(within_s, self._caller.remaining_s - RESERVE_S))
         handler = self._handlers.get(type(request))
         name = type(request).__name__
         if handler is None:
@@ -248,11 +276,13 @@ async def _in_time(answering: Awaitable[Any], within_s: float) -> Any:
     task = asyncio.ensure_future(answering)
     try:
         await asyncio.wait({task}, timeout=within_s)
+        loop = asyncio.get_running_loop()
+        last_s = loop.time() + LAST_TURNS_S
         for _ in range(LAST_TURNS):
-            if task.done():
-                return task.result()
+            if task.done() or loop.time() > last_s:
+                break
             await asyncio.sleep(0)
-        return None
+        return task.result() if task.done() else None
     finally:
         task.cancel()
         await asyncio.wait({task}, timeout=CANCEL_S)
@@ -260,17 +290,19 @@ async def _in_time(answering: Awaitable[Any], within_s: float) -> Any:
 
 def interesting(evidence: Evidence) -> list[Frame]:
     """Functions that may be to blame, whose source is worth reading; of stalls with their line."""
+    held = Counter(culprit(one.stack) for one in held_up(evidence))
+    frames = [frame for frame, _ in held.most_common(FUNCTIONS_READ) if frame is not None]
     found: Counter[Frame] = Counter()
     for profile in (evidence.cpu, evidence.wall):
         if profile is None:
             continue
         for sample in profile.samples:
             is_main = profile.kind == "cpu" or profile.labels[sample.labels].thread
-            for place in sample.stack[-3:] if is_main else ():
-                found[profile.frames[place]] += sample.weight
-    frames = [frame for frame, _ in found.most_common(FUNCTIONS_READ)]
-    held = Counter(culprit(one.stack) for one in held_up(evidence))
-    frames += [frame for frame, _ in held.most_common(FUNCTIONS_READ) if frame is not None]
+            stack = [profile.frames[place] for place in sample.stack] if is_main else []
+            at = blamed(stack)
+            for frame in {*stack[-3:], *(stack[at : at + 1] if at is not None else ())}:
+                found[frame] += sample.weight
+    frames += [frame for frame, _ in found.most_common(FUNCTIONS_READ)]
     frames += [one.frame for one in evidence.collections]
     frames += [one.stack[-1] for one in evidence.standing]
     queues = evidence.census_after.queues if evidence.census_after is not None else ()

@@ -11,7 +11,9 @@ from aiex.performance.analysis.rules.leaks import leaks, memory_limit
 from aiex.performance.analysis.rules.locks import deadlocks, hot_locks
 from aiex.performance.analysis.rules.logging import too_much_logging
 from aiex.performance.analysis.rules.machine import engine_away, starved, swapped, throttled
+from aiex.performance.analysis.rules.pools import full_pools
 from aiex.performance.analysis.rules.queues import queue_growth
+from aiex.performance.analysis.rules.restless import restless
 from aiex.performance.analysis.rules.task_storm import task_storm
 from aiex.performance.analysis.rules.threads import competing_threads, thread_locks
 from aiex.performance.analysis.rules.traffic import flood, providers, restarts
@@ -22,6 +24,8 @@ RULES: tuple[Rule, ...] = (
     blocked_loop,
     short_waits,
     hot_functions,
+    restless,
+    full_pools,
     too_much_logging,
     competing_threads,
     thread_locks,
