@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_LIFE = timedelta(days=3650)
-# Whoever trusts the authority need not be told of a renewal, but servers must be restarted for it.
+# Whoever trusts the authority need not be told of a renewal, but servers must (`aiex k8s nats`).
 CERTIFICATE_LIFE = timedelta(days=3 * 365)
 # Clocks of machines differ, and a certificate of this moment is to be valid on all.
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
