@@ -548,3 +548,45 @@ def test_no_rule_raises(
             not command or command.split()[0] in ("aiex", "kubectl") for command in one.commands
         )
     assert evidence.seconds == SECONDS
+
+
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [("holds", "shop.orders:Orders.pack"), ("stood_still", "shop.orders:Orders.pack"),
+     ("runs", SETTLE)],
+)  # fmt: skip
+def test_c_code_that_is_no_call_is_blamed_on_the_function_that_had_just_ended(
+    kind: StallKind, function: str
+) -> None:
+    calls_own = Line(("self.pack",), callee="Orders.pack", callee_line=30)
+    evidence = healthy(holds=holds(*[stall(0.06, kind) for _ in range(6)]), lines={AT: calls_own})
+    (found,) = diagnosed(evidence)
+    assert found.function == function
+
+
+def test_a_wait_inside_a_client_library_is_blamed_on_who_called_it() -> None:
+    client = Frame("requests.api:get", "/venv/lib/python3.13/site-packages/requests/api.py", 60)
+    recv = Frame("socket:SocketIO.readinto", "/usr/lib/python3.13/socket.py", 700)
+    stack = (RUN, GUEST, client, recv)
+    evidence = healthy(holds=holds(*[stall(0.1, "waits", *stack) for _ in range(4)]))
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function) == ("blocking_call", SETTLE)
+    assert "waits for a socket" in found.text
+
+
+def test_a_method_called_search_that_waits_is_no_pattern() -> None:
+    line = Line(("self._index.search",))
+    waiting = healthy(holds=holds(*[stall(0.1, "waits") for _ in range(4)]), lines={AT: line})
+    assert causes(diagnosed(waiting)) == [("blocking_call", SETTLE)]
+    busy = healthy(holds=holds(*[stall(0.1, "holds") for _ in range(4)]), lines={AT: line})
+    assert causes(diagnosed(busy)) == [("slow_regex", SETTLE)]
+
+
+def test_what_computes_where_others_have_the_cpus_does_not_wait() -> None:
+    thread = Labels(node="n1", thread="MainThread")
+    evidence = healthy(
+        loop=loop_state(busy=0.2, lag_s=0.035, starved=0.7),
+        wall=profile("wall", ((RUN, GUEST), thread, 4.0)),
+        cpu=profile("cpu", ((RUN, GUEST), SHOP, 1.5)),
+    )
+    assert "blocking_call" not in [one.cause for one in diagnosed(evidence)]

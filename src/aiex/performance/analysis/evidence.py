@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from aiex.performance.analysis.gc_callers import Collections
+from aiex.performance.analysis.instruments import Instrument
 from aiex.performance.analysis.pools import Pool
 from aiex.performance.analysis.standing import Standing
 from aiex.performance.analysis.traffic import Traffic
@@ -31,6 +32,8 @@ class Line(msgspec.Struct, frozen=True):
     calls: tuple[str, ...] = ()
     takes_lock: bool = False  # it enters a `with`, or calls `acquire`
     is_regex: bool = False  # one of them is known to be a compiled pattern's, or `re`'s
+    callee: str = ""  # `Class.method` or `function` of the same file, where it calls nothing else
+    callee_line: int = 0
 
 
 class Kernel(msgspec.Struct, frozen=True):
@@ -90,6 +93,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     threads: dict[str, float] = {}  # CPU within the window, in seconds
     standing: tuple[Standing, ...] = ()  # threads that did not move within the window
     pools: tuple[Pool, ...] = ()
+    instruments: tuple[Instrument, ...] = ()
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
     traffic: Traffic = Traffic()

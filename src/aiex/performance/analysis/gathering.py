@@ -17,6 +17,7 @@ from aiex.cluster import Caller, Handler, Request
 from aiex.errors import CallRefused
 from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
+from aiex.performance.analysis.instruments import instruments
 from aiex.performance.analysis.kernel import KernelCounts
 from aiex.performance.analysis.pools import Pool, pools, pools_now
 from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
@@ -175,6 +176,7 @@ class Gathering:
             threads=_grown(before.threads, after.threads),
             standing=stands,
             pools=seen_pools,
+            instruments=instruments(),
             collections=callers.found(),
             kernel=_within(before.kernel, after.kernel),
             traffic=traffic,
@@ -257,6 +259,9 @@ class _Look:
             answer: A | None = await _in_time(handler(request, self._caller), within_s)
         except CallRefused as refusal:
             self._miss(f"{name}: {refusal}")
+            return None
+        except Exception as error:  # noqa: BLE001 - what the others saw is worth telling
+            self._miss(f"{name} failed: {type(error).__name__}: {error}.")
             return None
         if answer is None:
             self._miss(f"{name} was not done within {within_s:.0f} s.")

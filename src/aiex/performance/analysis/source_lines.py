@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from aiex.performance.analysis.evidence import Line
 from aiex.performance.profile import Frame
 
@@ -51,7 +53,8 @@ class SourceLines:
             at = [one for one in calls if one.lineno <= last and (one.end_lineno or 0) >= first]
             entered = any(_enters(one, frame.line) for one in ast.walk(function))
             if at or entered:
-                found[place(frame)] = _line(at, patterns, takes_lock=entered)
+                line = _line(at, patterns, takes_lock=entered)
+                found[place(frame)] = _with_callee(line, at, frame.function, tree)
         return found
 
     def _tree(self, file: str) -> ast.Module | None:
@@ -110,6 +113,22 @@ def _line(calls: Sequence[ast.Call], patterns: frozenset[str], *, takes_lock: bo
     is_regex = any(name.rpartition(".")[0] in patterns for name in names)
     takes = takes_lock or any(name.rpartition(".")[2] == "acquire" for name in names)
     return Line(tuple(dict.fromkeys(names))[:CALLS_MAX], takes, is_regex)
+
+
+def _with_callee(line: Line, at: Sequence[ast.Call], function: str, tree: ast.Module) -> Line:
+    """The line with the function of this file that it calls, when that is all it calls."""
+    if len(at) != 1:
+        return line
+    owner, _, name = _dotted(at[0].func).rpartition(".")
+    class_name = function.partition(":")[2].rpartition(".")[0].rpartition(".")[2]
+    for scope in tree.body if owner == "self" else (tree,):
+        if owner == "self" and not (isinstance(scope, ast.ClassDef) and scope.name == class_name):
+            continue
+        for one in getattr(scope, "body", ()) if owner in ("", "self") else ():
+            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.name == name:
+                path = f"{class_name}.{name}" if owner else name
+                return msgspec.structs.replace(line, callee=path, callee_line=one.lineno)
+    return line
 
 
 def _dotted(node: ast.expr) -> str:
