@@ -590,3 +590,23 @@ def test_what_computes_where_others_have_the_cpus_does_not_wait() -> None:
         cpu=profile("cpu", ((RUN, GUEST), SHOP, 1.5)),
     )
     assert "blocking_call" not in [one.cause for one in diagnosed(evidence)]
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(4.5, True), (2.0, False)])
+def test_a_function_in_many_short_pieces_is_named_though_the_loop_is_in_time(
+    seconds: float, *, is_told: bool
+) -> None:
+    evidence = healthy(cpu=profile("cpu", ((RUN, GUEST), SHOP, seconds)))
+    assert causes(diagnosed(evidence)) == ([("long_computation", SETTLE)] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [(("library.usleep",), [("c_call", SETTLE)]), (("time.sleep",), []), (("self._over.wait",), [])],
+)
+def test_a_thread_that_waits_without_the_interpreter_has_not_kept_it(
+    calls: tuple[str, ...], expected: list[tuple[str, str]]
+) -> None:
+    found = [stall(0.3, "kept_out", RUN, GUEST, thread="worker") for _ in range(4)]
+    evidence = healthy(holds=holds(*found), lines={AT: Line(calls)})
+    assert causes(diagnosed(evidence)) == expected

@@ -60,6 +60,8 @@ class Orders:
         self.settle(rates(1))
         other.settle()
         rates(2)
+        while True:
+            self.settle(1)
 
     def settle(self, rate):
         pass
@@ -72,8 +74,8 @@ def rates(number):
 
 @pytest.mark.parametrize(
     ("line", "callee"),
-    [(4, "Orders.settle"), (5, ""), (6, ""), (7, "rates")],
-    ids=["a method", "two calls", "of another file", "a function"],
+    [(4, "Orders.settle"), (5, ""), (6, ""), (7, "rates"), (8, "Orders.settle")],
+    ids=["a method", "two calls", "of another file", "a function", "before the next round"],
 )
 def test_a_line_that_calls_only_a_function_of_its_file_says_which(
     tmp_path: Path, line: int, callee: str

@@ -55,6 +55,8 @@ class SourceLines:
             if at or entered:
                 line = _line(at, patterns, takes_lock=entered)
                 found[place(frame)] = _with_callee(line, at, frame.function, tree)
+            elif ending := _end_of_round(function, frame.line):
+                found[place(frame)] = _with_callee(Line(), ending, frame.function, tree)
         return found
 
     def _tree(self, file: str) -> ast.Module | None:
@@ -106,6 +108,17 @@ def _enters(node: ast.AST, line: int) -> bool:
         return False
     items = [one.context_expr for one in node.items]
     return any(one.lineno <= line <= (one.end_lineno or one.lineno) for one in items)
+
+
+def _end_of_round(function: Function, line: int) -> list[ast.Call]:
+    """What the last statement of a `while` calls, whose first line that is.
+
+    Going round is where the interpreter lets others look next.
+    """
+    for one in ast.walk(function):
+        if isinstance(one, ast.While) and one.lineno == line:
+            return [each for each in ast.walk(one.body[-1]) if isinstance(each, ast.Call)]
+    return []
 
 
 def _line(calls: Sequence[ast.Call], patterns: frozenset[str], *, takes_lock: bool = False) -> Line:

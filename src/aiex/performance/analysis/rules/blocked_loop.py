@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from aiex.performance.analysis.calls import (
+    WAITS_ONLY,
     can_only_wait,
     computing,
     line_of,
@@ -102,6 +103,8 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
     is_own = stall.kind in ("holds", "stood_still", "runs")
     if is_own and at_line is not None and can_only_wait(at_line):
         return "blocking_call"
+    if stall.kind == "kept_out" and _lets_go(stall, evidence):
+        return None
     if stall.kind in ("runs", "holds", "kept_out"):
         if stall.kind == "kept_out" and not _calls_at(frame, evidence):
             return "competing_threads"  # Python code lets go every 5 ms, and takes it again
@@ -214,7 +217,17 @@ def _calls_at(frame: Frame, evidence: Evidence) -> bool:
     """Whether something is called on the line it stood at; so where the source is not known."""
     if frame.function not in evidence.lines:
         return True
-    return f"{frame.file}:{frame.line}" in evidence.lines
+    at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
+    return at_line is not None and bool(at_line.calls or at_line.takes_lock)
+
+
+def _lets_go(stall: Stall, evidence: Evidence) -> bool:
+    """Whether the other thread was in a call that waits without the interpreter: then it was not
+    that one which kept it, but the whole machine that stood.
+    """
+    frame = longest_frame(stall)
+    at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
+    return at_line is not None and waits(at_line.calls, _inner(stall)) != WAITS_ONLY
 
 
 def _with_callee(frame: Frame, stall: Stall, evidence: Evidence) -> Frame:
