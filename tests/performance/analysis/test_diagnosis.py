@@ -602,7 +602,11 @@ def test_a_function_in_many_short_pieces_is_named_though_the_loop_is_in_time(
 
 @pytest.mark.parametrize(
     ("calls", "expected"),
-    [(("library.usleep",), [("c_call", SETTLE)]), (("time.sleep",), []), (("self._over.wait",), [])],
+    [
+        (("library.usleep",), [("c_call", SETTLE)]),
+        (("time.sleep",), []),
+        (("self._over.wait",), []),
+    ],
 )
 def test_a_thread_that_waits_without_the_interpreter_has_not_kept_it(
     calls: tuple[str, ...], expected: list[tuple[str, str]]
