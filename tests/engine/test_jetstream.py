@@ -8,19 +8,11 @@ import msgspec
 import pytest
 
 from aiex.engine.connection import EngineConnection
-from aiex.engine.jetstream import (
-    INFO_TIMEOUTS_S,
-    REPLICA_MAX,
-    TIMEOUT_S,
-    JetStream,
-    Repeated,
-    StreamInfo,
-    StreamMissing,
-    StreamState,
-    WrongSequence,
-)
+from aiex.engine.jetstream import INFO_TIMEOUTS_S, TIMEOUT_S, JetStream
+from aiex.engine.jetstream_refusal import Repeated, StreamMissing, WrongSequence
 from aiex.engine.session import Message, NoAnswer, NobodyAnswers, NotDone
 from aiex.engine.stream import Kept, StreamMessage
+from aiex.engine.stream_info import REPLICA_MAX, StreamInfo, StreamState
 from aiex.errors import AiexError, Conflict, EngineRefused, EngineUnavailable
 
 

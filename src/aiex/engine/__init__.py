@@ -18,7 +18,7 @@ from aiex.engine.events import (
     StateMoveFailed,
     StrangerRefused,
 )
-from aiex.engine.jetstream import Repeated, WrongSequence
+from aiex.engine.jetstream_refusal import Repeated, WrongSequence
 from aiex.engine.messaging import Messaging, Received
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.session import Inbox, Message, NobodyAnswers, NotDone

@@ -25,7 +25,7 @@ def claim_pending(facts: Facts) -> Found:
                 Seen(f"pvc/{claim.name}", "status.phase", claim.phase),
                 Seen(f"pvc/{claim.name}", "spec.storageClassName", str(claim.class_name)),
             ),
-            (f"kubectl -n {facts.namespace} describe pvc {claim.name}",),
+            (facts.kubectl(f"describe pvc {claim.name}"),),
         )
 
 
@@ -127,7 +127,7 @@ def certificate_refused(facts: Facts) -> Found:
                 "Make one with these names, from the authority that nodes trust.",
                 one.component,
                 (Seen(one.where, "subjectAltName", ", ".join(sorted(one.names))),),
-                (f"kubectl -n {facts.namespace} get secret {facts.full_name}-nats-tls",),
+                (facts.kubectl(f"get secret {facts.full_name}-nats-tls"),),
             )
         elif one.refusal and (one.ends_at_s is None or one.ends_at_s > facts.now_s):
             yield Trouble(
@@ -135,7 +135,7 @@ def certificate_refused(facts: Facts) -> Found:
                 "Let nodes have the authority that signed it, and it the name they connect to.",
                 one.component,
                 (Seen(one.where, "TLS", one.refusal),),
-                (f"kubectl -n {facts.namespace} get secret {facts.full_name}-nats-tls",),
+                (facts.kubectl(f"get secret {facts.full_name}-nats-tls"),),
             )
 
 
@@ -147,7 +147,7 @@ def engine_unreached(facts: Facts) -> Found:
                 "Nodes answer on, and nothing can be written until it is back; look at NATS.",
                 NATS,
                 (Seen(f"pod/{one.pod}", "/admin/v1/status engine.state", one.engine),),
-                (f"kubectl -n {facts.namespace} get pods -l app.kubernetes.io/component=nats",),
+                (facts.kubectl("get pods -l app.kubernetes.io/component=nats"),),
             )
 
 
@@ -179,7 +179,7 @@ def _without_quorum(facts: Facts, said: str, seen: tuple[Seen, ...]) -> Trouble:
         "Bring its servers back, each with its own volume; do not delete their claims.",
         NATS,
         seen,
-        (f"kubectl -n {facts.namespace} get pods -l app.kubernetes.io/component=nats -o wide",),
+        (facts.kubectl("get pods -l app.kubernetes.io/component=nats -o wide"),),
     )
 
 
@@ -189,7 +189,7 @@ def _away(facts: Facts, who: str, seen: tuple[Seen, ...]) -> Trouble:
         "Bring it back with its own volume.",
         NATS,
         seen,
-        (f"kubectl -n {facts.namespace} get pods -l app.kubernetes.io/component=nats -o wide",),
+        (facts.kubectl("get pods -l app.kubernetes.io/component=nats -o wide"),),
     )
 
 
@@ -259,7 +259,7 @@ def _pod_of(facts: Facts, claim: ClaimSeen) -> str:
 
 def _restart(facts: Facts) -> str:
     name = f"{facts.full_name}-nats"
-    return f"kubectl -n {facts.namespace} rollout restart statefulset {name}"
+    return facts.kubectl(f"rollout restart statefulset {name}")
 
 
 def _days(span_s: float) -> str:
