@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from aiex.performance.analysis.gc_callers import Collections
 from aiex.performance.analysis.instruments import Instrument
+from aiex.performance.analysis.neighbours import Neighbour
 from aiex.performance.analysis.pools import Pool
 from aiex.performance.analysis.standing import Standing
 from aiex.performance.analysis.traffic import Traffic
@@ -96,6 +97,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     instruments: tuple[Instrument, ...] = ()
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
+    neighbours: tuple[Neighbour, ...] = ()  # other processes with the most CPU
     traffic: Traffic = Traffic()
     lines: dict[str, Line] = {}  # by `file:line`, and of whole functions by `pkg.mod:function`
     missing: tuple[str, ...] = ()

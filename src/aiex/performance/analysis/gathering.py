@@ -5,6 +5,7 @@ not answer is left out and told.
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -19,6 +20,7 @@ from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask, he
 from aiex.performance.analysis.gc_callers import gc_callers
 from aiex.performance.analysis.instruments import instruments
 from aiex.performance.analysis.kernel import KernelCounts
+from aiex.performance.analysis.neighbours import ProcessNow, neighbours, processes_now
 from aiex.performance.analysis.pools import Pool, pools, pools_now
 from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
@@ -101,6 +103,7 @@ class Kept(NamedTuple):
     memory: MemoryState | None
     threads: Mapping[str, float]
     kernel: KernelCounts
+    processes: Mapping[int, ProcessNow]
     task_number: int
 
 
@@ -179,6 +182,7 @@ class Gathering:
             instruments=instruments(),
             collections=callers.found(),
             kernel=_within(before.kernel, after.kernel),
+            neighbours=neighbours(before.processes, after.processes, os.getpid()),
             traffic=traffic,
             missing=tuple(look.missing),
         )
@@ -217,15 +221,15 @@ class Gathering:
         return pools(looks)
 
     async def _end(self, look: "_Look") -> Kept:
-        gc_state, census, memory, cpu, kernel, number = await asyncio.gather(
+        gc_state, census, memory, cpu, (kernel, processes), number = await asyncio.gather(
             look.ask(DescribeGc(60.0), GcState),
             look.ask(TakeCensus("coroutine", ROWS), Census),
             look.ask(DescribeMemory(), MemoryState),
             in_own_thread(_thread_cpu),
-            in_own_thread(self._kernel),
+            in_own_thread(lambda: (self._kernel(), processes_now())),
             _task_number(),
         )
-        return Kept(gc_state, census, memory, cpu, kernel, number)
+        return Kept(gc_state, census, memory, cpu, kernel, processes, number)
 
     async def _locks(self, look: "_Look", census: Census | None) -> tuple[WaitingTask, ...]:
         if census is None or not _has_lock_waiters(census):
