@@ -118,7 +118,7 @@ FAULTS: tuple[Fault, ...] = (
         "stuck",
         ("blocking_call",),
         "nobody is answered any more",
-        {"after_s": Strength(2, 4)},
+        {"after_s": Strength(5, 7)},
         ("Ledger.count_row",),
     ),
     Fault("leak_dict", ("leak",), FILLS, MEMORY, ("Cache.remember_answer",)),

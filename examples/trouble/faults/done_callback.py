@@ -25,8 +25,8 @@ class Rater:
 
     def rate_row(self, fetched: "asyncio.Task[int]") -> int:
         rate = fetched.result()
-        until_s = time.thread_time() + self._hold_s
-        while time.thread_time() < until_s:
+        until_s = time.monotonic() + self._hold_s
+        while time.monotonic() < until_s:
             for number in range(1000):
                 rate = (rate * 31 + number) % 1_000_003
         return rate
