@@ -559,7 +559,12 @@ def test_c_code_that_is_no_call_is_blamed_on_the_function_that_had_just_ended(
     kind: StallKind, function: str
 ) -> None:
     calls_own = Line(("self.pack",), callee="Orders.pack", callee_line=30)
-    evidence = healthy(holds=holds(*[stall(0.06, kind) for _ in range(6)]), lines={AT: calls_own})
+    evidence = healthy(
+        loop=loop_state(busy=0.6, lag_s=0.06),
+        cpu=profile("cpu", ((RUN, GUEST), SHOP, 3.0)),
+        holds=holds(*[stall(0.06, kind) for _ in range(6)]),
+        lines={AT: calls_own},
+    )
     (found,) = diagnosed(evidence)
     assert found.function == function
 

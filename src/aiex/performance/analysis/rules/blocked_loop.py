@@ -221,6 +221,16 @@ def _calls_at(frame: Frame, evidence: Evidence) -> bool:
     return at_line is not None and bool(at_line.calls or at_line.takes_lock)
 
 
+def seen_for_callees(evidence: Evidence) -> frozenset[str]:
+    """Functions that were seen only because one they call had kept the interpreter."""
+    found = ((culprit(one.stack), one) for one in held_up(evidence))
+    return frozenset(
+        frame.function
+        for frame, stall in found
+        if frame is not None and _with_callee(frame, stall, evidence) != frame
+    )
+
+
 def _lets_go(stall: Stall, evidence: Evidence) -> bool:
     """Whether the other thread was in a call that waits without the interpreter: then it was not
     that one which kept it, but the whole machine that stood.

@@ -10,6 +10,7 @@ from aiex.performance.analysis.rules.blocked_loop import (
     _COMPUTE_ADVICE,
     _COMPUTE_WORDS,
     blocked_loop,
+    seen_for_callees,
 )
 from aiex.performance.analysis.spent import Spent, own_service, share, spent
 
@@ -34,7 +35,7 @@ HELD_SAMPLE_S = 0.04
 def hot_functions(evidence: Evidence) -> Iterator[Finding]:
     """One function has a large part of the loop's time, and others feel it."""
     is_felt = is_late(evidence, LATE_S) or busy_ratio(evidence) >= BUSY_MIN
-    told = {finding.function for finding in blocked_loop(evidence)}
+    told = {finding.function for finding in blocked_loop(evidence)} | seen_for_callees(evidence)
     for one in spent(evidence.cpu):
         part = min(1.0, share(one, evidence.cpu) / had_cpu_ratio(evidence))
         share_min = OWN_SHARE_MIN if own_service(one.frame.function) else SHARE_MIN
