@@ -254,6 +254,18 @@ def test_a_lock_that_two_want_is_a_lock() -> None:
     assert diagnosed(healthy(waits=waits(2))) == ()
 
 
+def test_a_semaphore_that_lets_several_in_has_a_line_by_design() -> None:
+    gate = waits(30, waiting="semaphore", holder_count=4, stood=0)
+    assert diagnosed(healthy(waits=gate)) == ()
+    (found,) = diagnosed(healthy(waits=waits(30, waiting="semaphore", holder_count=4, stood=3)))
+    assert found.cause == "hot_lock"
+
+
+def test_a_holder_that_waits_for_its_turn_is_held_up_itself() -> None:
+    holder = msgspec.structs.replace(HOLDER, waiting="ready")
+    assert diagnosed(healthy(waits=waits(30, holder=holder, stood=0))) == ()
+
+
 def test_a_line_that_has_just_formed_is_none_yet() -> None:
     assert diagnosed(healthy(waits=waits(20, before=0))) == ()
 
@@ -313,6 +325,22 @@ def test_a_queue_that_only_grows_is_blamed_on_who_takes() -> None:
     (found,) = diagnosed(evidence)
     assert (found.cause, found.function) == ("queue_growth", "shop.orders:Orders.take")
     assert "shop.orders:Orders.put" in found.also
+
+
+def test_of_those_who_take_the_one_that_does_not_wait_for_more_is_slow() -> None:
+    rows = (
+        row("shop.orders:Orders.show", 11, waiting="queue get"),
+        row("shop.orders:Orders.archive", 1, waiting="sleep"),
+    )
+    full = queue(10, is_bounded=True, putters=1, getters=11)
+    takes = Line(("queue.get",))
+    evidence = healthy(
+        census_before=census(*rows, queues=(full,)),
+        census_after=census(*rows, queues=(full,)),
+        lines={one.key: takes for one in rows},
+    )
+    (found,) = diagnosed(evidence)
+    assert found.function == "shop.orders:Orders.archive"
 
 
 def test_a_full_queue_with_tasks_before_it_is_as_bad() -> None:
