@@ -66,6 +66,14 @@ def line_of(evidence: Evidence, frame: Frame) -> Line:
     return at_line or evidence.lines.get(frame.function, Line())
 
 
+def matches_for_sure(line: Line, inner: str) -> bool:
+    """Whether a pattern is matched: the module says so, where else names alone do, and a client of
+    an index has a `search`, too.
+    """
+    is_named = any(call.startswith("re.") for call in line.calls)
+    return inner.startswith(REGEX_MODULES) or line.is_regex or is_named
+
+
 def computing(line: Line, inner: str) -> Cause | None:
     """What a call that uses the CPU is; None where nothing says more than that it computes."""
     if inner.startswith(REGEX_MODULES) or line.is_regex or _is_regex(line.calls):

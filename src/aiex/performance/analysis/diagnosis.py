@@ -21,6 +21,7 @@ LOOP_KEEPERS: tuple[Cause, ...] = (
     "manual_gc",
     "gc_thrash",
     "competing_threads",
+    "busy_loop",
     "throttled",
     "starved",
 )
@@ -37,6 +38,7 @@ FOLLOWS: dict[Cause, tuple[Cause, ...]] = {
     "leak": ("task_storm", "queue_growth"),
     "memory_limit": ("leak", "task_storm", "queue_growth"),
     "competing_threads": ("c_call", "slow_regex"),
+    "full_pool": ("competing_threads",),
 }
 # Of the window: less does not make others late enough to be a cause for them.
 EXPLAINS_MIN = 0.15

@@ -7,6 +7,7 @@ A C function has no frame, so a stack ends with who called it. Its line says whi
 import ast
 import re
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from aiex.performance.profile import Frame
 FILES_MAX = 40
 SOURCE_BYTES_MAX = 2_000_000
 CALLS_MAX = 40
+# Of CPU, which on a busy loop is taken from it; who is most likely to blame is read first.
+READ_S_MAX = 2.0
 
 type Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -31,7 +34,10 @@ class SourceLines:
     def read(self, frames: Sequence[Frame]) -> dict[str, Line]:
         """By `file:line` for the line itself, and by the function's name for all of it."""
         found: dict[str, Line] = {}
+        until_s = time.thread_time() + READ_S_MAX
         for frame in frames:
+            if time.thread_time() > until_s:
+                break
             tree = self._tree(frame.file)
             if tree is None:
                 continue

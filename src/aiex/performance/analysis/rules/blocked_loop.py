@@ -3,9 +3,16 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from aiex.performance.analysis.calls import can_only_wait, computing, line_of, waits
+from aiex.performance.analysis.calls import (
+    can_only_wait,
+    computing,
+    line_of,
+    matches_for_sure,
+    waits,
+)
 from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Cause, Finding
+from aiex.performance.analysis.loop_time import had_cpu_ratio, is_late
 from aiex.performance.analysis.spent import Spent, blamed, is_library, own_service, share, spent
 from aiex.performance.loop import FROM_OUTSIDE, Stall, culprit
 from aiex.performance.profile import Frame
@@ -19,10 +26,8 @@ STALL_S_MIN = 0.5
 HOLDS_MIN = 3
 HELD_SHARE_MIN = 0.02
 OWN_TIMES = 3
-# A lateness that a probe finds in most seconds: what waits in the loop is seldom that late by
-# chance, and a loaded node's own is a few milliseconds.
+# A lateness that a probe finds in most seconds; a loaded node's own is a few milliseconds.
 LATE_S = 0.03
-LATE_RATIO = 0.5
 # Of the window, the loop's thread was in one function, and mostly without the CPU.
 WAIT_SHARE_MIN = 0.08
 CPU_OF_WAIT_MAX = 0.5
@@ -60,7 +65,7 @@ def blocked_loop(evidence: Evidence) -> Iterator[Finding]:
     grouped: dict[tuple[Frame, Cause], list[Stall]] = defaultdict(list)
     for stall in held_up(evidence):
         frame, cause = culprit(stall.stack), cause_of(stall, evidence)
-        if frame is None or cause is None or blamed(list(stall.stack)) is None:
+        if frame is None or cause is None or blamed(stall.stack) is None:
             continue
         grouped[_at_function(frame, evidence), cause].append(stall)
     for (frame, cause), stalls in grouped.items():
@@ -88,8 +93,10 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
         return None
     line, inner = line_of(evidence, frame), _inner(stall)
     at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
-    if at_line is not None and computing(at_line, inner) == "slow_regex":
-        return "slow_regex" if stall.kind not in FROM_OUTSIDE else None
+    if stall.kind in FROM_OUTSIDE:
+        return None
+    if at_line is not None and matches_for_sure(at_line, inner):
+        return "slow_regex"
     if stall.kind == "waits":
         return "blocking_call"
     is_own = stall.kind in ("holds", "stood_still", "runs")
@@ -100,9 +107,9 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
             return "competing_threads"  # Python code lets go every 5 ms, and takes it again
         otherwise: Cause = "long_computation" if stall.kind == "runs" else "c_call"
         return computing(line, inner) or otherwise
-    if stall.kind == "stood_still":
-        return "c_call"
-    return None
+    if at_line is not None and computing(at_line, inner) == "slow_regex":
+        return "slow_regex"
+    return "c_call"
 
 
 def _stall_finding(
@@ -157,7 +164,9 @@ def short_waits(evidence: Evidence) -> Iterator[Finding]:
     for one in spent(evidence.wall, lambda labels: labels.thread == "MainThread"):
         part = share(one, evidence.wall)
         cpu_s = on_cpu.get(one.frame, 0.0)
-        is_waiting = part >= WAIT_SHARE_MIN and cpu_s <= CPU_OF_WAIT_MAX * one.seconds
+        # Where others have the CPUs what computes stands as well, without any.
+        could_have_s = one.seconds * had_cpu_ratio(evidence)
+        is_waiting = part >= WAIT_SHARE_MIN and cpu_s <= CPU_OF_WAIT_MAX * could_have_s
         # Looks come where the interpreter is let go of, as when the node itself sends.
         is_suspect = not own_service(one.frame.function) and one.frame.function not in told
         if is_waiting and is_suspect and one.sample_count >= LOOKS_MIN:
@@ -193,13 +202,6 @@ def _wait_finding(one: Spent, cpu_s: float, part: float, evidence: Evidence) -> 
     )
 
 
-def is_late(evidence: Evidence, late_s: float) -> bool:
-    """Whether the loop was that late in most seconds of the window."""
-    history = evidence.loop.history if evidence.loop is not None else ()
-    late = sum(one.lag_s_max >= late_s for one in history)
-    return bool(history) and late >= max(1, LATE_RATIO * len(history))
-
-
 def _task_service(one: Spent, evidence: Evidence) -> str:
     """A thread's samples have no service; those of the task that it ran do."""
     for other in spent(evidence.wall, lambda labels: not labels.thread):
@@ -221,8 +223,9 @@ def _at_function(frame: Frame, evidence: Evidence) -> Frame:
 
 
 def _inner(stall: Stall) -> str:
+    """The library's function that it was in; empty where that was who is to blame."""
     last = stall.stack[-1] if stall.stack else None
-    return last.function if last is not None and is_library(last) else ""
+    return last.function if last is not None and last != culprit(stall.stack) else ""
 
 
 def _callers(stall: Stall) -> list[str]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from aiex.performance.analysis.calls import computing
 from aiex.performance.analysis.evidence import Evidence, Line
 from aiex.performance.analysis.finding import Cause, Finding
+from aiex.performance.analysis.loop_time import busy_ratio, had_cpu_ratio, is_late
 from aiex.performance.analysis.rules.blocked_loop import (
     _COMPUTE_ADVICE,
     _COMPUTE_WORDS,
     blocked_loop,
-    is_late,
 )
 from aiex.performance.analysis.spent import Spent, own_service, share, spent
 
@@ -101,16 +101,3 @@ def overload(evidence: Evidence) -> Iterator[Finding]:
         advice="Add nodes, or limit who asks; no single function has most of the time.",
         commands=("aiex status", "aiex hot", "aiex usage"),
     )
-
-
-def had_cpu_ratio(evidence: Evidence) -> float:
-    """Of the window, the part in which the loop's thread had a CPU if it wanted one.
-
-    On a machine that is full the same function uses less within the same time.
-    """
-    starved = evidence.loop.window.starved_ratio if evidence.loop is not None else 0.0
-    return max(0.25, 1 - starved)
-
-
-def busy_ratio(evidence: Evidence) -> float:
-    return evidence.loop.window.busy_ratio if evidence.loop is not None else 0.0
