@@ -1,4 +1,4 @@
-"""What every row of a node stands on."""
+"""What everything of a node stands on."""
 
 from dataclasses import dataclass
 from random import Random

@@ -1,7 +1,7 @@
 """The composition root: every part of a node, built once, top to bottom.
 
-Three rows have a module each: `state`, `serving`, `operating`. The services all this makes run in
-the tree that `aiex.node.services` draws.
+What keeps state, answers clients and answers operators is put together in a module each: `state`,
+`serving`, `operating`. The services all this makes run in the tree that `aiex.node.services` draws.
 """
 
 import socket

@@ -1,4 +1,4 @@
-"""The row that answers operators: each chapter of the admin API with what it reads and changes."""
+"""What of a node answers operators: each chapter of the admin API, with what it reads and does."""
 
 from aiex.cluster import Cluster
 from aiex.node.admin import (

@@ -1,4 +1,4 @@
-"""The row that answers clients: from the listener's bytes to the providers and back."""
+"""What of a node answers clients: from the listener's bytes to the providers and back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def build_serving(
     key_check: Callable[[], KeyCheck | None],
     is_ready: Callable[[], bool],
 ) -> Serving:
-    """The row; `key_check` and `is_ready` are asked at each request that has use for them."""
+    """All of it; `key_check` and `is_ready` are asked at each request that has use for them."""
     settings, life = ground.settings, ground.life
     clock, random, emit = ground.clock, ground.random, ground.emit
     local_model = None

@@ -1,4 +1,4 @@
-"""The row that keeps what must survive: the engine, the tables in it, and what stands on those."""
+"""What of a node keeps what must survive: the engine, its tables, and what stands on those."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class State:
 
 
 def build_state(ground: Ground, found: Finding, *, company: Callable[[], int]) -> State:
-    """The row, with the keys this node knew last.
+    """All of it, with the keys this node knew last.
 
     `company` counts the nodes that share the limits, those that are missing included.
     """

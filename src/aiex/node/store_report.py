@@ -15,8 +15,7 @@ from aiex.node.views.store import (
     VerificationView,
     VerifiedView,
 )
-from aiex.store import Table, TableCounts, ViewCounts
-from aiex.store.fragment_log import FragmentFacts, FragmentLogs
+from aiex.store import FragmentFacts, FragmentLogs, Table, TableCounts, ViewCounts
 
 # An operator waits; a healthy node answers in milliseconds, one on a busy machine within a second.
 ASK_S = 2.0
