@@ -619,3 +619,14 @@ def test_a_thread_that_waits_without_the_interpreter_has_not_kept_it(
     found = [stall(0.3, "kept_out", RUN, GUEST, thread="worker") for _ in range(4)]
     evidence = healthy(holds=holds(*found), lines={AT: Line(calls)})
     assert causes(diagnosed(evidence)) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "starved", "is_told"), [(4, 0.05, True), (4, 0.4, False), (7, 0.4, True)]
+)
+def test_on_a_full_machine_it_takes_more_short_holds(
+    count: int, starved: float, *, is_told: bool
+) -> None:
+    found = [stall(0.08) for _ in range(count)]
+    evidence = healthy(loop=loop_state(starved=starved), holds=holds(*found))
+    assert causes(diagnosed(evidence)) == ([("long_computation", SETTLE)] if is_told else [])
