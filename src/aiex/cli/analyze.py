@@ -9,6 +9,8 @@ import msgspec
 
 from aiex.cli.admin_client import AdminClient, AdminUnreachable
 from aiex.cli.asked_nodes import Asked, Came, NodeAnswer, ask_nodes, on_option
+from aiex.cli.duration import Duration
+from aiex.cli.misplaced_options import refuse_misplaced_options
 from aiex.cli.node_lookup import read_node
 from aiex.cli.node_options import LookUp, look_up_options, node_options
 from aiex.cli.output import Output, output_option, print_json_text
@@ -34,8 +36,9 @@ LOOK_EVERY_S = 0.2
 @click.group(invoke_without_command=True)
 @click.option(
     "--seconds",
-    type=click.FloatRange(2, 60),
-    default=10.0,
+    type=Duration(60, 2),
+    metavar="TIME",
+    default="10s",
     show_default=True,
     help="How long to look.",
 )
@@ -60,6 +63,7 @@ def analyze(
       aiex analyze done gc-tune
     """
     if context.invoked_subcommand is not None:
+        refuse_misplaced_options(context)
         return
     admin = look_up()
     came = (None if nodes else _of_stuck(admin)) or _asked(admin, seconds, nodes)
@@ -106,8 +110,9 @@ def _of_stuck(admin: AdminClient, patience_s: float = STUCK_S) -> Came[Analysis]
 @analyze.command()
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, 60),
-    default=10.0,
+    type=Duration(60, has_zero=True),
+    metavar="TIME",
+    default="10s",
     show_default=True,
     help="How long to look first; 0: tell what is known already.",
 )

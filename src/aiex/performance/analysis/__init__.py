@@ -13,7 +13,14 @@ from aiex.performance.analysis.requests import (
     TellDone,
 )
 from aiex.performance.analysis.stuck import stuck_analysis
-from aiex.performance.analysis.traffic import Group, NoTraffic, TargetNow, Traffic, TrafficWatch
+from aiex.performance.analysis.traffic import (
+    Calls,
+    Group,
+    NoTraffic,
+    TargetNow,
+    Traffic,
+    TrafficWatch,
+)
 
 __all__ = [
     "ANALYSIS_REQUESTS",
@@ -21,6 +28,7 @@ __all__ = [
     "Analysis",
     "Analyst",
     "Analyze",
+    "Calls",
     "Cause",
     "Finding",
     "Group",
