@@ -552,6 +552,14 @@ def test_the_nodes_own_looks_are_not_blamed() -> None:
     assert diagnosed(healthy(holds=holds(*[stall(0.3, "runs", own) for _ in range(5)]))) == ()
 
 
+def test_what_counts_requests_for_a_look_is_no_leak() -> None:
+    counting = leak(
+        site="aiex.node.node_traffic:_Group.add (node_traffic.py:114)",
+        holder="attribute header_us of aiex.node.node_traffic:_Group",
+    )
+    assert diagnosed(healthy(growth=grown(counting))) == ()
+
+
 # No rule raises, whatever it is given.
 
 FRAMES = st.sampled_from(
