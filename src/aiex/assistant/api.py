@@ -5,6 +5,7 @@ No framework: the hot path is this module, a table of routes and the handler of 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from random import Random
@@ -140,6 +141,10 @@ class Api:
     def in_flight_count(self) -> int:
         """Requests being answered now, open streams included."""
         return len(self._tasks)
+
+    def in_flight_by_key(self) -> Counter[str]:
+        """Of those, how many each key has, by its public id; empty where none is known."""
+        return Counter(trail.key_id for trail in self._tasks.values())
 
     def cut_off(self) -> int:
         """Cancel what is in flight; the number of requests that were."""

@@ -1,6 +1,5 @@
 """The chapter's desk: looks for a while, says what is wrong, and what would help."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +22,7 @@ from aiex.performance.analysis.requests import (
 )
 from aiex.performance.analysis.traffic import TrafficWatch
 from aiex.performance.chapter import Chapter
+from aiex.performance.own_thread import in_own_thread
 
 # Looks at a time: each takes a profile of its own, of which a chapter takes two at most.
 LOOKS_MAX = 1
@@ -54,7 +54,7 @@ class Analyst(Chapter):
     async def analyze(self, asked: Analyze, caller: Caller) -> Analysis:
         """Raises `CallRefused` while another looks, and when the deadline is too near."""
         evidence = await self._evidence(asked.seconds, caller)
-        findings = await asyncio.to_thread(diagnosed, evidence)
+        findings = await in_own_thread(diagnosed, evidence)
         return Analysis(
             evidence.began_at_s,
             evidence.seconds,

@@ -3,7 +3,6 @@
 A chapter that refuses, or fails, costs its own section only.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
@@ -15,6 +14,7 @@ from aiex.performance.chapter import Chapter, Gauges
 from aiex.performance.collector import DescribeGc
 from aiex.performance.loop import ListStalls, ShowLoop
 from aiex.performance.memory import CountTypes, DescribeMemory
+from aiex.performance.own_thread import in_own_thread
 from aiex.performance.sampling import FindHot, TakeCpuProfile
 from aiex.performance.snapshot.callers import callers_of
 from aiex.performance.snapshot.requests import (
@@ -93,7 +93,7 @@ class Snapshots(Chapter):
         """Raises `CallRefused` when nothing of that time is known."""
         request = TakeCpuProfile(asked.seconds)
         profile = await self._handlers[TakeCpuProfile](request, caller)
-        return await asyncio.to_thread(callers_of, profile, asked.function, asked.n)
+        return await in_own_thread(callers_of, profile, asked.function, asked.n)
 
     def _head(self) -> Head:
         gauges = self._gauges

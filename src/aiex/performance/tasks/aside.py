@@ -1,11 +1,12 @@
 """Arithmetic on many things is done aside, in a thread, so that the loop goes on meanwhile.
 
 Only for what touches no task: numbers and names that were taken before. Few things are not worth a
-thread, and those of the executor may all be busy in a node that is in trouble.
+thread.
 """
 
-import asyncio
 from collections.abc import Callable
+
+from aiex.performance.own_thread import in_own_thread
 
 # As many take a few milliseconds.
 FEW = 2000
@@ -13,4 +14,4 @@ FEW = 2000
 
 async def aside[R](work: Callable[[], R], count: int) -> R:
     """What `work` on so many things comes to."""
-    return await asyncio.to_thread(work) if count > FEW else work()
+    return await in_own_thread(work) if count > FEW else work()

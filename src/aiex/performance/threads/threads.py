@@ -4,7 +4,6 @@ Python's own threads go by their Python names; those of the HTTP server and clie
 Python's, by what their library called them. Needs no rights beyond reading one's own /proc.
 """
 
-import asyncio
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from aiex.performance.chapter import Chapter
+from aiex.performance.own_thread import in_own_thread
 from aiex.performance.questions import Counted, Measure
 
 OWN_TASKS = Path("/proc/self/task")
@@ -67,7 +67,7 @@ class ThreadCpu(Counted):
     meaning = "CPU of each thread since it began, in user and kernel mode."
 
     async def values(self) -> Mapping[str, float]:
-        return await asyncio.to_thread(cpu_by_thread)
+        return await in_own_thread(cpu_by_thread)
 
 
 class Threads(Chapter):
