@@ -128,6 +128,15 @@ async def test_a_stream_that_stays_silent_is_given_up() -> None:
     assert sum(INFO_TIMEOUTS_S) == TIMEOUT_S
 
 
+async def test_the_leader_of_all_servers_says_which_streams_there_are() -> None:
+    for streams, is_known in ((["KV_a", "KV_b"], True), (["KV_b"], False), (None, False)):
+        connection = ScriptedConnection(
+            {"total": 0, "offset": 0, "limit": 1024, "streams": streams}
+        )
+        assert await jetstream(connection).is_known("KV_a", "$KV.a.>") is is_known
+        assert connection.asked == ["$JS.API.STREAM.NAMES"]
+
+
 async def test_a_stream_that_is_missing_is_made() -> None:
     connection = ScriptedConnection(fault(404, 10059), STREAM)
     await jetstream(connection).ensure_stream("KV_a", {})

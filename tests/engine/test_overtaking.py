@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from aiex.engine.jetstream import StreamMissing
+from aiex.engine.jetstream_refusal import StreamMissing
 from aiex.engine.overtaking import Overtaking
 from aiex.engine.session import NoAnswer
 from aiex.errors import EngineError, EngineUnavailable

@@ -50,6 +50,31 @@ async def test_a_stream_that_stays_missing_after_it_was_made_cannot_be_read_now(
         await stream(Restarted(blind=2)).last("notes.a", timeout_s=1.0)
 
 
+class Blind:
+    """A server that does not know its streams; the leader of all knows those of these names."""
+
+    def __init__(self, *known: str) -> None:
+        self._known = known
+
+    async def stream(self, _: str) -> None:
+        raise StreamMissing
+
+    async def is_known(self, name: str, subject: str) -> bool:
+        assert subject == CONFIG.followed
+        return name in self._known
+
+
+async def test_there_are_no_facts_of_a_stream_that_is_not_there() -> None:
+    bare = NatsStream(CONFIG, Blind("T_notes_1"), trouble=lambda: "")  # type: ignore[arg-type]
+    assert await bare.facts(timeout_s=1.0) is None
+
+
+async def test_a_stream_that_is_yet_to_be_opened_is_not_told_to_be_missing() -> None:
+    closed = NatsStream(CONFIG, Blind("T_notes_0"), trouble=lambda: "")  # type: ignore[arg-type]
+    with pytest.raises(EngineUnavailable, match="yet to be opened"):
+        await closed.facts(timeout_s=1.0)
+
+
 class Leaving:
     """A leader that takes rows along when it stops; who follows it keeps a barrier."""
 

@@ -7,6 +7,8 @@ import click
 
 from aiex.cli.admin_client import AdminClient
 from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
+from aiex.cli.duration import Duration
+from aiex.cli.misplaced_options import refuse_misplaced_options
 from aiex.cli.node_options import LookUp, look_up_options, node_options
 from aiex.cli.output import Output, output_option, print_json_text
 from aiex.cli.terminal_text import harmless
@@ -27,8 +29,9 @@ FOUND = 1
 @click.group(invoke_without_command=True)
 @click.option(
     "--seconds",
-    type=click.FloatRange(2, 60),
-    default=10.0,
+    type=Duration(60, 2),
+    metavar="TIME",
+    default="10s",
     show_default=True,
     help="How long to look.",
 )
@@ -53,6 +56,7 @@ def analyze(
       aiex analyze done gc-tune
     """
     if context.invoked_subcommand is not None:
+        refuse_misplaced_options(context)
         return
     came = ask_nodes(look_up(), Analyze(seconds), nodes, takes_s=seconds + SPARE_S)
     if output == "json":
@@ -68,8 +72,9 @@ def analyze(
 @analyze.command()
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, 60),
-    default=10.0,
+    type=Duration(60, has_zero=True),
+    metavar="TIME",
+    default="10s",
     show_default=True,
     help="How long to look first; 0: tell what is known already.",
 )

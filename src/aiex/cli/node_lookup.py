@@ -38,6 +38,11 @@ class RunningNode(msgspec.Struct, frozen=True):
     shared_api_url: str = ""  # answered by any node of this machine that shares the port
 
 
+def has_left(data_dir: Path) -> bool:
+    """Whether the node of that directory left its cluster, and was not started since."""
+    return (data_dir / "left").exists()
+
+
 class NodeChoice(msgspec.Struct, frozen=True):
     """What the user said about which node is meant; empty where nothing was said."""
 

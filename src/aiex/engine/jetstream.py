@@ -33,6 +33,10 @@ NANOSECONDS = 1_000_000_000
 _MULTIPLE_MAX = 1_024
 
 
+class _Names(msgspec.Struct, frozen=True):
+    streams: list[str] | None = None
+
+
 class ConsumerInfo(msgspec.Struct, frozen=True):
     name: str
     num_pending: int
@@ -109,6 +113,14 @@ class JetStream:
             found += page.streams or []
             if not page.streams or len(found) >= page.total:
                 return found
+
+    async def is_known(self, name: str, subject: str) -> bool:
+        """Whether there is a stream of that name, which takes the subject.
+
+        Answered by the leader of all servers, who knows of streams that others have yet to open.
+        """
+        answer = await self.call("STREAM.NAMES", {"subject": subject})
+        return name in (msgspec.json.decode(answer, type=_Names).streams or ())
 
     async def update_stream(self, name: str, config: Mapping[str, Any]) -> None:
         await self.call(f"STREAM.UPDATE.{name}", config)

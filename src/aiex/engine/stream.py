@@ -137,7 +137,6 @@ class StreamFacts(msgspec.Struct, frozen=True):
     message_count: int
     subject_count: int
     size_bytes: int
-    first_sequence: int
     last_sequence: int
     replica_count: int
     leader: str  # empty at a server on its own

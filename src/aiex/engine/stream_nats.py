@@ -215,10 +215,10 @@ class NatsStream:
     async def facts(self, *, timeout_s: float) -> StreamFacts | None:
         try:
             async with asyncio.timeout(timeout_s):
-                stream = await self._jetstream.stream(self.config.name)
+                stream = await self._found()
+                if stream is None:
+                    return None
                 identity = await self._identity(stream)
-        except StreamMissing:
-            return None
         except TimeoutError as error:
             raise EngineUnavailable(
                 f"The engine told nothing of {self.config.name} within {timeout_s:g} s."
@@ -229,11 +229,22 @@ class NatsStream:
             state.messages,
             state.num_subjects,
             state.bytes,
-            state.first_seq,
             state.last_seq,
             stream.replica_count,
             "" if stream.cluster is None else stream.cluster.leader,
         )
+
+    async def _found(self) -> StreamInfo | None:
+        """None when there is none. "Not here" of a server is no proof: it may have yet to open it,
+        and a backup that believed it would lack a table.
+        """
+        name = self.config.name
+        try:
+            return await self._jetstream.stream(name)
+        except StreamMissing:
+            if await self._jetstream.is_known(name, self.config.followed):
+                raise EngineUnavailable(f"The stream {name} is yet to be opened.") from None
+        return None
 
     async def _identity(self, stream: StreamInfo) -> str:
         """A stream in memory whose servers all stopped is empty, and says it is as old as ever.

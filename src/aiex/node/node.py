@@ -46,7 +46,7 @@ from aiex.node.operating import build_admin
 from aiex.node.own_copies import OwnCopies
 from aiex.node.parts import Parts
 from aiex.node.requests import ALL_REQUESTS
-from aiex.node.services import supervised
+from aiex.node.services import Branches, supervised
 from aiex.node.serving import build_serving
 from aiex.node.state import build_state
 from aiex.node.supervisor import Supervisor
@@ -208,14 +208,16 @@ def build_node(
     local_model = [serving.local_model] if serving.local_model else []
     root = supervised(
         settings,
-        process=process,
-        performance=performance.services(),
-        formation=cluster.first_services(),
-        engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],
-        cluster=cluster.services(),
-        assistant=[*local_model, housekeeper, metering.borrower, canaries],
-        guests=guests,
-        http=[serving.client_thread, admin_listener, api_listener],
+        Branches(
+            process=process,
+            performance=performance.services(),
+            formation=cluster.first_services(),
+            engine=[*engine.services(), *store.services(), keys, hot, metering.bookkeeper],
+            cluster=cluster.services(),
+            assistant=[*local_model, housekeeper, metering.borrower, canaries],
+            guests=guests,
+            http=[serving.client_thread, admin_listener, api_listener],
+        ),
         drain_s=lambda: hot.ns.drain_deadline_s,
         clock=clock,
         random=random,

@@ -110,7 +110,8 @@ def certificate_ends(facts: Facts) -> Found:
         if one.ends_at_s is not None and 0 < left_s < CERTIFICATE_ENDS_IN_S:
             yield Trouble(
                 f"The certificate of NATS ends in {_days(left_s)}.",
-                "Renew it (`aiex k8s secrets`, or cert-manager), then start NATS anew.",
+                "Renew it (`aiex k8s secrets`, or cert-manager). NATS is told within a day, or "
+                "without nats.tls.reload has to start anew.",
                 one.component,
                 (Seen(one.where, "notAfter", f"in {_days(left_s)}"),),
                 (_restart(facts),),

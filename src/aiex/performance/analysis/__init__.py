@@ -12,7 +12,14 @@ from aiex.performance.analysis.requests import (
     Recommendations,
     TellDone,
 )
-from aiex.performance.analysis.traffic import Group, NoTraffic, TargetNow, Traffic, TrafficWatch
+from aiex.performance.analysis.traffic import (
+    Calls,
+    Group,
+    NoTraffic,
+    TargetNow,
+    Traffic,
+    TrafficWatch,
+)
 
 __all__ = [
     "ANALYSIS_REQUESTS",
@@ -20,6 +27,7 @@ __all__ = [
     "Analysis",
     "Analyst",
     "Analyze",
+    "Calls",
     "Cause",
     "Finding",
     "Group",

@@ -13,14 +13,14 @@ from msgspec import Meta
 
 from aiex.performance.analysis.gc_callers import Collections
 from aiex.performance.analysis.pools import Pool
-from aiex.performance.analysis.standing import Standing
+from aiex.performance.analysis.standing import Crowd, Standing
 from aiex.performance.analysis.traffic import Traffic
 from aiex.performance.collector import GcState
 from aiex.performance.loop import HoldList, LoopState, Stall, StallList
 from aiex.performance.memory import GrowthReport, MemoryState, NativeSiteList
 from aiex.performance.profile import Profile
 from aiex.performance.questions import Ranking
-from aiex.performance.tasks import Census, Deadlocks
+from aiex.performance.tasks import Census, Deadlocks, LongWaits
 
 type Ratio = Annotated[float, Meta(ge=0)]
 
@@ -46,20 +46,6 @@ class Kernel(msgspec.Struct, frozen=True):
     machine_busy_ratio: float = 0.0  # of all CPUs of the machine, by everybody
 
 
-class WaitingTask(msgspec.Struct, frozen=True):
-    """A task that waits for a lock or the like, and who has it."""
-
-    coroutine: str
-    service: str
-    waits_for: str
-    holder: str  # coroutine of it
-    holder_at: str
-    holder_waits_for: str
-    holder_age_s: float
-    certainty: str
-    also_waiting: int
-
-
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """`before` and `after` are the two ends of the window."""
 
@@ -81,7 +67,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     steps_of: Ranking | None = None  # likewise, by service
     steps_s: float = 2.0  # for so long steps were counted
     deadlocks: Deadlocks | None = None
-    locks: tuple[WaitingTask, ...] = ()
+    waits: LongWaits | None = None
     memory_before: MemoryState | None = None
     memory_after: MemoryState | None = None
     growth: GrowthReport | None = None
@@ -89,7 +75,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     native: NativeSiteList | None = None  # likewise, of what Python does not count
     threads: dict[str, float] = {}  # CPU within the window, in seconds
     standing: tuple[Standing, ...] = ()  # threads that did not move within the window
-    pools: tuple[Pool, ...] = ()
+    crowds: tuple[Crowd, ...] = ()  # lines at which several threads are
+    pools: tuple[Pool, ...] = ()  # of threads
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
     traffic: Traffic = Traffic()

@@ -101,16 +101,22 @@ def swapped(evidence: Evidence) -> Iterator[Finding]:
 
 
 def engine_away(evidence: Evidence) -> Iterator[Finding]:
-    if evidence.traffic.is_engine_up:
+    traffic = evidence.traffic
+    if traffic.is_engine_up and not traffic.engine_down_count:
         return
     yield Finding(
         cause="engine_away",
-        text="The engine (NATS) does not answer: what needs state waits or fails.",
+        text="The engine (NATS) "
+        + ("comes and goes" if traffic.is_engine_up else "does not answer")
+        + ": what needs state waits or fails.",
         service="engine.connection",
         confidence=0.95,
         weight=0.9,
         cost="Keys, conversations, limits and hot values are as they were when it went.",
-        evidence=("The connection to the engine is down.",),
+        evidence=(
+            f"The connection to the engine is {'up again' if traffic.is_engine_up else 'down'}; it "
+            f"went {traffic.engine_down_count} times within {evidence.seconds:.0f} s.",
+        ),
         advice="See what the engine says of itself.",
         commands=("aiex status", "aiex cluster explain"),
     )
