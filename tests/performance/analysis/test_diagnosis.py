@@ -12,7 +12,6 @@ from aiex.performance import Calls, Finding, Frame, Group, Labels, Leak, Stall, 
 from aiex.performance.analysis.diagnosis import diagnosed, summary
 from aiex.performance.analysis.evidence import Evidence, Kernel, Line
 from aiex.performance.analysis.gc_callers import Collections
-from aiex.performance.analysis.pools import Pool
 from aiex.performance.analysis.standing import Crowd, Standing
 from aiex.performance.loop import StallKind
 from aiex.performance.tasks import (
@@ -290,30 +289,6 @@ def test_a_circle_through_queues_is_a_deadlock_and_names_all_its_functions() -> 
 
 
 QUERY = "shop.orders:Orders.query"
-POOL = Pool(("asyncio_0", "asyncio_1"), (20, 30, 40, 80))
-
-
-def in_the_pool(pool: Pool) -> Evidence:
-    labels = Labels(node="n1", thread=pool.threads[0])
-    return healthy(pools=(pool,), wall=profile("wall", ((GUEST,), labels, 9.0)))
-
-
-def test_a_pool_whose_threads_are_all_busy_is_blamed_on_what_they_do() -> None:
-    (found,) = diagnosed(in_the_pool(POOL))
-    assert (found.cause, found.function) == ("full_pool", SETTLE)
-    assert "80 calls wait" in found.text
-
-
-@pytest.mark.parametrize(
-    "pool",
-    [
-        Pool(POOL.threads, (0, 30, 40, 80)),  # a burst
-        Pool(POOL.threads, (20, 30)),  # too few looks to know
-        Pool(("thumbnails_0", "thumbnails_1"), (80, 60, 40, 20)),  # somebody's own has its work
-    ],
-)
-def test_a_pool_with_work_for_its_threads_is_a_pool(pool: Pool) -> None:
-    assert diagnosed(in_the_pool(pool)) == ()
 
 
 def test_threads_in_line_for_a_lock_that_moves_are_told() -> None:
@@ -710,3 +685,74 @@ def test_a_target_that_alone_answers_nothing_is_slow_though_the_loop_is_late() -
     assert ("slow_provider", "east/model") in {
         (one.cause, one.function) for one in diagnosed(evidence)
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [("holds", "shop.orders:Orders.pack"), ("stood_still", "shop.orders:Orders.pack"),
+     ("runs", SETTLE)],
+)  # fmt: skip
+def test_c_code_that_is_no_call_is_blamed_on_the_function_that_had_just_ended(
+    kind: StallKind, function: str
+) -> None:
+    calls_own = Line(("self.pack",), callee="Orders.pack", callee_line=30)
+    evidence = healthy(
+        loop=loop_state(busy=0.6, lag_s=0.06),
+        cpu=profile("cpu", ((RUN, GUEST), SHOP, 3.0)),
+        holds=holds(*[stall(0.06, kind) for _ in range(6)]),
+        lines={AT: calls_own},
+    )
+    (found,) = diagnosed(evidence)
+    assert found.function == function
+
+
+def test_a_wait_inside_a_client_library_is_blamed_on_who_called_it() -> None:
+    client = Frame("requests.api:get", "/venv/lib/python3.13/site-packages/requests/api.py", 60)
+    recv = Frame("socket:SocketIO.readinto", "/usr/lib/python3.13/socket.py", 700)
+    stack = (RUN, GUEST, client, recv)
+    evidence = healthy(holds=holds(*[stall(0.1, "waits", *stack) for _ in range(4)]))
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function) == ("blocking_call", SETTLE)
+    assert "waits for a socket" in found.text
+
+
+def test_a_method_called_search_that_waits_is_no_pattern() -> None:
+    line = Line(("self._index.search",))
+    waiting = healthy(holds=holds(*[stall(0.1, "waits") for _ in range(4)]), lines={AT: line})
+    assert causes(diagnosed(waiting)) == [("blocking_call", SETTLE)]
+    busy = healthy(holds=holds(*[stall(0.1, "holds") for _ in range(4)]), lines={AT: line})
+    assert causes(diagnosed(busy)) == [("slow_regex", SETTLE)]
+
+
+def test_what_computes_where_others_have_the_cpus_does_not_wait() -> None:
+    thread = Labels(node="n1", thread="MainThread")
+    evidence = healthy(
+        loop=loop_state(busy=0.2, lag_s=0.035, starved=0.7),
+        wall=profile("wall", ((RUN, GUEST), thread, 4.0)),
+        cpu=profile("cpu", ((RUN, GUEST), SHOP, 1.5)),
+    )
+    assert "blocking_call" not in [one.cause for one in diagnosed(evidence)]
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(4.5, True), (2.0, False)])
+def test_a_function_in_many_short_pieces_is_named_though_the_loop_is_in_time(
+    seconds: float, *, is_told: bool
+) -> None:
+    evidence = healthy(cpu=profile("cpu", ((RUN, GUEST), SHOP, seconds)))
+    assert causes(diagnosed(evidence)) == ([("long_computation", SETTLE)] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        (("library.usleep",), [("c_call", SETTLE)]),
+        (("time.sleep",), []),
+        (("self._over.wait",), []),
+    ],
+)
+def test_a_thread_that_waits_without_the_interpreter_has_not_kept_it(
+    calls: tuple[str, ...], expected: list[tuple[str, str]]
+) -> None:
+    found = [stall(0.3, "kept_out", RUN, GUEST, thread="worker") for _ in range(4)]
+    evidence = healthy(holds=holds(*found), lines={AT: Line(calls)})
+    assert causes(diagnosed(evidence)) == expected

@@ -31,6 +31,7 @@ type Cause = Literal[
     "engine_away",
     "full_pool",  # all threads of a pool are taken
     "busy_loop",  # a task that waits for nothing comes round all the time
+    "instrumented",  # a tracer, a profiler or a debug mode is left on
     "overload",
     "throttled",  # by the container's CPU limit
     "starved",  # other processes have the CPUs

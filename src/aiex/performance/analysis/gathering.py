@@ -5,6 +5,7 @@ not answer is left out and told.
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -17,7 +18,9 @@ from aiex.cluster import Caller, Handler, Request
 from aiex.errors import CallRefused
 from aiex.performance.analysis.evidence import Evidence, Kernel, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
+from aiex.performance.analysis.instruments import instruments
 from aiex.performance.analysis.kernel import KernelCounts
+from aiex.performance.analysis.neighbours import ProcessNow, neighbours, processes_now
 from aiex.performance.analysis.pools import Pool, pools, pools_now
 from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
@@ -97,6 +100,7 @@ class Kept(NamedTuple):
     memory: MemoryState | None
     threads: Mapping[str, float]
     kernel: KernelCounts
+    processes: Mapping[int, ProcessNow]
     task_number: int
 
 
@@ -167,8 +171,10 @@ class Gathering:
             standing=standing(stood, stand),
             crowds=crowds(stood, stand),
             pools=seen_pools,
+            instruments=instruments(),
             collections=callers.found(),
             kernel=_within(before.kernel, after.kernel),
+            neighbours=neighbours(before.processes, after.processes, os.getpid()),
             traffic=traffic,
             missing=tuple(look.missing),
         )
@@ -228,15 +234,15 @@ class Gathering:
         return pools(looks)
 
     async def _end(self, look: "_Look") -> Kept:
-        gc_state, census, memory, cpu, kernel, number = await asyncio.gather(
+        gc_state, census, memory, cpu, (kernel, processes), number = await asyncio.gather(
             look.ask(DescribeGc(60.0), GcState),
             look.ask(TakeCensus("coroutine", ROWS), Census),
             look.ask(DescribeMemory(), MemoryState),
             in_own_thread(_thread_cpu),
-            in_own_thread(self._kernel),
+            in_own_thread(lambda: (self._kernel(), processes_now())),
             _task_number(),
         )
-        return Kept(gc_state, census, memory, cpu, kernel, number)
+        return Kept(gc_state, census, memory, cpu, kernel, processes, number)
 
 
 class _Look:
@@ -257,6 +263,9 @@ class _Look:
             answer: A | None = await _in_time(handler(request, self._caller), within_s)
         except CallRefused as refusal:
             self._miss(f"{name}: {refusal}")
+            return None
+        except Exception as error:  # noqa: BLE001 - what the others saw is worth telling
+            self._miss(f"{name} failed: {type(error).__name__}: {error}.")
             return None
         if answer is None:
             self._miss(f"{name} was not done within {within_s:.0f} s.")

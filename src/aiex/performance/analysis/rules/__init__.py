@@ -7,6 +7,7 @@ from aiex.performance.analysis.finding import Finding
 from aiex.performance.analysis.rules.blocked_loop import blocked_loop, short_waits
 from aiex.performance.analysis.rules.busy_loop import hot_functions, overload
 from aiex.performance.analysis.rules.collector import gc_thrash, manual_gc
+from aiex.performance.analysis.rules.instruments import left_on
 from aiex.performance.analysis.rules.leaks import leaks, memory_limit
 from aiex.performance.analysis.rules.locks import deadlocks, hopeless_waits, hot_locks
 from aiex.performance.analysis.rules.logging import too_much_logging
@@ -26,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     hot_functions,
     restless,
     full_pools,
+    left_on,
     too_much_logging,
     competing_threads,
     thread_locks,
