@@ -1,7 +1,7 @@
 """The assistant: models, who answers for them, who may ask, and the API over all of it."""
 
 from aiex.assistant.api import Api
-from aiex.assistant.attempted import Attempted
+from aiex.assistant.attempted import Attempted, Outcome
 from aiex.assistant.bookkeeper import Bookkeeper, seconds_in
 from aiex.assistant.catalogue import Catalogue, Model, Target
 from aiex.assistant.chat import Chat
@@ -84,6 +84,7 @@ __all__ = [
     "LocalModelTurned",
     "Metering",
     "Model",
+    "Outcome",
     "OwnSockets",
     "Pace",
     "Provider",

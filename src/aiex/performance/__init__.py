@@ -4,6 +4,7 @@ from aiex.performance.analysis import (
     SPARE_S,
     Analysis,
     Analyze,
+    Calls,
     Finding,
     Group,
     Measured,
@@ -15,6 +16,7 @@ from aiex.performance.analysis import (
     TargetNow,
     TellDone,
     Traffic,
+    stuck_analysis,
 )
 from aiex.performance.collector import (
     DescribeGc,
@@ -129,6 +131,7 @@ __all__ = [
     "Allocators",
     "Analysis",
     "Analyze",
+    "Calls",
     "Census",
     "CensusRow",
     "ChainFrame",
@@ -236,4 +239,5 @@ __all__ = [
     "WatchHolds",
     "as_one_span",
     "merged",
+    "stuck_analysis",
 ]

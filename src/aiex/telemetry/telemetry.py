@@ -52,6 +52,7 @@ from aiex.telemetry.event_log import log_events
 from aiex.telemetry.latency import cell_of
 from aiex.telemetry.log_writer import LogWriter, timestamp
 from aiex.telemetry.metrics import METRICS
+from aiex.telemetry.request_cells import RequestFamilies
 
 _MEMBER_STATES: dict[type, str] = {
     MemberUp: "up",
@@ -63,7 +64,7 @@ _MEMBER_STATES: dict[type, str] = {
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class AccessLine(msgspec.Struct, frozen=True):
+class AccessLine(msgspec.Struct, frozen=True, gc=False):
     """One API request in the log. Durations are milliseconds."""
 
     ts: str
@@ -117,6 +118,7 @@ class Telemetry:
         self._durations = cells.durations("aiex_request_duration_seconds")
         self._provider = cells.durations("aiex_provider_duration_seconds")
         self._tokens = cells.counter("aiex_tokens_total")
+        self._kinds = RequestFamilies(self._requests, self._durations, self._provider, self._tokens)
         self._cost = cells.dollars("aiex_cost_usd_total")
         self._retries = cells.counter("aiex_target_retries_total")
         self._passed_over = cells.counter("aiex_target_passed_over_total")
@@ -308,18 +310,7 @@ class Telemetry:
         self._request_count += 1
         self._error_count += event.status >= 500
         self._latency[cell_of(event.duration_us)] += 1
-        self._requests.cell(
-            event.route, str(event.status), event.model, event.provider, event.outcome
-        ).value += 1
-        stream = "true" if event.is_stream else "false"
-        self._durations.cell(event.route, stream).observe_us(event.duration_us)
-        if event.provider_us:  # else no headers came: a dead provider is not a fast one
-            self._provider.cell(event.provider).observe_us(event.provider_us)
-        if event.prompt_tokens or event.completion_tokens:
-            self._tokens.cell(event.model, "prompt").value += event.prompt_tokens
-            self._tokens.cell(event.model, "completion").value += event.completion_tokens
-            self._tokens.cell(event.model, "cached").value += event.cached_tokens
-            self._tokens.cell(event.model, "reasoning").value += event.reasoning_tokens
+        self._kinds.of(event).count(event)
         if event.cost_nano_usd:
             self._cost.cell(event.model, event.provider).nano_usd += event.cost_nano_usd
         if self._has_access_log:

@@ -4,6 +4,7 @@ What runs elsewhere (engine, local model, API, supervisor) is a plain state that
 """
 
 import io
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from random import Random
@@ -155,6 +156,9 @@ class MemoryNode:
         self.report = NodeReport(self.parts)
         self.stops: list[str] = []
         self.drains = Drains(self.parts, lambda: self.stops.append("told to stop"))
+
+    def in_flight_by_key(self) -> Counter[str]:
+        return Counter({"k1": self.in_flight_count} if self.in_flight_count else {})
 
     async def know_keys(self) -> None:
         """Have the engine tell the keys there are: none."""

@@ -1,20 +1,28 @@
 """Each cause is named with its function, and nothing else is; a healthy node gets no finding."""
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aiex.performance import Finding, Frame, Group, Labels, Leak, Stall, TargetNow
+from aiex.performance import Calls, Finding, Frame, Group, Labels, Leak, Stall, TargetNow
 from aiex.performance.analysis.diagnosis import diagnosed, summary
-from aiex.performance.analysis.evidence import Evidence, Kernel, Line, WaitingTask
+from aiex.performance.analysis.evidence import Evidence, Kernel, Line
 from aiex.performance.analysis.gc_callers import Collections
-from aiex.performance.analysis.standing import Standing
+from aiex.performance.analysis.standing import Crowd, Standing
 from aiex.performance.loop import StallKind
-from aiex.performance.tasks import Deadlock, DeadlockedTask, Deadlocks
+from aiex.performance.tasks import (
+    Deadlock,
+    DeadlockedTask,
+    Deadlocks,
+    Holder,
+    LongWait,
+    LongWaits,
+    Waiting,
+)
 from aiex.testing.evidence import (
     API,
     GUEST,
@@ -222,24 +230,74 @@ def test_a_circle_that_has_just_closed_may_be_about_to_open() -> None:
     assert diagnosed(healthy(deadlocks=circle(age_s=0.2))) == ()
 
 
-def locked(count: int) -> WaitingTask:
-    return WaitingTask(
-        "shop.orders:read", "shop.orders", "lock _table", SETTLE, f"{SETTLE}, o.py:9", "a sleep",
-        9.0, "certain", count,
+READ = "shop.orders:read"
+HOLDER = Holder(7, "export", SETTLE, "certain", "sleep", "a time to pass", f"{SETTLE}, o.py:9", 9.0)
+
+
+def waits(count: int, **changes: Any) -> LongWaits:
+    """A line before a lock that is held, but for the changes."""
+    wait = LongWait(
+        waiting="lock", because="held", waits_for="a lock (shop.orders:_table)", coroutine=READ,
+        service="shop.orders", at="shop.orders:Table.row, o.py:30", before=count, count=count,
+        stood=1, age_s=9.0, id=3, holder=HOLDER,
     )  # fmt: skip
+    return LongWaits((msgspec.structs.replace(wait, **changes),), 1, 40)
 
 
 def test_a_lock_with_a_long_line_is_blamed_on_who_has_it() -> None:
-    rows = census(row("shop.orders:read", 20, waiting="lock"))
-    evidence = healthy(locks=(locked(20),), census_before=rows, census_after=rows)
-    (found,) = diagnosed(evidence)
+    (found,) = diagnosed(healthy(waits=waits(20)))
     assert (found.cause, found.function) == ("hot_lock", SETTLE)
-    assert "shop.orders:read" in found.also
+    assert READ in found.also
 
 
 def test_a_lock_that_two_want_is_a_lock() -> None:
-    rows = census(row("shop.orders:read", 2, waiting="lock"))
-    assert diagnosed(healthy(locks=(locked(2),), census_before=rows, census_after=rows)) == ()
+    assert diagnosed(healthy(waits=waits(2))) == ()
+
+
+def test_a_line_that_has_just_formed_is_none_yet() -> None:
+    assert diagnosed(healthy(waits=waits(20, before=0))) == ()
+
+
+def test_a_lock_nobody_gives_back_is_blamed_on_the_function_that_takes_it() -> None:
+    (found,) = diagnosed(
+        healthy(waits=waits(1, because="nobody", holder=None, text="nobody living has it"))
+    )
+    assert (found.cause, found.function) == ("hot_lock", "shop.orders:Table.row")
+    assert "release" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("waiting", "cause"),
+    [("queue put", "queue_growth"), ("queue join", "deadlock"), ("barrier", "deadlock")],
+)
+def test_a_wait_that_nobody_is_left_to_end_is_blamed_on_where_it_is(
+    waiting: Waiting, cause: str
+) -> None:
+    (found,) = diagnosed(
+        healthy(waits=waits(1, because="nobody", waiting=waiting, holder=None, text="never"))
+    )
+    assert (found.cause, found.function) == (cause, "shop.orders:Table.row")
+
+
+def test_a_circle_through_queues_is_a_deadlock_and_names_all_its_functions() -> None:
+    evidence = healthy(
+        waits=waits(2, because="circle", waiting="queue put", others=(SETTLE,), text="they do")
+    )
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function) == ("deadlock", "shop.orders:Table.row")
+    assert SETTLE in found.also
+
+
+QUERY = "shop.orders:Orders.query"
+
+
+def test_threads_in_line_for_a_lock_that_moves_are_told() -> None:
+    frame = Frame(QUERY, "/app/shop/orders.py", 20)
+    lines = {"/app/shop/orders.py:20": Line(("self._lock.acquire",), takes_lock=True)}
+    (found,) = diagnosed(healthy(crowds=(Crowd(frame, 5, 4),), lines=lines))
+    assert (found.cause, found.function) == ("thread_lock", QUERY)
+    assert diagnosed(healthy(crowds=(Crowd(frame, 5, 2),), lines=lines)) == ()
+    assert diagnosed(healthy(crowds=(Crowd(frame, 5, 5),))) == ()
 
 
 def test_a_queue_that_only_grows_is_blamed_on_who_takes() -> None:
@@ -537,7 +595,7 @@ def test_no_rule_raises(
         ),
         census_before=ends[0],
         census_after=ends[1],
-        locks=(locked(waiters),),
+        waits=waits(waiters),
         gc_after=gc_state(pause_s=pause_s),
     )
     for one in diagnosed(evidence):
@@ -548,3 +606,153 @@ def test_no_rule_raises(
             not command or command.split()[0] in ("aiex", "kubectl") for command in one.commands
         )
     assert evidence.seconds == SECONDS
+
+
+def test_a_key_whose_streams_have_most_places_floods_with_few_requests() -> None:
+    busy = traffic(
+        in_flight=60, in_flight_max=64, in_flight_keys={"k1": 50, "k2": 10}, shed={"in_flight": 9}
+    )
+    (found,) = diagnosed(healthy(traffic=busy))
+    assert (found.cause, found.also) == ("flood", ("k1",))
+    assert "83% of all places" in found.text
+
+
+def test_requests_with_a_wrong_key_are_told_with_what_they_were_answered() -> None:
+    keys = {"k1": Group(100), "": Group(4000, wrong_count=4000, codes={"invalid_api_key": 4000})}
+    (found,) = diagnosed(healthy(traffic=traffic(keys=keys)))
+    assert found.cause == "flood"
+    assert "invalid_api_key" in found.text
+    assert not any("update" in command for command in found.commands)
+
+
+def test_a_key_that_meets_its_own_limits_floods_nobody() -> None:
+    keys = {
+        "k1": Group(400, refused_count=300, codes={"rate_limit_exceeded": 300}),
+        "k2": Group(500),
+        "k3": Group(500),
+    }
+    (found,) = diagnosed(healthy(traffic=traffic(keys=keys)))
+    assert (found.cause, found.also) == ("key_limit", ("k1",))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [("rate_limited", "429"), ("credentials", "credentials"), ("unreachable", "connection")],
+)
+def test_a_target_that_others_answer_for_fails_all_the_same(outcome: str, word: str) -> None:
+    calls = {"east/model": Calls(100, {outcome: 60})}
+    (found,) = diagnosed(healthy(traffic=traffic(calls=calls)))
+    assert (found.cause, found.function) == ("failing_provider", "east/model")
+    assert word in found.text
+
+
+def test_answers_that_break_off_are_failures() -> None:
+    targets = {"east/model": Group(100, broken_count=40), "west/model": Group(100)}
+    (found,) = diagnosed(healthy(traffic=traffic(targets=targets)))
+    assert (found.cause, found.function) == ("failing_provider", "east/model")
+    assert "break off" in found.text
+
+
+def test_a_target_that_is_slow_one_time_in_ten_is_slow() -> None:
+    calls = {"east/model": Calls(500, {}, p50_s=0.05, p95_s=4.1)}
+    (found,) = diagnosed(healthy(traffic=traffic(calls=calls)))
+    assert (found.cause, found.function) == ("slow_provider", "east/model")
+    assert "now and then" in found.text
+
+
+def test_a_target_whose_streams_drip_is_slow() -> None:
+    targets = {
+        "east/model": Group(100, stream_count=10, stream_s=80.0, stream_tokens=160),
+        "west/model": Group(100, stream_count=10, stream_s=1.0, stream_tokens=160),
+    }
+    (found,) = diagnosed(healthy(traffic=traffic(targets=targets)))
+    assert (found.cause, found.function) == ("slow_provider", "east/model")
+    assert "2.0 tokens a second" in found.text
+
+
+def test_an_engine_that_comes_and_goes_is_away() -> None:
+    (found,) = diagnosed(healthy(traffic=traffic(engine_down_count=3)))
+    assert found.cause == "engine_away"
+    assert "comes and goes" in found.text
+
+
+def test_a_target_that_alone_answers_nothing_is_slow_though_the_loop_is_late() -> None:
+    states = (TargetNow("east/model", "closed", 20, 0), TargetNow("west/model", "closed", 2, 0))
+    targets = {"east/model": Group(9, unanswered_count=9), "west/model": Group(300)}
+    evidence = healthy(
+        traffic=traffic(targets=targets, states=states), loop=loop_state(lag_s=0.9, mean_s=0.2)
+    )
+    assert ("slow_provider", "east/model") in {
+        (one.cause, one.function) for one in diagnosed(evidence)
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [("holds", "shop.orders:Orders.pack"), ("stood_still", "shop.orders:Orders.pack"),
+     ("runs", SETTLE)],
+)  # fmt: skip
+def test_c_code_that_is_no_call_is_blamed_on_the_function_that_had_just_ended(
+    kind: StallKind, function: str
+) -> None:
+    calls_own = Line(("self.pack",), callee="Orders.pack", callee_line=30)
+    evidence = healthy(
+        loop=loop_state(busy=0.6, lag_s=0.06),
+        cpu=profile("cpu", ((RUN, GUEST), SHOP, 3.0)),
+        holds=holds(*[stall(0.06, kind) for _ in range(6)]),
+        lines={AT: calls_own},
+    )
+    (found,) = diagnosed(evidence)
+    assert found.function == function
+
+
+def test_a_wait_inside_a_client_library_is_blamed_on_who_called_it() -> None:
+    client = Frame("requests.api:get", "/venv/lib/python3.13/site-packages/requests/api.py", 60)
+    recv = Frame("socket:SocketIO.readinto", "/usr/lib/python3.13/socket.py", 700)
+    stack = (RUN, GUEST, client, recv)
+    evidence = healthy(holds=holds(*[stall(0.1, "waits", *stack) for _ in range(4)]))
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function) == ("blocking_call", SETTLE)
+    assert "waits for a socket" in found.text
+
+
+def test_a_method_called_search_that_waits_is_no_pattern() -> None:
+    line = Line(("self._index.search",))
+    waiting = healthy(holds=holds(*[stall(0.1, "waits") for _ in range(4)]), lines={AT: line})
+    assert causes(diagnosed(waiting)) == [("blocking_call", SETTLE)]
+    busy = healthy(holds=holds(*[stall(0.1, "holds") for _ in range(4)]), lines={AT: line})
+    assert causes(diagnosed(busy)) == [("slow_regex", SETTLE)]
+
+
+def test_what_computes_where_others_have_the_cpus_does_not_wait() -> None:
+    thread = Labels(node="n1", thread="MainThread")
+    evidence = healthy(
+        loop=loop_state(busy=0.2, lag_s=0.035, starved=0.7),
+        wall=profile("wall", ((RUN, GUEST), thread, 4.0)),
+        cpu=profile("cpu", ((RUN, GUEST), SHOP, 1.5)),
+    )
+    assert "blocking_call" not in [one.cause for one in diagnosed(evidence)]
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(4.5, True), (2.0, False)])
+def test_a_function_in_many_short_pieces_is_named_though_the_loop_is_in_time(
+    seconds: float, *, is_told: bool
+) -> None:
+    evidence = healthy(cpu=profile("cpu", ((RUN, GUEST), SHOP, seconds)))
+    assert causes(diagnosed(evidence)) == ([("long_computation", SETTLE)] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        (("library.usleep",), [("c_call", SETTLE)]),
+        (("time.sleep",), []),
+        (("self._over.wait",), []),
+    ],
+)
+def test_a_thread_that_waits_without_the_interpreter_has_not_kept_it(
+    calls: tuple[str, ...], expected: list[tuple[str, str]]
+) -> None:
+    found = [stall(0.3, "kept_out", RUN, GUEST, thread="worker") for _ in range(4)]
+    evidence = healthy(holds=holds(*found), lines={AT: Line(calls)})
+    assert causes(diagnosed(evidence)) == expected

@@ -12,7 +12,15 @@ from aiex.performance.analysis.requests import (
     Recommendations,
     TellDone,
 )
-from aiex.performance.analysis.traffic import Group, NoTraffic, TargetNow, Traffic, TrafficWatch
+from aiex.performance.analysis.stuck import stuck_analysis
+from aiex.performance.analysis.traffic import (
+    Calls,
+    Group,
+    NoTraffic,
+    TargetNow,
+    Traffic,
+    TrafficWatch,
+)
 
 __all__ = [
     "ANALYSIS_REQUESTS",
@@ -20,6 +28,7 @@ __all__ = [
     "Analysis",
     "Analyst",
     "Analyze",
+    "Calls",
     "Cause",
     "Finding",
     "Group",
@@ -33,4 +42,5 @@ __all__ = [
     "TellDone",
     "Traffic",
     "TrafficWatch",
+    "stuck_analysis",
 ]

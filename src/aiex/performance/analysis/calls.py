@@ -44,6 +44,7 @@ WAITS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
+WAITS_ONLY = "waits"
 # What can do nothing but wait, whatever a clock says that was itself kept waiting.
 WAITING_ONLY = frozenset((
     "time.sleep", "recv", "recv_into", "recvfrom", "sendall", "accept", "connect",
@@ -91,7 +92,7 @@ def computing(line: Line, inner: str) -> Cause | None:
 
 
 def waits(calls: Iterable[str], inner: str) -> str:
-    """What it waits for, in words; `waits` where nothing says."""
+    """What it waits for, in words; `WAITS_ONLY` where nothing says."""
     calls = tuple(calls)
     for words, names in WAITS:
         for name in names:
@@ -102,7 +103,7 @@ def waits(calls: Iterable[str], inner: str) -> str:
     for words, names in WAITS:
         if inner and inner.rpartition(":")[2].rpartition(".")[2] in names:
             return words
-    return "waits"
+    return WAITS_ONLY
 
 
 def _fits(call: str, name: str) -> bool:

@@ -32,7 +32,7 @@ FOLLOWS: dict[Cause, tuple[Cause, ...]] = {
     "engine_away": LOOP_KEEPERS,
     "queue_growth": LOOP_KEEPERS,
     "hot_lock": ("deadlock", *LOOP_KEEPERS),
-    "long_computation": ("task_storm", "flood", "gc_thrash", "manual_gc"),
+    "long_computation": ("busy_loop", "task_storm", "flood", "gc_thrash", "manual_gc"),
     "c_call": ("manual_gc", "gc_thrash"),
     "gc_thrash": ("task_storm",),
     "leak": ("task_storm", "queue_growth"),

@@ -12,15 +12,17 @@ import msgspec
 from msgspec import Meta
 
 from aiex.performance.analysis.gc_callers import Collections
+from aiex.performance.analysis.instruments import Instrument
+from aiex.performance.analysis.neighbours import Neighbour
 from aiex.performance.analysis.pools import Pool
-from aiex.performance.analysis.standing import Standing
+from aiex.performance.analysis.standing import Crowd, Standing
 from aiex.performance.analysis.traffic import Traffic
 from aiex.performance.collector import GcState
 from aiex.performance.loop import HoldList, LoopState, Stall, StallList
 from aiex.performance.memory import GrowthReport, MemoryState, NativeSiteList
 from aiex.performance.profile import Profile
 from aiex.performance.questions import Ranking
-from aiex.performance.tasks import Census, Deadlocks
+from aiex.performance.tasks import Census, Deadlocks, LongWaits
 
 type Ratio = Annotated[float, Meta(ge=0)]
 
@@ -31,6 +33,8 @@ class Line(msgspec.Struct, frozen=True):
     calls: tuple[str, ...] = ()
     takes_lock: bool = False  # it enters a `with`, or calls `acquire`
     is_regex: bool = False  # one of them is known to be a compiled pattern's, or `re`'s
+    callee: str = ""  # `Class.method` or `function` of the same file, where it calls nothing else
+    callee_line: int = 0
 
 
 class Kernel(msgspec.Struct, frozen=True):
@@ -44,20 +48,6 @@ class Kernel(msgspec.Struct, frozen=True):
     major_faults: int = 0  # pages that had to come from disk
     swap_bytes: int = 0
     machine_busy_ratio: float = 0.0  # of all CPUs of the machine, by everybody
-
-
-class WaitingTask(msgspec.Struct, frozen=True):
-    """A task that waits for a lock or the like, and who has it."""
-
-    coroutine: str
-    service: str
-    waits_for: str
-    holder: str  # coroutine of it
-    holder_at: str
-    holder_waits_for: str
-    holder_age_s: float
-    certainty: str
-    also_waiting: int
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +71,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     steps_of: Ranking | None = None  # likewise, by service
     steps_s: float = 2.0  # for so long steps were counted
     deadlocks: Deadlocks | None = None
-    locks: tuple[WaitingTask, ...] = ()
+    waits: LongWaits | None = None
     memory_before: MemoryState | None = None
     memory_after: MemoryState | None = None
     growth: GrowthReport | None = None
@@ -89,9 +79,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     native: NativeSiteList | None = None  # likewise, of what Python does not count
     threads: dict[str, float] = {}  # CPU within the window, in seconds
     standing: tuple[Standing, ...] = ()  # threads that did not move within the window
-    pools: tuple[Pool, ...] = ()
+    crowds: tuple[Crowd, ...] = ()  # lines at which several threads are
+    pools: tuple[Pool, ...] = ()  # of threads
+    instruments: tuple[Instrument, ...] = ()
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
+    neighbours: tuple[Neighbour, ...] = ()  # other processes with the most CPU
     traffic: Traffic = Traffic()
     lines: dict[str, Line] = {}  # by `file:line`, and of whole functions by `pkg.mod:function`
     missing: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ not answer is left out and told.
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -15,14 +16,16 @@ import msgspec
 from aiex.clock import Clock
 from aiex.cluster import Caller, Handler, Request
 from aiex.errors import CallRefused
-from aiex.performance.analysis.evidence import Evidence, Kernel, WaitingTask, held_up
+from aiex.performance.analysis.evidence import Evidence, Kernel, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
+from aiex.performance.analysis.instruments import instruments
 from aiex.performance.analysis.kernel import KernelCounts
+from aiex.performance.analysis.neighbours import ProcessNow, neighbours, processes_now
 from aiex.performance.analysis.pools import Pool, pools, pools_now
 from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
 from aiex.performance.analysis.spent import blamed, is_library, own_service
-from aiex.performance.analysis.standing import places, standing
+from aiex.performance.analysis.standing import crowds, places, standing
 from aiex.performance.analysis.traffic import TrafficWatch
 from aiex.performance.collector import DescribeGc, GcState
 from aiex.performance.loop import (
@@ -50,13 +53,10 @@ from aiex.performance.sampling import TakeCpuProfile, TakeWallProfile
 from aiex.performance.tasks import (
     Census,
     Deadlocks,
-    DescribeTask,
     FindDeadlocks,
-    ListTasks,
+    LongWaits,
     TakeCensus,
-    TaskDescription,
-    TaskList,
-    Waiting,
+    WatchWaits,
 )
 from aiex.performance.threads import threads
 
@@ -64,9 +64,9 @@ from aiex.performance.threads import threads
 ROWS = 500
 # Counting steps costs each of them a microsecond: a part of the window is enough.
 STEPS_S = 2.0
-# Of tasks that wait for locks: so many different ones are asked who holds what they wait for.
-LOCKS_ASKED = 3
-LOCK_WAITING: tuple[Waiting, ...] = ("lock", "semaphore", "condition")
+# Both looks at who waits for what are within the window, the second one's arithmetic too.
+WAITS_RATIO = 0.8
+WAITS_TOLD = 50
 # Finding growth walks over all objects at first, which takes a part of the window.
 GROWTH_RATIO = 0.4
 # A hold of so long is a latency that people see; a loaded loop has less in hand at a time.
@@ -100,6 +100,7 @@ class Kept(NamedTuple):
     memory: MemoryState | None
     threads: Mapping[str, float]
     kernel: KernelCounts
+    processes: Mapping[int, ProcessNow]
     task_number: int
 
 
@@ -127,27 +128,21 @@ class Gathering:
         began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
         with self._traffic.watching(), gc_callers() as callers:
             before, stood = await self._end(look), await in_own_thread(places)
-            window_s = seconds + OVERRUN_S
             counted_s = min(STEPS_S, seconds / 2)
-            cpu, wall, growth, (steps, steps_of), holds, seen_pools = await asyncio.gather(
-                look.ask(TakeCpuProfile(seconds, ahead=True), Profile, within_s=window_s),
-                look.ask(TakeWallProfile(seconds), Profile, within_s=window_s),
-                look.ask(
-                    FindGrowth(max(1.0, GROWTH_RATIO * seconds)), GrowthReport, within_s=window_s
-                ),
-                self._steps(look, counted_s, window_s),
-                look.ask(WatchHolds(seconds, HOLD_MS), HoldList, within_s=window_s),
+            grown, moved, seen_pools = await asyncio.gather(
+                self._grown_within(look, seconds),
+                self._moved_within(look, seconds, counted_s),
                 self._pools(seconds),
             )
-            stands = standing(stood, await in_own_thread(places))
+            (cpu, wall, growth), ((steps, steps_of), holds, waits) = grown, moved
+            stand = await in_own_thread(places)
             after = await self._end(look)
             took_s = self._clock.monotonic_s() - began_s
             traffic = self._traffic.traffic()
-        loop, stalls, deadlocks, locks = await asyncio.gather(
+        loop, stalls, deadlocks = await asyncio.gather(
             look.ask(ShowLoop(max(1.0, took_s)), LoopState),
             look.ask(ListStalls(64, took_s), StallList),
             look.ask(FindDeadlocks(), Deadlocks),
-            self._locks(look, after.census),
         )
         evidence = Evidence(
             node=self._node,
@@ -168,15 +163,18 @@ class Gathering:
             steps_of=steps_of,
             steps_s=counted_s,
             deadlocks=deadlocks,
-            locks=locks,
+            waits=waits,
             memory_before=before.memory,
             memory_after=after.memory,
             growth=growth,
             threads=_grown(before.threads, after.threads),
-            standing=stands,
+            standing=standing(stood, stand),
+            crowds=crowds(stood, stand),
             pools=seen_pools,
+            instruments=instruments(),
             collections=callers.found(),
             kernel=_within(before.kernel, after.kernel),
+            neighbours=neighbours(before.processes, after.processes, os.getpid()),
             traffic=traffic,
             missing=tuple(look.missing),
         )
@@ -184,6 +182,27 @@ class Gathering:
         wanted = interesting(evidence)
         lines = await in_own_thread(SourceLines().read, wanted)
         return msgspec.structs.replace(evidence, lines=lines)
+
+    async def _grown_within(
+        self, look: "_Look", seconds: float
+    ) -> tuple[Profile | None, Profile | None, GrowthReport | None]:
+        window_s = seconds + OVERRUN_S
+        return await asyncio.gather(
+            look.ask(TakeCpuProfile(seconds, ahead=True), Profile, within_s=window_s),
+            look.ask(TakeWallProfile(seconds), Profile, within_s=window_s),
+            look.ask(FindGrowth(max(1.0, GROWTH_RATIO * seconds)), GrowthReport, within_s=window_s),
+        )
+
+    async def _moved_within(
+        self, look: "_Look", seconds: float, counted_s: float
+    ) -> tuple[tuple[Ranking | None, Ranking | None], HoldList | None, LongWaits | None]:
+        window_s = seconds + OVERRUN_S
+        waits = WatchWaits(WAITS_RATIO * seconds, WAITS_TOLD)
+        return await asyncio.gather(
+            self._steps(look, counted_s, window_s),
+            look.ask(WatchHolds(seconds, HOLD_MS), HoldList, within_s=window_s),
+            look.ask(waits, LongWaits, within_s=window_s),
+        )
 
     async def _with_makers(self, look: "_Look", evidence: Evidence) -> Evidence:
         """With who allocates: in Python, and for what Python does not count in C."""
@@ -215,28 +234,15 @@ class Gathering:
         return pools(looks)
 
     async def _end(self, look: "_Look") -> Kept:
-        gc_state, census, memory, cpu, kernel, number = await asyncio.gather(
+        gc_state, census, memory, cpu, (kernel, processes), number = await asyncio.gather(
             look.ask(DescribeGc(60.0), GcState),
             look.ask(TakeCensus("coroutine", ROWS), Census),
             look.ask(DescribeMemory(), MemoryState),
             in_own_thread(_thread_cpu),
-            in_own_thread(self._kernel),
+            in_own_thread(lambda: (self._kernel(), processes_now())),
             _task_number(),
         )
-        return Kept(gc_state, census, memory, cpu, kernel, number)
-
-    async def _locks(self, look: "_Look", census: Census | None) -> tuple[WaitingTask, ...]:
-        if census is None or not _has_lock_waiters(census):
-            return ()
-        found: list[WaitingTask] = []
-        for kind in LOCK_WAITING:
-            listed = await look.ask(ListTasks("age", 200, waiting=kind), TaskList)
-            firsts = {(one.coroutine, one.waits_for): one for one in listed.tasks} if listed else {}
-            for row in list(firsts.values())[:LOCKS_ASKED]:
-                told = await look.ask(DescribeTask(str(row.id)), TaskDescription)
-                if told is not None and told.found is not None:
-                    found += _waiting(told)
-        return tuple(found)
+        return Kept(gc_state, census, memory, cpu, kernel, processes, number)
 
 
 class _Look:
@@ -257,6 +263,9 @@ class _Look:
             answer: A | None = await _in_time(handler(request, self._caller), within_s)
         except CallRefused as refusal:
             self._miss(f"{name}: {refusal}")
+            return None
+        except Exception as error:  # noqa: BLE001 - what the others saw is worth telling
+            self._miss(f"{name} failed: {type(error).__name__}: {error}.")
             return None
         if answer is None:
             self._miss(f"{name} was not done within {within_s:.0f} s.")
@@ -305,48 +314,13 @@ def interesting(evidence: Evidence) -> list[Frame]:
     frames += [frame for frame, _ in found.most_common(FUNCTIONS_READ)]
     frames += [one.frame for one in evidence.collections]
     frames += [one.stack[-1] for one in evidence.standing]
+    frames += [one.frame for one in evidence.crowds]
     queues = evidence.census_after.queues if evidence.census_after is not None else ()
     modules = {one.place.partition(":")[0] for one in queues if one.length}
     rows = evidence.census_after.rows if evidence.census_after is not None else ()
     named = (one.key for one in rows if one.key.partition(":")[0] in modules)
     frames += [frame for name in named if (frame := frame_of(name)) is not None]
     return list(dict.fromkeys(frames))
-
-
-def _waiting(told: TaskDescription) -> list[WaitingTask]:
-    info = told.found
-    assert info is not None
-    rows = [
-        WaitingTask(
-            info.task.coroutine,
-            info.task.service,
-            info.task.waits_for,
-            holder.coroutine,
-            holder.at,
-            holder.waits_for,
-            holder.age_s,
-            holder.certainty,
-            info.also_waiting + 1,
-        )
-        for holder in info.holders[:3]
-    ]
-    return rows or [
-        WaitingTask(
-            info.task.coroutine,
-            info.task.service,
-            info.task.waits_for,
-            "",
-            "",
-            "",
-            0.0,
-            "",
-            info.also_waiting + 1,
-        )
-    ]
-
-
-def _has_lock_waiters(census: Census) -> bool:
-    return any(row.waiting.get(kind, 0) for row in census.rows for kind in LOCK_WAITING)
 
 
 def _thread_cpu() -> Mapping[str, float]:

@@ -13,15 +13,22 @@ from typing import Any, NamedTuple
 import msgspec
 
 POOLS_MAX = 64
+# The pools behind `asyncio.to_thread` and `run_in_executor(None, …)`, by their threads' names.
+EVERYBODYS = ("asyncio_", "uvloop_")
 
 
 class Pool(msgspec.Struct, frozen=True):
-    """A pool in all the looks of a window; `waiting` are pieces of work that no thread has yet."""
+    """A pool in all the looks of a window.
+
+    `waiting` says for each look how many pieces of work had no thread yet.
+    """
 
     threads: tuple[str, ...]
-    waiting_min: int
-    waiting_max: int
-    look_count: int
+    waiting: tuple[int, ...]
+
+    @property
+    def is_everybodys(self) -> bool:
+        return self.threads[0].startswith(EVERYBODYS)
 
 
 class PoolNow(NamedTuple):
@@ -50,11 +57,6 @@ def pools(looks: Sequence[Mapping[int, PoolNow]]) -> tuple[Pool, ...]:
         return ()
     lasting = [number for number in looks[-1] if all(number in look for look in looks)]
     return tuple(
-        Pool(
-            looks[-1][number].threads,
-            min(look[number].waiting for look in looks),
-            max(look[number].waiting for look in looks),
-            len(looks),
-        )
+        Pool(looks[-1][number].threads, tuple(look[number].waiting for look in looks))
         for number in lasting
     )

@@ -6,6 +6,7 @@ work stands too, but inside of Python's library; what is told here stands in a f
 
 import sys
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -17,6 +18,7 @@ from aiex.performance.profile import Frame
 
 THREADS_MAX = 256
 DEPTH_MAX = 32
+CROWDS_MAX = 8
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -24,6 +26,14 @@ class Standing(msgspec.Struct, frozen=True):
 
     thread: str
     stack: tuple[Frame, ...]
+
+
+class Crowd(msgspec.Struct, frozen=True):
+    """Threads at one line of a program, at both ends of the window; others may have come."""
+
+    frame: Frame
+    before: int
+    after: int
 
 
 class Place(NamedTuple):
@@ -62,6 +72,18 @@ def standing(before: Mapping[int, Place], after: Mapping[int, Place]) -> tuple[S
         Standing(names.get(ident, "(unnamed)"), place.stack)
         for ident, place in after.items()
         if ident in before and before[ident][:3] == place[:3]
+    )
+
+
+def crowds(before: Mapping[int, Place], after: Mapping[int, Place]) -> tuple[Crowd, ...]:
+    """Lines at which more than one thread is, then and now."""
+    first, last = (
+        Counter(one.stack[-1] for one in places.values() if one.stack) for places in (before, after)
+    )
+    return tuple(
+        Crowd(frame, first[frame], count)
+        for frame, count in last.most_common(CROWDS_MAX)
+        if min(first[frame], count) > 1
     )
 
 

@@ -81,6 +81,7 @@ class StallWatch:
         self._evidence: Evidence | None = None
         self._before = Clocks()  # when the loop was last seen in time
         self._clocks = ThreadClocks()
+        self._others: OtherThreads | None = None
 
     async def run(self, ready: Ready) -> None:
         """Raises `StallWatchEnded` when its thread does not go on."""
@@ -116,14 +117,23 @@ class StallWatch:
             return
         evidence = self._evidence
         if evidence is None or evidence.due_s != due_s:
-            # A watch that did not get to look was kept from it all the time.
-            evidence = Evidence(due_s, self._before, held_s=seconds)
+            # A watch that did not get to look was kept from it all the time. Whoever kept the
+            # interpreter has just given it to the loop, and stands where it did.
+            evidence = Evidence(due_s, self._before, held_s=seconds, other=self._suspect())
         began_at_s = self._clock.wall_s() - seconds
         stall = _stall(evidence, seconds, began_at_s, self._clocks.read(), self._stall_after_s)
         self._stalled(stall, due_s)
 
+    def _suspect(self) -> Other | None:
+        """Asked by the loop's thread."""
+        if self._others is None:
+            return None
+        frames = sys._current_frames()
+        frames.pop(own := threading.get_ident(), None)
+        return self._others.suspect(frames, besides=own)
+
     def _look_on(self, watched: "_Watched", stop: threading.Event) -> None:
-        others = OtherThreads(threading.get_native_id())
+        others = self._others = OtherThreads(threading.get_native_id())
         healthy_count, slept_at_s = 0, time.monotonic()
         self._before = watched.clocks.read()
         while not stop.wait(self._look_every_s):

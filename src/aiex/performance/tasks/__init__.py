@@ -14,6 +14,8 @@ from aiex.performance.tasks.requests import (
     FindDeadlocks,
     Holder,
     ListTasks,
+    LongWait,
+    LongWaits,
     QueueRow,
     TakeCensus,
     TaskDescription,
@@ -23,6 +25,7 @@ from aiex.performance.tasks.requests import (
     TaskTree,
     TreeTask,
     Waiting,
+    WatchWaits,
 )
 from aiex.performance.tasks.tasks import Tasks
 
@@ -39,6 +42,8 @@ __all__ = [
     "FindDeadlocks",
     "Holder",
     "ListTasks",
+    "LongWait",
+    "LongWaits",
     "QueueRow",
     "TakeCensus",
     "TaskDescription",
@@ -51,4 +56,5 @@ __all__ = [
     "TasksGrew",
     "TreeTask",
     "Waiting",
+    "WatchWaits",
 ]

@@ -12,11 +12,11 @@ from asyncio import locks, timeouts
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, _AsyncGeneratorContextManager
-from types import AsyncGeneratorType, FunctionType, MethodType
+from types import AsyncGeneratorType, CodeType, FunctionType, MethodType
 from typing import Any
 
 from aiex.performance.tasks.chain import HEAP_TYPE, Link
-from aiex.performance.tasks.places import opened
+from aiex.performance.tasks.places import is_asyncio, opened
 from aiex.performance.tasks.waiting import instance_in
 
 type Lockable = locks.Lock | locks.Semaphore | locks.Condition
@@ -25,6 +25,10 @@ LOCKABLE = (locks.Lock, locks.Semaphore, locks.Condition)
 # Exit stacks and context managers made of generators may be nested; more is nobody's.
 NESTED_MAX = 4
 
+# Functions that are followed to see what a task may yet call.
+CODES_MAX = 200
+
+_ASYNCIO = ("asyncio.locks", "asyncio.queues", "asyncio.taskgroups", "asyncio.timeouts")
 _EXIT = locks._ContextManagerMixin.__aexit__.__code__
 _ENTER = locks._ContextManagerMixin.__aenter__.__code__
 _CONDITION_WAIT = locks.Condition.wait.__code__
@@ -83,14 +87,67 @@ def has_at_hand(chain: Sequence[Link], thing: Any) -> bool:
     return any(_has(link, thing) for link in chain if link.code is not None)
 
 
+def at_hand(chain: Sequence[Link]) -> Iterator[Any]:
+    """All that `has_at_hand` would find; the same thing may come more than once."""
+    for link in chain:
+        if link.code is not None:
+            yield from _near(link)
+
+
+def may_call(chain: Sequence[Link], names: frozenset[str]) -> bool:
+    """Whether some function of the chain calls one of these, or may by what it calls.
+
+    Followed by name, through functions of the module and methods of what is at hand, so it says yes
+    too often rather than too rarely.
+    """
+    left = [link.code for link in chain if link.code is not None and not is_asyncio(link)]
+    if not left:
+        return False
+    methods, module_names = _callable_from(chain)
+    seen: set[int] = set()
+    while left and len(seen) < CODES_MAX:
+        code = left.pop()
+        if id(code) in seen:
+            continue
+        seen.add(id(code))
+        if not names.isdisjoint(code.co_names):
+            return True
+        left += [one for one in code.co_consts if type(one) is CodeType]
+        found = (methods.get(name) or module_names.get(name) for name in code.co_names)
+        left += [one.__code__ for one in found if type(one) is FunctionType]
+    return False
+
+
+def _callable_from(chain: Sequence[Link]) -> tuple[dict[str, Any], dict[str, Any]]:
+    methods: dict[str, Any] = {}
+    module_names: dict[str, Any] = {}
+    for link in chain:
+        if link.code is None or is_asyncio(link):
+            continue
+        frame = link.frame
+        if frame is not None:
+            module_names |= frame.f_globals
+        for one in gc.get_referents(link.awaitable):
+            kind = type(opened(one))
+            if kind.__flags__ & HEAP_TYPE and kind.__module__ not in _ASYNCIO:
+                for each in reversed(type.__dict__["__mro__"].__get__(kind)):
+                    methods |= type.__dict__["__dict__"].__get__(each)
+    return methods, module_names
+
+
 def _has(link: Link, thing: Any) -> bool:
+    return any(one is thing for one in _near(link))
+
+
+def _near(link: Link) -> Iterator[Any]:
+    """Variables, globals that the function names, and the attributes of both."""
     assert link.code is not None
     frame = link.frame
     named = [dict.get(frame.f_globals, name) for name in link.code.co_names] if frame else []
     near = [opened(one) for one in gc.get_referents(link.awaitable)] + named
-    return any(one is thing for one in near) or any(
-        inner is thing for one in near for inner in _attributes(one)
-    )
+    yield from near
+    for one in near:
+        yield from _attributes(one)
 
 
 def _attributes(one: Any) -> list[Any]:

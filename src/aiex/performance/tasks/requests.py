@@ -271,6 +271,48 @@ class Deadlocks(msgspec.Struct, frozen=True):
     gone: Count = 0
 
 
+class WatchWaits(Request["LongWaits"], frozen=True):
+    """Looks at all tasks twice, `seconds` apart: who stands in line, and who for ever."""
+
+    seconds: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    n: Rows = 20
+
+
+class LongWait(msgspec.Struct, frozen=True, kw_only=True):
+    """Tasks that wait for one thing. The names are of the one that has been there the longest.
+
+    `because`: `held` is a line before a lock or semaphore that moves, or whose holder is known. Of
+    the others nobody got anything between the two looks: `nobody` is left that could end it, as far
+    as is seen; `circle`: whoever could waits for these in turn.
+    """
+
+    waiting: Waiting
+    because: Literal["held", "nobody", "circle"]
+    waits_for: str  # in words
+    coroutine: str
+    service: str
+    at: str  # where most of them wait: `pkg.mod:f, file.py:12`
+    before: Count  # tasks that waited for it at the first look
+    count: Count  # and at the second
+    stood: Count  # of these, all the time between
+    age_s: float
+    id: int
+    text: str = ""  # what nobody does, or the whole circle
+    behind: Count = 0  # tasks that wait for these
+    others: tuple[str, ...] = ()  # functions of the circle; else coroutines that have it at hand
+    holder: Holder | None = None
+
+
+class LongWaits(msgspec.Struct, frozen=True):
+    """Not seen: who waits for an event, a condition, a future or something from a queue for ever,
+    since idle tasks do that by design.
+    """
+
+    waits: tuple[LongWait, ...]
+    wait_count: Count  # of which `waits` are the first
+    looked_at: Count
+
+
 TASK_REQUESTS = (
     RequestKind(
         "census",
@@ -288,5 +330,11 @@ TASK_REQUESTS = (
     ),
     RequestKind(
         "deadlocks", FindDeadlocks, Deadlocks, "Circles of tasks that wait for one another."
+    ),
+    RequestKind(
+        "long_waits",
+        WatchWaits,
+        LongWaits,
+        "Lines before locks, and tasks that wait for what nobody is left to do: two looks at all.",
     ),
 )

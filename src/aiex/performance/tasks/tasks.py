@@ -11,6 +11,7 @@ from aiex.performance.questions import Measure
 from aiex.performance.tasks.census import census
 from aiex.performance.tasks.counting import Counting
 from aiex.performance.tasks.description import described
+from aiex.performance.tasks.long_waits import WaitLook
 from aiex.performance.tasks.measures import task_measures
 from aiex.performance.tasks.register import TaskRegister, live_count
 from aiex.performance.tasks.requests import (
@@ -20,10 +21,12 @@ from aiex.performance.tasks.requests import (
     DrawTaskTree,
     FindDeadlocks,
     ListTasks,
+    LongWaits,
     TakeCensus,
     TaskDescription,
     TaskList,
     TaskTree,
+    WatchWaits,
 )
 from aiex.performance.tasks.survey import find_deadlocks
 from aiex.performance.tasks.task_list import found, listed
@@ -40,6 +43,7 @@ class Tasks(Chapter):
     """
 
     def __init__(self, *, clock: Clock, emit: Emit, work_of: WorkOf = lambda _: None) -> None:
+        self._clock = clock
         self._register = TaskRegister(clock, work_of=work_of)
         self._counting = Counting(self._register)
         self._watch = TaskWatch(self._register, clock=clock, emit=emit)
@@ -54,6 +58,7 @@ class Tasks(Chapter):
             DrawTaskTree: self.tree,
             DescribeTask: self.description,
             FindDeadlocks: self.deadlocks,
+            WatchWaits: self.long_waits,
         }
 
     def gauges(self) -> Mapping[str, Callable[[], float]]:
@@ -98,3 +103,9 @@ class Tasks(Chapter):
 
     async def deadlocks(self, _: FindDeadlocks, __: Caller) -> Deadlocks:
         return await find_deadlocks(self._register)
+
+    async def long_waits(self, asked: WatchWaits, _: Caller) -> LongWaits:
+        look = WaitLook(self._register)
+        await look.begin()
+        await self._clock.sleep(asked.seconds)
+        return await look.waits(asked.n)

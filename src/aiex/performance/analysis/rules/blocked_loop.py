@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from aiex.performance.analysis.calls import (
+    WAITS_ONLY,
     can_only_wait,
     computing,
     line_of,
@@ -67,7 +68,7 @@ def blocked_loop(evidence: Evidence) -> Iterator[Finding]:
         frame, cause = culprit(stall.stack), cause_of(stall, evidence)
         if frame is None or cause is None or blamed(stall.stack) is None:
             continue
-        grouped[_at_function(frame, evidence), cause].append(stall)
+        grouped[_at_function(_with_callee(frame, stall, evidence)), cause].append(stall)
     for (frame, cause), stalls in grouped.items():
         seconds = sum(one.seconds for one in stalls)
         if _is_enough(frame, stalls, seconds, evidence):
@@ -102,6 +103,8 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
     is_own = stall.kind in ("holds", "stood_still", "runs")
     if is_own and at_line is not None and can_only_wait(at_line):
         return "blocking_call"
+    if stall.kind == "kept_out" and _lets_go(stall, evidence):
+        return None
     if stall.kind in ("runs", "holds", "kept_out"):
         if stall.kind == "kept_out" and not _calls_at(frame, evidence):
             return "competing_threads"  # Python code lets go every 5 ms, and takes it again
@@ -123,7 +126,7 @@ def _stall_finding(
     else:
         words, advice = _COMPUTE_WORDS[cause], _COMPUTE_ADVICE[cause]
     by = f" in the thread {longest.thread}" if longest.thread else ""
-    where = longest_frame(longest)
+    where = _with_callee(longest_frame(longest), longest, evidence)
     evidence_lines = [
         f"The loop stood still {len(stalls)} times within {evidence.seconds:.0f} s, "
         f"{seconds:.2f} s together, {longest.seconds:.2f} s at most.",
@@ -138,7 +141,7 @@ def _stall_finding(
         file=where.file,
         line=where.line,
         service=longest.service,
-        also=tuple(_callers(longest)),
+        also=tuple(one for one in _callers(longest) if one != frame.function),
         confidence=min(0.99, 0.8 + 0.05 * len(stalls)),
         weight=min(1.0, seconds / evidence.seconds),
         cost=f"{seconds / evidence.seconds:.0%} of the time nothing else of the node went on.",
@@ -214,10 +217,44 @@ def _calls_at(frame: Frame, evidence: Evidence) -> bool:
     """Whether something is called on the line it stood at; so where the source is not known."""
     if frame.function not in evidence.lines:
         return True
-    return f"{frame.file}:{frame.line}" in evidence.lines
+    at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
+    return at_line is not None and bool(at_line.calls or at_line.takes_lock)
 
 
-def _at_function(frame: Frame, evidence: Evidence) -> Frame:
+def seen_for_callees(evidence: Evidence) -> frozenset[str]:
+    """Functions that were seen only because one they call had kept the interpreter."""
+    found = ((culprit(one.stack), one) for one in held_up(evidence))
+    return frozenset(
+        frame.function
+        for frame, stall in found
+        if frame is not None and _with_callee(frame, stall, evidence) != frame
+    )
+
+
+def _lets_go(stall: Stall, evidence: Evidence) -> bool:
+    """Whether the other thread was in a call that waits without the interpreter: then it was not
+    that one which kept it, but the whole machine that stood.
+    """
+    frame = longest_frame(stall)
+    at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
+    return at_line is not None and waits(at_line.calls, _inner(stall)) != WAITS_ONLY
+
+
+def _with_callee(frame: Frame, stall: Stall, evidence: Evidence) -> Frame:
+    """The function that had just ended when C code let others look.
+
+    An operator (`+`, `in`, a slice) and the freeing of what a function held are no calls: CPython
+    looks up only when the next call is over, and that is the caller's. A line that calls nothing
+    but a function of the same file cannot have kept the interpreter itself.
+    """
+    at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
+    if stall.kind not in ("holds", "stood_still") or at_line is None or not at_line.callee:
+        return frame
+    module = frame.function.partition(":")[0]
+    return Frame(f"{module}:{at_line.callee}", frame.file, at_line.callee_line)
+
+
+def _at_function(frame: Frame) -> Frame:
     """Without the line, so that a loop's body is one place."""
     return Frame(frame.function, frame.file)
 
@@ -230,4 +267,4 @@ def _inner(stall: Stall) -> str:
 
 def _callers(stall: Stall) -> list[str]:
     found = [one.function for one in reversed(stall.stack) if not is_library(one)]
-    return list(dict.fromkeys(found[1:4]))
+    return list(dict.fromkeys(found))[:4]

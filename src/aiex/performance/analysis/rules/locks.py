@@ -1,16 +1,24 @@
 """Tasks that wait for one another: in a circle for ever, or in a long line for one lock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from aiex.performance.analysis.evidence import Evidence, WaitingTask
-from aiex.performance.analysis.finding import Finding
-from aiex.performance.tasks import Deadlock
+from aiex.performance.analysis.evidence import Evidence
+from aiex.performance.analysis.finding import Cause, Finding
+from aiex.performance.tasks import Deadlock, LongWait
 
 # So many in line at once are no chance meeting: with few, whoever waits gets it soon.
 WAITERS_MIN = 5
 # A circle this young may be one that a cancellation is about to end.
 CIRCLE_AGE_S_MIN = 1.0
 CONFIDENCE = {"certain": 0.9, "likely": 0.75, "possible": 0.55, "": 0.5}
+# Of waits that nobody is left to end, by what is waited for.
+ADVICE: Mapping[str, str] = {
+    "queue put": "Who takes from it has ended or waits for something else: watch the task that "
+    "takes, and let its end be seen.",
+    "queue join": "Call `task_done` in a `finally`, once for each `get`.",
+    "barrier": "Have as many come as the barrier was made for, and break it (`abort`) when one "
+    "cannot.",
+}
 
 
 def deadlocks(evidence: Evidence) -> Iterator[Finding]:
@@ -22,7 +30,7 @@ def deadlocks(evidence: Evidence) -> Iterator[Finding]:
 
 def _circle(circle: Deadlock) -> Finding:
     first = circle.tasks[0]
-    places = [_function(one.at) for one in circle.tasks]
+    places = [function_at(one.at) for one in circle.tasks]
     coroutines = [one.coroutine for one in circle.tasks]
     names = list(dict.fromkeys([*places, *coroutines]))
     ends = " A time limit will end one of the waits." if circle.ends_by_timeout else ""
@@ -46,61 +54,121 @@ def _circle(circle: Deadlock) -> Finding:
 
 
 def hot_locks(evidence: Evidence) -> Iterator[Finding]:
-    """Many wait for what one has."""
+    """Many wait for what one has, or for what was taken and never given back."""
     in_circles = {
         one.coroutine
         for circle in (evidence.deadlocks.deadlocks if evidence.deadlocks else ())
         for one in circle.tasks
     }
     told: set[tuple[str, str]] = set()
-    for one in sorted(evidence.locks, key=lambda lock: -lock.also_waiting):
-        key = (one.coroutine, one.waits_for)
-        is_circle = one.coroutine in in_circles and one.holder in in_circles
-        if (
-            one.also_waiting >= WAITERS_MIN
-            and waited_before(one, evidence)
-            and key not in told
-            and not is_circle
-        ):
-            told.add(key)
+    for one in evidence.waits.waits if evidence.waits is not None else ():
+        if one.waiting not in ("lock", "semaphore") or (one.at, one.waits_for) in told:
+            continue
+        told.add((one.at, one.waits_for))
+        is_circle = (
+            one.holder is not None
+            and one.coroutine in in_circles
+            and one.holder.coroutine in in_circles
+        )
+        if one.because == "nobody":
+            yield _never_released(one, evidence.seconds)
+        elif one.because == "held" and min(one.before, one.count) >= WAITERS_MIN and not is_circle:
             yield _lock(one)
 
 
-def waited_before(one: WaitingTask, evidence: Evidence) -> bool:
-    """Whether as many stood in line at the beginning of the window, too."""
-    rows = evidence.census_before.rows if evidence.census_before is not None else ()
-    return any(
-        row.key == one.coroutine
-        and sum(row.waiting.get(kind, 0) for kind in ("lock", "semaphore", "condition"))
-        >= WAITERS_MIN
-        for row in rows
-    )
+def hopeless_waits(evidence: Evidence) -> Iterator[Finding]:
+    """Waits that end neither by themselves nor by what anybody does, locks apart."""
+    for one in evidence.waits.waits if evidence.waits is not None else ():
+        if one.because == "circle":
+            yield _unsure_circle(one, evidence.seconds)
+        elif one.because == "nobody" and one.waiting in ADVICE:
+            yield _hopeless(one, evidence.seconds)
 
 
-def _lock(one: WaitingTask) -> Finding:
-    holder = _function(one.holder_at) or one.holder
-    who = f"{holder or 'nobody that can be seen'} holds it"
-    while_ = f", while it waits for {one.holder_waits_for}" if one.holder_waits_for else ""
-    names = [holder, one.holder, one.coroutine]
+def _lock(one: LongWait) -> Finding:
+    holder = one.holder
+    held_at = function_at(holder.at) or holder.coroutine if holder is not None else ""
+    names = [held_at, holder.coroutine if holder else "", function_at(one.at), one.coroutine]
     found = list(dict.fromkeys(name for name in names if name))
+    while_ = f", while it waits for {holder.waits_for}" if holder and holder.waits_for else ""
+    certainty = holder.certainty if holder is not None else ""
     return Finding(
         cause="hot_lock",
-        text=f"{one.also_waiting} tasks wait for {one.waits_for}: {who}{while_}.",
+        text=f"{one.count} tasks wait for {one.waits_for}: "
+        f"{held_at or 'nobody that can be seen'} holds it{while_}.",
         function=found[0],
         service=one.service,
         also=tuple(found[1:]),
-        confidence=CONFIDENCE.get(one.certainty, 0.5),
-        weight=min(0.8, one.also_waiting / 100),
-        cost=f"{one.also_waiting} tasks stand in line, one goes on at a time.",
+        confidence=CONFIDENCE[certainty],
+        weight=min(0.8, one.count / 100),
+        cost=f"{one.count} tasks stand in line, one goes on at a time.",
         evidence=(
-            f"The first in line is {one.coroutine}; the holder is {one.certainty or 'unknown'}"
-            f"{f' at {one.holder_at}' if one.holder_at else ''}.",
+            f"They wait at {one.at or one.coroutine}; the holder is {certainty or 'unknown'}"
+            f"{f' at {holder.at}' if holder is not None and holder.at else ''}.",
+            f"{one.before} stood there at the beginning, {one.stood} of these all the time.",
         ),
         advice="Hold it for less: do what waits outside of the lock, or have a lock for each key.",
-        commands=("aiex tasks --waiting lock --sort age", "aiex tasks --deadlocks"),
+        commands=("aiex tasks --waiting lock --sort age", f"aiex info {one.id}"),
     )
 
 
-def _function(at: str) -> str:
+def _never_released(one: LongWait, seconds: float) -> Finding:
+    return _of_wait(
+        one,
+        cause="hot_lock",
+        text=f"{one.count} tasks wait for {one.waits_for}: {one.text}.",
+        cost=f"These tasks, and {one.behind} that wait for them, never go on.",
+        seconds=seconds,
+        advice="Some path leaves without `release`: an exception, a return, a cancellation. Take "
+        "it by `async with`, which gives it back on each.",
+    )
+
+
+def _hopeless(one: LongWait, seconds: float) -> Finding:
+    cause: Cause = "queue_growth" if one.waiting == "queue put" else "deadlock"
+    return _of_wait(
+        one,
+        cause=cause,
+        text=f"{one.count} tasks wait for {one.waits_for} in {function_at(one.at)}: {one.text}.",
+        cost=f"These tasks, and {one.behind} that wait for them, never go on.",
+        seconds=seconds,
+        advice=ADVICE[one.waiting],
+    )
+
+
+def _unsure_circle(one: LongWait, seconds: float) -> Finding:
+    return _of_wait(
+        one,
+        cause="deadlock",
+        text=f"{one.count} tasks wait for one another, and nobody else can help: {one.text}.",
+        cost=f"They never go on, and {one.behind} more wait behind them.",
+        seconds=seconds,
+        advice="Nobody may wait for room, or for a lock, that only those give who wait for it: "
+        "another queue for what goes back, locks in the same order, time limits.",
+    )
+
+
+def _of_wait(one: LongWait, *, cause: Cause, seconds: float, **told: str) -> Finding:
+    names = [function_at(one.at), one.coroutine, *one.others]
+    found = list(dict.fromkeys(name for name in names if name))
+    return Finding(
+        cause=cause,
+        function=found[0] if found else "",
+        service=one.service,
+        also=tuple(found[1:]),
+        confidence=0.8,
+        weight=0.7,
+        text=told["text"],
+        cost=told["cost"],
+        evidence=(
+            f"{one.stood} of {one.count} have been at {one.at or one.coroutine} for all of the "
+            f"{seconds:.0f} s, and nobody got anything meanwhile.",
+        ),
+        advice=told["advice"],
+        commands=(f"aiex info {one.id}", "aiex tasks --tree"),
+    )
+
+
+def function_at(at: str) -> str:
     """Of `pkg.mod:f, file.py:12` the function."""
     return at.partition(",")[0]

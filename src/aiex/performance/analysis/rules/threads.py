@@ -16,6 +16,8 @@ from aiex.performance.profile import Frame, Labels
 SHARE_MIN = 0.2
 LATE_S = 0.003
 MAIN = "MainThread"
+# So many at one lock, at both ends of the window, are no chance meeting.
+IN_LINE_MIN = 3
 
 
 def competing_threads(evidence: Evidence) -> Iterator[Finding]:
@@ -70,6 +72,35 @@ def thread_locks(evidence: Evidence) -> Iterator[Finding]:
             "`lock.acquire(timeout=…)`.",
             commands=("aiex profile wall --seconds 10",),
         )
+
+
+def threads_in_line(evidence: Evidence) -> Iterator[Finding]:
+    """Several threads at one lock that goes from one to the next."""
+    stuck = {one.stack[-1] for one in evidence.standing}
+    for crowd in evidence.crowds:
+        frame = crowd.frame
+        line = evidence.lines.get(f"{frame.file}:{frame.line}")
+        in_line = min(crowd.before, crowd.after)
+        if line is None or not line.takes_lock or is_library(frame) or frame in stuck:
+            continue
+        if in_line >= IN_LINE_MIN:
+            yield Finding(
+                cause="thread_lock",
+                text=f"{in_line} threads stand in line in {frame.function} for one lock.",
+                function=frame.function,
+                file=frame.file,
+                line=frame.line,
+                confidence=0.7,
+                weight=0.4,
+                cost="They work one at a time, and each keeps a thread of its pool meanwhile.",
+                evidence=(
+                    f"{crowd.before} threads were at {frame.file}:{frame.line} at the beginning, "
+                    f"{crowd.after} after {evidence.seconds:.0f} s.",
+                ),
+                advice="Do what takes long outside of the lock, have a lock for each key, or have "
+                "one task do it, with a queue before it.",
+                commands=("aiex profile wall --seconds 10", "aiex tasks --waiting thread"),
+            )
 
 
 def _is_of(thread: str, labels: Labels) -> bool:

@@ -1,13 +1,13 @@
 """What requests show: one client that floods, a provider that is slow or fails, parts that die."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import median
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
 from aiex.performance.analysis.loop_time import busy_ratio, is_late
 from aiex.performance.analysis.rules.busy_loop import BUSY_MIN, LATE_S
-from aiex.performance.analysis.traffic import Group, TargetNow
+from aiex.performance.analysis.traffic import Calls, Group, TargetNow
 
 # One key's share of all requests, where there is more than one key, and they hurt somebody.
 FLOOD_SHARE_MIN = 0.6
@@ -22,32 +22,95 @@ HELD_UP_S = 0.05
 # A request takes a dozen turns of the loop: what is late in each makes it as much slower.
 LAG_TIMES = 40.0
 SILENT_MIN = 4
+# Where others answered so often, one that answers nothing is not held up by this node's loop.
+OTHERS_MIN = 20
 ERROR_RATIO_MIN = 0.2
 ERRORS_MIN = 5
+# Requests that can have no answer, whoever asks: a wrong key, a model that nobody has.
+WRONG_RATIO_MIN = 0.5
+# What one key may have most of, in the words of the finding, and how much a second is worth a word.
+REQUESTS, PLACES, BYTES = "requests", "places", "bytes"
+LARGE_PER_S: Mapping[str, float] = {REQUESTS: FLOOD_PER_S_MIN, PLACES: 20.0, BYTES: 4 * 2**20}
+LIMITED_MIN = 10
+LIMITED_RATIO_MIN = 0.3
+# Of answers' headers, the slowest twentieth beside the middle one.
+UNEVEN_TIMES = 20.0
+UNEVEN_COUNT_MIN = 40
+# Tokens a second of one stream: people read about five words in that time.
+PACE_MIN = 4.0
+# Outcomes of calls that are the provider's, or of the way there.
+THEIRS = ("failed", "rate_limited", "credentials", "unreachable", "timeout", "broken")
+WORDS: Mapping[str, str] = {
+    "rate_limited": ", for it answers 429: we ask too often",
+    "credentials": ", for it does not take our credentials",
+    "unreachable": ", for no connection to it comes about",
+    "timeout": ", for its answers take longer than the time limit",
+    "broken": ", for its answers break off or cannot be read",
+}
+ADVICE: Mapping[str, str] = {
+    "rate_limited": "Ask the provider for more, set `concurrency_max`, or add a second target.",
+    "credentials": "See that `api_key` of the provider is right and has not run out.",
+    "unreachable": "See that its name resolves, its certificate is valid and the way is open; "
+    "the log has the error.",
+    "timeout": "Give the model a second target; see the provider's state, or raise the limit.",
+}
 
 
 def flood(evidence: Evidence) -> Iterator[Finding]:
-    """One key asks for most, and the node or its limits turn requests away."""
-    traffic, seconds = evidence.traffic, evidence.seconds
-    total = sum(one.count for one in traffic.keys.values())
-    if not total:
+    """One key has most of something, and the node or its limits turn requests away."""
+    traffic = evidence.traffic
+    if len(traffic.keys) < 2:
         return
-    key, most = max(traffic.keys.items(), key=lambda one: one[1].count)
-    shed = sum(traffic.shed.values())
-    others = [one for name, one in traffic.keys.items() if name != key]
-    is_hurting = (
-        shed > 0
-        or most.refused_count >= REFUSED_RATIO_MIN * most.count
-        or (busy_ratio(evidence) >= BUSY_MIN and is_late(evidence, LATE_S))
+    for what, of_each in _measures(evidence).items():
+        total = sum(of_each.values())
+        if not total:
+            continue
+        key = max(of_each, key=lambda name: of_each[name])
+        share, most = of_each[key] / total, traffic.keys.get(key, Group())
+        rate = most.count / evidence.seconds
+        is_large = of_each[key] / evidence.seconds >= LARGE_PER_S[what]
+        if share >= FLOOD_SHARE_MIN and is_large and _is_hurting(most, what, evidence):
+            yield _flood(key, share, rate, what, evidence)
+            return
+
+
+def _measures(evidence: Evidence) -> Mapping[str, Mapping[str, float]]:
+    """What each key has of what there is too much of, by the words for it."""
+    keys = evidence.traffic.keys
+    return {
+        REQUESTS: {name: float(one.count) for name, one in keys.items()},
+        PLACES: {
+            name: evidence.seconds * count
+            for name, count in evidence.traffic.in_flight_keys.items()
+        },
+        BYTES: {name: float(one.request_bytes) for name, one in keys.items()},
+    }
+
+
+def _is_hurting(most: Group, what: str, evidence: Evidence) -> bool:
+    traffic = evidence.traffic
+    is_held_up = busy_ratio(evidence) >= BUSY_MIN and is_late(evidence, LATE_S)
+    return (
+        sum(traffic.shed.values()) > 0
+        or (what == REQUESTS and most.refused_count >= REFUSED_RATIO_MIN * most.count)
+        or (what == REQUESTS and most.wrong_count >= WRONG_RATIO_MIN * most.count)
+        or (is_held_up and what != PLACES)
         or traffic.in_flight >= 0.8 * traffic.in_flight_max > 0
     )
-    share, rate = most.count / total, most.count / seconds
-    is_one = share >= FLOOD_SHARE_MIN and rate >= FLOOD_PER_S_MIN
-    if not (is_one and is_hurting and others):
-        return
-    yield Finding(
+
+
+def _flood(key: str, share: float, rate: float, what: str, evidence: Evidence) -> Finding:
+    most = evidence.traffic.keys.get(key, Group())
+    shed = sum(evidence.traffic.shed.values())
+    others = [one.count for name, one in evidence.traffic.keys.items() if name != key]
+    codes = ", ".join(f"{count:,} {code}" for code, count in most.codes.items())
+    who = f"The key {key} sends" if key else "Who has no valid key sends"
+    verb = f"{who[:-5]}has" if what == PLACES else who
+    wrong = f" {most.wrong_count:,} of them were wrong: {codes}." if most.wrong_count else ""
+    limit = f"aiex keys update {key} --requests-per-minute {max(1, int(rate * 6))}"
+    return Finding(
         cause="flood",
-        text=f"The key {key or '(none)'} sends {share:.0%} of all requests, {rate:.0f} a second.",
+        text=f"{verb} {share:.0%} of all {what}, {rate:.0f} requests a second.{wrong}",
         function=_busiest_route(evidence),
         service="http.api",
         also=(key,),
@@ -56,15 +119,53 @@ def flood(evidence: Evidence) -> Iterator[Finding]:
         cost=f"{most.refused_count} of its requests were refused by limits, {shed} of all turned "
         "away by load.",
         evidence=(
-            f"{most.count:,} of {total:,} requests within {seconds:.0f} s; the next key has "
-            f"{max(one.count for one in others):,}.",
+            f"{most.count:,} requests within {evidence.seconds:.0f} s, of "
+            f"{most.request_bytes / 2**20:.1f} MiB; the next key has {max(others, default=0):,}. "
+            f"It has {evidence.traffic.in_flight_keys.get(key, 0)} of "
+            f"{evidence.traffic.in_flight} in flight.",
+            *((f"Answered: {codes}.",) if codes else ()),
         ),
-        advice="Limit the key, or talk to whom it belongs to.",
-        commands=(
-            f"aiex keys update {key} --requests-per-minute {max(1, int(rate * 6))}",
-            "aiex usage",
-        ),
+        advice="Limit the key, or talk to whom it belongs to."
+        if key
+        else "Find who has a wrong or revoked key: the access log has the addresses and routes.",
+        commands=(limit, "aiex usage") if key else ("aiex keys list", "aiex usage"),
     )
+
+
+def key_limits(evidence: Evidence) -> Iterator[Finding]:
+    """Keys whose own limits turn away most of what they ask, and that flood nobody."""
+    floods = {name for one in flood(evidence) for name in one.also}
+    for key, group in evidence.traffic.keys.items():
+        is_many = group.refused_count >= max(LIMITED_MIN, LIMITED_RATIO_MIN * group.count)
+        codes = [code for code in group.codes if not code.startswith("provider")]
+        if not key or key in floods or not is_many or not codes:
+            continue
+        if group.refused_count <= _refused_by_targets(evidence, len(evidence.traffic.keys)):
+            continue
+        yield Finding(
+            cause="key_limit",
+            text=f"The limits of the key {key} turn away {group.refused_count} of its "
+            f"{group.count} requests.",
+            function=_busiest_route(evidence),
+            service="http.api",
+            also=(key,),
+            confidence=0.8,
+            weight=0.25,
+            cost="Whoever uses the key gets 429 for these.",
+            evidence=(
+                f"{group.count / evidence.seconds:.1f} requests a second come from it; refused: "
+                + ", ".join(f"{count} {code}" for code, count in group.codes.items())
+                + ".",
+            ),
+            advice="Raise its limits if that is wanted, or tell its owner what they are.",
+            commands=(f"aiex keys update {key} --help", "aiex keys list"),
+        )
+
+
+def _refused_by_targets(evidence: Evidence, key_count: int) -> float:
+    """About how many 429 of one key are a provider's, passed on."""
+    limited = sum(one.outcomes.get("rate_limited", 0) for one in evidence.traffic.calls.values())
+    return 2 * limited / max(1, key_count)
 
 
 def _busiest_route(evidence: Evidence) -> str:
@@ -84,59 +185,92 @@ def providers(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _mean_s(group: Group) -> float:
-    return group.provider_s / group.count if group.count else 0.0
+    return group.provider_s / group.answered_count if group.answered_count else 0.0
 
 
 def _failing(state: TargetNow, group: Group, evidence: Evidence) -> Finding | None:
-    is_failing = group.error_count >= max(ERRORS_MIN, ERROR_RATIO_MIN * group.count)
+    calls = evidence.traffic.calls.get(state.name, Calls())
+    failed = {one: calls.outcomes[one] for one in THEIRS if calls.outcomes.get(one)}
+    # An answer that broke off began well: its call is among the good ones.
+    count = max(sum(failed.values()), group.error_count) + group.broken_count
+    total = calls.count or group.count
+    is_failing = count >= max(ERRORS_MIN, ERROR_RATIO_MIN * total)
     if state.breaker == "closed" and not is_failing:
         return None
+    most = max(failed, key=lambda one: failed[one], default="")
+    if group.broken_count > sum(failed.values()):
+        most = "broken"
     return Finding(
         cause="failing_provider",
-        text=f"The target {state.name} fails: its breaker is {state.breaker}.",
+        text=f"The target {state.name} fails{WORDS.get(most, '')}: its breaker is {state.breaker}.",
         function=state.name,
         service="http.api",
         confidence=0.9,
         weight=0.6,
-        cost=f"{group.error_count} of {group.count} requests failed within "
-        f"{evidence.seconds:.0f} s.",
+        cost=f"{count} of {total} calls failed within {evidence.seconds:.0f} s.",
         evidence=(
             f"{state.in_flight} calls are under way, {state.queue_len} requests wait for a place.",
+            "Calls that failed: "
+            + (", ".join(f"{number} {one}" for one, number in failed.items()) or "none")
+            + f"; answers that broke off: {group.broken_count}.",
         ),
-        advice="See what the provider says, and give the model a second target.",
+        advice=ADVICE.get(most, "See what the provider says, and give the model a second target."),
         commands=("aiex models", "aiex status"),
     )
 
 
 def _slow(state: TargetNow, group: Group, usual_s: float, evidence: Evidence) -> Finding | None:
     # What it keeps for choosing between targets is a peak that fades: no mean, and no comparison.
-    mean_s = _mean_s(group) if group.count else state.recent_s * bool(state.in_flight)
+    mean_s = _mean_s(group) if group.answered_count else state.recent_s * bool(state.in_flight)
     is_compared = group.count > 0 < usual_s and mean_s >= max(SLOW_S_MIN, SLOW_TIMES * usual_s)
     # Nothing came back within the window; streams may be under way, and have answered.
     waiting = state.in_flight + state.queue_len - evidence.traffic.stream_count
-    is_silent = group.count == 0 and waiting >= SILENT_MIN
+    is_silent = group.answered_count == 0 and waiting >= SILENT_MIN
+    is_alone = is_silent and _others_answered(state.name, evidence) >= OTHERS_MIN
+    calls = evidence.traffic.calls.get(state.name, Calls())
+    is_uneven = group.count >= UNEVEN_COUNT_MIN and calls.p95_s >= max(
+        SLOW_S_MIN, UNEVEN_TIMES * calls.p50_s
+    )
+    pace = group.stream_tokens / group.stream_s if group.stream_s else 0.0
+    is_dripping = group.stream_count >= SILENT_MIN and 0 < pace < PACE_MIN
     # A loop that is held up makes every provider look slow, and all of them alike.
     lag_s = evidence.loop.window.lag_s_max if evidence.loop is not None else 0.0
     is_theirs = not is_late(evidence, HELD_UP_S) and lag_s * LAG_TIMES <= max(mean_s, SLOW_S)
-    is_slow = (mean_s >= SLOW_S or is_silent) and is_theirs
-    if not (is_slow or is_compared):
+    is_slow = (mean_s >= SLOW_S or is_silent or is_uneven or is_dripping) and is_theirs
+    if not (is_slow or is_compared or is_alone):
         return None
+    if mean_s >= SLOW_S or is_compared:
+        how = f"{mean_s:.1f} s until it answers."
+    elif is_silent:
+        how = "no answer within the window."
+    elif is_uneven:
+        how = (
+            f"now and then: one answer in twenty takes {calls.p95_s:.1f} s or more, half of them "
+            f"{calls.p50_s:.2f} s."
+        )
+    else:
+        how = f"its streams drip, {pace:.1f} tokens a second each."
     return Finding(
         cause="slow_provider",
-        text=f"The target {state.name} is slow: "
-        + (f"{mean_s:.1f} s until it answers." if mean_s else "no answer within the window."),
+        text=f"The target {state.name} is slow: {how}",
         function=state.name,
         service="http.api",
         confidence=0.85 if is_compared or is_silent else 0.65,
         weight=0.5,
         cost=f"{state.in_flight} requests wait for it, {state.queue_len} for a place at it.",
         evidence=(
-            f"{group.count} answers within {evidence.seconds:.0f} s took {mean_s:.2f} s each until "
-            f"their headers; the other targets {usual_s:.2f} s.",
+            f"{group.answered_count} answers within {evidence.seconds:.0f} s took {mean_s:.2f} s "
+            f"each until their headers; the other targets {usual_s:.2f} s.",
+            f"{group.stream_count} streams ended, {pace:.1f} tokens a second each.",
         ),
         advice="Add a target to the model, or a shorter time limit, so that others answer.",
         commands=("aiex models", "aiex status"),
     )
+
+
+def _others_answered(name: str, evidence: Evidence) -> int:
+    targets = evidence.traffic.targets
+    return sum(one.answered_count for other, one in targets.items() if other != name)
 
 
 def restarts(evidence: Evidence) -> Iterator[Finding]:
