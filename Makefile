@@ -66,8 +66,8 @@ bench: set-up ## every benchmark, figures beside goals; BENCH=--quick for a shor
 	@scripts/debian-tools bench
 	@scripts/bench $(BENCH)
 
-trouble: set-up ## are planted faults named? 40 of them in half an hour; DRAWS=5 SEED=3 KIND=sleep
-	@.venv/bin/python -m examples.trouble.rounds --draws $(or $(DRAWS),40) --seed $(or $(SEED),1) \
+trouble: set-up ## are planted faults named? 60 of them in three quarters of an hour; DRAWS=5 SEED=3 KIND=sleep
+	@.venv/bin/python -m examples.trouble.rounds --draws $(or $(DRAWS),60) --seed $(or $(SEED),1) \
 		$(if $(KIND),--kind $(KIND))
 
 healthy: set-up ## is nothing said of a healthy node under load? ten minutes; MINUTES=2 RATE=1000

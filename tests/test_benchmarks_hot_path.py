@@ -9,9 +9,10 @@ from rig.bench import Headroom, Rounds, Sample, judge
 from rig.errors import Refused
 from rig.load import Load, Report
 from rig.processes import CpuTime
-from rig.stack_node import UvicornListener
+from rig.stack_node import CLIENTS, UvicornListener
 
 from aiex.node.listener import Listener
+from aiex.settings import ProviderSettings
 
 REPORT = Report(
     completed=1000,
@@ -85,3 +86,9 @@ def test_every_other_stack_is_measured_both_ways() -> None:
     names = [goal.figure for goal in http_stack.GOALS]
     assert len(set(names)) == 2 * len(http_stack.OTHERS)
     assert not any(name.endswith(http_stack.CHOSEN.name) for name in names)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_another_client_is_given_what_a_node_gives_its_own(client: str) -> None:
+    settings = ProviderSettings(kind="openai", base_url="http://127.0.0.1:1/v1")
+    assert CLIENTS[client](settings, thread_gone=pytest.fail)

@@ -190,7 +190,9 @@ class UvicornListener:
 class AiohttpUpstream:
     """One provider's connections, kept by aiohttp."""
 
-    def __init__(self, settings: ProviderSettings) -> None:
+    def __init__(
+        self, settings: ProviderSettings, *, thread_gone: Callable[[], None] = lambda: None
+    ) -> None:
         self._settings = settings
         self._session: Any = None
 
@@ -248,7 +250,9 @@ class AiohttpUpstream:
 class FixedUpstream:
     """Answers by itself: the node without a client."""
 
-    def __init__(self, settings: ProviderSettings) -> None:
+    def __init__(
+        self, settings: ProviderSettings, *, thread_gone: Callable[[], None] = lambda: None
+    ) -> None:
         self._answer = UpstreamAnswer(200, JSON, "", ANSWER)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> UpstreamAnswer:
@@ -263,7 +267,7 @@ class FixedUpstream:
         return None
 
 
-CLIENTS: Mapping[str, Callable[[ProviderSettings], Upstream]] = {
+CLIENTS: Mapping[str, Callable[..., Upstream]] = {
     "aiohttp": AiohttpUpstream,
     "fixed": FixedUpstream,
 }

@@ -10,6 +10,8 @@ from examples.trouble.catalogue import BY_KIND, FAULTS
 TWO_EVERY = 5
 # One takes away what makes the other a fault: a frozen heap costs no collection anything.
 CANCELLED = frozenset(frozenset({"leak_cycles", other}) for other in ("gc_thrash", "gc_by_hand"))
+# Nobody can be asked about another fault then.
+ALONE = frozenset({"stuck"})
 
 
 class Draw(msgspec.Struct, frozen=True):
@@ -28,7 +30,7 @@ def drawn(seed: int, count: int, kinds: Sequence[str] = ()) -> list[Draw]:
     for number, one in enumerate(seeds, 1):
         wanted = [_next(pending, random)]
         if number % TWO_EVERY == 0:
-            wanted.append(_partner(wanted[0], random))
+            wanted = _with_partner(wanted[0], pending, random)
         found.append(Draw(one, tuple(wanted)))
     return found
 
@@ -39,8 +41,18 @@ def _next(pending: list[str], random: Random) -> str:
     return pending.pop()
 
 
+def _with_partner(kind: str, pending: list[str], random: Random) -> list[str]:
+    """Two to be planted together; what has to be alone is put back, for the next draw."""
+    put_back: list[str] = []
+    while kind in ALONE:
+        put_back.append(kind)
+        kind = _next(pending, random)
+    pending += put_back
+    return [kind, _partner(kind, random)]
+
+
 def _partner(kind: str, random: Random) -> str:
     """One that differs in its cause: two of a kind could be taken for one another."""
     causes = BY_KIND[kind].causes
-    others = [fault.kind for fault in FAULTS if fault.causes != causes]
+    others = [fault.kind for fault in FAULTS if fault.causes != causes and fault.kind not in ALONE]
     return random.choice([one for one in others if frozenset({kind, one}) not in CANCELLED])

@@ -33,7 +33,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "competing_threads": frozenset({"overload", "starved"}),
     "queue_growth": frozenset({"leak"}),  # what waits in a queue without end is kept
     "leak": frozenset({"memory_limit"}),
-    "thread_lock": frozenset({"overload", "thread_pool"}),  # who waits for it has a thread
+    "thread_lock": frozenset({"overload", "full_pool"}),  # who waits for it has a thread
     "flood": frozenset({"overload"}),
     "slow_provider": frozenset({"leak"}),  # requests that wait for it are kept
 }

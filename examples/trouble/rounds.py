@@ -144,7 +144,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m examples.trouble.rounds", description="Is what is planted named?"
     )
-    parser.add_argument("--draws", type=int, default=40, help="how many nodes are tried")
+    parser.add_argument("--draws", type=int, default=60, help="how many nodes are tried")
     parser.add_argument("--seed", type=int, default=1, help="what the draws are drawn from")
     parser.add_argument("--kind", action="append", choices=sorted(BY_KIND), help="only this")
     parser.add_argument("--share", type=float, default=SHARE_WANTED, help="that has to be named")

@@ -62,9 +62,12 @@ async def staged(plan: Plan, shape: Shape = Shape()) -> AsyncIterator[Stage]:  #
         node = _start(plan, directory)
         try:
             node_file = await _announced(node, directory)
-            tokens, key_ids = await asyncio.to_thread(
-                _keys, node_file["admin_url"], directory, plan.traffic
-            )
+            try:
+                tokens, key_ids = await asyncio.to_thread(
+                    _keys, node_file["admin_url"], directory, plan.traffic
+                )
+            except OSError as error:
+                raise NodeEnded(f"The node made no keys: {error}.") from None
             senders = _senders(plan.traffic, tokens)
             traffic = Traffic(plan.traffic, node_file["api_url"], senders, shape, plan.seed)
             sending = asyncio.create_task(traffic.run())

@@ -158,6 +158,6 @@ async def test_a_request_cut_off_holds_nothing_any_more(door: Door) -> None:
     asked = door.ask(body_bytes=2000)
     await door.clock.settle()
     asked.leave()
-    await door.clock.settle()
+    await asyncio.wait(door.tasks)
     assert door.intake.body_bytes == 0
     assert door.api.in_flight_count == 0

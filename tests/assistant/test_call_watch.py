@@ -33,6 +33,17 @@ async def test_the_whole_time_ends_a_call_whatever_is_expected() -> None:
         await silent(CallWatch(SHORT_S), total_s=SHORT_S, within_s=60)
 
 
+async def test_the_whole_time_ends_a_call_that_is_never_silent() -> None:
+    async def chatter() -> None:
+        with CallWatch(SHORT_S).call(SHORT_S) as call:
+            while True:
+                call.expect(60)
+                await asyncio.sleep(0)
+
+    with pytest.raises(TimeoutError):
+        await chatter()
+
+
 async def test_what_comes_in_time_ends_nothing_and_the_timer_stops() -> None:
     watch = CallWatch(SHORT_S)
     with watch.call(60) as call:

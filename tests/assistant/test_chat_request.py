@@ -48,6 +48,24 @@ def test_a_stream_is_asked_for_its_usage_even_when_the_client_does_not_want_it()
     assert not request.wants_usage
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"model":"m","messages":[],"stream":true}',
+        b' {"model":"m","messages":[],"stream":true} \r\n',
+        b'{"model":"m","messages":[],"stream":true,"stream_options":null}',
+        b'{"model":"m","messages":[{"content":"stream_options"}],"stream":true}',
+        b'{"model":"m","messages":[],"stream":true,"stream_option\\u0073":{"a":1}}',
+    ],
+)
+def test_the_wish_for_usage_is_one_field_however_the_body_is_written(raw: bytes) -> None:
+    sent = decode_chat_request(raw).body_for("m")
+    fields = json.loads(sent, object_pairs_hook=list)
+    names = [name for name, _ in fields]
+    assert sorted(names) == ["messages", "model", "stream", "stream_options"]
+    assert json.loads(sent)["stream_options"]["include_usage"] is True
+
+
 def test_other_stream_options_are_kept() -> None:
     request = decode_chat_request(body(stream=True, stream_options={"obfuscation": False}))
     options = json.loads(request.body_for("m"))["stream_options"]

@@ -12,6 +12,7 @@ from aiex.assistant.client_stream import ClientStream
 from aiex.assistant.exchange import ClientGone
 from aiex.assistant.frames import FrameRelay
 from aiex.assistant.refusal import Refusal
+from aiex.assistant.stall_watch import STALL_S, StallWatch
 from aiex.assistant.trail import Trail
 from aiex.assistant.usage import Usage
 from aiex.errors import ProviderError
@@ -31,8 +32,8 @@ class Stage:
         self.trail = Trail(method="POST", route="/x", request_id="r1", traceparent="", at_s=0)
         self.taken_count = 0
 
-    def client(self, **options: Any) -> ClientStream:
-        return ClientStream(self.trail, self.exchange, **options)
+    def client(self, *, stall_s: float = STALL_S) -> ClientStream:
+        return ClientStream(self.trail, self.exchange, StallWatch(stall_s))
 
     async def chunks(self, *script: bytes | BaseException) -> AsyncIterator[bytes]:
         for chunk in script:

@@ -15,7 +15,7 @@ import pytest
 
 from aiex.assistant.provider import ProviderTimeout, ProviderUnreachable
 from aiex.assistant.upstream import UpstreamAnswer
-from aiex.assistant.upstream_pyreqwest import PyreqwestUpstream
+from aiex.assistant.upstream_pyreqwest import IDLE_CONNECTIONS_MAX, PyreqwestUpstream
 from aiex.errors import ProviderError
 from aiex.settings import ProviderSettings
 from aiex.testing.http_server import ScriptedServer, http_answer, http_stream
@@ -309,3 +309,30 @@ async def test_a_call_left_before_its_headers_came_ends_at_the_provider(is_strea
             await asyncio.wait([call])
             await ended.wait()
         assert call.cancelled()
+
+
+async def test_of_a_burst_only_so_many_connections_stay() -> None:
+    together = asyncio.Barrier(IDLE_CONNECTIONS_MAX + 8)
+    is_as_few = asyncio.Event()
+    open_count = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_count
+        open_count += 1
+        try:
+            await reader.readuntil(b"question")
+            await together.wait()  # so that nobody is served by another's connection
+            writer.write(b"HTTP/1.1 200 x\r\nContent-Length: 6\r\n\r\nanswer")
+            await reader.read()
+        finally:
+            writer.close()
+            open_count -= 1
+            if open_count == IDLE_CONNECTIONS_MAX:
+                is_as_few.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with upstream(url) as one:
+            asked = [one.post(url, {}, b"question") for _ in range(together.parties)]
+            assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
+            await is_as_few.wait()

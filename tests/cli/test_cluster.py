@@ -151,3 +151,37 @@ def test_leases_for_programs_are_as_they_came(tmp_path: Path) -> None:
     with ScriptedServer(http_answer(json.dumps(LEASES).encode())) as server:
         told = run_aiex(tmp_path, "cluster", "leases", "-o", "json", "--admin-url", server.url)
     assert json.loads(told.stdout) == LEASES
+
+
+def left(tmp_path: Path, *arguments: str) -> Any:
+    """What is said of a node that hands something over and then answers nobody."""
+    leaving = {**WHOLE, "reason": "hands over what it carries"}
+    answers = [http_answer(json.dumps(one).encode()) for one in (WHOLE, leaving)]
+    with ScriptedServer(*answers, []) as server:
+        told = run_aiex(tmp_path, "cluster", "leave", *arguments, "--admin-url", server.url)
+    assert [(one.method, one.path) for one in server.asked][:2] == [
+        ("POST", "/admin/v1/cluster/leave"),
+        ("GET", "/admin/v1/cluster"),
+    ]
+    return told
+
+
+def test_a_node_that_leaves_is_followed_until_it_is_gone(tmp_path: Path) -> None:
+    told = left(tmp_path)
+    assert told.exit_code == 0, told.output
+    assert told.stdout == "hands over what it carries\nIt has left, and stopped.\n"
+
+
+def test_a_node_that_left_is_one_document_for_programs(tmp_path: Path) -> None:
+    told = left(tmp_path, "-o", "json")
+    assert told.exit_code == 0, told.output
+    document = json.loads(told.stdout)
+    assert (document["node"], document.keys()) == ("n1", {"node", "took_s"})
+
+
+def test_a_node_that_refuses_to_leave_has_not_left(tmp_path: Path) -> None:
+    refusal = http_answer(json.dumps({"error": {"message": "not now"}}).encode(), 409)
+    with ScriptedServer(refusal) as server:
+        told = run_aiex(tmp_path, "cluster", "leave", "--admin-url", server.url)
+    assert told.exit_code == 1
+    assert "It has left" not in told.stdout

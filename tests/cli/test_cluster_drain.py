@@ -79,6 +79,19 @@ def test_a_drain_is_followed_until_the_node_is_gone(tmp_path: Path) -> None:
     assert asked[2] == ("POST", "/admin/v1/cluster/nodes/n2/drain")
 
 
+def test_a_drain_for_programs_is_one_document_at_its_end(tmp_path: Path) -> None:
+    told, _ = drained(
+        tmp_path,
+        answer(PLAN),
+        seen("up", 3),
+        answer({"node": "n2"}),
+        seen("draining", 3),
+        seen("left"),
+        arguments=("--yes", "-o", "json"),
+    )
+    assert (told.exit_code, json.loads(told.stdout)) == (0, {"node": "n2", "end": "n2 is gone."})
+
+
 def test_without_a_terminal_it_needs_a_yes(tmp_path: Path) -> None:
     told, asked = drained(tmp_path, answer(PLAN), arguments=())
     assert told.exit_code == 1

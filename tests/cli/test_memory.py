@@ -170,3 +170,9 @@ def test_sizes_are_short() -> None:
         "93.1 MiB",
         "4.7 GiB",
     ]
+
+
+def test_two_questions_at_once_are_wrong_usage(tmp_path: Path) -> None:
+    said = run_aiex(tmp_path, "memory", "--types", "--holders", "--admin-url", "http://x")
+    assert said.exit_code == 2
+    assert "three questions: ask one" in said.stderr

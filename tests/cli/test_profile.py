@@ -151,7 +151,30 @@ def test_a_profile_of_nothing_says_so(tmp_path: Path) -> None:
     nothing = msgspec.structs.replace(small_profile(), samples=(), labels=())
     told, _ = said(tmp_path, "cpu", came=answers(nothing))
     assert told.exit_code == 0
-    assert "0 samples, 0 stacks." in told.stdout
+    assert told.stdout.splitlines() == [
+        "CPU: 0 us in 10 s, 0.0% of a CPU; 0 samples, 0 stacks.",
+        "",
+        "Nothing was seen to use the CPU: look for longer, or back with --last 10m.",
+    ]
+    assert "As a flame graph" not in told.stderr
+
+
+def test_the_hint_asks_the_same_once_more(tmp_path: Path) -> None:
+    told, _ = said(tmp_path, "cpu", "--seconds", "1m", "--service", "http.api", "--on", "all")
+    assert told.stderr == (
+        "\nAs a flame graph: aiex profile cpu --seconds 60s --service http.api --on all "
+        "-o profile.html\n"
+    )
+    told, _ = said(tmp_path, "cpu", "--last", "10m", "--ago", "5m")
+    assert "aiex profile cpu --last 600s --ago 300s -o profile.html" in told.stderr
+
+
+def test_a_place_where_nothing_can_be_written_is_told_before_anything_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    told = run_aiex(tmp_path, "profile", "cpu", "-o", "/proc/1/cpu.html", "--admin-url", "http://x")
+    assert told.exit_code == 2
+    assert "Nothing can be written in '/proc/1'." in told.stderr
 
 
 @pytest.mark.parametrize(
@@ -160,10 +183,11 @@ def test_a_profile_of_nothing_says_so(tmp_path: Path) -> None:
         (("cpu", "-o", "x.txt"), "The end of 'x.txt' says no format"),
         (("cpu", "-o", "nowhere/x.html"), "There is no directory 'nowhere'"),
         (("cpu", "-o", "-"), "-o - needs --format"),
-        (("cpu", "--last", "2h"), "is not between 0 and 1 h"),
+        (("cpu", "-o", "."), "'.' is a directory; name a file in it"),
+        (("cpu", "--last", "2h"), "is not more than 0 and 1 h at most"),
         (("cpu", "--last", "soon"), "is no span of time"),
         (("cpu", "--last", "5m", "--seconds", "5"), "choose one"),
-        (("memory", "--seconds", "5m"), "is not between 0 and 30 s"),
+        (("memory", "--seconds", "5m"), "is not more than 0 and 30 s at most"),
     ],
 )
 def test_wrong_usage_is_said_before_any_node_is_asked(
@@ -203,6 +227,15 @@ def test_a_difference_can_be_written_in_every_form(tmp_path: Path, name: str) ->
     told = run_aiex(tmp_path, "profile", "diff", before, after, "-o", name)
     assert told.exit_code == 0, told.output
     assert (tmp_path / name).stat().st_size > 50
+
+
+def test_a_difference_that_was_written_is_not_said_to_be_a_profile(tmp_path: Path) -> None:
+    file = saved(tmp_path / "a.json", small_profile())
+    told = run_aiex(tmp_path, "profile", "diff", file, file, "-o", "d.json")
+    assert "what changed of each function, for programs." in told.stderr
+    back = run_aiex(tmp_path, "profile", "convert", "d.json")
+    assert back.exit_code == 1
+    assert "d.json cannot be read: it says what changed between two; give the files" in back.stderr
 
 
 def test_profiles_of_two_kinds_are_not_compared(tmp_path: Path) -> None:

@@ -50,8 +50,18 @@ def test_tables_are_listed_with_their_copies(tmp_path: Path) -> None:
         )
     ]
     assert "n3 did not answer: n3 is down" in heard.stderr
+    assert heard.exit_code == 1
     assert "1x in memory" in Heard(tmp_path, {"tables": [SMALL]}, "tables").stdout
     assert "There are no tables" in Heard(tmp_path, {"tables": []}, "tables").stdout
+
+
+@pytest.mark.parametrize(("failures", "exit_code"), [([], 0), ([SILENT], 1)])
+def test_a_silent_node_makes_the_list_of_tables_fail_for_programs_too(
+    failures: list[Any], exit_code: int, tmp_path: Path
+) -> None:
+    document = {"tables": [USAGE], "failures": failures}
+    heard = Heard(tmp_path, document, "tables", "-o", "json")
+    assert (heard.exit_code, json.loads(heard.stdout)) == (exit_code, document)
 
 
 def test_counts_are_listed_by_table_index_and_statement(tmp_path: Path) -> None:
@@ -99,6 +109,7 @@ def test_times_have_units_in_which_they_are_short(tmp_path: Path, each_us: int, 
 def test_no_row_is_a_finding(tmp_path: Path) -> None:
     heard = Heard(tmp_path, {"rows": []}, "show", "threads")
     assert (heard.exit_code, heard.stdout) == (1, "There is no row whose key begins so.\n")
+    assert Heard(tmp_path, {"rows": []}, "show", "threads", "-o", "json").exit_code == 1
 
 
 def test_what_is_in_a_row_does_nothing_to_the_terminal(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from aiex.performance import (
     Census,
@@ -174,6 +175,23 @@ def test_two_questions_at_once_are_wrong_usage(tmp_path: Path) -> None:
     said = run_aiex(tmp_path, "tasks", "--tree", "--deadlocks", "--admin-url", "http://x")
     assert said.exit_code == 2
     assert "ask one of them" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--tree", "--sort", "cpu"), "--sort: this says nothing of --tree"),
+        (("--deadlocks", "--service", "http"), "--service: this says nothing of --deadlocks"),
+        (("--sort", "age", "--by", "service"), "--by: this says nothing of a list of tasks"),
+        (("--seconds", "5s"), "--seconds is for --sort cpu and --sort steps"),
+    ],
+)
+def test_an_option_that_a_question_would_not_hear_of_is_wrong_usage(
+    tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    said = run_aiex(tmp_path, "tasks", *arguments, "--admin-url", "http://x")
+    assert said.exit_code == 2
+    assert told in said.stderr
 
 
 def test_a_tree_is_drawn_below_services(tmp_path: Path) -> None:

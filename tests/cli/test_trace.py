@@ -155,7 +155,7 @@ def test_what_comes_from_a_node_does_not_command_the_terminal(tmp_path: Path) ->
         (("--when", "a._b"), "  a._b\n    ^"),
         (("--rate", "fast"), "'fast' is no rate"),
         (("--rate", "0/s"), "'0/s' is no rate"),
-        (("--ttl", "2h"), "'2h' is not between 0 and 1 h"),
+        (("--ttl", "2h"), "'2h' is not more than 0 and 1 h at most"),
         (("--ttl", "soon"), "'soon' is no span of time"),
         (("--max", "0"), "0 is not in the range"),
     ],

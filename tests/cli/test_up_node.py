@@ -20,7 +20,12 @@ import json, os, sys, time
 node = {"name": "n", "pid": os.getpid(), "api_url": "api", "admin_url": "admin"}
 with open(sys.argv[1] + "/draft", "w") as file: json.dump(node, file)
 os.rename(sys.argv[1] + "/draft", sys.argv[1] + "/node.json")
-time.sleep(99)
+"""
+STAY = "time.sleep(99)"
+# As a node that handed over what it carried.
+LEAVE = """
+while not os.path.exists(sys.argv[1] + "/leave"): time.sleep(0.01)
+open(sys.argv[1] + "/left", "w").close()
 """
 FAIL = "import sys; sys.exit('Error: the disc is full.')"
 # As Rust ends the process when a thread of the HTTP server panics.
@@ -63,7 +68,7 @@ def pid(data_dir: Path) -> int:
 @pytest.mark.integration
 async def test_a_node_that_ended_is_started_until_it_is_back(tmp_path: Path) -> None:
     clock, said = FakeClock(), list[str]()
-    lives = Lives(ANNOUNCE, FAIL, PANIC, ANNOUNCE)
+    lives = Lives(ANNOUNCE + STAY, FAIL, PANIC, ANNOUNCE + STAY)
     node = UpNode(NodePlan("n", tmp_path, ()), said.append, clock=clock, spawn=lives.spawn)
     await node.start()
     first = await node.ready()
@@ -87,9 +92,26 @@ async def test_a_node_that_ended_is_started_until_it_is_back(tmp_path: Path) -> 
 
 
 @pytest.mark.integration
+async def test_a_node_that_was_told_to_leave_is_not_started_again(tmp_path: Path) -> None:
+    said = list[str]()
+    lives = Lives(ANNOUNCE + LEAVE)
+    node = UpNode(NodePlan("n", tmp_path, ()), said.append, clock=FakeClock(), spawn=lives.spawn)
+    await node.start()
+    await node.ready()
+    keeping = asyncio.create_task(node.keep())
+    had_left = node.has_left
+    (tmp_path / "leave").touch()
+    async with asyncio.timeout(DEADLINE_S):
+        await keeping
+    assert (had_left, node.has_left) == (False, True)
+    assert node.running is None
+    assert said == ["n has left the cluster; the next `aiex up` has it join again"]
+
+
+@pytest.mark.integration
 async def test_a_node_that_ran_long_begins_anew_with_its_delays(tmp_path: Path) -> None:
     clock, said = FakeClock(), list[str]()
-    lives = Lives(ANNOUNCE, ANNOUNCE, ANNOUNCE)
+    lives = Lives(*[ANNOUNCE + STAY] * 3)
     node = UpNode(NodePlan("n", tmp_path, ()), said.append, clock=clock, spawn=lives.spawn)
     await node.start()
     await node.ready()

@@ -7,7 +7,7 @@ import pytest
 
 from aiex.engine import Deleted, Entry, StreamMessage
 from aiex.engine.bucket_nats import NatsBucket
-from aiex.engine.jetstream import StreamMissing
+from aiex.engine.jetstream_refusal import StreamMissing
 from aiex.engine.stream import DELETION
 from aiex.errors import EngineUnavailable
 

@@ -1,5 +1,6 @@
 """An external engine at tls://: verified by name, told nothing in the clear, renewed from disc."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,6 +177,19 @@ async def test_a_session_goes_to_no_address_but_the_one_that_was_named(
         await session.close()
         one.start().ready()
         await connects(address)
+
+
+async def test_the_end_of_a_session_by_tls_is_no_warning(
+    server: NatsProcess, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = await Session.open(
+        address_at(server, EngineTls(ca_file=str(authority.ca_file))), DEADLINE_S
+    )
+    server.kill()
+    async with asyncio.timeout(DEADLINE_S):
+        await session.until_ended()
+    await session.close()
+    assert not [one.getMessage() for one in caplog.records if one.name == "asyncio"]
 
 
 async def test_renewed_files_are_used_at_the_next_connection(

@@ -15,7 +15,8 @@ from aiex.clock import SystemClock
 from aiex.engine import Bucket, Entry
 from aiex.engine.bucket_nats import NatsBucket
 from aiex.engine.connection import EngineConnection
-from aiex.engine.jetstream import JetStream, StreamMissing
+from aiex.engine.jetstream import JetStream
+from aiex.engine.jetstream_refusal import StreamMissing
 from aiex.engine.stream_snapshot import StreamSnapshot, restore_stream, stream_snapshot
 from aiex.errors import EngineRefused, EngineUnavailable
 from aiex.testing.engine_cluster import until_kept

@@ -8,19 +8,11 @@ import msgspec
 import pytest
 
 from aiex.engine.connection import EngineConnection
-from aiex.engine.jetstream import (
-    INFO_TIMEOUTS_S,
-    REPLICA_MAX,
-    TIMEOUT_S,
-    JetStream,
-    Repeated,
-    StreamInfo,
-    StreamMissing,
-    StreamState,
-    WrongSequence,
-)
+from aiex.engine.jetstream import INFO_TIMEOUTS_S, TIMEOUT_S, JetStream
+from aiex.engine.jetstream_refusal import Repeated, StreamMissing, WrongSequence
 from aiex.engine.session import Message, NoAnswer, NobodyAnswers, NotDone
 from aiex.engine.stream import Kept, StreamMessage
+from aiex.engine.stream_info import REPLICA_MAX, StreamInfo, StreamState
 from aiex.errors import AiexError, Conflict, EngineRefused, EngineUnavailable
 
 
@@ -134,6 +126,15 @@ async def test_a_stream_that_stays_silent_is_given_up() -> None:
     with pytest.raises(NoAnswer):
         await jetstream(connection).stream("KV_a")
     assert sum(INFO_TIMEOUTS_S) == TIMEOUT_S
+
+
+async def test_the_leader_of_all_servers_says_which_streams_there_are() -> None:
+    for streams, is_known in ((["KV_a", "KV_b"], True), (["KV_b"], False), (None, False)):
+        connection = ScriptedConnection(
+            {"total": 0, "offset": 0, "limit": 1024, "streams": streams}
+        )
+        assert await jetstream(connection).is_known("KV_a", "$KV.a.>") is is_known
+        assert connection.asked == ["$JS.API.STREAM.NAMES"]
 
 
 async def test_a_stream_that_is_missing_is_made() -> None:

@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.fault]
 
 BUCKETS = ("accounts", "keys", "usage")
 ROWS = StreamConfig(
-    "T_rows", followed="aiex.test.rows.>", others=("aiex.test.rows",), marker_life_s=60
+    "T_rows", followed="aiex.test.rows.>", barrier="aiex.test.rows", marker_life_s=60
 )
 
 

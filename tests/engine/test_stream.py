@@ -33,7 +33,7 @@ def config_of(name: str, storage: str = "disc") -> StreamConfig:
     return StreamConfig(
         f"T_{name}",
         followed=f"aiex.test.{name}.>",
-        others=(f"aiex.test.{name}",),
+        barrier=f"aiex.test.{name}",
         storage=storage,  # type: ignore[arg-type]
         marker_life_s=60,
     )
@@ -223,7 +223,7 @@ async def test_a_follower_is_told_what_there_is_then_each_change(stream: Stream)
 
 async def test_what_nobody_follows_moves_the_sequence_and_holds_nobody_up(stream: Stream) -> None:
     first = await write(stream, "a", b"1")
-    bare = NewMessage(stream.config.others[0], b"mark")
+    bare = NewMessage(stream.config.barrier, b"mark")
     for _ in range(3):
         await stream.write(bare, timeout_s=TIMEOUT_S)
     async with following(stream, Position()) as followed:

@@ -1,6 +1,6 @@
 """Who has all of the state, while others write: by what leaders say, and by what is on discs."""
 
-from aiex.engine.jetstream import Follower, StreamInfo, StreamServers, StreamState
+from aiex.engine.stream_info import Follower, StreamInfo, StreamServers, StreamState
 from aiex.engine.stream_replicas import HEADS_LAST_S, Heads, doubted, lacking
 
 

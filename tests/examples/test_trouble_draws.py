@@ -4,13 +4,18 @@ import os
 
 from examples.trouble.catalogue import BY_KIND, FAULTS
 from examples.trouble.crowd import CpuTimes, cpu_times, others_ratio
-from examples.trouble.draws import drawn
+from examples.trouble.draws import ALONE, drawn
 from examples.trouble.shape import Shape
 
 
-def test_as_many_draws_as_there_are_faults_have_every_kind() -> None:
+def test_as_many_draws_as_there_are_kinds_have_each() -> None:
     draws = drawn(1, len(FAULTS))
     assert {kind for one in draws for kind in one.kinds} == set(BY_KIND)
+
+
+def test_what_silences_the_node_is_planted_alone() -> None:
+    together = [one.kinds for seed in range(40) for one in drawn(seed, 40) if len(one.kinds) > 1]
+    assert not any(ALONE & set(kinds) for kinds in together)
 
 
 def test_every_fifth_draw_has_two_faults_of_different_causes() -> None:

@@ -161,3 +161,18 @@ def test_a_node_that_cannot_start_ends_all_with_its_sentence(
     last = it.output.splitlines()[-1]
     assert last.startswith("Error: The node's log ")
     assert "Traceback" not in it.output
+
+
+def test_a_node_that_is_told_to_leave_stays_away(tmp_path: Path) -> None:
+    with UpProcess(tmp_path, "--nodes=3", NAME, *MOCK_ONLY, *FREE_PORTS) as it:
+        it.ready()
+        left = command(it, tmp_path, "cluster", "leave", "--node", "team-3", "-o", "json")
+        assert left.returncode == 0, left.stderr
+        assert json.loads(left.stdout)["node"] == "team-3"
+        wait_until(lambda: "team-3 has left the cluster" in it.output, 30, lambda: it.output)
+        assert "team-3 is gone; a new start" not in it.output
+        seen = json.loads(command(it, tmp_path, "cluster", "nodes", "-o", "json").stdout)
+        up = {one["name"] for one in seen["members"] if one["state"] == "up"}
+        assert up == {"team", "team-2"}
+        it.interrupt()
+        assert it.end() == 0

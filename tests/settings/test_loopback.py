@@ -5,7 +5,9 @@ import pytest
 from aiex.settings import is_loopback
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.10", "::1"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"]
+)
 def test_this_machine_only(host: str) -> None:
     assert is_loopback(host)
 

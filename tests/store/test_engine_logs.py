@@ -33,7 +33,7 @@ class _Stream:
 
     async def facts(self, *, timeout_s: float) -> StreamFacts | None:
         assert timeout_s > 0
-        return StreamFacts("first", 3, 2, 400, 1, 9, 3, "n1") if self.is_there else None
+        return StreamFacts("first", 3, 2, 400, 9, 3, "n1") if self.is_there else None
 
     async def last(self, subject: str, *, timeout_s: float) -> StreamMessage | None:
         assert (subject, timeout_s > 0) == ("aiex_rows.notes.0.>", True)

@@ -1,11 +1,13 @@
 """Tables in an engine of three servers: kept by the quorum, over kills, growth and homecoming."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -139,6 +141,58 @@ async def test_writers_wait_while_a_leader_that_was_killed_is_replaced_and_lose_
         assert kept == {Note("first", 0), *acknowledged}
         assert len(acknowledged) == 900
         print(f"the longest write took {longest_s:.1f} s")
+
+
+async def until_more_than(count: int, acknowledged: Sequence[Note]) -> None:
+    await until(lambda: len(acknowledged) > count)
+
+
+async def stopped_and_back(one: ClusterEngine) -> None:
+    """Its server was told to stop, and another runs in its place."""
+    before = one.pid
+    one.kill(signal.SIGTERM)
+    await until(lambda: one.pid not in (None, before))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_leaders_that_are_told_to_stop_one_after_the_other_take_no_write_along(
+    tmp_path: Path, seed: int
+) -> None:
+    random = Random(seed)
+    async with cluster_of(tmp_path, addresses("a", "b", "c"), access()) as engines:
+        for one in engines:
+            await one.until("up")
+        rows = [store_of(one).rows(DISC) for one in engines]
+        await rows[0].put(Note("first", 0), deadline_s=PATIENT_S)
+        acknowledged: list[Note] = []
+        is_over = False
+
+        async def write(number: int) -> None:
+            """Rows and batches in turns, each only where there is none."""
+            page, width = 0, 1
+            while not is_over:
+                notes = [Note(f"writer {number}", page + one) for one in range(width)]
+                puts = [Put(note, expects=ABSENT) for note in notes]
+                if width == 1:
+                    await rows[number % 3].put(notes[0], expects=ABSENT, deadline_s=PATIENT_S)
+                else:
+                    await rows[number % 3].batch(puts, deadline_s=PATIENT_S)
+                acknowledged.extend(notes)
+                page, width = page + width, random.randint(1, 4)
+
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(6):
+                tasks.create_task(write(number))
+            for _ in range(3):
+                await until_more_than(len(acknowledged) + random.randint(50, 150), acknowledged)
+                leader = await until_kept(lambda: leader_of(rows[0]))
+                await stopped_and_back(next(one for one in engines if one.name == leader))
+                for one in engines:
+                    await one.until("up")
+            is_over = True
+        kept = [stored.row for stored in await scanned(rows[0])]
+        assert len(kept) == len(acknowledged) + 1
+        assert set(kept) == {Note("first", 0), *acknowledged}, f"seed {seed}"
 
 
 async def test_without_a_quorum_callers_wait_for_a_while_and_then_are_refused_at_once(

@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 from aiex.telemetry.cells import (
     DURATION_BOUNDS_US,
     LABEL_SETS_MAX,
+    Cells,
     Count,
     Durations,
     Family,
-    counter,
-    dollars,
-    durations,
 )
 from aiex.telemetry.metrics import METRICS
 from aiex.testing.prometheus_text import MetricFamily, metric_families
@@ -29,7 +27,7 @@ def scraped(family: Family[Count] | Family[Durations]) -> MetricFamily:
 
 
 def test_a_cell_is_bound_to_its_labels_once() -> None:
-    family = counter("aiex_tokens_total")
+    family = Cells().counter("aiex_tokens_total")
     cell = family.cell("m", "prompt")
     cell.value += 3
     assert family.cell("m", "prompt") is cell
@@ -38,14 +36,14 @@ def test_a_cell_is_bound_to_its_labels_once() -> None:
 
 
 def test_a_metric_without_labels_has_no_braces() -> None:
-    family = counter("aiex_log_lines_dropped_total")
+    family = Cells().counter("aiex_log_lines_dropped_total")
     family.cell().value += 1
     assert family.lines()[-1] == "aiex_log_lines_dropped_total 1"
 
 
 @given(st.lists(st.integers(0, 10**12)))
 def test_money_is_told_to_the_last_nano_dollar(costs: list[int]) -> None:
-    family = dollars("aiex_cost_usd_total")
+    family = Cells().dollars("aiex_cost_usd_total")
     for cost in costs:
         family.cell("m", "p").nano_usd += cost
     if costs:
@@ -54,7 +52,7 @@ def test_money_is_told_to_the_last_nano_dollar(costs: list[int]) -> None:
 
 
 def test_a_metric_tells_its_kind_and_meaning_before_its_values() -> None:
-    read = scraped(durations("aiex_provider_duration_seconds"))
+    read = scraped(Cells().durations("aiex_provider_duration_seconds"))
     assert read.kind == "histogram"
     assert read.text == METRICS["aiex_provider_duration_seconds"].text
     assert read.samples == {}
@@ -62,14 +60,14 @@ def test_a_metric_tells_its_kind_and_meaning_before_its_values() -> None:
 
 @given(TEXTS, TEXTS)
 def test_any_label_value_is_read_back_as_it_was(model: str, kind: str) -> None:
-    family = counter("aiex_tokens_total")
+    family = Cells().counter("aiex_tokens_total")
     family.cell(model, kind).value += 7
     assert scraped(family).value(model=model, kind=kind) == 7
 
 
 @given(st.lists(st.tuples(TEXTS, ANY_US), max_size=20))
 def test_histograms_count_and_sum_each_label_for_itself(observed: list[tuple[str, int]]) -> None:
-    family = durations("aiex_provider_duration_seconds")
+    family = Cells().durations("aiex_provider_duration_seconds")
     for provider, duration_us in observed:
         family.cell(provider).observe_us(duration_us)
     read = scraped(family)
@@ -85,7 +83,7 @@ def test_histograms_count_and_sum_each_label_for_itself(observed: list[tuple[str
 
 @given(st.lists(ANY_US, max_size=50))
 def test_durations_are_summed_without_rounding(observed: list[int]) -> None:
-    cell = durations("aiex_provider_duration_seconds").cell("p")
+    cell = Cells().durations("aiex_provider_duration_seconds").cell("p")
     for duration_us in observed:
         cell.observe_us(duration_us)
     assert Fraction(cell.sum_us, 10**6) == sum(Fraction(one, 10**6) for one in observed)
@@ -94,14 +92,14 @@ def test_durations_are_summed_without_rounding(observed: list[int]) -> None:
 
 @pytest.mark.parametrize("bound_us", DURATION_BOUNDS_US)
 def test_a_duration_at_a_bound_is_within_it(bound_us: int) -> None:
-    family = durations("aiex_provider_duration_seconds")
+    family = Cells().durations("aiex_provider_duration_seconds")
     family.cell("p").observe_us(bound_us)
     family.cell("p").observe_us(bound_us + 1)
     assert scraped(family).value("_bucket", provider="p", le=f"{bound_us / 1e6:g}") == 1
 
 
 def test_beyond_the_limit_all_new_labels_share_one_cell() -> None:
-    family = counter("aiex_service_failures_total")
+    family = Cells().counter("aiex_service_failures_total")
     for number in range(LABEL_SETS_MAX + 50):
         family.cell(f"service {number}").value += 1
     family.cell("service 0").value += 1
@@ -112,7 +110,7 @@ def test_beyond_the_limit_all_new_labels_share_one_cell() -> None:
 
 
 def test_a_cell_wants_a_value_for_each_label() -> None:
-    family = counter("aiex_tokens_total")
+    family = Cells().counter("aiex_tokens_total")
     family.cell("only one").value += 1
     with pytest.raises(ValueError, match="shorter"):
         family.lines()
@@ -120,4 +118,4 @@ def test_a_cell_wants_a_value_for_each_label() -> None:
 
 def test_only_metrics_of_the_catalogue_can_be_counted() -> None:
     with pytest.raises(KeyError):
-        counter("aiex_invented_total")
+        Cells().counter("aiex_invented_total")

@@ -18,6 +18,8 @@ from aiex.cluster import (
     CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
+    GroupJoined,
+    GroupLeft,
     LeaseLost,
     LeaseTaken,
     MemberDown,
@@ -60,7 +62,13 @@ from aiex.performance import (
 )
 from aiex.performance.collector import PauseWindow
 from aiex.performance.tracer import TraceBegan, TraceEnded, TraceFailed
-from aiex.service import IntensityExceeded, ServiceAbandoned, ServiceFailed, ServiceStarted
+from aiex.service import (
+    IntensityExceeded,
+    ServiceAbandoned,
+    ServiceFailed,
+    ServiceStarted,
+    ServiceStopped,
+)
 from aiex.store import (
     RowSkipped,
     RowsRestored,
@@ -275,6 +283,8 @@ SENTENCES: list[tuple[Any, str, str]] = [
         "error",
         "the request describe of n2 failed here: KeyError: 'x'",
     ),
+    (GroupJoined("a", "n1", 5), "debug", "the member n1 is in the group a"),
+    (GroupLeft("a", "n1", 5), "debug", "the member n1 is no more in the group a"),
     (LeaseTaken("x", 7), "info", "this node holds the lease x (fence 7)"),
     (LeaseLost("x", 7, "n2 took it"), "info", "this node lost the lease x (fence 7): n2 took it"),
     (UsageMerged(1), "info", "1 page of usage put together with others"),
@@ -343,6 +353,7 @@ SENTENCES: list[tuple[Any, str, str]] = [
         "trace 7f failed by a fault of the tracer: KeyError in f, line 1",
     ),
     (ServiceStarted("a.b", 0), "debug", "a.b runs"),
+    (ServiceStopped("a.b"), "debug", "a.b stopped"),
     (ServiceStarted("a.b", 2), "info", "a.b runs again, restart 2"),
     (ServiceFailed("a.b", "no", 0.5), "warning", "a.b failed, again in 0.50 s: no"),
     (ServiceFailed("a.b", "no", None), "error", "a.b failed and is not started again: no"),

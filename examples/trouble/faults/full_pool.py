@@ -1,4 +1,4 @@
-"""More slow calls are given to the pool of threads than it has threads."""
+"""Gives more to the threads of `asyncio.to_thread` than they can do, and all of it waits."""
 
 import asyncio
 import time
@@ -7,21 +7,19 @@ from pathlib import Path
 from aiex.service import Ready
 
 
-class Asker:
-    def __init__(self, name: str, workplace: Path, *, call_s: float, callers: float) -> None:
+class Fetcher:
+    def __init__(self, name: str, workplace: Path, *, hold_s: float, at_once: float) -> None:
         self.name = name
-        self._call_s = call_s
-        self._caller_count = int(callers)
+        self._hold_s = hold_s
+        self._at_once = int(at_once)
 
     async def run(self, ready: Ready) -> None:
         ready()
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(self._caller_count):
-                tasks.create_task(self.keep_asking())
+        await asyncio.gather(*(self.fetch_rows() for _ in range(self._at_once)))
 
-    async def keep_asking(self) -> None:
+    async def fetch_rows(self) -> None:
         while True:
-            await asyncio.to_thread(self.ask_archive)
+            await asyncio.to_thread(self.fetch_row)
 
-    def ask_archive(self) -> None:
-        time.sleep(self._call_s)
+    def fetch_row(self) -> None:
+        time.sleep(self._hold_s)

@@ -17,6 +17,7 @@ import msgspec
 from aiex.assistant import refusal as refusals
 from aiex.assistant.admission import Admission
 from aiex.assistant.anthropic.error_form import messages_error_from
+from aiex.assistant.call_watch import CallWatch
 from aiex.assistant.catalogue import Catalogue, Model
 from aiex.assistant.chat import Chat
 from aiex.assistant.chat_request import decode_chat_request
@@ -24,10 +25,11 @@ from aiex.assistant.completion_request import decode_completion_request
 from aiex.assistant.conversations.talk import Talk
 from aiex.assistant.embedding_request import decode_embedding_request
 from aiex.assistant.events import RequestShed
-from aiex.assistant.exchange import ClientGone, Exchange, RequestScope
+from aiex.assistant.exchange import ClientGone, Exchange, RequestHeaders, RequestScope
 from aiex.assistant.intake import Intake
 from aiex.assistant.json_answer import give_json
 from aiex.assistant.keys import KeyCheck, key_in
+from aiex.assistant.leave_watch import LeaveWatch
 from aiex.assistant.load_gate import VERDICTS, Verdict
 from aiex.assistant.messages_exchange import MessagesExchange
 from aiex.assistant.messages_request import decode_count_request, decode_messages_request
@@ -124,11 +126,14 @@ class Api:
         self._pace = pace
         self._body_bytes_max = body_bytes_max
         self._body_timeout_s = body_timeout_s
+        # Not `asyncio.timeout`, whose timer costs a request 5 us: a body is there at once or never.
+        self._bodies = CallWatch(body_timeout_s)
         self._emit = emit
         self._admission = admission or Admission.open()
         self._talk = talk
         self._ids = RequestIds(random)
         self._work = RequestWork([one.name for one in catalogue.configured()])
+        self._leavers = LeaveWatch()
         self._tasks: dict[asyncio.Task[None], Trail] = {}
         self._started_at_s = int(time())
 
@@ -165,34 +170,29 @@ class Api:
         verdict = self._intake.verdict(len(self._tasks))
         if verdict is not None:
             answers = _MESSAGES_TURNED_AWAY if path in MESSAGES_ROUTES else _TURNED_AWAY
-            headers, body = answers[verdict]
-            exchange.response_bytes(503, headers, body)
+            refusal_headers, body = answers[verdict]
+            exchange.response_bytes(503, refusal_headers, body)
             self._emit(_SHED[verdict.reason])
             return
-        trail = self._trail(scope)
+        # Once: the server copies all of them each time it is asked.
+        headers = scope.headers
+        trail = self._trail(scope, path, headers)
         if trail.route in MESSAGES_ROUTES:
             exchange = MessagesExchange(exchange, trail.request_id)
         task = asyncio.current_task()
         assert task is not None, "the server runs each request in a task"
-        gone = exchange.client_disconnect()
-
-        def leave(_: object) -> None:
-            trail.has_lost_client = True
-            task.cancel()
-
-        gone.add_done_callback(leave)
+        self._leavers.add(task, trail, exchange)
         self._tasks[task] = trail
         paced = PacedExchange(exchange, scope, self._pace, self._intake.stream_began)
         try:
-            await self._answer(trail, scope, paced)
+            await self._answer(trail, scope, headers, paced)
         except asyncio.CancelledError:
             trail.status = trail.status or CLIENT_GONE
             trail.outcome = "client_gone" if trail.has_lost_client else "cut_off"
             if not trail.has_lost_client:
                 raise
         finally:
-            gone.remove_done_callback(leave)
-            gone.cancel()
+            self._leavers.remove(task)
             self._tasks.pop(task, None)  # two of one task, as in a test, are one
             self._admission.settle(trail)
             self._intake.release_body(trail.held_bytes)
@@ -200,10 +200,12 @@ class Api:
                 self._intake.stream_ended()
             self._emit(trail.finished())
 
-    async def _answer(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> None:
+    async def _answer(
+        self, trail: Trail, scope: RequestScope, headers: RequestHeaders, exchange: Exchange
+    ) -> None:
         try:
-            self._authenticate(trail, scope)
-            await self._dispatch(trail, scope, exchange)
+            self._authenticate(trail, headers)
+            await self._dispatch(trail, scope, headers, exchange)
         except Refusal as refusal:
             _refuse(trail, refusal, exchange)
         except ClientGone:
@@ -215,11 +217,10 @@ class Api:
                 _refuse(trail, refusals.crashed(trail.request_id), exchange)
             trail.outcome = "crashed"
 
-    def _authenticate(self, trail: Trail, scope: RequestScope) -> None:
+    def _authenticate(self, trail: Trail, headers: RequestHeaders) -> None:
         check = self._key_check()
         if check is None:
             return
-        headers = scope.headers
         key = key_in(headers.get("authorization"), headers.get("x-api-key"))
         if not key:
             raise refusals.key_missing()
@@ -228,29 +229,29 @@ class Api:
             raise refusals.key_wrong()
         trail.auth_us = trail.elapsed_us()
 
-    async def _dispatch(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> None:
-        route = trail.route
+    async def _dispatch(
+        self, trail: Trail, scope: RequestScope, headers: RequestHeaders, exchange: Exchange
+    ) -> None:
+        route, method, request_id = trail.route, trail.method, trail.request_id
         if route is UNKNOWN:
-            raise refusals.path_unknown(scope.method, scope.path)
-        if scope.method not in METHODS[route]:
-            raise refusals.method_wrong(scope.method, route, ", ".join(METHODS[route]))
+            raise refusals.path_unknown(method, scope.path)
+        if method not in METHODS[route]:
+            raise refusals.method_wrong(method, route, ", ".join(METHODS[route]))
         decode = _DECODERS.get(route)
         if decode is not None:
-            body = await self._whole_body(trail, scope, exchange)
+            body = await self._whole_body(trail, headers, exchange)
             await self._chat.respond(trail, body, exchange, decode=decode)
         elif route == MESSAGES:
-            body = await self._whole_body(trail, scope, exchange)
-            headers, request_id = scope.headers, trail.request_id
+            body = await self._whole_body(trail, headers, exchange)
             messages = partial(decode_messages_request, headers=headers, request_id=request_id)
             await self._chat.respond(trail, body, exchange, decode=messages)
         elif route == COUNT_TOKENS:
             self._admission.show(trail)
-            body = await self._whole_body(trail, scope, exchange)
-            headers, request_id = scope.headers, trail.request_id
+            body = await self._whole_body(trail, headers, exchange)
             counted = partial(decode_count_request, headers=headers, request_id=request_id)
             await self._token_count.respond(trail, body, exchange, decode=counted)
         elif route in TALK_ROUTES:
-            await self._talk_about(trail, scope, exchange)
+            await self._talk_about(trail, scope, headers, exchange)
         elif route == MODEL:
             self._admission.show(trail)
             model = self._catalogue.model(model_in(scope.path))
@@ -266,31 +267,33 @@ class Api:
             first, last = (models[0].id, models[-1].id) if models else (None, None)
             self._give(trail, _ModelList(models, first, last), exchange)
 
-    async def _talk_about(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> None:
+    async def _talk_about(
+        self, trail: Trail, scope: RequestScope, headers: RequestHeaders, exchange: Exchange
+    ) -> None:
         if self._talk is None:
             raise refusals.path_unknown(scope.method, scope.path)
         body = b""
         if scope.method == "POST":
-            body = await self._whole_body(trail, scope, exchange)
+            body = await self._whole_body(trail, headers, exchange)
         if trail.route != RESPONSES:
             self._admission.show(trail)
         hold = partial(self._hold, trail)
         await self._talk.respond(trail, scope, body, exchange, hold=hold)
 
-    async def _whole_body(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> bytes:
+    async def _whole_body(self, trail: Trail, headers: RequestHeaders, exchange: Exchange) -> bytes:
         try:
-            async with asyncio.timeout(self._body_timeout_s):
-                body = await self._body(trail, scope, exchange)
+            with self._bodies.call(self._body_timeout_s):
+                body = await self._body(trail, headers, exchange)
         except TimeoutError:
             raise refusals.body_too_slow(self._body_timeout_s) from None
         trail.request_bytes = len(body)
         return body
 
-    async def _body(self, trail: Trail, scope: RequestScope, exchange: Exchange) -> bytes:
+    async def _body(self, trail: Trail, headers: RequestHeaders, exchange: Exchange) -> bytes:
         """The request's body; raises `Refusal` when it is larger than is taken (413), or than there
         is room for beside the others (503).
         """
-        announced = scope.headers.get("content-length")
+        announced = headers.get("content-length")
         if announced is not None and announced.isdecimal():
             if len(announced) > 12 or int(announced) > self._body_bytes_max:
                 raise refusals.body_too_large(self._body_bytes_max)
@@ -326,9 +329,7 @@ class Api:
         else:
             exchange.response_bytes(503, _TEXT, b"not ready\n")
 
-    def _trail(self, scope: RequestScope) -> Trail:
-        headers = scope.headers
-        path = scope.path
+    def _trail(self, scope: RequestScope, path: str, headers: RequestHeaders) -> Trail:
         return Trail(
             method=scope.method,
             route=route_of(path),

@@ -57,6 +57,9 @@ class ChatRequest(msgspec.Struct, frozen=True, gc=False):
         asks_usage = self.is_stream and not self.wants_usage
         if target_model == self.model and not asks_usage:
             return self.raw
+        if target_model == self.model and _names_no_options(self.raw):
+            # At the end: to take all fields apart and write them anew costs each stream 4 us.
+            return self.raw.rstrip()[:-1] + _ASKING_USAGE
         fields = _FIELDS.decode(self.raw)
         fields["model"] = msgspec.Raw(msgspec.json.encode(target_model))
         if asks_usage:
@@ -73,7 +76,13 @@ class ChatRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 _HEAD = msgspec.json.Decoder(_Head)
+_ASKING_USAGE = b',"stream_options":{"include_usage":true}}'
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _names_no_options(raw: bytes) -> bool:
+    """Whether there is no field `stream_options` for sure, not even one spelled with escapes."""
+    return raw.find(b"stream_options") < 0 and raw.find(b"\\u") < 0
 
 
 def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw:

@@ -10,12 +10,10 @@ from aiex.assistant import refusal as refusals
 from aiex.assistant.exchange import ClientGone, Exchange, StreamOutlet
 from aiex.assistant.frames import Relay
 from aiex.assistant.refusal import Refusal
+from aiex.assistant.stall_watch import StallWatch
 from aiex.assistant.trail import Trail
 from aiex.errors import ProviderError
 
-# Who takes nothing for so long is gone in all but name, and is noticed within twice this time:
-# before a provider's usual idle timeout, which would blame the provider.
-STALL_S = 30.0
 # For the last word to a client that is being cut off.
 FAREWELL_S = 1.0
 _ERROR = (b'data: {"error"', b'data:{"error"')
@@ -33,20 +31,22 @@ class ClientStream:
         "_is_sending",
         "_outlet",
         "_relay",
+        "_seen_count",
         "_sent_count",
-        "_stall_s",
-        "_timer",
+        "_stalls",
+        "_task",
         "_trail",
     )
 
-    def __init__(self, trail: Trail, exchange: Exchange, *, stall_s: float = STALL_S) -> None:
+    def __init__(self, trail: Trail, exchange: Exchange, stalls: StallWatch) -> None:
         self._trail = trail
         self._exchange = exchange
-        self._stall_s = stall_s
+        self._stalls = stalls
         self._outlet: StreamOutlet | None = None
         self._relay: Relay | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[object] | None = None  # once it is open
         self._sent_count = 0
+        self._seen_count = -1  # at the last look
         self._is_sending = False
 
     async def __aenter__(self) -> Self:
@@ -58,8 +58,7 @@ class ClientStream:
         error: BaseException | None,
         __: TracebackType | None,
     ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stalls.remove(self)
         try:
             await self._say_farewell(error)
         finally:
@@ -74,7 +73,7 @@ class ClientStream:
             last = refusals.draining() if is_cut_off else refusals.crashed(self._trail.request_id)
             self._trail.error_code = last.code
             with contextlib.suppress(ClientGone, TimeoutError):
-                async with asyncio.timeout(min(FAREWELL_S, self._stall_s)):
+                async with asyncio.timeout(min(FAREWELL_S, self._stalls.stall_s)):
                     await self.fail(last)
 
     @property
@@ -90,6 +89,7 @@ class ClientStream:
         left out: until there is an event another target may still be asked.
         """
         self._relay = relay
+        trail = self._trail
         try:
             async for chunk in chunks:
                 if data := relay.feed(chunk):
@@ -99,9 +99,11 @@ class ClientStream:
                         if data.startswith(_ERROR):
                             raise ProviderError("The provider began its stream with an error.")
                         begun()
-                    await self.send(data)
+                        self._open()
+                    trail.response_bytes += len(data)
+                    await self._hand_over(data)
         finally:
-            self._trail.usage = relay.usage
+            trail.usage = relay.usage
         if data := relay.end():
             await self.send(data)
 
@@ -109,38 +111,41 @@ class ClientStream:
         """Say in the stream that it broke; the status has long gone out."""
         assert self._outlet is not None, "before the first byte the error has a status of its own"
         assert self._relay is not None, "what was sent went through it"
-        await self._hand_over(self._outlet, self._relay.failure(refusal))
+        await self._hand_over(self._relay.failure(refusal))
 
     async def send(self, data: bytes) -> None:
         """Hand bytes to the client; the first ones open the stream."""
-        outlet = self._outlet
-        if outlet is None:
-            trail = self._trail
-            trail.status = 200
-            trail.first_byte_us = trail.elapsed_us()
-            outlet = self._outlet = self._exchange.response_stream(
-                200,
-                [
-                    ("content-type", "text/event-stream; charset=utf-8"),
-                    ("cache-control", "no-cache"),
-                    ("x-accel-buffering", "no"),
-                    ("x-request-id", trail.request_id),
-                    ("x-aiex-target", trail.target),
-                    ("x-aiex-attempts", str(trail.attempt_count)),
-                    ("server-timing", trail.server_timing()),
-                    *trail.extra_headers,
-                ],
-            )
-            task = asyncio.current_task()
-            assert task is not None, "the server runs each request in a task"
-            self._watch(task, -1)
+        if self._outlet is None:
+            self._open()
         self._trail.response_bytes += len(data)
-        await self._hand_over(outlet, data)
+        await self._hand_over(data)
 
-    async def _hand_over(self, outlet: StreamOutlet, data: bytes) -> None:
+    def _open(self) -> None:
+        trail = self._trail
+        trail.status = 200
+        trail.first_byte_us = trail.elapsed_us()
+        self._outlet = self._exchange.response_stream(
+            200,
+            [
+                ("content-type", "text/event-stream; charset=utf-8"),
+                ("cache-control", "no-cache"),
+                ("x-accel-buffering", "no"),
+                ("x-request-id", trail.request_id),
+                ("x-aiex-target", trail.target),
+                ("x-aiex-attempts", str(trail.attempt_count)),
+                ("server-timing", trail.server_timing()),
+                *trail.extra_headers,
+            ],
+        )
+        self._task = asyncio.current_task()
+        self._stalls.add(self)
+
+    async def _hand_over(self, data: bytes) -> None:
+        # No local name for the outlet, here or above: an error that is kept would hold it open.
+        assert self._outlet is not None, "it is opened first"
         self._is_sending = True
         try:
-            await outlet.send_bytes(data)
+            await self._outlet.send_bytes(data)
         except Exception as error:
             # Each server has its own exception for a closed connection, and sending can fail
             # otherwise in no way that a caller could mend.
@@ -149,14 +154,10 @@ class ClientStream:
             self._is_sending = False
             self._sent_count += 1
 
-    def _watch(self, task: "asyncio.Task[object]", sent_count: int) -> None:
-        """Leave off when what was being sent the last time is being sent still.
-
-        One timer a stream: a deadline for each part would cost more than passing it on.
-        """
-        if self._is_sending and self._sent_count == sent_count:
+    def end_if_stalled(self) -> None:
+        """Cancel the request when what was being sent at the last look is being sent still."""
+        if self._is_sending and self._sent_count == self._seen_count:
+            assert self._task is not None, "the server runs each request in a task"
             self._trail.has_lost_client = True
-            task.cancel()
-            return
-        loop = task.get_loop()
-        self._timer = loop.call_later(self._stall_s, self._watch, task, self._sent_count)
+            self._task.cancel()
+        self._seen_count = self._sent_count

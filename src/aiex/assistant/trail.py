@@ -12,6 +12,8 @@ from aiex.assistant.usage import NO_USAGE, Usage
 
 # A line of the access log tells of so many calls and targets passed over.
 ATTEMPTS_TOLD_MAX = 16
+# With `%`, since five fields of an f-string, each formatted by itself, take half as long again.
+_SERVER_TIMING = "auth;dur=%.3f, parse;dur=%.3f, route;dur=%.3f, provider;dur=%.3f, total;dur=%.3f"
 
 
 class Trail:
@@ -125,43 +127,46 @@ class Trail:
 
     def server_timing(self) -> str:
         """The phases so far as a `Server-Timing` header, in milliseconds (W3C Server Timing)."""
-        return (
-            f"auth;dur={self.auth_us / 1000:.3f}, parse;dur={self.parse_us / 1000:.3f}, "
-            f"route;dur={self.route_us / 1000:.3f}, provider;dur={self.provider_us / 1000:.3f}, "
-            f"total;dur={self.elapsed_us() / 1000:.3f}"
+        return _SERVER_TIMING % (
+            self.auth_us / 1000,
+            self.parse_us / 1000,
+            self.route_us / 1000,
+            self.provider_us / 1000,
+            self.elapsed_us() / 1000,
         )
 
     def finished(self) -> RequestFinished:
         """The event that tells of this request."""
         usage = self.usage
+        # By place, in the order of the event's fields: by name, 29 of them take a microsecond more.
         return RequestFinished(
-            request_id=self.request_id,
-            trace_id=self.trace_id,
-            method=self.method,
-            route=self.route,
-            status=self.status,
-            outcome=self.outcome,
-            error_code=self.error_code,
-            model=self.model,
-            provider=self.provider,
-            target=self.target,
-            key_id=self.key_id,
-            is_stream=self.is_stream,
-            attempt_count=self.attempt_count,
-            at_s=self.at_s,
-            duration_us=self.elapsed_us(),
-            parse_us=self.parse_us,
-            auth_us=self.auth_us,
-            route_us=self.route_us,
-            provider_us=self.provider_us,
-            first_byte_us=self.first_byte_us,
-            request_bytes=self.request_bytes,
-            response_bytes=self.response_bytes,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            cached_tokens=usage.cached_tokens,
-            reasoning_tokens=usage.reasoning_tokens,
-            is_usage_estimated=self.is_usage_estimated,
-            cost_nano_usd=self.cost_nano_usd,
-            attempts=tuple(self.attempts),
+            self.request_id,
+            self.trace_id,
+            self.method,
+            self.route,
+            self.status,
+            self.outcome,
+            self.error_code,
+            self.model,
+            self.provider,
+            self.target,
+            self.key_id,
+            self.is_stream,
+            self.attempt_count,
+            self.at_s,
+            self.elapsed_us(),
+            self.parse_us,
+            self.auth_us,
+            self.route_us,
+            self.provider_us,
+            self.first_byte_us,
+            self.request_bytes,
+            self.response_bytes,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.cached_tokens,
+            usage.reasoning_tokens,
+            self.is_usage_estimated,
+            self.cost_nano_usd,
+            tuple(self.attempts),
         )

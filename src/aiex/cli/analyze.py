@@ -1,12 +1,17 @@
 """`aiex analyze`: what is wrong with a node, in which function, and what to do about it."""
 
+import time
 from collections.abc import Iterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import click
+import msgspec
 
-from aiex.cli.admin_client import AdminClient
-from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
+from aiex.cli.admin_client import AdminClient, AdminUnreachable
+from aiex.cli.asked_nodes import Asked, Came, NodeAnswer, ask_nodes, on_option
+from aiex.cli.duration import Duration
+from aiex.cli.misplaced_options import refuse_misplaced_options
+from aiex.cli.node_lookup import read_node
 from aiex.cli.node_options import LookUp, look_up_options, node_options
 from aiex.cli.output import Output, output_option, print_json_text
 from aiex.cli.terminal_text import harmless
@@ -19,16 +24,21 @@ from aiex.performance import (
     Recommend,
     Recommendations,
     TellDone,
+    stuck_analysis,
 )
 
 FOUND = 1
+# A loop that stands still for so long may as well do so for good; a liveness probe strikes soon.
+STUCK_S = 6.0
+LOOK_EVERY_S = 0.2
 
 
 @click.group(invoke_without_command=True)
 @click.option(
     "--seconds",
-    type=click.FloatRange(2, 60),
-    default=10.0,
+    type=Duration(60, 2),
+    metavar="TIME",
+    default="10s",
     show_default=True,
     help="How long to look.",
 )
@@ -53,8 +63,10 @@ def analyze(
       aiex analyze done gc-tune
     """
     if context.invoked_subcommand is not None:
+        refuse_misplaced_options(context)
         return
-    came = ask_nodes(look_up(), Analyze(seconds), nodes, takes_s=seconds + SPARE_S)
+    admin = look_up()
+    came = (None if nodes else _of_stuck(admin)) or _asked(admin, seconds, nodes)
     if output == "json":
         print_json_text(came.document)
     else:
@@ -65,11 +77,42 @@ def analyze(
         context.exit(FOUND)
 
 
+def _asked(admin: AdminClient, seconds: float, nodes: str) -> Came[Analysis]:
+    """What the nodes say; of one that fell silent meanwhile, what was seen from outside."""
+    try:
+        return ask_nodes(admin, Analyze(seconds), nodes, takes_s=seconds + SPARE_S)
+    except AdminUnreachable:
+        stuck = None if nodes else _of_stuck(admin, patience_s=0.0)
+        if stuck is None:
+            raise
+        return stuck
+
+
+def _of_stuck(admin: AdminClient, patience_s: float = STUCK_S) -> Came[Analysis] | None:
+    """Of a node here whose loop does not turn; None as soon as it does.
+
+    It is given a while to go on: what it can say itself is more than what is seen from outside.
+    """
+    directory = Path(admin.access.data_dir) if admin.access.data_dir else None
+    node = read_node(directory) if directory is not None else None
+    until_s = time.monotonic() + patience_s
+    while directory is not None and node is not None:
+        found = stuck_analysis(directory, node.pid)
+        if found is None:
+            return None
+        if time.monotonic() >= until_s or found.seconds >= STUCK_S + patience_s:
+            asked = Asked((NodeAnswer(node.name, found),))
+            return Came(asked, msgspec.json.encode(asked))
+        time.sleep(LOOK_EVERY_S)
+    return None
+
+
 @analyze.command()
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, 60),
-    default=10.0,
+    type=Duration(60, has_zero=True),
+    metavar="TIME",
+    default="10s",
     show_default=True,
     help="How long to look first; 0: tell what is known already.",
 )

@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 import click
+import msgspec
 
-from aiex.cli.admin_client import AdminClient, decoded
+from aiex.cli.admin_client import AdminClient, AdminUnreachable, decoded
 from aiex.cli.answers.cluster import SeenCluster
 from aiex.cli.node_options import node_options
-from aiex.cli.output import Output, output_option, print_json_text
+from aiex.cli.output import Output, output_option, print_json, print_json_text
 from aiex.cli.terminal_text import harmless
 from aiex.errors import AiexError
 
@@ -58,31 +59,35 @@ def join(output: Output, admin: AdminClient, **given: Any) -> None:
         click.echo("The cluster is formed; `aiex cluster status` shows it.")
 
 
+class Left(msgspec.Struct, frozen=True):
+    """What `leave -o json` prints."""
+
+    node: str
+    took_s: float
+
+
 @click.command()
+@output_option
 @node_options
-def leave(admin: AdminClient) -> None:
+def leave(output: Output, admin: AdminClient) -> None:
     """Take a node out of its cluster for good: what it carries is handed over, then it stops.
 
-    The node is the one asked: choose another one with --node. Its next start begins on its own. A
-    node that only stops, to come back, needs no leave.
+    The node is the one asked: choose another one with --node. `aiex up` does not start it again;
+    whoever does has it begin on its own. A node that only stops, to come back, needs no leave.
+
+    \b
+    Examples:
+      aiex cluster leave --node n3
+      aiex cluster leave --node n3 -o json
     """
-    told = ""
-    admin.post(f"{CLUSTER_PATH}/leave", {})
-    give_up_at_s = time.monotonic() + LEAVE_PATIENCE_S
-    while time.monotonic() < give_up_at_s:
-        try:
-            seen = decoded(admin.get(CLUSTER_PATH), SeenCluster)
-        except AiexError:
-            click.echo("It has left, and stopped.")
-            return
-        if seen.reason and seen.reason != told:
-            told = seen.reason
-            click.echo(harmless(told))
-        time.sleep(POLL_S)
-    raise NotYet(
-        f"After {LEAVE_PATIENCE_S:.0f} s it is not gone: {told or 'it still drains'}. It goes on "
-        "trying; `aiex cluster status` shows how far it is."
-    )
+    began_s = time.monotonic()
+    seen = decoded(admin.post(f"{CLUSTER_PATH}/leave", {}), SeenCluster)
+    name = next((one.name for one in seen.members if one.is_self), "")
+    _until_left(admin, give_up_at_s=began_s + LEAVE_PATIENCE_S, is_quiet=output == "json")
+    if output == "json":
+        print_json(Left(name, round(time.monotonic() - began_s, 3)))
+    else:
+        click.echo("It has left, and stopped.")
 
 
 @click.command()
@@ -122,6 +127,25 @@ def _asked(
         "secret": secret_file.read_text().strip() if secret_file else None,
     }
     return {name: value for name, value in asked.items() if value is not None}
+
+
+def _until_left(admin: AdminClient, *, give_up_at_s: float, is_quiet: bool) -> None:
+    """Come back once the node does not answer any more; raises `NotYet`."""
+    told = ""
+    while time.monotonic() < give_up_at_s:
+        try:
+            seen = decoded(admin.get(CLUSTER_PATH), SeenCluster)
+        except AdminUnreachable:
+            return
+        if seen.reason and seen.reason != told:
+            told = seen.reason
+            if not is_quiet:
+                click.echo(harmless(told))
+        time.sleep(POLL_S)
+    raise NotYet(
+        f"After {LEAVE_PATIENCE_S:.0f} s it is not gone: {told or 'it still drains'}. It goes on "
+        "trying; `aiex cluster status` shows how far it is."
+    )
 
 
 def _until_formed(admin: AdminClient, document: bytes, *, is_quiet: bool) -> bytes:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import click
+import msgspec
 
 from aiex.cli.admin_client import AdminClient, AdminUnreachable, decoded
 from aiex.cli.answers.cluster import SeenCluster, SeenMember, ToldDrainPlan
 from aiex.cli.cluster_text import CLUSTER_PATH
 from aiex.cli.node_options import node_options
-from aiex.cli.output import Output, output_option, print_json_text
+from aiex.cli.output import Output, output_option, print_json, print_json_text
 from aiex.cli.status_text import duration_text
 from aiex.cli.terminal_text import harmless
 from aiex.errors import AiexError
@@ -24,6 +25,13 @@ LABEL_WIDTH = 9
 
 class DrainUnsure(AiexError):
     """The drain was not begun, or its end was not seen."""
+
+
+class Drained(msgspec.Struct, frozen=True):
+    """What `drain -o json` prints in the end."""
+
+    node: str
+    end: str
 
 
 @click.command()
@@ -40,7 +48,7 @@ def drain(
 
     It takes no new requests from then on, finishes those in hand within its `drain_deadline_s`,
     gives its leases away and stops with status 0. What runs it (systemd, Kubernetes, `aiex up`)
-    may start it again. `-o json` is for `--plan`.
+    may start it again.
 
     \b
     Examples:
@@ -51,10 +59,10 @@ def drain(
     path = f"{CLUSTER_PATH}/nodes/{quote(name, safe='')}"
     document = admin.get(f"{path}/drain-plan")
     planned = decoded(document, ToldDrainPlan)
-    if output == "json" and plan:
+    if output == "text":
+        click.echo("\n".join(harmless(line) for line in plan_lines(planned)))
+    elif plan:
         print_json_text(document)
-        return
-    click.echo("\n".join(harmless(line) for line in plan_lines(planned)))
     if plan:
         return
     if planned.refusal and not force:
@@ -63,7 +71,12 @@ def drain(
     member = _member(admin, name)
     admin.post(f"{path}/drain", {"force": force})
     give_up_after_s = planned.deadline_s + planned.expected_s + SPARE_S
-    click.echo(harmless(see_it_go(admin, member, give_up_after_s, clock=time.monotonic)))
+    tell = click.echo if output == "text" else _tell_nobody
+    end = see_it_go(admin, member, give_up_after_s, clock=time.monotonic, tell=tell)
+    if output == "json":
+        print_json(Drained(name, end))
+    else:
+        click.echo(harmless(end))
 
 
 def plan_lines(plan: ToldDrainPlan) -> list[str]:
@@ -91,6 +104,7 @@ def see_it_go(
     *,
     clock: Callable[[], float],
     pause: Callable[[float], None] = time.sleep,
+    tell: Callable[[str], None] = click.echo,
 ) -> str:
     """Tell of the drain until the node is gone, how that was; raises `DrainUnsure` if unseen."""
     give_up_at_s = clock() + give_up_after_s
@@ -106,7 +120,7 @@ def see_it_go(
             return _end(member.name, now)
         text = f"{now.name} is {now.state}, {now.in_flight} requests in hand"
         if text != told:
-            click.echo(harmless(text))
+            tell(harmless(text))
             told = text
         pause(LOOK_EVERY_S)
     raise DrainUnsure(
@@ -143,7 +157,11 @@ def _confirm(name: str, *, is_sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise DrainUnsure("Nobody is there to say whether that is meant. Add --yes.")
-    click.confirm(harmless(f"Drain and stop {name}?"), abort=True)
+    click.confirm(harmless(f"Drain and stop {name}?"), abort=True, err=True)
+
+
+def _tell_nobody(_: str) -> None:
+    """For programs, which read the end."""
 
 
 def _line(label: str, text: str) -> str:

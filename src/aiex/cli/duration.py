@@ -9,12 +9,17 @@ _WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)")
 
 
 class Duration(click.ParamType[float]):
-    """Seconds, more than 0 and not more than `max_s`."""
+    """Seconds, not more than `max_s`; `min_s` at least, and where that is 0 more than it.
+
+    With `has_zero` 0 is a span too.
+    """
 
     name = "duration"
 
-    def __init__(self, max_s: float) -> None:
+    def __init__(self, max_s: float, min_s: float = 0.0, *, has_zero: bool = False) -> None:
         self._max_s = max_s
+        self._min_s = min_s
+        self._has_zero = has_zero
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -25,9 +30,20 @@ class Duration(click.ParamType[float]):
         if written is None:
             self.fail(f"'{value}' is no span of time; write 10s, 15m or 1h.", param, ctx)
         seconds = float(written[1]) * _SECONDS[written[2]]
-        if not 0 < seconds <= self._max_s:
-            self.fail(f"'{value}' is not between 0 and {duration_text(self._max_s)}.", param, ctx)
+        if not self._fits(seconds):
+            self.fail(f"'{value}' is not {self._bounds()}.", param, ctx)
         return seconds
+
+    def _fits(self, seconds: float) -> bool:
+        if seconds == 0:
+            return self._has_zero
+        return self._min_s <= seconds <= self._max_s
+
+    def _bounds(self) -> str:
+        most = duration_text(self._max_s)
+        if self._min_s:
+            return f"between {duration_text(self._min_s)} and {most}"
+        return f"between 0 and {most}" if self._has_zero else f"more than 0 and {most} at most"
 
 
 def duration_text(seconds: float) -> str:

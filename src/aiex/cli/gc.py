@@ -4,6 +4,8 @@ import click
 
 from aiex.cli.admin_client import AdminClient
 from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
+from aiex.cli.duration import Duration
+from aiex.cli.misplaced_options import refuse_misplaced_options
 from aiex.cli.node_options import LookUp, look_up_options, node_options
 from aiex.cli.output import Output, output_option, print_json_text, table_lines
 from aiex.performance import DescribeGc, GcState, GcTrial, GcTuning, ResetGc, TuneGc
@@ -14,8 +16,9 @@ GENERATIONS = ("youngest", "middle", "oldest")
 @click.group(invoke_without_command=True)
 @click.option(
     "--seconds",
-    type=click.FloatRange(1, 900),
-    default=60.0,
+    type=Duration(900, 1),
+    metavar="TIME",
+    default="60s",
     show_default=True,
     help="The window whose pauses are told.",
 )
@@ -37,7 +40,9 @@ def gc(context: click.Context, seconds: float, nodes: str, output: Output, look_
       aiex gc tune               do it; measured, and undone if it does not help
       aiex gc reset              as Python has it
     """
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is not None:
+        refuse_misplaced_options(context)
+    else:
         _show_states(look_up(), DescribeGc(seconds), nodes, output)
 
 
@@ -46,9 +51,9 @@ def gc(context: click.Context, seconds: float, nodes: str, output: Output, look_
 @click.option(
     "--trial",
     "trial_s",
-    metavar="SECONDS",
-    type=click.FloatRange(5, 600),
-    default=60.0,
+    metavar="TIME",
+    type=Duration(600, 5),
+    default="60s",
     show_default=True,
     help="How long each step is measured, before and after.",
 )

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from click.core import ParameterSource
 
 from aiex.cli.admin_client import AdminClient, AdminRefused, decoded
 from aiex.cli.answers.hot import Canary, HotHistory, HotList, HotValue, Spread
@@ -23,6 +22,7 @@ from aiex.cli.hot_text import (
     value_lines,
     value_text,
 )
+from aiex.cli.misplaced_options import refuse_misplaced_options
 from aiex.cli.node_options import LookUp, look_up_options, node_options
 from aiex.cli.on_option import on_option
 from aiex.cli.output import Output, output_option, print_json, print_json_text
@@ -89,16 +89,7 @@ def hot(
 
         show_hot(look_up, nodes, output, HotOptions(**options).checked())
         return
-    given = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
-    ]
-    if given:
-        raise click.UsageError(
-            f"{', '.join(given)} before '{context.invoked_subcommand}' says nothing; options of "
-            "a subcommand come after it."
-        )
+    refuse_misplaced_options(context)
 
 
 @hot.command("list")

@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import click
 
+from aiex.cli.duration import Duration
+
 # As in `FindHot` and `Rank`.
 BACK_S_MAX = 3600.0
 WINDOW_S_MAX = 120.0
@@ -88,10 +90,10 @@ def hot_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--window",
-            metavar="SECONDS",
-            type=click.FloatRange(0, WINDOW_S_MAX, min_open=True),
+            metavar="TIME",
+            type=Duration(WINDOW_S_MAX),
             help="With --of: what grew the most from now on, for so long; up to two minutes.  "
-            f"[default: now, or {WINDOW_S:g} where it is not counted else]",
+            f"[default: now, or {WINDOW_S:g}s where it is not counted else]",
         ),
         click.option(
             "--of",
@@ -116,8 +118,9 @@ def hot_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--seconds",
-            type=click.FloatRange(0, BACK_S_MAX, min_open=True),
-            help=f"How far to look back, up to an hour.  [default: {BACK_S:g}]",
+            metavar="TIME",
+            type=Duration(BACK_S_MAX),
+            help=f"How far to look back, up to an hour.  [default: {BACK_S:g}s]",
         ),
     ):
         command = option(command)

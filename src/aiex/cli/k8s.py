@@ -3,6 +3,7 @@
 import click
 
 from aiex.cli.k8s_doctor import doctor
+from aiex.cli.k8s_nats import nats
 from aiex.cli.k8s_secrets import secrets
 
 
@@ -18,4 +19,5 @@ def k8s() -> None:
 
 
 k8s.add_command(doctor)
+k8s.add_command(nats)
 k8s.add_command(secrets)

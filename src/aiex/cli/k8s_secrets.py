@@ -67,7 +67,8 @@ def make(
     """Make what is missing, and leave what is there as it is.
 
     Only a certificate that ends within 30 days, or lacks a name, is made anew, by the same
-    authority; restart NATS then. It may run as often as anybody likes.
+    authority; NATS has to be told then (`aiex k8s nats reload`, daily in the chart). It may run as
+    often as anybody likes.
 
     \b
     Examples:

@@ -10,6 +10,7 @@ import click
 
 from aiex.cli.admin_client import AdminClient
 from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
+from aiex.cli.duration import Duration
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, fitted_lines, output_option, output_width, print_json_text
 from aiex.cli.table import Column, in_width, shown
@@ -44,8 +45,9 @@ WHAT = {
 @click.command()
 @click.option(
     "--seconds",
-    type=click.FloatRange(1, 3600),
-    default=60.0,
+    type=Duration(3600, 1),
+    metavar="TIME",
+    default="60s",
     show_default=True,
     help="How far back to look; an hour at most.",
 )

@@ -6,6 +6,7 @@ import click
 
 from aiex.cli.admin_client import AdminClient
 from aiex.cli.asked_nodes import Came, ask_nodes, on_option
+from aiex.cli.duration import Duration
 from aiex.cli.memory_text import (
     growth_lines,
     holder_lines,
@@ -13,6 +14,7 @@ from aiex.cli.memory_text import (
     trimmed_lines,
     type_lines,
 )
+from aiex.cli.misplaced_options import refuse_misplaced_options
 from aiex.cli.node_options import LookUp, look_up_options, node_options
 from aiex.cli.output import Output, output_option, print_json_text
 from aiex.cli.terminal_text import harmless
@@ -30,13 +32,13 @@ TRIMMED_S = 30.0
 
 
 @click.group(invoke_without_command=True)
-@click.option("--types", "shown", flag_value="types", help="Objects by type.")
-@click.option("--holders", "shown", flag_value="holders", help="Long containers, who has them.")
+@click.option("--types", is_flag=True, help="Objects by type.")
+@click.option("--holders", is_flag=True, help="Long containers, who has them.")
 @click.option(
     "--growth",
     "growth_s",
-    metavar="SECONDS",
-    type=click.FloatRange(1, 120),
+    metavar="TIME",
+    type=Duration(120, 1),
     help="Look for so long at what only grows, with holder and site.",
 )
 @click.option(
@@ -53,7 +55,8 @@ TRIMMED_S = 30.0
 @click.pass_context
 def memory(
     context: click.Context,
-    shown: str | None,
+    types: bool,
+    holders: bool,
     growth_s: float | None,
     count: int,
     nodes: str,
@@ -76,16 +79,19 @@ def memory(
       aiex memory -o json | jq '.answers[].answer.footprint.rss_bytes'
     """
     if context.invoked_subcommand is not None:
+        refuse_misplaced_options(context)
         return
+    if sum((growth_s is not None, types, holders)) > 1:
+        raise click.UsageError("--types, --holders and --growth are three questions: ask one.")
     if growth_s is not None:
         asked = FindGrowth(growth_s, count)
         grown = ask_nodes(look_up(), asked, nodes, takes_s=growth_s + LOOKED_S)
         _show(grown, growth_lines, output)
         _end(any(one.answer.leaks for one in grown.asked.answers))
-    elif shown == "types":
+    elif types:
         counted = ask_nodes(look_up(), CountTypes(count), nodes, takes_s=LOOKED_S)
         _show(counted, type_lines, output)
-    elif shown == "holders":
+    elif holders:
         held = ask_nodes(look_up(), FindHolders(count), nodes, takes_s=LOOKED_S)
         _show(held, holder_lines, output)
     else:

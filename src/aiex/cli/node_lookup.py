@@ -38,6 +38,11 @@ class RunningNode(msgspec.Struct, frozen=True):
     shared_api_url: str = ""  # answered by any node of this machine that shares the port
 
 
+def has_left(data_dir: Path) -> bool:
+    """Whether the node of that directory left its cluster, and was not started since."""
+    return (data_dir / "left").exists()
+
+
 class NodeChoice(msgspec.Struct, frozen=True):
     """What the user said about which node is meant; empty where nothing was said."""
 
@@ -49,7 +54,8 @@ class NodeChoice(msgspec.Struct, frozen=True):
 class AdminAccess(msgspec.Struct, frozen=True):
     """Where a node's admin API is, and the token for it with the place it came from.
 
-    `chosen` is the node's name where it was one of several that would have done.
+    `chosen` is the node's name where it was one of several that would have done; `data_dir` is
+    the directory of one that runs on this machine.
     """
 
     url: str
@@ -57,6 +63,7 @@ class AdminAccess(msgspec.Struct, frozen=True):
     token_source: str = ""
     api_url: str = ""
     chosen: str = ""
+    data_dir: str = ""
 
 
 def data_home(environment: Mapping[str, str]) -> Path:
@@ -122,7 +129,7 @@ def admin_access(
             "--admin-url."
         )
     token, source = _token(environment, directory)
-    return AdminAccess(node.admin_url, token, source, node.api_url, chosen)
+    return AdminAccess(node.admin_url, token, source, node.api_url, chosen, str(directory))
 
 
 def only_directory(
@@ -160,7 +167,14 @@ def _access_by_url(url: str, choice: NodeChoice, environment: Mapping[str, str])
         at_url = [(one, node) for one, node in local if node.admin_url.rstrip("/") == url]
         directory, node = next(iter(at_url), (None, None))
     token, source = _token(environment, directory)
-    return AdminAccess(url, token, source, node.api_url if node else "")
+    is_there = node is not None and node.admin_url.rstrip("/") == url
+    return AdminAccess(
+        url,
+        token,
+        source,
+        node.api_url if node else "",
+        data_dir=str(directory) if is_there else "",
+    )
 
 
 def _directory(choice: NodeChoice, environment: Mapping[str, str], root: Path) -> Path | None:

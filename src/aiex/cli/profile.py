@@ -1,6 +1,7 @@
 """`aiex profile`: where a node's time and memory go, as text, a flame graph or for other tools."""
 
 import functools
+import shlex
 from collections.abc import Callable
 
 import click
@@ -93,7 +94,7 @@ def _asking(command: Callable[..., None]) -> Callable[..., None]:
     "--seconds",
     type=Duration(LOOK_S_MAX),
     metavar="TIME",
-    help=f"Look from now on, for so long.  [default: {LOOK_S:g}]",
+    help=f"Look from now on, for so long.  [default: {LOOK_S:g}s]",
 )
 @click.option(
     "--last", type=Duration(KEPT_S), metavar="TIME", help="Of the last hour: so much, no waiting."
@@ -133,7 +134,7 @@ def cpu(asked: Asked, seconds: float | None, last: float | None, ago: float | No
     type=Duration(LOOK_S_MAX),
     metavar="TIME",
     default=LOOK_S,
-    help=f"For so long.  [default: {LOOK_S:g}]",
+    help=f"For so long.  [default: {LOOK_S:g}s]",
 )
 @_asking
 def wall(asked: Asked, seconds: float) -> None:
@@ -156,7 +157,7 @@ def wall(asked: Asked, seconds: float) -> None:
     type=Duration(RECORD_S_MAX),
     metavar="TIME",
     default=RECORD_S,
-    help=f"For so long.  [default: {RECORD_S:g}]",
+    help=f"For so long.  [default: {RECORD_S:g}s]",
 )
 @click.option(
     "--frames",
@@ -199,18 +200,27 @@ def _show(asked: Asked, request: Request[Profile], *, takes_s: float = 0.0) -> N
         return
     click.echo("\n".join(profile_lines(seen, asked.count)))
     if seen.samples and asked.count == COUNT:
-        on = f" --on {asked.nodes}" if asked.nodes else ""
-        click.echo(f"\nAs a flame graph: {_again(request)}{on} -o profile.html", err=True)
+        click.echo(f"\nAs a flame graph: {_again(request, asked)} -o profile.html", err=True)
 
 
-def _again(request: Request[Profile]) -> str:
+def _again(request: Request[Profile], asked: Asked) -> str:
+    """The command that asks the same once more."""
     match request:
         case TakeCpuProfile(ahead=False):
-            ago = f" --ago {request.ago_s:g}s" if request.ago_s else ""
-            return f"aiex profile cpu --last {request.seconds:g}s{ago}"
+            words = ["cpu", f"--last {request.seconds:g}s"]
+            words += [f"--ago {request.ago_s:g}s"] if request.ago_s else []
         case TakeCpuProfile():
-            return "aiex profile cpu"
+            words = ["cpu", *_for_so_long(request.seconds, LOOK_S)]
         case TakeWallProfile():
-            return "aiex profile wall"
+            words = ["wall", *_for_so_long(request.seconds, LOOK_S)]
+        case ProfileMemory():
+            words = ["memory", *_for_so_long(request.seconds, RECORD_S)]
         case _:
-            return "aiex profile memory"
+            raise AssertionError("there are three kinds of profiles")
+    chosen = {**msgspec.structs.asdict(asked.selection), "on": asked.nodes}
+    words += [f"--{name} {shlex.quote(value)}" for name, value in chosen.items() if value]
+    return f"aiex profile {' '.join(words)}"
+
+
+def _for_so_long(seconds: float, usual_s: float) -> list[str]:
+    return [] if seconds == usual_s else [f"--seconds {seconds:g}s"]

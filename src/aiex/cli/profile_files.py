@@ -66,7 +66,7 @@ def diff(
         click.echo("\n".join(difference_lines(difference, count)))
     else:
         write = target.format.write_difference or difference_document
-        target.put(write(difference))
+        target.put(write(difference), is_difference=True)
 
 
 @click.command()

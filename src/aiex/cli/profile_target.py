@@ -1,5 +1,6 @@
 """Where a profile goes: `-o` names a file, or what is printed."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ class Target(NamedTuple):
     format: OutputFormat | None = None
     path: Path | None = None
 
-    def put(self, content: bytes) -> None:
+    def put(self, content: bytes, *, is_difference: bool = False) -> None:
         """Write the file, whole or not at all, or print; raises `FileTrouble`."""
         if self.path is None:
             is_binary = self.format is not None and not self.format.is_text
@@ -35,9 +36,9 @@ class Target(NamedTuple):
             write_private(self.path, content)
         except OSError as error:
             raise FileTrouble(f"{self.path} cannot be written: {error.strerror}.") from error
-        click.echo(f"{self.path}: {len(content):,} bytes, {self._hint()}", err=True)
+        click.echo(f"{self.path}: {len(content):,} bytes, {self._hint(is_difference)}", err=True)
 
-    def _hint(self) -> str:
+    def _hint(self, is_difference: bool) -> str:
         match self.format.name if self.format else "":
             case "html":
                 return "open it in a browser."
@@ -47,6 +48,8 @@ class Target(NamedTuple):
                 return f"look at it with `go tool pprof -http=: {self.path}`."
             case "collapsed":
                 return f"draw it with `flamegraph.pl {self.path}`."
+            case _ if is_difference:
+                return "what changed of each function, for programs."
             case _:
                 return "read it again with `aiex profile convert` or `aiex profile diff`."
 
@@ -83,16 +86,19 @@ def target_of(output: str, format_name: str | None) -> Target:
             raise click.UsageError("-o - needs --format, to say what is printed.")
     else:
         path = Path(output)
+        if path.is_dir():
+            raise click.UsageError(f"'{path}' is a directory; name a file in it.")
         target = Target(FORMATS[format_name] if format_name else format_of(path), path)
         if target.format is None:
             raise click.UsageError(
                 f"The end of '{path.name}' says no format: give it one of {_SUFFIXES}, or add "
                 "--format."
             )
-        if path.is_dir():
-            raise click.UsageError(f"'{path}' is a directory; name a file in it.")
         if not path.absolute().parent.is_dir():
             raise click.UsageError(f"There is no directory '{path.parent}'.")
+        # Said before anything is looked at: what was seen would be lost with the file.
+        if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+            raise click.UsageError(f"Nothing can be written in '{path.absolute().parent}'.")
     if target.path is None and not target.format.is_text and sys.stdout.isatty():
         raise click.UsageError(
             f"{target.format.name} is not for a terminal; name a file: "

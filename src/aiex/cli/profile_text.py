@@ -16,6 +16,11 @@ from aiex.performance.formats import (
 )
 
 _NAMES: dict[Kind, str] = {"cpu": "CPU", "wall": "Wall time", "memory": "Memory"}
+_NOTHING: dict[Kind, str] = {
+    "cpu": "Nothing was seen to use the CPU: look for longer, or back with --last 10m.",
+    "wall": "No task or thread was seen: look for longer.",
+    "memory": "Nothing was made that is still there: look for longer, or while the node has work.",
+}
 # Labels by which it is worth telling what took how much.
 _TOLD = ("node", "service", "route", "model")
 _SHARES_MAX = 6
@@ -24,6 +29,9 @@ _SHARES_MAX = 6
 def profile_lines(profile: Profile, count: int) -> list[str]:
     """What took most: `count` functions, then the labels, then what it cannot tell."""
     whole = profile.weight
+    if not profile.samples and not profile.lost:
+        lines = [_head(profile), "", _NOTHING[profile.kind]]
+        return [harmless(line) for line in [*lines, *_note_lines(profile.notes)]]
     lines = [_head(profile), ""]
     rows = [
         (
@@ -110,11 +118,13 @@ def _head(profile: Profile) -> str:
     if profile.kind == "cpu" and profile.seconds:
         busy = f", {profile.weight / 1e6 / profile.seconds:.1%} of a CPU"
     count = sum(sample.count for sample in profile.samples)
-    counted = "allocations" if profile.kind == "memory" else "samples"
-    return (
-        f"{_NAMES[profile.kind]}{of_nodes}: {amount}{span}{busy}; "
-        f"{count:,} {counted}, {len(profile.samples):,} stacks."
-    )
+    counted = _counted(count, "allocation" if profile.kind == "memory" else "sample")
+    stacks = _counted(len(profile.samples), "stack")
+    return f"{_NAMES[profile.kind]}{of_nodes}: {amount}{span}{busy}; {counted}, {stacks}."
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _label_lines(profile: Profile) -> Iterator[str]:

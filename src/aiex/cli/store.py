@@ -15,6 +15,7 @@ from aiex.cli.answers.store import (
     Verification,
     VerifiedCopy,
 )
+from aiex.cli.late_failure import fail_in_the_end
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
 from aiex.cli.store_export import export
@@ -55,20 +56,21 @@ def store() -> None:
 def tables(output: Output, admin: AdminClient) -> None:
     """List the tables: rows, size, how they are kept, and the copies that nodes have of them.
 
-    A copy is a node's view of the table; "2 behind" is how many changes it has yet to apply.
+    A copy is a node's view of the table; "2 behind" is how many changes it has yet to apply. Ends
+    with status 1 when a node did not answer.
     """
     document = admin.get(TABLES_PATH)
-    if output == "json":
-        print_json_text(document)
-        return
     seen = decoded(document, SeenTables)
-    if not seen.tables:
-        click.echo("There are no tables.")
-        return
-    headings = ("TABLE", "ROWS", "SIZE", "FRAGMENTS", "KEPT", "SEQUENCE", "COPIES")
-    print_table(headings, [_table_cells(table) for table in seen.tables])
     for failure in seen.failures:
         click.echo(harmless(f"{failure.node} did not answer: {failure.text}"), err=True)
+        fail_in_the_end()
+    if output == "json":
+        print_json_text(document)
+    elif seen.tables:
+        headings = ("TABLE", "ROWS", "SIZE", "FRAGMENTS", "KEPT", "SEQUENCE", "COPIES")
+        print_table(headings, [_table_cells(table) for table in seen.tables])
+    else:
+        click.echo("There are no tables.")
 
 
 @store.command()
@@ -92,7 +94,7 @@ def show(
 
     What is sensitive in them (digests of keys, contents of messages) is masked unless its field is
     named. Rows come from the engine, not from a copy. A conversation is a thread: its id without
-    `conv_`.
+    `conv_`. Ends with status 1 when there is no such row.
 
     \b
     Examples:
@@ -103,13 +105,15 @@ def show(
     asked = [("limit", str(limit))]
     asked += [("key", part) for part in key] + [("reveal", field) for field in reveal]
     document = admin.get(f"{TABLES_PATH}/{quote(table, safe='')}/rows?{urlencode(asked)}")
+    found = decoded(document, SeenRows)
+    if not found.rows:
+        fail_in_the_end()
     if output == "json":
         print_json_text(document)
         return
-    found = decoded(document, SeenRows)
     if not found.rows:
         click.echo("There is no row whose key begins so.")
-        click.get_current_context().exit(1)
+        return
     click.echo("\n".join(harmless(line) for row in found.rows for line in row_lines(row)))
     if not found.is_all:
         click.echo(

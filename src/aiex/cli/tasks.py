@@ -7,6 +7,7 @@ import msgspec
 
 from aiex.cli.admin_client import AdminClient
 from aiex.cli.asked_nodes import Came, ask_nodes, on_option
+from aiex.cli.duration import Duration
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text
 from aiex.cli.ranking_text import ranking_lines
@@ -15,6 +16,7 @@ from aiex.performance import DrawTaskTree, FindDeadlocks, ListTasks, Rank, TakeC
 
 ROWS = 20
 TREE_ROWS = 200
+COUNTED_S = 3.0
 BY = ("coroutine", "service", "waiting")
 SORT = ("age", "newest", "name", "coroutine", "cpu", "steps")
 WAITING: tuple[str, ...] = get_args(Waiting.__value__)
@@ -26,10 +28,22 @@ class Asked(msgspec.Struct, frozen=True):
     by: Any
     sort: Any
     n: int | None
-    seconds: float
+    seconds: float | None
     service: str
     coroutine: str
     waiting: Any
+
+    def said(self) -> list[str]:
+        """The options that were given, but for `-n`."""
+        given = {
+            "--by": self.by,
+            "--sort": self.sort,
+            "--seconds": self.seconds,
+            "--service": self.service,
+            "--coroutine": self.coroutine,
+            "--waiting": self.waiting,
+        }
+        return [name for name, value in given.items() if value]
 
 
 @click.command()
@@ -51,10 +65,9 @@ class Asked(msgspec.Struct, frozen=True):
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.1, 120),
-    default=3.0,
-    show_default=True,
-    help="How long CPU and steps are counted, for `--sort cpu` and `--sort steps`.",
+    type=Duration(120, 0.1),
+    metavar="TIME",
+    help=f"With `--sort cpu` or `steps`: how long they are counted.  [default: {COUNTED_S:g}s]",
 )
 @click.option("--service", metavar="S", default="", help="Only of services that begin so.")
 @click.option("--coroutine", metavar="C", default="", help="Only of coroutines that begin so.")
@@ -92,6 +105,7 @@ def tasks(
     if tree and deadlocks:
         raise click.UsageError("--tree and --deadlocks are two questions: ask one of them.")
     asked = Asked(**options)
+    _refuse_what_says_nothing(asked, tree=tree, deadlocks=deadlocks)
     n = asked.n or (TREE_ROWS if tree else ROWS)
     has_findings = False
     if deadlocks:
@@ -113,6 +127,23 @@ def tasks(
         raise click.exceptions.Exit(1)
 
 
+def _refuse_what_says_nothing(asked: Asked, *, tree: bool, deadlocks: bool) -> None:
+    """Raises `UsageError` for options that the question at hand would not hear of."""
+    said = asked.said()
+    if tree:
+        question, deaf = "--tree", [one for one in said if one != "--service"]
+    elif deadlocks:
+        question, deaf = "--deadlocks", said
+    elif asked.sort in ("cpu", "steps"):
+        return
+    elif asked.seconds:
+        raise click.UsageError("--seconds is for --sort cpu and --sort steps, which count.")
+    else:
+        question, deaf = "a list of tasks", ["--by"] if asked.by and len(said) > 1 else []
+    if deaf:
+        raise click.UsageError(f"{', '.join(deaf)}: this says nothing of {question}; leave it out.")
+
+
 def _print_used(admin: AdminClient, asked: Asked, nodes: str, output: Output) -> None:
     if asked.waiting or asked.coroutine or asked.service:
         raise click.UsageError(
@@ -124,10 +155,11 @@ def _print_used(admin: AdminClient, asked: Asked, nodes: str, output: Output) ->
     if by == "waiting":
         raise click.UsageError("CPU and steps are known by coroutine and service, or by task.")
     metric = "cpu_counted" if sort == "cpu" else sort
-    request = Rank(metric, by, asked.n or ROWS, asked.seconds)
-    came = ask_nodes(admin, request, nodes, takes_s=asked.seconds)
+    seconds = asked.seconds or COUNTED_S
+    request = Rank(metric, by, asked.n or ROWS, seconds)
+    came = ask_nodes(admin, request, nodes, takes_s=seconds)
     whose = "; --by coroutine has those that ended" if by == "task" else ""
-    _print(came, output, lambda one: ranking_lines(one, metric, by, asked.seconds, whose))
+    _print(came, output, lambda one: ranking_lines(one, metric, by, seconds, whose))
 
 
 def _print(came: Came[Any], output: Output, lines: Any) -> None:

@@ -61,8 +61,9 @@ def up(asked: str | None, given: GivenSettings) -> None:
     """Start Aiex on this machine and show that it answers.
 
     Three nodes form a cluster and share the API's port. Opens nothing to the network. If a port is
-    taken, the next free one is used. A node that dies is started again. Ctrl-C stops all once what
-    is in flight has finished; a second Ctrl-C at once.
+    taken, the next free one is used. A node that dies is started again; one that was told to leave
+    (`aiex cluster leave`) is not. Ctrl-C stops all once what is in flight has finished; a second
+    Ctrl-C at once.
 
     \b
     Examples:

@@ -1,11 +1,11 @@
-"""One node of `aiex up`, kept running: what ended by itself is started again."""
+"""One node of `aiex up`, kept running: what ended is started again, unless it was told to leave."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from aiex.cli.node_child import NodeChild
-from aiex.cli.node_lookup import RunningNode
+from aiex.cli.node_lookup import RunningNode, has_left
 from aiex.cli.up_plan import NodePlan
 from aiex.clock import Clock
 from aiex.errors import AiexError
@@ -55,6 +55,11 @@ class UpNode:
         """Whether it ended by itself."""
         return self._child is not None and self._child.ended.done()
 
+    @property
+    def has_left(self) -> bool:
+        """Whether it was told to leave its cluster: it has handed over what it carried."""
+        return has_left(self.plan.data_dir)
+
     async def start(self) -> None:
         """Start the process; raises what keeps it from starting."""
         self._child = await self._spawn(self.plan.arguments, self.plan.data_dir)
@@ -65,10 +70,10 @@ class UpNode:
         return self.running
 
     async def keep(self) -> None:
-        """Start it again whenever it ended, for ever, waiting longer each time."""
+        """Start it again whenever it ended, waiting longer each time, until it has left."""
         failure_count, began_s = 0, self._clock.monotonic_s()
         reason = await self._end()
-        while True:
+        while not self.has_left:
             self.running = None
             # One that hangs at its start is no better than one that ended.
             await self.stop(0)
@@ -86,6 +91,9 @@ class UpNode:
                 continue
             self._say(f"{self.name} is back after {self._clock.monotonic_s() - began_s:.1f} s")
             reason = await self._end()
+        self.running = None
+        await self.stop(0)
+        self._say(f"{self.name} has left the cluster; the next `aiex up` has it join again")
 
     async def _end(self) -> str:
         """Wait for it; why it ended."""

@@ -23,6 +23,11 @@ class UpNodes:
     def first(self) -> UpNode:
         return self.nodes[0]
 
+    @property
+    def staying(self) -> Sequence[UpNode]:
+        """Those that were not told to leave."""
+        return [node for node in self.nodes if not node.has_left]
+
     async def start(self) -> None:
         for node in self.nodes:
             await node.start()
@@ -31,7 +36,7 @@ class UpNodes:
     async def kept(self) -> AsyncIterator["set[asyncio.Task[Any]]"]:
         """Inside this block a node that ends is started again; a single one is not.
 
-        Gives what ends only when it cannot go on.
+        Gives what ends only when a node has left, or cannot go on.
         """
         if len(self.nodes) == 1:
             yield {self.first.child.ended}
@@ -45,15 +50,15 @@ class UpNodes:
             await asyncio.wait(tasks)
 
     async def statuses(self) -> list[Status | None]:
-        """How each node is; None for one that does not answer."""
+        """How each node that stays is; None for one that does not answer."""
         return await asyncio.gather(
-            *(self._asked(node, "/admin/v1/status", Status) for node in self.nodes)
+            *(self._asked(node, "/admin/v1/status", Status) for node in self.staying)
         )
 
     async def views(self) -> list[SeenCluster | None]:
-        """The cluster as each node sees it; None for one that does not answer."""
+        """The cluster as each that stays sees it; None for one that does not answer."""
         return await asyncio.gather(
-            *(self._asked(node, "/admin/v1/cluster", SeenCluster) for node in self.nodes)
+            *(self._asked(node, "/admin/v1/cluster", SeenCluster) for node in self.staying)
         )
 
     async def _asked[T](self, node: UpNode, path: str, shape: type[T]) -> T | None:

@@ -67,25 +67,30 @@ async def show(nodes: UpNodes, admin: AdminClient, key: str, began_s: float) -> 
 
 
 async def live_line(nodes: UpNodes, admin: AdminClient, ends: "set[asyncio.Task[Any]]") -> None:
-    """One line repainted every second on a terminal, until one of `ends` comes: that is raised."""
+    """One line repainted every second on a terminal, until all nodes have left.
+
+    Raises `AiexError` when the only one ended without having been told to.
+    """
     is_terminal = sys.stdout.isatty()
-    ended: set[asyncio.Task[Any]] = set()
-    while not ended:
+    waited = set(ends)
+    while waited:
         if is_terminal:
             line = await _line(nodes, admin)
             width = shutil.get_terminal_size().columns - 1
             click.echo(f"\r\x1b[K{line[:width]}", nl=False)
-        ended, _ = await asyncio.wait(
-            ends, timeout=STATUS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
+        ended, waited = await asyncio.wait(
+            waited, timeout=STATUS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
         )
-    for one in ended:
-        one.result()  # a node's end is its status; anything else is a bug, which raises
-    raise AiexError(nodes.first.child.end_text())
+        for one in ended:
+            one.result()  # a node's end is its status; anything else is a bug, which raises
+    if not nodes.first.has_left:
+        raise AiexError(nodes.first.child.end_text())
+    click.echo("All nodes have left; nothing runs here any more.")
 
 
 async def _line(nodes: UpNodes, admin: AdminClient) -> str:
     if len(nodes.nodes) > 1:
-        names = [node.name for node in nodes.nodes]
+        names = [node.name for node in nodes.staying]
         statuses, views = await asyncio.gather(nodes.statuses(), nodes.views())
         return cluster_line(names, statuses, views)
     try:

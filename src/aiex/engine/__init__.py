@@ -1,7 +1,9 @@
 """NATS: the embedded server, the connection to it, buckets and streams."""
 
+from aiex.engine.address import EngineAddress
 from aiex.engine.bucket import Bucket, CaughtUp, Change, Deleted, Entry, Restarted
 from aiex.engine.catching_up import CatchingUp, Next
+from aiex.engine.certificate_reload import ShownCertificate, reload_certificates
 from aiex.engine.cluster_access import ClusterAccess
 from aiex.engine.connection import EngineConnection
 from aiex.engine.contact import Contact, Door
@@ -18,7 +20,7 @@ from aiex.engine.events import (
     StateMoveFailed,
     StrangerRefused,
 )
-from aiex.engine.jetstream import Repeated, WrongSequence
+from aiex.engine.jetstream_refusal import Repeated, WrongSequence
 from aiex.engine.messaging import Messaging, Received
 from aiex.engine.seat import Alone, Carrier, CarrierAddress, Client, Seat
 from aiex.engine.session import Inbox, Message, NobodyAnswers, NotDone
@@ -59,6 +61,7 @@ __all__ = [
     "Deleted",
     "Door",
     "Engine",
+    "EngineAddress",
     "EngineConnection",
     "EngineDown",
     "EngineFroze",
@@ -83,6 +86,7 @@ __all__ = [
     "ReplicasRaised",
     "Restarted",
     "Seat",
+    "ShownCertificate",
     "StateMoveBegan",
     "StateMoveFailed",
     "StateMoved",
@@ -94,4 +98,5 @@ __all__ = [
     "UpToDate",
     "WrongSequence",
     "engine_phrase",
+    "reload_certificates",
 ]

@@ -10,7 +10,8 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from aiex.engine.bucket import CaughtUp, Change, Deleted, Entry, Restarted, check_key, is_key
-from aiex.engine.jetstream import NANOSECONDS, TIMEOUT_S, JetStream, StreamMissing
+from aiex.engine.jetstream import NANOSECONDS, TIMEOUT_S, JetStream
+from aiex.engine.jetstream_refusal import StreamMissing
 from aiex.engine.stream import DELETION, REPEATS_KNOWN_FOR_S, Began, StreamMessage, UpToDate
 from aiex.engine.stream_follow import StreamFollow
 from aiex.engine.stream_reading import read_opened

@@ -19,12 +19,13 @@ from collections.abc import Awaitable, Callable
 from aiex.clock import Clock
 from aiex.engine.bucket import Bucket
 from aiex.engine.founding import KEY, STREAM, Founding
-from aiex.engine.jetstream import JetStream, StreamInfo
+from aiex.engine.jetstream import JetStream
 from aiex.engine.private_store import private_store
 from aiex.engine.server_config import EngineFiles
 from aiex.engine.standalone_store import mark_home, put_aside
 from aiex.engine.state_move import StateMove
 from aiex.engine.stream_fence import fence
+from aiex.engine.stream_info import StreamInfo
 from aiex.errors import Conflict, EngineRefused
 
 

@@ -3,142 +3,38 @@
 https://docs.nats.io/reference/reference-protocols/nats_api_reference
 """
 
-import base64
 import contextlib
-import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from aiex.engine.connection import EngineConnection
+from aiex.engine.jetstream_message import direct_message, stored_message
+from aiex.engine.jetstream_refusal import (
+    MessageMissing,
+    OneServer,
+    StreamMissing,
+    TooFewServers,
+    raise_refusal,
+)
 from aiex.engine.session import Inbox, Message, NoAnswer, NobodyAnswers, NotDone
 from aiex.engine.stream import Kept, StreamMessage
-from aiex.errors import Conflict, EngineRefused, EngineUnavailable
+from aiex.engine.stream_info import REPLICAS, StreamInfo, replica_max
+from aiex.errors import EngineRefused, EngineUnavailable
 
 TIMEOUT_S = 3.0
 # What is asked of a stream just before it has a leader is never answered; a moment later it is, so
-# it is asked again. An engine that is merely slow has the last of these to answer in.
-INFO_TIMEOUTS_S = (0.25, 0.5, 2.25)
+# it is asked again; writers wait for it. A merely slow engine has the last of these to answer in.
+INFO_TIMEOUTS_S = (0.05, 0.1, 0.25, 0.6, 2.0)
 NANOSECONDS = 1_000_000_000
-# Three outlive the loss of any one; more cost writes. A stream may say otherwise in its metadata.
-REPLICAS = 3
-REPLICA_MAX = "aiex.replica_max"
-MOVE = "aiex.move"
 # Of as many subjects, and no more, a server gives the newest messages in one answer.
 _MULTIPLE_MAX = 1_024
 
-_STREAM_MISSING = 10059
-_NO_MESSAGE = 10037
-_TOO_FEW_SERVERS = 10005
-_ONE_SERVER = 10074
-_WRONG_LAST_SEQUENCE = (10071, 10164)
-_UNAVAILABLE = 503
-_REPEATED = 10201
-# A stream whose servers are away; a batch that lost a message on its way, as when the connection
-# was made anew, and one too many.
-_PASSING = (10118, 10176, 10210)
-# The same message is being written at this moment, since it was sent twice.
-_IN_PROGRESS = 10158
-# "wrong last sequence: 17"
-_LAST_NUMBER = re.compile(r"(\d+)$")
 
-
-class StreamState(msgspec.Struct, frozen=True):
-    messages: int
-    first_seq: int
-    last_seq: int
-    bytes: int = 0
-    num_subjects: int = 0
-
-    def is_that_of(self, other: "StreamState") -> bool:
-        """Whether both are of the same content; a restored stream without any begins at 1."""
-        return (self.messages, self.last_seq) == (other.messages, other.last_seq) and (
-            not self.messages or self.first_seq == other.first_seq
-        )
-
-
-class Follower(msgspec.Struct, frozen=True):
-    """A server that keeps a stream and does not lead it."""
-
-    name: str
-    current: bool = False
-    lag: int = 0  # operations it has yet to get
-
-    @property
-    def has_all(self) -> bool:
-        return self.current and not self.lag
-
-
-class StreamServers(msgspec.Struct, frozen=True):
-    """The servers of a cluster that keep a stream."""
-
-    leader: str = ""
-    replicas: tuple[Follower, ...] = ()
-
-
-class StreamInfo(msgspec.Struct, frozen=True):
-    """What a server tells of a stream."""
-
-    created: str
-    config: dict[str, Any]
-    state: StreamState
-    cluster: StreamServers | None = None  # None from a server on its own
-
-    @property
-    def followers(self) -> Sequence[Follower]:
-        return () if self.cluster is None else self.cluster.replicas
-
-    @property
-    def servers(self) -> tuple[str, ...]:
-        """Those that keep it, by the words for their names; none from a server on its own."""
-        if self.cluster is None:
-            return ()
-        names = (self.cluster.leader, *(follower.name for follower in self.followers))
-        return tuple(filter(None, names))
-
-    @property
-    def has_leader(self) -> bool:
-        """A server that knows of no leader tells what it has itself, which may be nothing."""
-        return self.cluster is None or bool(self.cluster.leader)
-
-    @property
-    def name(self) -> str:
-        return str(self.config["name"])
-
-    @property
-    def identity(self) -> str:
-        """Tells one stream from a later one of the same name, whoever leads it.
-
-        Each server that has a restored stream names a time of its own as that of its making, so
-        what a move brought is known by the move.
-        """
-        return move_of(self.config) or self.created
-
-    @property
-    def is_in_memory(self) -> bool:
-        return self.config.get("storage") == "memory"
-
-    @property
-    def replica_count(self) -> int:
-        return int(self.config.get("num_replicas", 1))
-
-
-def replica_max(config: Mapping[str, Any]) -> int:
-    """By how many servers a stream is to be kept at most, however many there are."""
-    return int((config.get("metadata") or {}).get(REPLICA_MAX, REPLICAS))
-
-
-def move_of(config: Mapping[str, Any]) -> str:
-    """The id of the move that brought a stream; empty for one that was made where it is."""
-    return str((config.get("metadata") or {}).get(MOVE, ""))
-
-
-class _Listed(msgspec.Struct, frozen=True):
-    total: int
-    streams: list[StreamInfo] | None = None
+class _Names(msgspec.Struct, frozen=True):
+    streams: list[str] | None = None
 
 
 class ConsumerInfo(msgspec.Struct, frozen=True):
@@ -146,42 +42,11 @@ class ConsumerInfo(msgspec.Struct, frozen=True):
     num_pending: int
 
 
-class _Fault(msgspec.Struct, frozen=True):
-    code: int
-    err_code: int = 0
-    description: str = ""
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    error: _Fault | None = None
-
-
-class _Written(msgspec.Struct, frozen=True):
-    seq: int
-    duplicate: bool = False
-
-
-class _Stored(msgspec.Struct, frozen=True):
-    subject: str
-    seq: int
-    time: str
-    data: str = ""
-    hdrs: str = ""
-
-
-class _Found(msgspec.Struct, frozen=True):
-    message: _Stored
-
-
 class NewestMessages(msgspec.Struct, frozen=True):
     """The newest messages of some subjects in a stream as it was up to a sequence."""
 
     messages: list[StreamMessage]
     up_to: int
-
-
-class StreamMissing(EngineRefused):
-    """The engine has no such stream."""
 
 
 class JetStream:
@@ -221,7 +86,7 @@ class JetStream:
         self._check_withheld()
         payload = b"" if body is None else msgspec.json.encode(body)
         answer = await self._connection.request(f"$JS.API.{subject}", payload, timeout_s=timeout_s)
-        _raise_fault(answer)
+        raise_refusal(answer.data)
         return answer.data
 
     async def stream(self, name: str) -> StreamInfo:
@@ -248,6 +113,14 @@ class JetStream:
             found += page.streams or []
             if not page.streams or len(found) >= page.total:
                 return found
+
+    async def is_known(self, name: str, subject: str) -> bool:
+        """Whether there is a stream of that name, which takes the subject.
+
+        Answered by the leader of all servers, who knows of streams that others have yet to open.
+        """
+        answer = await self.call("STREAM.NAMES", {"subject": subject})
+        return name in (msgspec.json.decode(answer, type=_Names).streams or ())
 
     async def update_stream(self, name: str, config: Mapping[str, Any]) -> None:
         await self.call(f"STREAM.UPDATE.{name}", config)
@@ -279,9 +152,9 @@ class JetStream:
         for count in sorted({wanted, min(wanted, REPLICAS), min(wanted, 2)}, reverse=True):
             try:
                 return await self._created(name, config, count)
-            except _OneServer:
+            except OneServer:
                 return await self._created(name, config, 1)
-            except _TooFewServers:
+            except TooFewServers:
                 continue
         raise EngineUnavailable(
             f"The engine cannot make the stream {name}: too few of the cluster's servers are there."
@@ -330,7 +203,7 @@ class JetStream:
             )
         except NobodyAnswers as error:
             raise StreamMissing(f"No stream of the engine takes {subject}.") from error
-        _raise_fault(answer)
+        raise_refusal(answer.data)
         return answer
 
     async def last_message(
@@ -351,16 +224,9 @@ class JetStream:
     ) -> StreamMessage | None:
         try:
             answer = await self.call(f"STREAM.MSG.GET.{stream}", which, timeout_s=timeout_s)
-        except _MessageMissing:
+        except MessageMissing:
             return None
-        found = msgspec.json.decode(answer, type=_Found).message
-        return StreamMessage(
-            found.subject,
-            found.seq,
-            instant_s(found.time),
-            _headers(base64.b64decode(found.hdrs)),
-            base64.b64decode(found.data),
-        )
+        return stored_message(answer)
 
     async def newest_messages(
         self, stream: str, subjects: Sequence[str], *, timeout_s: float
@@ -385,7 +251,7 @@ class JetStream:
                     ) from error
                 match message.status:
                     case "":
-                        found.append(_direct(message))
+                        found.append(direct_message(message))
                     case "204" if not int(message.headers.get("Nats-Num-Pending", 0)):
                         return NewestMessages(found, int(message.headers["Nats-UpTo-Sequence"]))
                     case "204" | "413":
@@ -416,7 +282,7 @@ class JetStream:
     async def ask(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         """The answer of a subject that is not below `$JS.API`, checked for a refusal."""
         answer = await self._connection.request(subject, payload, timeout_s=timeout_s)
-        _raise_fault(answer)
+        raise_refusal(answer.data)
         return answer.data
 
     def _check_withheld(self) -> None:
@@ -424,76 +290,11 @@ class JetStream:
             raise NotDone(f"The engine's state cannot be used now: {reason}.")
 
 
-class _TooFewServers(EngineRefused):
-    """Fewer servers are there than are to keep the stream."""
+class _Listed(msgspec.Struct, frozen=True):
+    total: int
+    streams: list[StreamInfo] | None = None
 
 
-class _OneServer(EngineRefused):
-    """The server is no cluster's, so it keeps everything alone."""
-
-
-class _MessageMissing(EngineRefused):
-    """The stream has no such message."""
-
-
-class WrongSequence(Conflict):
-    """Somebody else changed the value since it was read; read it again and decide anew.
-
-    `newest` is the sequence that whoever refused knows, 0 when it did not say. A leader that was
-    cut off refuses by what it has itself.
-    """
-
-    def __init__(self, newest: int) -> None:
-        super().__init__()
-        self.newest = newest
-
-
-class Repeated(EngineRefused):
-    """Messages of the batch were written before; nothing of it was written now."""
-
-
-def _raise_fault(answer: Message) -> None:
-    fault = msgspec.json.decode(answer.data, type=_Answer).error if answer.data else None
-    if fault is None:
-        return
-    if fault.err_code in _WRONG_LAST_SEQUENCE:
-        newest = _LAST_NUMBER.search(fault.description)
-        raise WrongSequence(int(newest[1]) if newest else 0)
-    if fault.err_code == _STREAM_MISSING:
-        raise StreamMissing
-    if fault.err_code == _TOO_FEW_SERVERS:
-        raise _TooFewServers(f"The engine says: {fault.description}.")
-    if fault.err_code == _ONE_SERVER:
-        raise _OneServer(f"The engine says: {fault.description}.")
-    if fault.err_code == _NO_MESSAGE:
-        raise _MessageMissing
-    if fault.err_code == _REPEATED:
-        raise Repeated
-    text = f"The engine says: {fault.description}."
-    if fault.err_code == _IN_PROGRESS:
-        raise EngineUnavailable(text)
-    is_passing = fault.code == _UNAVAILABLE or fault.err_code in _PASSING
-    raise NotDone(text) if is_passing else EngineRefused(text)
-
-
-def _direct(message: Message) -> StreamMessage:
-    headers = message.headers
-    return StreamMessage(
-        headers["Nats-Subject"],
-        int(headers["Nats-Sequence"]),
-        instant_s(headers["Nats-Time-Stamp"]),
-        headers,
-        message.data,
-    )
-
-
-def instant_s(text: str) -> float:
-    """Seconds since the epoch of a time as the server writes it, to the microsecond."""
-    return datetime.fromisoformat(text).timestamp()
-
-
-def _headers(block: bytes) -> dict[str, str]:
-    """The headers in a stored block (`NATS/1.0`, then `Name: value` lines)."""
-    lines = block.decode(errors="replace").split("\r\n")[1:]
-    pairs = (line.partition(":") for line in lines if ":" in line)
-    return {name.strip(): value.strip() for name, _, value in pairs}
+class _Written(msgspec.Struct, frozen=True):
+    seq: int
+    duplicate: bool = False

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 
 from aiex.engine.connection import EngineConnection
 from aiex.engine.events import ReplicasRaised
-from aiex.engine.jetstream import REPLICAS, JetStream, StreamInfo, StreamMissing
+from aiex.engine.jetstream import JetStream
+from aiex.engine.jetstream_refusal import StreamMissing
+from aiex.engine.stream_info import REPLICAS, StreamInfo
 from aiex.engine.stream_replicas import current_count, raise_replicas, until_replicated
 from aiex.errors import EngineError, EngineRefused
 from aiex.events import Emit

@@ -19,7 +19,7 @@ import msgspec
 
 from aiex.engine.address import EngineAddress
 from aiex.engine.connect_failure import failure, phrase, tls_context
-from aiex.engine.engine_tls import SpeaksNoTls, only_with_tls
+from aiex.engine.engine_tls import SpeaksNoTls, end_with_tls, only_with_tls, shown_certificate
 from aiex.engine.header_lines import header_lines
 from aiex.engine.server_probe import login_refusal
 from aiex.errors import EngineRefused, EngineUnavailable
@@ -125,6 +125,8 @@ class Session:
         except BaseException:
             await _close(client)
             raise
+        if tls is not None:
+            end_with_tls(client._transport)
         version = client.connected_server_version
         session.server_version = f"{version.major}.{version.minor}.{version.patch or 0}"
         return session
@@ -133,6 +135,16 @@ class Session:
     def is_clustered(self) -> bool:
         """Whether the server is one among others; such a one has JetStream only with a quorum."""
         return bool(self._client._server_info.get("cluster"))
+
+    @property
+    def server_id(self) -> str:
+        """What the server calls itself for as long as it runs."""
+        return str(self._client._server_info["server_id"])
+
+    @property
+    def server_certificate(self) -> bytes:
+        """What the server showed, in DER form; empty without TLS."""
+        return shown_certificate(self._client._transport)
 
     @property
     def has_ended(self) -> bool:

@@ -20,7 +20,7 @@ from aiex.engine.connection import EngineConnection
 from aiex.engine.events import ReplicasRaised, StateMoveBegan, StateMoved, StateMoveFailed
 from aiex.engine.founding import BUCKET, KEY, STREAM, Founding
 from aiex.engine.homecoming import Homecoming
-from aiex.engine.jetstream import JetStream, StreamInfo
+from aiex.engine.jetstream import JetStream
 from aiex.engine.name_word import name_of, name_word
 from aiex.engine.private_store import private_store
 from aiex.engine.seat import Alone, Carrier, Seat
@@ -31,6 +31,7 @@ from aiex.engine.state_claims import LISTEN_S, Claim, ask_claims, claim_subject
 from aiex.engine.state_duty import Duty, Facts, verdict
 from aiex.engine.state_move import StateMove
 from aiex.engine.stream_fence import fenced_by, lift_fence
+from aiex.engine.stream_info import StreamInfo
 from aiex.engine.stream_replicas import (
     Heads,
     current_count,

@@ -8,15 +8,10 @@ that the move did not bring is replaced only if it is empty: a node that came to
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from aiex.engine.jetstream import (
-    MOVE,
-    JetStream,
-    StreamInfo,
-    StreamMissing,
-    move_of,
-    replica_max,
-)
+from aiex.engine.jetstream import JetStream
+from aiex.engine.jetstream_refusal import StreamMissing
 from aiex.engine.stream_fence import fence, lift_fence, open_config
+from aiex.engine.stream_info import MOVE, StreamInfo, move_of, replica_max
 from aiex.engine.stream_snapshot import StreamSnapshot, restore_stream, stream_snapshot
 from aiex.errors import EngineRefused, EngineUnavailable
 

@@ -21,14 +21,15 @@ DELETION = {OPERATION: "DEL"}
 class StreamConfig(msgspec.Struct, frozen=True):
     """What a stream is made with; one that is there is taken as it is.
 
-    `followed` are the subjects that followers and scans are about, with wildcards; `others` are
-    kept too. `replica_max`: a cluster of fewer servers keeps fewer. `history`: values kept of each
-    subject. A message that ends by its time leaves a deletion behind for `marker_life_s`.
+    `followed` are the subjects that followers and scans are about, with wildcards. `barrier` is one
+    that nobody reads: what is written there takes its place in the sequence. `replica_max`: a
+    cluster of fewer servers keeps fewer. `history`: values kept of each subject. A message that
+    ends by its time leaves a deletion behind for `marker_life_s`.
     """
 
     name: str
     followed: str
-    others: tuple[str, ...] = ()
+    barrier: str = ""
     storage: Literal["disc", "memory"] = "disc"
     replica_max: int = 3
     history: int = 1
@@ -136,7 +137,6 @@ class StreamFacts(msgspec.Struct, frozen=True):
     message_count: int
     subject_count: int
     size_bytes: int
-    first_sequence: int
     last_sequence: int
     replica_count: int
     leader: str  # empty at a server on its own

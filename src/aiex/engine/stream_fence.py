@@ -8,7 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aiex.engine.jetstream import JetStream, StreamInfo
+from aiex.engine.jetstream import JetStream
+from aiex.engine.stream_info import StreamInfo
 
 _SUBJECTS = "aiex.subjects"
 _FENCED_BY = "aiex.fenced_by"

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from aiex.engine.catching_up import CatchingUp, Next
-from aiex.engine.jetstream import NANOSECONDS, ConsumerInfo, JetStream, StreamInfo
+from aiex.engine.jetstream import NANOSECONDS, ConsumerInfo, JetStream
 from aiex.engine.session import Inbox, Message
 from aiex.engine.stream import Began, Followed, Position, StreamMessage, UpToDate
+from aiex.engine.stream_info import StreamInfo
 from aiex.errors import EngineError
 
 HEARTBEAT_S = 0.5

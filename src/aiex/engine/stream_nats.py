@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from aiex.engine.jetstream import NANOSECONDS, REPLICA_MAX, JetStream, StreamInfo, StreamMissing
+from aiex.engine.jetstream import NANOSECONDS, JetStream
+from aiex.engine.jetstream_refusal import StreamMissing
+from aiex.engine.overtaking import Overtaking
 from aiex.engine.session import NotDone
 from aiex.engine.stream import (
     BATCH_LEN_MAX,
@@ -23,6 +25,7 @@ from aiex.engine.stream import (
     UpToDate,
 )
 from aiex.engine.stream_follow import StreamFollow
+from aiex.engine.stream_info import REPLICA_MAX, StreamInfo
 from aiex.engine.stream_reading import read_opened
 from aiex.errors import Conflict, EngineUnavailable
 
@@ -42,12 +45,11 @@ class NatsStream:
         self.config = config
         self._jetstream = jetstream
         self._trouble = trouble
+        self._overtaking = Overtaking(self._write_later)
 
     async def write(self, message: NewMessage, *, timeout_s: float) -> Kept:
         return await self._made_first(
-            lambda: self._jetstream.write(
-                message.subject, message.data, headers=_headers(message), timeout_s=timeout_s
-            )
+            lambda: self._write(message, _headers(message), timeout_s=timeout_s)
         )
 
     async def write_batch(self, messages: Sequence[NewMessage], *, timeout_s: float) -> Kept:
@@ -92,9 +94,22 @@ class NatsStream:
             # What is not committed is never kept.
             raise NotDone(str(error)) from error
         last_headers["Nats-Batch-Commit"] = "1"
-        return await self._jetstream.write(
-            last.subject, last.data, headers=last_headers, timeout_s=timeout_s
-        )
+        return await self._write(last, last_headers, timeout_s=timeout_s)
+
+    async def _write(
+        self, message: NewMessage, headers: Mapping[str, str], *, timeout_s: float
+    ) -> Kept:
+        def write() -> Awaitable[Kept]:
+            return self._jetstream.write(
+                message.subject, message.data, headers=headers, timeout_s=timeout_s
+            )
+
+        if not self.config.barrier:
+            return await write()
+        return await self._overtaking.unless_overtaken(write)
+
+    async def _write_later(self, timeout_s: float) -> None:
+        await self._jetstream.write(self.config.barrier, b"", timeout_s=timeout_s)
 
     async def last(
         self, subject: str, *, at_least: int = 0, timeout_s: float
@@ -122,7 +137,7 @@ class NatsStream:
         self, subject: str, at_least: int, timeout_s: float
     ) -> StreamMessage | None:
         # An answer without any message does not say how far the server has got.
-        subjects = [subject, *self.config.others]
+        subjects = [subject, *filter(None, [self.config.barrier])]
         while True:
             found = await self._jetstream.newest_messages(
                 self.config.name, subjects, timeout_s=timeout_s
@@ -200,10 +215,10 @@ class NatsStream:
     async def facts(self, *, timeout_s: float) -> StreamFacts | None:
         try:
             async with asyncio.timeout(timeout_s):
-                stream = await self._jetstream.stream(self.config.name)
+                stream = await self._found()
+                if stream is None:
+                    return None
                 identity = await self._identity(stream)
-        except StreamMissing:
-            return None
         except TimeoutError as error:
             raise EngineUnavailable(
                 f"The engine told nothing of {self.config.name} within {timeout_s:g} s."
@@ -214,11 +229,22 @@ class NatsStream:
             state.messages,
             state.num_subjects,
             state.bytes,
-            state.first_seq,
             state.last_seq,
             stream.replica_count,
             "" if stream.cluster is None else stream.cluster.leader,
         )
+
+    async def _found(self) -> StreamInfo | None:
+        """None when there is none. "Not here" of a server is no proof: it may have yet to open it,
+        and a backup that believed it would lack a table.
+        """
+        name = self.config.name
+        try:
+            return await self._jetstream.stream(name)
+        except StreamMissing:
+            if await self._jetstream.is_known(name, self.config.followed):
+                raise EngineUnavailable(f"The stream {name} is yet to be opened.") from None
+        return None
 
     async def _identity(self, stream: StreamInfo) -> str:
         """A stream in memory whose servers all stopped is empty, and says it is as old as ever.
@@ -241,7 +267,7 @@ def stream_config(config: StreamConfig) -> dict[str, Any]:
     """As JetStream is told it, but for the name and the number of replicas."""
     births = [birth_subject(config.name)] if config.storage == "memory" else []
     return {
-        "subjects": [config.followed, *config.others, *births],
+        "subjects": [config.followed, *filter(None, [config.barrier]), *births],
         "storage": _STORAGES[config.storage],
         "max_msgs_per_subject": config.history,
         "discard": "new",

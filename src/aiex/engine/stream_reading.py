@@ -8,7 +8,8 @@ be made: that only the leader of all servers does, who learns thereby what there
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from aiex.engine.jetstream import JetStream, StreamMissing
+from aiex.engine.jetstream import JetStream
+from aiex.engine.jetstream_refusal import StreamMissing
 from aiex.errors import EngineUnavailable
 
 

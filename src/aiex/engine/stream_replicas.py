@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aiex.engine.jetstream import Follower, JetStream, StreamInfo, replica_max
+from aiex.engine.jetstream import JetStream
+from aiex.engine.stream_info import Follower, StreamInfo, replica_max
 from aiex.engine.system_account import Stores, SystemAccount
 
 # A follower gets a small stream within milliseconds, a large one as fast as the network is. After

@@ -22,8 +22,9 @@ from typing import Any
 
 import msgspec
 
-from aiex.engine.jetstream import JetStream, StreamInfo, StreamState
+from aiex.engine.jetstream import JetStream
 from aiex.engine.session import Inbox, NobodyAnswers
+from aiex.engine.stream_info import StreamInfo, StreamState
 from aiex.errors import EngineError, EngineRefused, EngineUnavailable
 
 # Well below the megabyte that is the largest message of a server with default settings.

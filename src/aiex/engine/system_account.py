@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from aiex.engine.address import EngineAddress
-from aiex.engine.jetstream import StreamState
 from aiex.engine.name_word import name_of, name_word
 from aiex.engine.session import Session
+from aiex.engine.stream_info import StreamState
 from aiex.errors import EngineError, EngineRefused, EngineUnavailable
 
 TIMEOUT_S = 3.0

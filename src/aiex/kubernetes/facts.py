@@ -313,6 +313,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     def knows(self, *resources: str) -> bool:
         return self.read.issuperset(resources)
 
+    def kubectl(self, words: str) -> str:
+        """A command about the release's namespace, as it can be typed."""
+        return f"kubectl -n {self.namespace} {words}"
+
     def pods_of(self, component: str) -> tuple[PodSeen, ...]:
         """The release's own, those that are going away not among them."""
         return tuple(

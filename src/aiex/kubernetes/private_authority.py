@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_LIFE = timedelta(days=3650)
-# Whoever trusts the authority need not be told of a renewal, but servers must be restarted for it.
+# Whoever trusts the authority need not be told of a renewal, but servers must (`aiex k8s nats`).
 CERTIFICATE_LIFE = timedelta(days=3 * 365)
 # Clocks of machines differ, and a certificate of this moment is to be valid on all.
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
@@ -57,9 +57,7 @@ def new_certificate(authority: Pair, dns_names: Sequence[str], now_s: float) -> 
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(
-            x509.ExtendedKeyUsage(
-                [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-            ),
+            x509.ExtendedKeyUsage(_BOTH_WAYS),
             critical=False,
         )
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)

@@ -99,7 +99,7 @@ def _certificates(wanted: Wanted, there: Mapping[str, Data], now_s: float) -> It
         yield Change(ca_name, OPAQUE, data, True, "an authority of ten years made")
     made = new_certificate(authority, wanted.nats_names, now_s)
     data = {"ca.crt": authority.certificate, "tls.crt": made.certificate, "tls.key": made.key}
-    told = f"the certificate {why}; made anew, restart NATS to use it" if held else "made"
+    told = f"the certificate {why}; made anew, NATS is told within a day" if held else "made"
     yield Change(tls_name, TLS, data, tls_name not in there, told)
 
 

@@ -16,6 +16,8 @@ from aiex.private_file import write_private
 # A node that starts with less than this would fail at its first write to the engine.
 FREE_BYTES_MIN = 16 * 1024 * 1024
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+# Says that the node left its cluster and is not to be started again; gone with its next start.
+LEFT_FILE = "left"
 
 
 class NodeFile(msgspec.Struct, frozen=True):
@@ -50,6 +52,8 @@ class DataDirectory:
                 "Choose another with --data-dir."
             ) from error
         self.forget_node()  # one that crashed told of itself here
+        with contextlib.suppress(OSError):
+            (self.path / LEFT_FILE).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let another node have it."""

@@ -4,6 +4,7 @@ What an operator said is kept in the data directory, so that the next start does
 It counts only where the settings say nothing: those are the last word of whoever wrote them.
 """
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 
 from aiex.cluster import CHARTER_FILE, load_charter
 from aiex.errors import SettingsError, StartError
+from aiex.node.data_directory import LEFT_FILE
 from aiex.node.finding import Finding, build_finding
 from aiex.private_file import write_private
 from aiex.settings import ClusterSettings, Secret, Settings, conflicts
@@ -56,6 +58,7 @@ class Joining:
         self._node = node
         self._file = data_dir / JOINED_FILE
         self._charter_file = data_dir / CHARTER_FILE
+        self._left_file = data_dir / LEFT_FILE
         self._meeting_dir = meeting_dir
 
     def finding(self) -> Finding:
@@ -87,8 +90,13 @@ class Joining:
         return found
 
     def left(self) -> None:
-        """This node handed over what it had: it forgets what it joined, drains and stops."""
+        """This node handed over what it had: it forgets what it joined, drains and stops.
+
+        Whoever started it finds in its directory that this was no crash (`aiex up` looks).
+        """
         self._file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            write_private(self._left_file, b"")
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _check_alone(self, cluster: str) -> None:

@@ -16,7 +16,7 @@ from granian.log import logger as granian_log
 from granian.server.embed import Server
 
 from aiex.errors import ListenerGone
-from aiex.node.port import accepting, listening, listens, reserved, stop_accepting
+from aiex.node.port import accepting, connectable, listening, listens, reserved, stop_accepting
 from aiex.node.tls import TlsFiles
 from aiex.service import Ready
 
@@ -132,7 +132,8 @@ class Listener:
                     task.cancel()
 
     def _url(self, port: int) -> str:
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        host = connectable(self._host)
+        host = f"[{host}]" if ":" in host else host
         return f"{'https' if self._tls else 'http'}://{host}:{port}"
 
     def _server(self, address: str, port: int) -> Server:

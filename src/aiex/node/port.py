@@ -18,6 +18,7 @@ ACCEPTING_TIMEOUT_S = 10.0
 # A queue that is not emptied within this belongs to a server that takes no more connections.
 QUEUE_TIMEOUT_S = 1.0
 POLL_S = 0.002
+EVERYWHERE, EVERYWHERE_IPV4 = "::", "0.0.0.0"  # noqa: S104 - an operator asks for it
 _DESCRIPTORS = "/dev/fd"
 _TCP_INFO_BYTES = 104
 # Why an address is not ours, and what an operator does about it.
@@ -43,8 +44,11 @@ _SHARED_ADVICE = (
 def reserved(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     """A bound socket that keeps the port ours until the server listens on it too.
 
-    With `is_shared` others of this user may have it as well. Raises `StartError` with why not.
+    `::` is every address of the machine, of IPv4 too, also where the kernel knows no IPv6. With
+    `is_shared` others of this user may have it as well. Raises `StartError` with why not.
     """
+    if host == EVERYWHERE and not _knows_ipv6():
+        host = EVERYWHERE_IPV4
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -63,6 +67,26 @@ def reserved(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bind(reservation, address, f"{host}:{port}", is_shared=is_shared)
     return reservation
+
+
+def connectable(host: str) -> str:
+    """Where commands on this machine reach who listens at `host`.
+
+    For `::` that is itself, unless there is no loopback of IPv6, as in a pod of an IPv4 network.
+    """
+    if host != EVERYWHERE or _knows_ipv6("::1"):
+        return host
+    return EVERYWHERE_IPV4
+
+
+def _knows_ipv6(address: str = EVERYWHERE) -> bool:
+    """Whether one can listen there; a kernel booted with `ipv6.disable=1` has no such sockets."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 def bind(sock: socket.socket, address: Any, where: str, *, is_shared: bool = False) -> None:

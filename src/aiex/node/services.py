@@ -43,6 +43,7 @@ node (rest for one)
 
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import NamedTuple
 
 from aiex.clock import Clock
 from aiex.events import Emit
@@ -59,92 +60,87 @@ TIRELESS = Intensity(restarts_max=None, within_s=60.0)
 CUT_OFF_S = 5.0
 # Child processes have a grace of their own to end in; the supervisor waits a little longer.
 STOP_S = 15.0
+# Binding two sockets takes milliseconds, on a machine at its limit seconds.
+HTTP_START_S = 10.0
+# What runs within this process and waits for no other.
+SHORT_S = 5.0
+
+
+class Branches(NamedTuple):
+    """The services of each branch of the tree drawn above, in start order."""
+
+    process: Sequence[Service]
+    performance: Sequence[Service]
+    formation: Sequence[Service]
+    engine: Sequence[Service]
+    cluster: Sequence[Service]
+    assistant: Sequence[Service]
+    guests: Sequence[Service]
+    http: Sequence[Service]
 
 
 def supervised(
     settings: Settings,
+    services: Branches,
     *,
-    process: Sequence[Service],
-    performance: Sequence[Service],
-    formation: Sequence[Service],
-    engine: Sequence[Service],
-    cluster: Sequence[Service],
-    assistant: Sequence[Service],
-    guests: Sequence[Service],
-    http: Sequence[Service],
     drain_s: Callable[[], float],
     clock: Clock,
     random: Random,
     emit: Emit,
 ) -> Supervisor:
-    """The tree drawn above, each argument one branch of it in start order.
+    """The tree drawn above; a branch without services is left out.
 
     `drain_s` is what each listener may take for its drain, asked when it begins.
     """
-
-    def branch(
-        name: str,
-        services: Sequence[Service],
-        *,
-        intensity: Intensity = TIRELESS,
-        start_timeout_s: float,
-        stop_timeout_s: float,
-        drain_s: Callable[[], float] = lambda: 0.0,
-    ) -> Child:
-        children = [
-            Child(
-                one,
-                start_timeout_s=start_timeout_s,
-                stop_timeout_s=stop_timeout_s,
-                drain_s=drain_s,
-            )
-            for one in services
-        ]
-        supervisor = Supervisor(
-            name,
-            children,
-            intensity=intensity,
-            clock=clock,
-            random=random,
-            emit=emit,
-        )
-        return Child(
-            supervisor,
-            start_timeout_s=sum(one.start_timeout_s for one in children) + 1,
-            stop_timeout_s=sum(one.stop_timeout_s for one in children) + 1,
-            drain_s=lambda: sum(one.drain_s() for one in children),
-        )
-
     branches = [
-        branch("performance", performance, start_timeout_s=5, stop_timeout_s=5),
-        branch(
-            "engine",
-            engine,
-            start_timeout_s=settings.engine.start_timeout_s,
-            stop_timeout_s=STOP_S,
-        ),
-        branch("cluster", cluster, start_timeout_s=5, stop_timeout_s=5),
-        branch("assistant", assistant, start_timeout_s=5, stop_timeout_s=STOP_S),
-        branch(
-            "http",
-            http,
-            intensity=HTTP_INTENSITY,
-            start_timeout_s=10,
-            stop_timeout_s=CUT_OFF_S,
-            drain_s=drain_s,
-        ),
+        _Branch("process", services.process),
+        _Branch("performance", services.performance),
+        _Branch("formation", services.formation),
+        _Branch("engine", services.engine, settings.engine.start_timeout_s, STOP_S),
+        _Branch("cluster", services.cluster),
+        _Branch("assistant", services.assistant, stop_timeout_s=STOP_S),
+        _Branch("guests", services.guests),
+        _Branch("http", services.http, HTTP_START_S, CUT_OFF_S, HTTP_INTENSITY, drain_s),
     ]
-    if guests:
-        branches.insert(-1, branch("guests", guests, start_timeout_s=5, stop_timeout_s=5))
-    if formation:
-        branches.insert(1, branch("formation", formation, start_timeout_s=5, stop_timeout_s=5))
-    if process:
-        branches.insert(0, branch("process", process, start_timeout_s=5, stop_timeout_s=5))
     return Supervisor(
         "node",
-        branches,
+        [one.child(clock, random, emit) for one in branches if one.services],
         strategy=Strategy.REST_FOR_ONE,
         clock=clock,
         random=random,
         emit=emit,
     )
+
+
+class _Branch(NamedTuple):
+    name: str
+    services: Sequence[Service]
+    start_timeout_s: float = SHORT_S
+    stop_timeout_s: float = SHORT_S
+    intensity: Intensity = TIRELESS
+    drain_s: Callable[[], float] = lambda: 0.0
+
+    def child(self, clock: Clock, random: Random, emit: Emit) -> Child:
+        """A supervisor for the branch, which may take as long as all of its services together."""
+        children = [
+            Child(
+                one,
+                start_timeout_s=self.start_timeout_s,
+                stop_timeout_s=self.stop_timeout_s,
+                drain_s=self.drain_s,
+            )
+            for one in self.services
+        ]
+        return Child(
+            Supervisor(
+                self.name,
+                children,
+                intensity=self.intensity,
+                clock=clock,
+                random=random,
+                emit=emit,
+            ),
+            start_timeout_s=sum(one.start_timeout_s for one in children) + 1,
+            stop_timeout_s=sum(one.stop_timeout_s for one in children) + 1,
+            drain_s=lambda: sum(one.drain_s() for one in children),
+        )

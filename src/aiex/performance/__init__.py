@@ -16,6 +16,7 @@ from aiex.performance.analysis import (
     TargetNow,
     TellDone,
     Traffic,
+    stuck_analysis,
 )
 from aiex.performance.collector import (
     DescribeGc,
@@ -238,4 +239,5 @@ __all__ = [
     "WatchHolds",
     "as_one_span",
     "merged",
+    "stuck_analysis",
 ]

@@ -7,8 +7,7 @@ from aiex.settings.expectation import expectation, meant
 from aiex.settings.load import Loaded, default_file, load
 from aiex.settings.loopback import is_loopback
 from aiex.settings.secret import Secret
-from aiex.settings.seed import Seed, parse_seed
-from aiex.settings.settings import (
+from aiex.settings.sections import (
     SECONDS_MAX,
     AdminSettings,
     ApiSettings,
@@ -23,9 +22,10 @@ from aiex.settings.settings import (
     PerformanceSettings,
     PriceSettings,
     ProviderSettings,
-    Settings,
     TargetSettings,
 )
+from aiex.settings.seed import Seed, parse_seed
+from aiex.settings.settings import Settings
 from aiex.settings.shown import ShownSetting, shown_settings
 
 __all__ = [

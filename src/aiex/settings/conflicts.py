@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from aiex.settings.engine_url import engine_url_problem
 from aiex.settings.loopback import is_loopback
+from aiex.settings.sections import ClusterSettings, EngineSettings, ProviderSettings
 from aiex.settings.seed import parse_seed
-from aiex.settings.settings import ClusterSettings, EngineSettings, ProviderSettings, Settings
+from aiex.settings.settings import Settings
 from aiex.settings.sources import TreePath
 
 SECRET_LEN_MIN = 16

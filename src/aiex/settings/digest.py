@@ -4,7 +4,8 @@ from hashlib import sha256
 
 import msgspec
 
-from aiex.settings.settings import ClusterSettings, Settings
+from aiex.settings.sections import ClusterSettings
+from aiex.settings.settings import Settings
 from aiex.settings.shown import setting_rows
 
 DIGEST_CHARS = 16

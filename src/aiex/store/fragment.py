@@ -58,7 +58,7 @@ def stream_config(fragment: Fragment, table: Table[Any]) -> StreamConfig:
     return StreamConfig(
         fragment.stream,
         followed=f"{fragment.barrier}.>",
-        others=(fragment.barrier,),
+        barrier=fragment.barrier,
         storage=table.storage,
         replica_max=table.replicas,
         history=table.history,

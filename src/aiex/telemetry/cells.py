@@ -96,19 +96,31 @@ class Family[C: (Count, Durations, Dollars)]:
         return lines
 
 
-def counter(name: str) -> Family[Count]:
-    """The cells of a counter of `METRICS`."""
-    return Family(METRICS[name], Count)
+class Cells:
+    """All metrics that are counted as things happen, in the order in which they were made."""
 
+    def __init__(self) -> None:
+        self._families: list[Family[Count] | Family[Dollars] | Family[Durations]] = []
 
-def dollars(name: str) -> Family[Dollars]:
-    """The cells of a counter of money of `METRICS`."""
-    return Family(METRICS[name], Dollars)
+    def counter(self, name: str) -> Family[Count]:
+        """The cells of a counter of `METRICS`."""
+        return self._kept(Family(METRICS[name], Count))
 
+    def dollars(self, name: str) -> Family[Dollars]:
+        """The cells of a counter of money of `METRICS`."""
+        return self._kept(Family(METRICS[name], Dollars))
 
-def durations(name: str) -> Family[Durations]:
-    """The cells of a histogram of `METRICS`."""
-    return Family(METRICS[name], Durations)
+    def durations(self, name: str) -> Family[Durations]:
+        """The cells of a histogram of `METRICS`."""
+        return self._kept(Family(METRICS[name], Durations))
+
+    def lines(self) -> list[str]:
+        """All of them in Prometheus' text format."""
+        return [line for family in self._families for line in family.lines()]
+
+    def _kept[F: (Family[Count], Family[Dollars], Family[Durations])](self, family: F) -> F:
+        self._families.append(family)
+        return family
 
 
 def heading(metric: Metric) -> list[str]:

@@ -47,11 +47,12 @@ from aiex.fastglobal import HotValueChanged
 from aiex.performance import LoopStalled
 from aiex.service import ServiceFailed, ServiceStarted
 from aiex.store import RowsUnreadable, ViewAdvanced, ViewBeganAnew
-from aiex.telemetry.cells import counter, dollars, durations, heading, labels_text
+from aiex.telemetry.cells import Cells, heading, labels_text
 from aiex.telemetry.event_log import log_events
 from aiex.telemetry.latency import cell_of
 from aiex.telemetry.log_writer import LogWriter, timestamp
 from aiex.telemetry.metrics import METRICS
+from aiex.telemetry.request_cells import RequestFamilies
 
 _MEMBER_STATES: dict[type, str] = {
     MemberUp: "up",
@@ -63,7 +64,7 @@ _MEMBER_STATES: dict[type, str] = {
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class AccessLine(msgspec.Struct, frozen=True):
+class AccessLine(msgspec.Struct, frozen=True, gc=False):
     """One API request in the log. Durations are milliseconds."""
 
     ts: str
@@ -111,60 +112,34 @@ class Telemetry:
         self._node = node
         self._version = version
         self._has_access_log = has_access_log
-        self._requests = counter("aiex_requests_total")
-        self._shed = counter("aiex_requests_shed_total")
-        self._durations = durations("aiex_request_duration_seconds")
-        self._provider = durations("aiex_provider_duration_seconds")
-        self._tokens = counter("aiex_tokens_total")
-        self._cost = dollars("aiex_cost_usd_total")
-        self._retries = counter("aiex_target_retries_total")
-        self._passed_over = counter("aiex_target_passed_over_total")
-        self._hedges = counter("aiex_target_hedges_total")
-        self._breakers = counter("aiex_target_breaker_transitions_total")
-        self._queue_waits = durations("aiex_target_queue_wait_seconds")
-        self._turns = counter("aiex_turns_total")
-        self._failures = counter("aiex_service_failures_total")
-        self._restarts = counter("aiex_service_restarts_total")
-        self._member_changes = counter("aiex_member_changes_total")
-        self._messages_refused = counter("aiex_cluster_messages_refused_total")
-        self._calls = counter("aiex_calls_total")
-        self._call_durations = durations("aiex_call_duration_seconds")
-        self._lease_changes = counter("aiex_lease_changes_total")
-        self._view_lags = durations("aiex_view_lag_seconds")
-        self._view_changes = counter("aiex_view_changes_total")
-        self._views_anew = counter("aiex_view_anew_total")
-        self._rows_unreadable = counter("aiex_view_unreadable_rows_total")
-        self._hot_changes = counter("aiex_hot_changes_total")
-        self._limit_deals = counter("aiex_limit_deals_total")
-        self._stalls = durations("aiex_loop_stall_seconds")
-        self._families = (
-            self._requests,
-            self._shed,
-            self._durations,
-            self._provider,
-            self._tokens,
-            self._cost,
-            self._retries,
-            self._passed_over,
-            self._hedges,
-            self._breakers,
-            self._queue_waits,
-            self._turns,
-            self._failures,
-            self._restarts,
-            self._member_changes,
-            self._messages_refused,
-            self._calls,
-            self._call_durations,
-            self._lease_changes,
-            self._view_lags,
-            self._view_changes,
-            self._views_anew,
-            self._rows_unreadable,
-            self._hot_changes,
-            self._limit_deals,
-            self._stalls,
-        )
+        cells = self._cells = Cells()
+        self._requests = cells.counter("aiex_requests_total")
+        self._shed = cells.counter("aiex_requests_shed_total")
+        self._durations = cells.durations("aiex_request_duration_seconds")
+        self._provider = cells.durations("aiex_provider_duration_seconds")
+        self._tokens = cells.counter("aiex_tokens_total")
+        self._kinds = RequestFamilies(self._requests, self._durations, self._provider, self._tokens)
+        self._cost = cells.dollars("aiex_cost_usd_total")
+        self._retries = cells.counter("aiex_target_retries_total")
+        self._passed_over = cells.counter("aiex_target_passed_over_total")
+        self._hedges = cells.counter("aiex_target_hedges_total")
+        self._breakers = cells.counter("aiex_target_breaker_transitions_total")
+        self._queue_waits = cells.durations("aiex_target_queue_wait_seconds")
+        self._turns = cells.counter("aiex_turns_total")
+        self._failures = cells.counter("aiex_service_failures_total")
+        self._restarts = cells.counter("aiex_service_restarts_total")
+        self._member_changes = cells.counter("aiex_member_changes_total")
+        self._messages_refused = cells.counter("aiex_cluster_messages_refused_total")
+        self._calls = cells.counter("aiex_calls_total")
+        self._call_durations = cells.durations("aiex_call_duration_seconds")
+        self._lease_changes = cells.counter("aiex_lease_changes_total")
+        self._view_lags = cells.durations("aiex_view_lag_seconds")
+        self._view_changes = cells.counter("aiex_view_changes_total")
+        self._views_anew = cells.counter("aiex_view_anew_total")
+        self._rows_unreadable = cells.counter("aiex_view_unreadable_rows_total")
+        self._hot_changes = cells.counter("aiex_hot_changes_total")
+        self._limit_deals = cells.counter("aiex_limit_deals_total")
+        self._stalls = cells.durations("aiex_loop_stall_seconds")
         self._request_count = self._error_count = 0
         self._latency: Counter[int] = Counter()
         self._levels = {
@@ -257,8 +232,7 @@ class Telemetry:
         build = METRICS["aiex_build_info"]
         labels = labels_text(build.labels, (self._version, platform.python_version()))
         lines = [*heading(build), f"{build.name}{{{labels}}} 1"]
-        for family in self._families:
-            lines += family.lines()
+        lines += self._cells.lines()
         for name, value in self._reads.items():
             lines += [*heading(METRICS[name]), f"{name} {value():.10g}"]
         for name, values in self._reads_by_label.items():
@@ -336,18 +310,7 @@ class Telemetry:
         self._request_count += 1
         self._error_count += event.status >= 500
         self._latency[cell_of(event.duration_us)] += 1
-        self._requests.cell(
-            event.route, str(event.status), event.model, event.provider, event.outcome
-        ).value += 1
-        stream = "true" if event.is_stream else "false"
-        self._durations.cell(event.route, stream).observe_us(event.duration_us)
-        if event.provider_us:  # else no headers came: a dead provider is not a fast one
-            self._provider.cell(event.provider).observe_us(event.provider_us)
-        if event.prompt_tokens or event.completion_tokens:
-            self._tokens.cell(event.model, "prompt").value += event.prompt_tokens
-            self._tokens.cell(event.model, "completion").value += event.completion_tokens
-            self._tokens.cell(event.model, "cached").value += event.cached_tokens
-            self._tokens.cell(event.model, "reasoning").value += event.reasoning_tokens
+        self._kinds.of(event).count(event)
         if event.cost_nano_usd:
             self._cost.cell(event.model, event.provider).nano_usd += event.cost_nano_usd
         if self._has_access_log:

@@ -14,7 +14,7 @@ from typing import Literal, Self
 
 import msgspec
 
-from aiex.testing.machine import HttpConnection, Machine
+from aiex.testing.machine import HttpConnection, Reachable
 
 PATH = "/v1/chat/completions"
 # One that hangs is a failure; no node may be that slow, whatever happens to others.
@@ -82,7 +82,7 @@ def counts(answers: Sequence[Answer]) -> str:
 class ApiTraffic:
     """A thread for each node asks again and again; use it in a `with` block."""
 
-    def __init__(self, machines: Mapping[str, Machine], port: int, key: str, model: str) -> None:
+    def __init__(self, machines: Mapping[str, Reachable], port: int, key: str, model: str) -> None:
         self._port, self._model = port, model
         self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         self._is_over = threading.Event()
@@ -112,7 +112,7 @@ class ApiTraffic:
             if answer.began_s >= since_s
         ]
 
-    def _ask(self, name: str, machine: Machine) -> None:
+    def _ask(self, name: str, machine: Reachable) -> None:
         connection = HttpConnection(machine, self._port, ANSWER_TIMEOUT_S)
         answers = self._answers[name]
         while not self._is_over.wait(PAUSE_S):

@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ TRAFFIC_COUNT = 3
 
 
 class Door:
-    """A service as a machine to connect to: its name is asked for each connection."""
+    """A service that can be connected to: its name is asked for each connection."""
 
     def __init__(self, cluster: PodCluster, place: Place, name: str) -> None:
         self._cluster, self._place, self._name = cluster, place, name
@@ -38,12 +38,6 @@ class Door:
         if not addresses:
             raise ConnectionRefusedError(f"no such name: {self._name}")
         return self._place.connect_to(addresses[0], port, timeout_s)
-
-    def command(self, argv: Sequence[str]) -> list[str]:
-        raise NotImplementedError("nothing is started at a service")
-
-    def path(self, path: Path) -> Path:
-        raise NotImplementedError("a service has no files")
 
 
 class Release:
@@ -237,19 +231,13 @@ class Release:
 
 
 class _Direct:
-    """One pod as a machine to connect to."""
+    """One pod that can be connected to."""
 
     def __init__(self, place: Place, pod: Pod) -> None:
         self._place, self._pod = place, pod
 
     def connect(self, port: int, timeout_s: float) -> socket.socket:
         return self._place.connect_to(self._pod.address, port, timeout_s)
-
-    def command(self, argv: Sequence[str]) -> list[str]:
-        raise NotImplementedError("pods are started by their cluster")
-
-    def path(self, path: Path) -> Path:
-        raise NotImplementedError("a pod's files are seen by its processes")
 
 
 def _answer(

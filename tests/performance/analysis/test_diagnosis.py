@@ -12,7 +12,6 @@ from aiex.performance import Calls, Finding, Frame, Group, Labels, Leak, Stall, 
 from aiex.performance.analysis.diagnosis import diagnosed, summary
 from aiex.performance.analysis.evidence import Evidence, Kernel, Line
 from aiex.performance.analysis.gc_callers import Collections
-from aiex.performance.analysis.pools import Pool
 from aiex.performance.analysis.standing import Crowd, Standing
 from aiex.performance.loop import StallKind
 from aiex.performance.tasks import (
@@ -302,25 +301,6 @@ def test_a_circle_through_queues_is_a_deadlock_and_names_all_its_functions() -> 
 
 
 QUERY = "shop.orders:Orders.query"
-POOL = Pool("asyncio", 6, 6, 80, queued_before=20, at={QUERY: 5, SETTLE: 1})
-
-
-def test_a_pool_whose_threads_are_all_busy_is_blamed_on_what_they_do() -> None:
-    (found,) = diagnosed(healthy(pools=(POOL,)))
-    assert (found.cause, found.function) == ("thread_pool", QUERY)
-    assert "80 calls wait" in found.text
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"queued_before": 0},  # a burst
-        {"busy_count": 5, "queued": 0},
-        {"name": "thumbnails", "queued": 20},  # somebody's own, and it has its work
-    ],
-)
-def test_a_pool_with_work_for_its_threads_is_a_pool(changes: dict[str, Any]) -> None:
-    assert diagnosed(healthy(pools=(msgspec.structs.replace(POOL, **changes),))) == ()
 
 
 def test_threads_in_line_for_a_lock_that_moves_are_told() -> None:
@@ -575,6 +555,14 @@ def test_the_nodes_own_looks_are_not_blamed() -> None:
     assert diagnosed(healthy(holds=holds(*[stall(0.3, "runs", own) for _ in range(5)]))) == ()
 
 
+def test_what_counts_requests_for_a_look_is_no_leak() -> None:
+    counting = leak(
+        site="aiex.node.node_traffic:_Group.add (node_traffic.py:114)",
+        holder="attribute header_us of aiex.node.node_traffic:_Group",
+    )
+    assert diagnosed(healthy(growth=grown(counting))) == ()
+
+
 # No rule raises, whatever it is given.
 
 FRAMES = st.sampled_from(
@@ -654,6 +642,88 @@ def test_no_rule_raises(
             not command or command.split()[0] in ("aiex", "kubectl") for command in one.commands
         )
     assert evidence.seconds == SECONDS
+
+
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [("holds", "shop.orders:Orders.pack"), ("stood_still", "shop.orders:Orders.pack"),
+     ("runs", SETTLE)],
+)  # fmt: skip
+def test_c_code_that_is_no_call_is_blamed_on_the_function_that_had_just_ended(
+    kind: StallKind, function: str
+) -> None:
+    calls_own = Line(("self.pack",), callee="Orders.pack", callee_line=30)
+    evidence = healthy(
+        loop=loop_state(busy=0.6, lag_s=0.06),
+        cpu=profile("cpu", ((RUN, GUEST), SHOP, 3.0)),
+        holds=holds(*[stall(0.06, kind) for _ in range(6)]),
+        lines={AT: calls_own},
+    )
+    (found,) = diagnosed(evidence)
+    assert found.function == function
+
+
+def test_a_wait_inside_a_client_library_is_blamed_on_who_called_it() -> None:
+    client = Frame("requests.api:get", "/venv/lib/python3.13/site-packages/requests/api.py", 60)
+    recv = Frame("socket:SocketIO.readinto", "/usr/lib/python3.13/socket.py", 700)
+    stack = (RUN, GUEST, client, recv)
+    evidence = healthy(holds=holds(*[stall(0.1, "waits", *stack) for _ in range(4)]))
+    (found,) = diagnosed(evidence)
+    assert (found.cause, found.function) == ("blocking_call", SETTLE)
+    assert "waits for a socket" in found.text
+
+
+def test_a_method_called_search_that_waits_is_no_pattern() -> None:
+    line = Line(("self._index.search",))
+    waiting = healthy(holds=holds(*[stall(0.1, "waits") for _ in range(4)]), lines={AT: line})
+    assert causes(diagnosed(waiting)) == [("blocking_call", SETTLE)]
+    busy = healthy(holds=holds(*[stall(0.1, "holds") for _ in range(4)]), lines={AT: line})
+    assert causes(diagnosed(busy)) == [("slow_regex", SETTLE)]
+
+
+def test_what_computes_where_others_have_the_cpus_does_not_wait() -> None:
+    thread = Labels(node="n1", thread="MainThread")
+    evidence = healthy(
+        loop=loop_state(busy=0.2, lag_s=0.035, starved=0.7),
+        wall=profile("wall", ((RUN, GUEST), thread, 4.0)),
+        cpu=profile("cpu", ((RUN, GUEST), SHOP, 1.5)),
+    )
+    assert "blocking_call" not in [one.cause for one in diagnosed(evidence)]
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(4.5, True), (2.0, False)])
+def test_a_function_in_many_short_pieces_is_named_though_the_loop_is_in_time(
+    seconds: float, *, is_told: bool
+) -> None:
+    evidence = healthy(cpu=profile("cpu", ((RUN, GUEST), SHOP, seconds)))
+    assert causes(diagnosed(evidence)) == ([("long_computation", SETTLE)] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        (("library.usleep",), [("c_call", SETTLE)]),
+        (("time.sleep",), []),
+        (("self._over.wait",), []),
+    ],
+)
+def test_a_thread_that_waits_without_the_interpreter_has_not_kept_it(
+    calls: tuple[str, ...], expected: list[tuple[str, str]]
+) -> None:
+    found = [stall(0.3, "kept_out", RUN, GUEST, thread="worker") for _ in range(4)]
+    evidence = healthy(holds=holds(*found), lines={AT: Line(calls)})
+    assert causes(diagnosed(evidence)) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "starved", "is_told"), [(4, 0.05, True), (4, 0.4, False), (7, 0.4, True)]
+)
+def test_on_a_full_machine_it_takes_more_short_holds(
+    count: int, starved: float, *, is_told: bool
+) -> None:
+    found = [stall(0.08) for _ in range(count)]
+    evidence = healthy(loop=loop_state(starved=starved), holds=holds(*found))
+    assert causes(diagnosed(evidence)) == ([("long_computation", SETTLE)] if is_told else [])
 
 
 def test_a_key_whose_streams_have_most_places_floods_with_few_requests() -> None:

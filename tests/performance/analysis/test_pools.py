@@ -1,43 +1,56 @@
-"""How a pool's threads are told from idle ones."""
+"""A pool whose threads are all taken in every look is told; one that catches up is not."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from aiex.performance.analysis.pools import Pool, pools, within
-from aiex.performance.analysis.standing import places
+import pytest
 
-THREADS = 2
-CALLS = 5
-TIMEOUT_S = 10.0
+from aiex.performance import Frame, Labels
+from aiex.performance.analysis.diagnosis import diagnosed
+from aiex.performance.analysis.pools import Pool, PoolNow, pools, pools_now
+from aiex.testing.evidence import GUEST, RUN, SHOP, healthy, profile
 
-
-def work(begun: threading.Semaphore, end: threading.Event) -> None:
-    begun.release()
-    end.wait(TIMEOUT_S)
+TO_THREAD = Frame("asyncio.threads:to_thread", "/usr/lib/python3.13/asyncio/threads.py")
+THREADS = ("asyncio_0", "asyncio_1")
 
 
-def found(name: str) -> dict[int, Pool]:
-    return {key: one for key, one in pools(places()).items() if one.name == name}
+def test_what_waits_for_a_thread_is_counted() -> None:
+    let_go, is_taken = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="till") as pool:
+        pool.submit(is_taken.set)
+        pool.submit(let_go.wait)
+        waiting = [pool.submit(int) for _ in range(3)]
+        assert is_taken.wait(5)
+        looks = [pools_now(), pools_now()]
+        let_go.set()
+        assert [one.result(5) for one in waiting] == [0, 0, 0]
+        looks.append(pools_now())
+    assert Pool(("till_0",), (3, 3)) in pools(looks[:2])
+    assert Pool(("till_0",), (3, 3, 0)) in pools(looks)
 
 
-def test_a_pool_tells_what_its_threads_do_and_how_many_calls_wait() -> None:
-    begun, end = threading.Semaphore(0), threading.Event()
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="shop-work") as pool:
-        for _ in range(CALLS):
-            pool.submit(work, begun, end)
-        for _ in range(THREADS):
-            assert begun.acquire(timeout=TIMEOUT_S)
-        before = found("shop-work")
-        (told,) = within(before, before)
-        end.set()
-    assert (told.thread_count, told.busy_count, told.queued) == (THREADS, THREADS, CALLS - THREADS)
-    assert told.queued_before == CALLS - THREADS
-    assert told.at == {f"{__name__}:work": THREADS}
-    assert found("shop-work") == {}
+def test_a_pool_that_is_gone_is_left_out() -> None:
+    assert pools([{1: PoolNow(THREADS, 9)}, {}]) == ()
+    assert pools([]) == ()
 
 
-def test_threads_without_work_are_idle() -> None:
-    with ThreadPoolExecutor(1, thread_name_prefix="shop-idle") as pool:
-        pool.submit(int).result(TIMEOUT_S)
-        (told,) = found("shop-idle").values()
-        assert (told.busy_count, told.queued) in {(0, 0), (1, 0)}  # it may just have given it back
+@pytest.mark.parametrize(
+    ("threads", "waiting", "is_told"),
+    [
+        (THREADS, (40,) * 8, True),
+        (THREADS, (1,) * 8, False),
+        (THREADS, (40,) * 2, False),
+        (("till_0", "till_1"), (80, 60, 40, 20), False),
+        (("till_0", "till_1"), (20, 40, 60, 80), True),
+    ],
+    ids=["full", "catches up", "hardly looked at", "own, works it off", "own, has ever more"],
+)
+def test_a_pool_is_full_when_as_much_waits_as_there_are_threads(
+    threads: tuple[str, ...], waiting: tuple[int, ...], *, is_told: bool
+) -> None:
+    samples = [((GUEST,), Labels(node="n1", thread=name), 9.0) for name in threads]
+    asking = ((RUN, TO_THREAD), SHOP, 9.0)
+    evidence = healthy(pools=(Pool(threads, waiting),), wall=profile("wall", *samples, asking))
+    found = diagnosed(evidence)
+    told = [(one.cause, one.function, one.service) for one in found]
+    assert told == ([("full_pool", GUEST.function, "shop.orders")] if is_told else [])

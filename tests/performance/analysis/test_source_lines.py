@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from aiex.performance import Frame
 from aiex.performance.analysis.source_lines import SourceLines, frame_of, place
 
@@ -49,3 +51,36 @@ def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     assert SourceLines().read(frames) == {}
     assert frame_of("no.such:thing") is None
     assert frame_of("") is None
+
+
+SHOP = """
+class Orders:
+    def run(self):
+        self.settle(self.rate)
+        self.settle(rates(1))
+        other.settle()
+        rates(2)
+        while True:
+            self.settle(1)
+
+    def settle(self, rate):
+        pass
+
+
+def rates(number):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "callee"),
+    [(4, "Orders.settle"), (5, ""), (6, ""), (7, "rates"), (8, "Orders.settle")],
+    ids=["a method", "two calls", "of another file", "a function", "before the next round"],
+)
+def test_a_line_that_calls_only_a_function_of_its_file_says_which(
+    tmp_path: Path, line: int, callee: str
+) -> None:
+    file = tmp_path / "shop.py"
+    file.write_text(SHOP)
+    frame = Frame("shop:Orders.run", str(file), line)
+    assert SourceLines().read([frame])[place(frame)].callee == callee

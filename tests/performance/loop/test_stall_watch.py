@@ -19,6 +19,8 @@ from aiex.cluster import Caller
 from aiex.errors import CallRefused
 from aiex.performance import LoopStalled, Stall, StallKind, WatchHolds
 from aiex.performance.loop import Loop, culprit
+from aiex.performance.loop.other_threads import OtherThreads
+from aiex.performance.loop.stall_watch import StallWatch
 from aiex.service import ServiceFailed
 from aiex.settings import PerformanceSettings
 from aiex.testing.running import running
@@ -246,3 +248,35 @@ async def test_it_leaves_no_thread_behind(tmp_path: Path) -> None:
     async with watching(tmp_path):
         assert "aiex-stall-watch" in {one.name for one in threading.enumerate()}
     assert "aiex-stall-watch" not in {one.name for one in threading.enumerate()}
+
+
+def test_who_kept_the_interpreter_is_seen_when_the_loop_gets_it_before_the_watch() -> None:
+    stalls: list[Stall] = []
+    watch = StallWatch(
+        lambda: 0.0,
+        lambda stall, _: stalls.append(stall),
+        work_of=lambda _: None,
+        clock=SystemClock(),
+        stall_after_s=0.05,
+    )
+    is_there = threading.Event()
+    read_end, write_end = os.pipe()
+
+    def stands_in_a_call() -> None:
+        is_there.set()
+        os.read(read_end, 1)
+
+    thread = threading.Thread(target=stands_in_a_call, name="foreign", daemon=True)
+    thread.start()
+    try:
+        assert is_there.wait(5)
+        watch._others = OtherThreads(threading.get_native_id(), lambda _: 0.0)
+        watch.rang(10.0, 10.3)
+    finally:
+        os.write(write_end, b".")
+        thread.join(5)
+        os.close(read_end)
+        os.close(write_end)
+    (found,) = stalls
+    assert (found.kind, found.thread) == ("kept_out", "foreign")
+    assert "stands_in_a_call" in found.stack[-1].function

@@ -1,6 +1,7 @@
 """Whose frames belong to a task's stack: its own coroutines, and of the tasks that wait for it."""
 
 import asyncio
+import sys
 from asyncio import Task
 from collections.abc import AsyncIterator, Callable, Coroutine
 from types import FrameType
@@ -182,3 +183,18 @@ def test_a_deep_recursion_is_cut_at_its_outer_end() -> None:
         return recurse(depth - 1) if depth else names(running_frames(sys._getframe(), None))
 
     assert recurse(2 * DEPTH_MAX) == ["recurse"] * DEPTH_MAX
+
+
+async def test_a_task_that_ends_an_async_generator_has_the_generators_frames() -> None:
+    seen: list[list[str]] = []
+
+    async def rows() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            seen.append(names(running_frames(sys._getframe(), asyncio.current_task())))
+
+    reading = rows()
+    assert await anext(reading) == 1
+    await asyncio.get_running_loop().create_task(reading.aclose())  # type: ignore[attr-defined]
+    assert seen == [["rows"]]

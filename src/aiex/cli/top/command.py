@@ -8,6 +8,7 @@ from typing import get_args
 import click
 
 from aiex.cli.asked_nodes import Asked, ask_nodes
+from aiex.cli.duration import Duration
 from aiex.cli.node_options import LookUp, look_up_options
 from aiex.cli.on_option import on_option
 from aiex.cli.output import Output, output_option, output_width, print_json_text
@@ -28,10 +29,11 @@ ROWS = 20
 @click.option(
     "--interval",
     "interval_s",
-    type=click.FloatRange(0.5, 60),
-    default=2.0,
+    type=Duration(60, 0.5),
+    metavar="TIME",
+    default="2s",
     show_default=True,
-    help="Ask every so many seconds; less often where answers take long.",
+    help="How often to ask, up to once a minute; less often where answers take long.",
 )
 @click.option("--once", is_flag=True, help="Print one snapshot and end; needs no terminal.")
 @click.option(

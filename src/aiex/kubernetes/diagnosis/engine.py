@@ -25,7 +25,7 @@ def claim_pending(facts: Facts) -> Found:
                 Seen(f"pvc/{claim.name}", "status.phase", claim.phase),
                 Seen(f"pvc/{claim.name}", "spec.storageClassName", str(claim.class_name)),
             ),
-            (f"kubectl -n {facts.namespace} describe pvc {claim.name}",),
+            (facts.kubectl(f"describe pvc {claim.name}"),),
         )
 
 
@@ -110,7 +110,8 @@ def certificate_ends(facts: Facts) -> Found:
         if one.ends_at_s is not None and 0 < left_s < CERTIFICATE_ENDS_IN_S:
             yield Trouble(
                 f"The certificate of NATS ends in {_days(left_s)}.",
-                "Renew it (`aiex k8s secrets`, or cert-manager), then start NATS anew.",
+                "Renew it (`aiex k8s secrets`, or cert-manager). NATS is told within a day, or "
+                "without nats.tls.reload has to start anew.",
                 one.component,
                 (Seen(one.where, "notAfter", f"in {_days(left_s)}"),),
                 (_restart(facts),),
@@ -127,7 +128,7 @@ def certificate_refused(facts: Facts) -> Found:
                 "Make one with these names, from the authority that nodes trust.",
                 one.component,
                 (Seen(one.where, "subjectAltName", ", ".join(sorted(one.names))),),
-                (f"kubectl -n {facts.namespace} get secret {facts.full_name}-nats-tls",),
+                (facts.kubectl(f"get secret {facts.full_name}-nats-tls"),),
             )
         elif one.refusal and (one.ends_at_s is None or one.ends_at_s > facts.now_s):
             yield Trouble(
@@ -135,7 +136,7 @@ def certificate_refused(facts: Facts) -> Found:
                 "Let nodes have the authority that signed it, and it the name they connect to.",
                 one.component,
                 (Seen(one.where, "TLS", one.refusal),),
-                (f"kubectl -n {facts.namespace} get secret {facts.full_name}-nats-tls",),
+                (facts.kubectl(f"get secret {facts.full_name}-nats-tls"),),
             )
 
 
@@ -147,7 +148,7 @@ def engine_unreached(facts: Facts) -> Found:
                 "Nodes answer on, and nothing can be written until it is back; look at NATS.",
                 NATS,
                 (Seen(f"pod/{one.pod}", "/admin/v1/status engine.state", one.engine),),
-                (f"kubectl -n {facts.namespace} get pods -l app.kubernetes.io/component=nats",),
+                (facts.kubectl("get pods -l app.kubernetes.io/component=nats"),),
             )
 
 
@@ -179,7 +180,7 @@ def _without_quorum(facts: Facts, said: str, seen: tuple[Seen, ...]) -> Trouble:
         "Bring its servers back, each with its own volume; do not delete their claims.",
         NATS,
         seen,
-        (f"kubectl -n {facts.namespace} get pods -l app.kubernetes.io/component=nats -o wide",),
+        (facts.kubectl("get pods -l app.kubernetes.io/component=nats -o wide"),),
     )
 
 
@@ -189,7 +190,7 @@ def _away(facts: Facts, who: str, seen: tuple[Seen, ...]) -> Trouble:
         "Bring it back with its own volume.",
         NATS,
         seen,
-        (f"kubectl -n {facts.namespace} get pods -l app.kubernetes.io/component=nats -o wide",),
+        (facts.kubectl("get pods -l app.kubernetes.io/component=nats -o wide"),),
     )
 
 
@@ -259,7 +260,7 @@ def _pod_of(facts: Facts, claim: ClaimSeen) -> str:
 
 def _restart(facts: Facts) -> str:
     name = f"{facts.full_name}-nats"
-    return f"kubectl -n {facts.namespace} rollout restart statefulset {name}"
+    return facts.kubectl(f"rollout restart statefulset {name}")
 
 
 def _days(span_s: float) -> str:

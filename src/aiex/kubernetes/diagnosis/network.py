@@ -63,7 +63,7 @@ def dns_blocked(facts: Facts) -> Found:
                     "Allow port 53, UDP and TCP, as the chart's own policy does.",
                     component,
                     (Seen(_listed(policies), "spec.egress", "no rule with port 53"),),
-                    (f"kubectl -n {facts.namespace} get networkpolicy -o yaml",),
+                    (facts.kubectl("get networkpolicy -o yaml"),),
                 )
 
 
@@ -76,7 +76,7 @@ def port_refused(facts: Facts) -> Found:
                 "See whether what should listen there runs: its pod, its log.",
                 door.component,
                 (Seen(door.host, f"port {door.port}", "connection refused"),),
-                (f"kubectl -n {facts.namespace} get pods",),
+                (facts.kubectl("get pods"),),
             )
 
 
@@ -90,7 +90,7 @@ def port_silent(facts: Facts) -> Found:
                 "`aiex k8s doctor` says which policy it is.",
                 door.component,
                 (Seen(door.host, f"port {door.port}", "no answer in time"),),
-                (f"kubectl -n {facts.namespace} get networkpolicy",),
+                (facts.kubectl("get networkpolicy"),),
             )
 
 
@@ -103,7 +103,7 @@ def name_unknown(facts: Facts) -> Found:
                 "(--release), and the namespace (-n)?",
                 name.component,
                 (Seen(name.name, "DNS", "no such name, or no address"),),
-                (f"kubectl -n {facts.namespace} get services,endpointslices",),
+                (facts.kubectl("get services,endpointslices"),),
             )
 
 
@@ -172,7 +172,7 @@ def _blocked(
         tuple(
             Seen(f"networkpolicy/{one.name}", f"spec.{side}", _rules(one, side)) for one in policies
         ),
-        (f"kubectl -n {facts.namespace} edit networkpolicy {own.name}",),
+        (facts.kubectl(f"edit networkpolicy {own.name}"),),
     )
 
 

@@ -35,7 +35,7 @@ def image_not_pulled(facts: Facts) -> Found:
                     Seen(f"pod/{pod.name}", "image", container.image),
                     Seen(f"pod/{pod.name}", "state.waiting.reason", container.waiting),
                 ),
-                (f"kubectl -n {facts.namespace} describe pod {pod.name}",),
+                (facts.kubectl(f"describe pod {pod.name}"),),
             )
 
 
@@ -54,7 +54,7 @@ def secret_missing(facts: Facts) -> Found:
                 "install and upgrade.",
                 pod.component,
                 (Seen(f"pod/{pod.name}", "event", texts[0]),),
-                (f"kubectl -n {facts.namespace} get secrets",),
+                (facts.kubectl("get secrets"),),
             )
     for secret in facts.secrets:
         missing = ", ".join(secret.missing_keys)
@@ -66,7 +66,7 @@ def secret_missing(facts: Facts) -> Found:
                 "Make it whole, or run `helm upgrade` again: the chart's Job makes it.",
                 NODE,
                 (Seen(f"secret/{secret.name}", "data lacks", missing or "everything"),),
-                (f"kubectl -n {facts.namespace} describe secret {secret.name}",),
+                (facts.kubectl(f"describe secret {secret.name}"),),
             )
 
 
@@ -83,7 +83,7 @@ def out_of_memory(facts: Facts) -> Found:
                     Seen(f"pod/{pod.name}", "lastState.terminated.reason", container.ended),
                     Seen(f"pod/{pod.name}", "limits.memory", limit),
                 ),
-                (f"kubectl -n {facts.namespace} exec {pod.name} -- aiex memory --types",)
+                (facts.kubectl(f"exec {pod.name} -- aiex memory --types"),)
                 if pod.component == "node"
                 else (),
             )
@@ -101,7 +101,7 @@ def crash_loop(facts: Facts) -> Found:
                     Seen(f"pod/{pod.name}", "lastState.terminated.reason", container.ended),
                     Seen(f"pod/{pod.name}", "restartCount", str(container.restart_count)),
                 ),
-                (f"kubectl -n {facts.namespace} logs {pod.name} -c {container.name} --previous",),
+                (facts.kubectl(f"logs {pod.name} -c {container.name} --previous"),),
             )
 
 
@@ -114,7 +114,7 @@ def unschedulable(facts: Facts) -> Found:
                 "tolerations, affinity.",
                 pod.component,
                 (Seen(f"pod/{pod.name}", "conditions.PodScheduled", pod.unschedulable),),
-                (f"kubectl -n {facts.namespace} describe pod {pod.name}",),
+                (facts.kubectl(f"describe pod {pod.name}"),),
             )
 
 
@@ -135,7 +135,7 @@ def pod_refused(facts: Facts) -> Found:
             advice,
             workload.component,
             (Seen(workload.reference, "FailedCreate", text),),
-            (f"kubectl -n {facts.namespace} describe {workload.kind} {workload.name}",),
+            (facts.kubectl(f"describe {workload.kind} {workload.name}"),),
         )
 
 
@@ -147,7 +147,7 @@ def job_failed(facts: Facts) -> Found:
                 "Read its log; an install or upgrade waits for it.",
                 job.component,
                 (Seen(f"job/{job.name}", "conditions.Failed", job.failure),),
-                (f"kubectl -n {facts.namespace} logs job/{job.name}",),
+                (facts.kubectl(f"logs job/{job.name}"),),
             )
 
 
@@ -162,7 +162,7 @@ def probe_fails(facts: Facts) -> Found:
                 "little CPU is another.",
                 pod.component,
                 (Seen(f"pod/{pod.name}", "event Killing", killing.text),),
-                (f"kubectl -n {facts.namespace} describe pod {pod.name}",),
+                (facts.kubectl(f"describe pod {pod.name}"),),
             )
             continue
         for event in facts.events_of("Pod", pod.name, "Unhealthy"):
@@ -181,7 +181,7 @@ def probe_fails(facts: Facts) -> Found:
                 "Look at the pod's log; its ports are api 8080 and admin 8081, on 0.0.0.0.",
                 pod.component,
                 (Seen(f"pod/{pod.name}", "event Unhealthy", event.text),),
-                (f"kubectl -n {facts.namespace} logs {pod.name} --tail=20",),
+                (facts.kubectl(f"logs {pod.name} --tail=20"),),
             )
             break
 
@@ -207,9 +207,9 @@ def _unready(facts: Facts, name: str, component: str) -> Trouble:
     else:
         why = "it does not say why"
     command = (
-        f"kubectl -n {facts.namespace} exec {name} -- aiex status"
+        facts.kubectl(f"exec {name} -- aiex status")
         if component == NODE
-        else f"kubectl -n {facts.namespace} logs {name} --tail=20"
+        else facts.kubectl(f"logs {name} --tail=20")
     )
     return Trouble(
         f"{name} runs and takes no requests: {why.rstrip('.')}.",
@@ -248,7 +248,7 @@ def rollout_stuck(facts: Facts) -> Found:
                 "See why its new pods do not become ready, or go back.",
                 workload.component,
                 (Seen(workload.reference, "conditions.Progressing", workload.stuck),),
-                (f"kubectl -n {facts.namespace} rollout undo {workload.reference}",),
+                (facts.kubectl(f"rollout undo {workload.reference}"),),
             )
 
 
@@ -260,7 +260,7 @@ def scaled_to_nothing(facts: Facts) -> Found:
                 "Scale it to what the release has.",
                 workload.component,
                 (Seen(workload.reference, "spec.replicas", "0"),),
-                (f"kubectl -n {facts.namespace} scale {workload.reference} --replicas=3",),
+                (facts.kubectl(f"scale {workload.reference} --replicas=3"),),
             )
 
 

@@ -19,6 +19,7 @@ def selector_matches_nothing(facts: Facts) -> Found:
             if near.labels.get(label) != value
         }
         wrong = ", ".join(f"{label}={service.selector[label]}" for label in differing)
+        mended = ",".join(f"{k}={near.labels[k]}" for k in service.selector if k in near.labels)
         yield Trouble(
             f"The Service {service.name} selects {wrong}, which no pod has: it leads nowhere.",
             "Give the Service the labels that the pods have; `helm upgrade` writes them anew.",
@@ -30,10 +31,7 @@ def selector_matches_nothing(facts: Facts) -> Found:
                     for label, value in differing.items()
                 ),
             ),
-            (
-                f"kubectl -n {facts.namespace} set selector service {service.name} "
-                + ",".join(f"{k}={near.labels[k]}" for k in service.selector if k in near.labels),
-            ),
+            (facts.kubectl(f"set selector service {service.name} {mended}"),),
         )
 
 
@@ -56,7 +54,7 @@ def target_port_unknown(facts: Facts) -> Found:
                     Seen(f"service/{service.name}", f"ports.{port.name}.targetPort", port.target),
                     Seen(f"pod/{pods[0].name}", "containers.ports", ", ".join(sorted(known))),
                 ),
-                (f"kubectl -n {facts.namespace} edit service {service.name}",),
+                (facts.kubectl(f"edit service {service.name}"),),
             )
 
 
@@ -71,8 +69,10 @@ def unready_unpublished(facts: Facts) -> Found:
                 service.component,
                 (Seen(f"service/{service.name}", "spec.publishNotReadyAddresses", "false"),),
                 (
-                    f"kubectl -n {facts.namespace} patch service {service.name} -p "
-                    '\'{"spec":{"publishNotReadyAddresses":true}}\'',
+                    facts.kubectl(
+                        f"patch service {service.name} -p "
+                        '\'{"spec":{"publishNotReadyAddresses":true}}\''
+                    ),
                 ),
             )
 
@@ -101,8 +101,9 @@ def addresses_unpublished(facts: Facts) -> Found:
                     for pod in missing
                 ),
                 (
-                    f"kubectl -n {facts.namespace} get endpointslices -l "
-                    f"kubernetes.io/service-name={service.name}",
+                    facts.kubectl(
+                        f"get endpointslices -l kubernetes.io/service-name={service.name}"
+                    ),
                 ),
             )
 

@@ -28,7 +28,7 @@ def scaler_blind(facts: Facts) -> Found:
                 Seen(f"hpa/{scaler.name}", "conditions.ScalingActive", condition.reason),
                 Seen(f"hpa/{scaler.name}", "message", condition.text),
             ),
-            (f"kubectl -n {facts.namespace} describe hpa {scaler.name}",),
+            (facts.kubectl(f"describe hpa {scaler.name}"),),
         )
 
 
@@ -41,7 +41,7 @@ def scaler_unable(facts: Facts) -> Found:
                 "Let it name the Deployment of the release.",
                 NODE,
                 (Seen(f"hpa/{scaler.name}", "conditions.AbleToScale", condition.reason),),
-                (f"kubectl -n {facts.namespace} describe hpa {scaler.name}",),
+                (facts.kubectl(f"describe hpa {scaler.name}"),),
             )
 
 
@@ -68,9 +68,11 @@ def grace_short(facts: Facts) -> Found:
                 ),
             ),
             (
-                f"kubectl -n {facts.namespace} patch {workload.reference} -p "
-                f'\'{{"spec":{{"template":{{"spec":{{"terminationGracePeriodSeconds":'
-                f"{needed_s + 15:.0f}}}}}}}}}'",
+                facts.kubectl(
+                    f"patch {workload.reference} -p "
+                    f'\'{{"spec":{{"template":{{"spec":{{"terminationGracePeriodSeconds":'
+                    f"{needed_s + 15:.0f}}}}}}}}}'"
+                ),
             ),
         )
 
@@ -94,7 +96,7 @@ def settings_old(facts: Facts) -> Found:
                     min(settings.hashes)[:12],
                 ),
             ),
-            (f"kubectl -n {facts.namespace} rollout restart {workload.reference}",),
+            (facts.kubectl(f"rollout restart {workload.reference}"),),
         )
 
 
@@ -117,7 +119,7 @@ def versions_differ(facts: Facts) -> Found:
         "Finish the upgrade or go back; two versions side by side are for the time of an upgrade.",
         NODE,
         tuple(Seen(f"pod/{name}", "version", image) for name, image in odd.items()),
-        (f"kubectl -n {facts.namespace} rollout status {workload.reference}",),
+        (facts.kubectl(f"rollout status {workload.reference}"),),
     )
 
 
@@ -169,7 +171,7 @@ def budget_blocks(facts: Facts) -> Found:
                         f"0 with {budget.healthy_count} of {budget.expected_count} healthy",
                     ),
                 ),
-                (f"kubectl -n {facts.namespace} edit pdb {budget.name}",),
+                (facts.kubectl(f"edit pdb {budget.name}"),),
             )
 
 

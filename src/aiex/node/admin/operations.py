@@ -1,7 +1,8 @@
 """All operations of the admin API, as one table.
 
 The routes, the OpenAPI document, its page and the reference are all made of this table, so none can
-be forgotten. A new chapter is a module beside this one, named here and built in `node/node.py`.
+be forgotten. A new chapter is a module beside this one, named here and built in
+`node/operating.py`.
 """
 
 from aiex.node.admin.cluster import ClusterOperations

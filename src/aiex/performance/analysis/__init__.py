@@ -12,6 +12,7 @@ from aiex.performance.analysis.requests import (
     Recommendations,
     TellDone,
 )
+from aiex.performance.analysis.stuck import stuck_analysis
 from aiex.performance.analysis.traffic import (
     Calls,
     Group,
@@ -41,4 +42,5 @@ __all__ = [
     "TellDone",
     "Traffic",
     "TrafficWatch",
+    "stuck_analysis",
 ]

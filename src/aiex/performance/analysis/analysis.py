@@ -21,8 +21,8 @@ from aiex.performance.analysis.requests import (
     TellDone,
 )
 from aiex.performance.analysis.traffic import TrafficWatch
-from aiex.performance.aside import aside
 from aiex.performance.chapter import Chapter
+from aiex.performance.own_thread import in_own_thread
 
 # Looks at a time: each takes a profile of its own, of which a chapter takes two at most.
 LOOKS_MAX = 1
@@ -54,7 +54,7 @@ class Analyst(Chapter):
     async def analyze(self, asked: Analyze, caller: Caller) -> Analysis:
         """Raises `CallRefused` while another looks, and when the deadline is too near."""
         evidence = await self._evidence(asked.seconds, caller)
-        findings = await aside(diagnosed, evidence)
+        findings = await in_own_thread(diagnosed, evidence)
         return Analysis(
             evidence.began_at_s,
             evidence.seconds,

@@ -44,6 +44,7 @@ WAITS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
+WAITS_ONLY = "waits"
 # What can do nothing but wait, whatever a clock says that was itself kept waiting.
 WAITING_ONLY = frozenset((
     "time.sleep", "recv", "recv_into", "recvfrom", "sendall", "accept", "connect",
@@ -66,6 +67,14 @@ def line_of(evidence: Evidence, frame: Frame) -> Line:
     return at_line or evidence.lines.get(frame.function, Line())
 
 
+def matches_for_sure(line: Line, inner: str) -> bool:
+    """Whether a pattern is matched: the module says so, where else names alone do, and a client of
+    an index has a `search`, too.
+    """
+    is_named = any(call.startswith("re.") for call in line.calls)
+    return inner.startswith(REGEX_MODULES) or line.is_regex or is_named
+
+
 def computing(line: Line, inner: str) -> Cause | None:
     """What a call that uses the CPU is; None where nothing says more than that it computes."""
     if inner.startswith(REGEX_MODULES) or line.is_regex or _is_regex(line.calls):
@@ -83,7 +92,7 @@ def computing(line: Line, inner: str) -> Cause | None:
 
 
 def waits(calls: Iterable[str], inner: str) -> str:
-    """What it waits for, in words; `waits` where nothing says."""
+    """What it waits for, in words; `WAITS_ONLY` where nothing says."""
     calls = tuple(calls)
     for words, names in WAITS:
         for name in names:
@@ -94,7 +103,7 @@ def waits(calls: Iterable[str], inner: str) -> str:
     for words, names in WAITS:
         if inner and inner.rpartition(":")[2].rpartition(".")[2] in names:
             return words
-    return "waits"
+    return WAITS_ONLY
 
 
 def _fits(call: str, name: str) -> bool:

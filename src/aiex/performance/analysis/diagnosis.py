@@ -21,6 +21,7 @@ LOOP_KEEPERS: tuple[Cause, ...] = (
     "manual_gc",
     "gc_thrash",
     "competing_threads",
+    "busy_loop",
     "throttled",
     "starved",
 )
@@ -31,12 +32,13 @@ FOLLOWS: dict[Cause, tuple[Cause, ...]] = {
     "engine_away": LOOP_KEEPERS,
     "queue_growth": LOOP_KEEPERS,
     "hot_lock": ("deadlock", *LOOP_KEEPERS),
-    "long_computation": ("task_storm", "flood", "gc_thrash", "manual_gc"),
+    "long_computation": ("busy_loop", "task_storm", "flood", "gc_thrash", "manual_gc"),
     "c_call": ("manual_gc", "gc_thrash"),
     "gc_thrash": ("task_storm",),
     "leak": ("task_storm", "queue_growth", "slow_provider"),
     "memory_limit": ("leak", "task_storm", "queue_growth"),
     "competing_threads": ("c_call", "slow_regex"),
+    "full_pool": ("competing_threads",),
 }
 # Of the window: less does not make others late enough to be a cause for them.
 EXPLAINS_MIN = 0.15

@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from aiex.performance.analysis.gc_callers import Collections
+from aiex.performance.analysis.instruments import Instrument
+from aiex.performance.analysis.neighbours import Neighbour
 from aiex.performance.analysis.pools import Pool
 from aiex.performance.analysis.standing import Crowd, Standing
 from aiex.performance.analysis.traffic import Traffic
@@ -31,6 +33,8 @@ class Line(msgspec.Struct, frozen=True):
     calls: tuple[str, ...] = ()
     takes_lock: bool = False  # it enters a `with`, or calls `acquire`
     is_regex: bool = False  # one of them is known to be a compiled pattern's, or `re`'s
+    callee: str = ""  # `Class.method` or `function` of the same file, where it calls nothing else
+    callee_line: int = 0
 
 
 class Kernel(msgspec.Struct, frozen=True):
@@ -64,6 +68,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     census_after: Census | None = None
     created_tasks_per_s: float = 0.0
     steps: Ranking | None = None  # of tasks' steps, by coroutine
+    steps_of: Ranking | None = None  # likewise, by service
+    steps_s: float = 2.0  # for so long steps were counted
     deadlocks: Deadlocks | None = None
     waits: LongWaits | None = None
     memory_before: MemoryState | None = None
@@ -71,12 +77,15 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     growth: GrowthReport | None = None
     allocations: Profile | None = None  # recorded when something grows and nothing tells where
     native: NativeSiteList | None = None  # likewise, of what Python does not count
+    openers: NativeSiteList | None = None  # likewise, of files that stay open
     threads: dict[str, float] = {}  # CPU within the window, in seconds
     standing: tuple[Standing, ...] = ()  # threads that did not move within the window
     crowds: tuple[Crowd, ...] = ()  # lines at which several threads are
     pools: tuple[Pool, ...] = ()  # of threads
+    instruments: tuple[Instrument, ...] = ()  # that were left on
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
+    neighbours: tuple[Neighbour, ...] = ()  # other processes with the most CPU
     traffic: Traffic = Traffic()
     lines: dict[str, Line] = {}  # by `file:line`, and of whole functions by `pkg.mod:function`
     missing: tuple[str, ...] = ()

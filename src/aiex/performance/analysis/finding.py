@@ -24,12 +24,14 @@ type Cause = Literal[
     "gc_off",
     "competing_threads",  # for the interpreter
     "thread_lock",  # threads that wait for one another's lock
-    "thread_pool",  # all its threads are busy, and calls wait
     "flood",
     "key_limit",  # a key's own limits turn most of its requests away
     "slow_provider",
     "failing_provider",
     "engine_away",
+    "full_pool",  # all threads of a pool are taken
+    "busy_loop",  # a task that waits for nothing comes round all the time
+    "instrumented",  # a tracer, a profiler or a debug mode is left on
     "overload",
     "throttled",  # by the container's CPU limit
     "starved",  # other processes have the CPUs

@@ -5,6 +5,7 @@ not answer is left out and told.
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -17,14 +18,20 @@ from aiex.cluster import Caller, Handler, Request
 from aiex.errors import CallRefused
 from aiex.performance.analysis.evidence import Evidence, Kernel, held_up
 from aiex.performance.analysis.gc_callers import gc_callers
+from aiex.performance.analysis.instruments import instruments
 from aiex.performance.analysis.kernel import KernelCounts
-from aiex.performance.analysis.pools import pools, within
-from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
+from aiex.performance.analysis.neighbours import ProcessNow, neighbours, processes_now
+from aiex.performance.analysis.pools import Pool, pools, pools_now
+from aiex.performance.analysis.rules.leaks import (
+    is_library_name,
+    native_total,
+    needs_allocations,
+    needs_openers,
+)
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
-from aiex.performance.analysis.spent import is_library, own_service
+from aiex.performance.analysis.spent import blamed, is_library, own_service
 from aiex.performance.analysis.standing import crowds, places, standing
 from aiex.performance.analysis.traffic import TrafficWatch
-from aiex.performance.aside import aside
 from aiex.performance.collector import DescribeGc, GcState
 from aiex.performance.loop import (
     HoldList,
@@ -44,6 +51,7 @@ from aiex.performance.memory import (
     NativeSiteList,
     ProfileMemory,
 )
+from aiex.performance.own_thread import in_own_thread
 from aiex.performance.profile import Frame, Profile
 from aiex.performance.questions import Rank, Ranking
 from aiex.performance.sampling import TakeCpuProfile, TakeWallProfile
@@ -77,7 +85,14 @@ MODULES_ASKED = 32
 ASK_S = 3.0
 OVERRUN_S = 10.0
 LAST_TURNS = 20
+LAST_TURNS_S = 1.0
 CANCEL_S = 2.0
+# Kept of the deadline for what is left to do then: an answer without some chapters is better than
+# none, on a loop whose every turn takes long.
+RESERVE_S = 4.0
+WITHIN_S_MIN = 0.2
+# Pools of threads are looked at so often.
+POOLS_EVERY_S = 1.0
 # Functions whose source is looked at for what they call.
 FUNCTIONS_READ = 30
 
@@ -90,6 +105,7 @@ class Kept(NamedTuple):
     memory: MemoryState | None
     threads: Mapping[str, float]
     kernel: KernelCounts
+    processes: Mapping[int, ProcessNow]
     task_number: int
 
 
@@ -116,14 +132,15 @@ class Gathering:
         look = _Look(self._handlers(), caller)
         began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
         with self._traffic.watching(), gc_callers() as callers:
-            before, stood = await self._end(look), await aside(places)
-            had_pools = pools(stood)
-            (cpu, wall, growth), (steps, holds, waits), _ = await asyncio.gather(
+            before, stood = await self._end(look), await in_own_thread(places)
+            counted_s = min(STEPS_S, seconds / 2)
+            grown, moved, seen_pools = await asyncio.gather(
                 self._grown_within(look, seconds),
-                self._moved_within(look, seconds),
-                self._clock.sleep(seconds),
+                self._moved_within(look, seconds, counted_s),
+                self._pools(seconds),
             )
-            stand = await aside(places)
+            (cpu, wall, growth), ((steps, steps_of), holds, waits) = grown, moved
+            stand = await in_own_thread(places)
             after = await self._end(look)
             took_s = self._clock.monotonic_s() - began_s
             traffic = self._traffic.traffic()
@@ -148,6 +165,8 @@ class Gathering:
             census_after=after.census,
             created_tasks_per_s=max(0.0, (after.task_number - before.task_number) / took_s),
             steps=steps,
+            steps_of=steps_of,
+            steps_s=counted_s,
             deadlocks=deadlocks,
             waits=waits,
             memory_before=before.memory,
@@ -156,15 +175,17 @@ class Gathering:
             threads=_grown(before.threads, after.threads),
             standing=standing(stood, stand),
             crowds=crowds(stood, stand),
-            pools=within(had_pools, pools(stand)),
+            pools=seen_pools,
+            instruments=instruments(),
             collections=callers.found(),
             kernel=_within(before.kernel, after.kernel),
+            neighbours=neighbours(before.processes, after.processes, os.getpid()),
             traffic=traffic,
             missing=tuple(look.missing),
         )
         evidence = await self._with_makers(look, evidence)
         wanted = interesting(evidence)
-        lines = await aside(SourceLines().read, wanted)
+        lines = await in_own_thread(SourceLines().read, wanted)
         return msgspec.structs.replace(evidence, lines=lines)
 
     async def _grown_within(
@@ -178,12 +199,12 @@ class Gathering:
         )
 
     async def _moved_within(
-        self, look: "_Look", seconds: float
-    ) -> tuple[Ranking | None, HoldList | None, LongWaits | None]:
-        window_s, steps_s = seconds + OVERRUN_S, min(STEPS_S, seconds / 2)
+        self, look: "_Look", seconds: float, counted_s: float
+    ) -> tuple[tuple[Ranking | None, Ranking | None], HoldList | None, LongWaits | None]:
+        window_s = seconds + OVERRUN_S
         waits = WatchWaits(WAITS_RATIO * seconds, WAITS_TOLD)
         return await asyncio.gather(
-            look.ask(Rank("steps", "coroutine", ROWS, steps_s), Ranking, within_s=window_s),
+            self._steps(look, counted_s, window_s),
             look.ask(WatchHolds(seconds, HOLD_MS), HoldList, within_s=window_s),
             look.ask(waits, LongWaits, within_s=window_s),
         )
@@ -191,24 +212,47 @@ class Gathering:
     async def _with_makers(self, look: "_Look", evidence: Evidence) -> Evidence:
         """With who allocates: in Python, and for what Python does not count in C."""
         modules = suspected_modules(evidence)
-        if modules and native_grows(evidence):
-            native = await look.ask(FindNativeSites(modules, RECORD_S, 3), NativeSiteList)
+        if modules and (total := native_total(evidence)):
+            native = await look.ask(FindNativeSites(modules, RECORD_S, 3, total), NativeSiteList)
             evidence = msgspec.structs.replace(evidence, native=native)
+        if modules and needs_openers(evidence):
+            asked = FindNativeSites(modules, RECORD_S, 3, "files")
+            evidence = msgspec.structs.replace(
+                evidence, openers=await look.ask(asked, NativeSiteList)
+            )
         if needs_allocations(evidence):
             recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
             evidence = msgspec.structs.replace(evidence, allocations=recorded)
         return evidence
 
+    async def _steps(
+        self, look: "_Look", counted_s: float, window_s: float
+    ) -> tuple[Ranking | None, Ranking | None]:
+        """By coroutine, and by service."""
+        return await asyncio.gather(
+            look.ask(Rank("steps", "coroutine", ROWS, counted_s), Ranking, within_s=window_s),
+            look.ask(Rank("steps", "service", ROWS, counted_s), Ranking, within_s=window_s),
+        )
+
+    async def _pools(self, seconds: float) -> tuple[Pool, ...]:
+        """Pools of threads, looked at all along the window."""
+        until_s = self._clock.monotonic_s() + seconds
+        looks = [pools_now()]
+        while (left_s := until_s - self._clock.monotonic_s()) > 0:
+            await self._clock.sleep(min(POOLS_EVERY_S, left_s))
+            looks.append(pools_now())
+        return pools(looks)
+
     async def _end(self, look: "_Look") -> Kept:
-        gc_state, census, memory, cpu, kernel, number = await asyncio.gather(
+        gc_state, census, memory, cpu, (kernel, processes), number = await asyncio.gather(
             look.ask(DescribeGc(60.0), GcState),
             look.ask(TakeCensus("coroutine", ROWS), Census),
             look.ask(DescribeMemory(), MemoryState),
-            aside(_thread_cpu),
-            aside(self._kernel),
+            in_own_thread(_thread_cpu),
+            in_own_thread(lambda: (self._kernel(), processes_now())),
             _task_number(),
         )
-        return Kept(gc_state, census, memory, cpu, kernel, number)
+        return Kept(gc_state, census, memory, cpu, kernel, processes, number)
 
 
 class _Look:
@@ -219,6 +263,7 @@ class _Look:
 
     async def ask[A](self, request: Request[A], _: type[A], *, within_s: float = ASK_S) -> A | None:
         """None where nobody answers, or not in time, and the reason is told."""
+        within_s = max(WITHIN_S_MIN, min(within_s, self._caller.remaining_s - RESERVE_S))
         handler = self._handlers.get(type(request))
         name = type(request).__name__
         if handler is None:
@@ -228,6 +273,9 @@ class _Look:
             answer: A | None = await _in_time(handler(request, self._caller), within_s)
         except CallRefused as refusal:
             self._miss(f"{name}: {refusal}")
+            return None
+        except Exception as error:  # noqa: BLE001 - what the others saw is worth telling
+            self._miss(f"{name} failed: {type(error).__name__}: {error}.")
             return None
         if answer is None:
             self._miss(f"{name} was not done within {within_s:.0f} s.")
@@ -247,11 +295,13 @@ async def _in_time(answering: Awaitable[Any], within_s: float) -> Any:
     task = asyncio.ensure_future(answering)
     try:
         await asyncio.wait({task}, timeout=within_s)
+        loop = asyncio.get_running_loop()
+        last_s = loop.time() + LAST_TURNS_S
         for _ in range(LAST_TURNS):
-            if task.done():
-                return task.result()
+            if task.done() or loop.time() > last_s:
+                break
             await asyncio.sleep(0)
-        return None
+        return task.result() if task.done() else None
     finally:
         task.cancel()
         await asyncio.wait({task}, timeout=CANCEL_S)
@@ -259,17 +309,19 @@ async def _in_time(answering: Awaitable[Any], within_s: float) -> Any:
 
 def interesting(evidence: Evidence) -> list[Frame]:
     """Functions that may be to blame, whose source is worth reading; of stalls with their line."""
+    held = Counter(culprit(one.stack) for one in held_up(evidence))
+    frames = [frame for frame, _ in held.most_common(FUNCTIONS_READ) if frame is not None]
     found: Counter[Frame] = Counter()
     for profile in (evidence.cpu, evidence.wall):
         if profile is None:
             continue
         for sample in profile.samples:
             is_main = profile.kind == "cpu" or profile.labels[sample.labels].thread
-            for place in sample.stack[-3:] if is_main else ():
-                found[profile.frames[place]] += sample.weight
-    frames = [frame for frame, _ in found.most_common(FUNCTIONS_READ)]
-    held = Counter(culprit(one.stack) for one in held_up(evidence))
-    frames += [frame for frame, _ in held.most_common(FUNCTIONS_READ) if frame is not None]
+            stack = [profile.frames[place] for place in sample.stack] if is_main else []
+            at = blamed(stack)
+            for frame in {*stack[-3:], *(stack[at : at + 1] if at is not None else ())}:
+                found[frame] += sample.weight
+    frames += [frame for frame, _ in found.most_common(FUNCTIONS_READ)]
     frames += [one.frame for one in evidence.collections]
     frames += [one.stack[-1] for one in evidence.standing]
     frames += [one.frame for one in evidence.crowds]

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from aiex.performance.analysis.evidence import Evidence
+from aiex.performance.analysis.loop_time import busy_ratio, is_late
 from aiex.performance.analysis.recommendation import Metric
-from aiex.performance.analysis.rules.blocked_loop import is_late
-from aiex.performance.analysis.rules.busy_loop import BUSY_MIN, busy_ratio
+from aiex.performance.analysis.rules.busy_loop import BUSY_MIN
 from aiex.performance.analysis.rules.collector import pause_s
 from aiex.performance.analysis.traffic import Group
 

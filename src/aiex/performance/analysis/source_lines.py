@@ -7,9 +7,12 @@ A C function has no frame, so a stack ends with who called it. Its line says whi
 import ast
 import re
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from aiex.performance.analysis.evidence import Line
 from aiex.performance.profile import Frame
@@ -17,6 +20,8 @@ from aiex.performance.profile import Frame
 FILES_MAX = 40
 SOURCE_BYTES_MAX = 2_000_000
 CALLS_MAX = 40
+# Of CPU, which on a busy loop is taken from it; who is most likely to blame is read first.
+READ_S_MAX = 2.0
 
 type Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -31,7 +36,10 @@ class SourceLines:
     def read(self, frames: Sequence[Frame]) -> dict[str, Line]:
         """By `file:line` for the line itself, and by the function's name for all of it."""
         found: dict[str, Line] = {}
+        until_s = time.thread_time() + READ_S_MAX
         for frame in frames:
+            if time.thread_time() > until_s:
+                break
             tree = self._tree(frame.file)
             if tree is None:
                 continue
@@ -45,7 +53,10 @@ class SourceLines:
             at = [one for one in calls if one.lineno <= last and (one.end_lineno or 0) >= first]
             entered = any(_enters(one, frame.line) for one in ast.walk(function))
             if at or entered:
-                found[place(frame)] = _line(at, patterns, takes_lock=entered)
+                line = _line(at, patterns, takes_lock=entered)
+                found[place(frame)] = _with_callee(line, at, frame.function, tree)
+            elif ending := _end_of_round(function, frame.line):
+                found[place(frame)] = _with_callee(Line(), ending, frame.function, tree)
         return found
 
     def _tree(self, file: str) -> ast.Module | None:
@@ -99,11 +110,38 @@ def _enters(node: ast.AST, line: int) -> bool:
     return any(one.lineno <= line <= (one.end_lineno or one.lineno) for one in items)
 
 
+def _end_of_round(function: Function, line: int) -> list[ast.Call]:
+    """What the last statement of a `while` calls, whose first line that is.
+
+    Going round is where the interpreter lets others look next.
+    """
+    for one in ast.walk(function):
+        if isinstance(one, ast.While) and one.lineno == line:
+            return [each for each in ast.walk(one.body[-1]) if isinstance(each, ast.Call)]
+    return []
+
+
 def _line(calls: Sequence[ast.Call], patterns: frozenset[str], *, takes_lock: bool = False) -> Line:
     names = [name for call in calls if (name := _dotted(call.func))]
     is_regex = any(name.rpartition(".")[0] in patterns for name in names)
     takes = takes_lock or any(name.rpartition(".")[2] == "acquire" for name in names)
     return Line(tuple(dict.fromkeys(names))[:CALLS_MAX], takes, is_regex)
+
+
+def _with_callee(line: Line, at: Sequence[ast.Call], function: str, tree: ast.Module) -> Line:
+    """The line with the function of this file that it calls, when that is all it calls."""
+    if len(at) != 1:
+        return line
+    owner, _, name = _dotted(at[0].func).rpartition(".")
+    class_name = function.partition(":")[2].rpartition(".")[0].rpartition(".")[2]
+    for scope in tree.body if owner == "self" else (tree,):
+        if owner == "self" and not (isinstance(scope, ast.ClassDef) and scope.name == class_name):
+            continue
+        for one in getattr(scope, "body", ()) if owner in ("", "self") else ():
+            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.name == name:
+                path = f"{class_name}.{name}" if owner else name
+                return msgspec.structs.replace(line, callee=path, callee_line=one.lineno)
+    return line
 
 
 def _dotted(node: ast.expr) -> str:

@@ -1,18 +1,21 @@
 """Where time went, by the function that is to blame: a profile added up. Pure.
 
-To blame is the innermost function outside of Python's own library: `json.encoder` is slow because
-of who calls it. What the library did meanwhile is kept beside it.
+To blame is the innermost function outside of libraries: `json.encoder` is slow because of who calls
+it. What the library did meanwhile is kept beside it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from aiex.performance.blame import is_of_python, place_to_blame
 from aiex.performance.profile import Frame, Labels, Profile
 
 US_PER_S = 1e6
 # What looks inside is not what is looked for; each chapter tells its own cost.
 OWN = "aiex.performance."
+# Likewise, with what counts requests for it while it looks.
+LOOKING = (OWN, "aiex.node.node_traffic")
 # Frames of the loop and of the way into it: nobody's work.
 LOOP = "(event loop)"
 WAY_IN = ("uvloop:", "asyncio.", "selectors:", "aiex.cli.", "aiex.node.process:", "threading:")
@@ -78,20 +81,18 @@ def share(one: Spent, profile: Profile | None) -> float:
     return one.seconds / profile.seconds if profile is not None and profile.seconds else 0.0
 
 
-def blamed(stack: list[Frame]) -> int | None:
-    """The place of the innermost function that is not the library's; None when there is none."""
-    for place in range(len(stack) - 1, -1, -1):
-        if not is_library(stack[place]):
-            return None if stack[place].function.startswith(OWN) else place
-    return None
+def blamed(stack: Sequence[Frame]) -> int | None:
+    """The place of who is to blame; None where that is nobody, or what looks inside."""
+    place = place_to_blame(stack, is_library)
+    return None if place is None or stack[place].function.startswith(OWN) else place
 
 
 def is_library(frame: Frame) -> bool:
     """Python's own, the loop's, or what is under every stack."""
     file, function = frame.file, frame.function
-    if function == LOOP or function.startswith(WAY_IN) or file.startswith("<frozen"):
+    if function == LOOP or function.startswith(WAY_IN):
         return True
-    return "/lib/python3" in file and "-packages/" not in file
+    return is_of_python(file)
 
 
 def own_service(function: str) -> bool:

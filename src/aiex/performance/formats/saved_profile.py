@@ -46,6 +46,8 @@ def from_saved(document: bytes) -> Profile:
         if saved.form > FORM:
             raise ValueError("a newer Aiex wrote it")
         profile = saved.profile
+    elif {"before", "after", "functions"} <= keys.keys():
+        raise ValueError("it says what changed between two; give the files they were in")
     else:
         profile = msgspec.json.decode(document, type=Profile)
     frame_count, label_count = len(profile.frames), len(profile.labels)

@@ -17,6 +17,7 @@ from aiex.performance.loop.requests import (
     ThreadShare,
     WatchHolds,
 )
+from aiex.performance.loop.sentinel import standing_stall
 from aiex.performance.loop.stall import FROM_OUTSIDE, Observer, Stall, StallKind, culprit
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "WatchHolds",
     "as_one_span",
     "culprit",
+    "standing_stall",
 ]

@@ -50,13 +50,20 @@ class OtherThreads:
         }
 
     def suspect(self, frames: Mapping[int, FrameType], *, besides: int) -> Other | None:
-        """The one that used most CPU since `note`, of equals one that does not wait, if any is."""
+        """The one that used most CPU since `note`, of equals one that does not wait, if any is.
+
+        Less than a twentieth of a second makes no difference: it may be who looked last.
+        """
         found = [
             self._other(one, frames)
             for one in threading.enumerate()[:THREADS_MAX]
             if one.native_id not in (None, self._own_id) and one.ident not in (None, besides)
         ]
-        return max(found, key=lambda one: (round(one.cpu_s, 2), not one.is_waiting), default=None)
+        return max(
+            found,
+            key=lambda one: (round(one.cpu_s, 1), not one.is_waiting, one.cpu_s),
+            default=None,
+        )
 
     def _other(self, thread: threading.Thread, frames: Mapping[int, FrameType]) -> Other:
         id_ = thread.native_id or 0

@@ -180,6 +180,18 @@ class Sentinel:
                 os.write(self._beats, word)
 
 
+def standing_stall(data_dir: Path, pid: int, module_of: ModuleOf) -> Stall | None:
+    """What the sentinel of a node saw of a stall that is not over; None while its loop turns.
+
+    For another process than the node's: nothing is taken away.
+    """
+    try:
+        report = _report((data_dir / FILE).read_bytes()[:FILE_BYTES_MAX])
+    except OSError:
+        return None
+    return unfinished(report, module_of) if report is not None and report.pid == pid else None
+
+
 def spy_path() -> str:
     """Where py-spy is: beside this interpreter, or on PATH; empty when it is nowhere."""
     beside = Path(sys.executable).with_name("py-spy")

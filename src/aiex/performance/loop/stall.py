@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from aiex.performance.blame import is_of_python, place_to_blame
 from aiex.performance.profile import Frame
 
 # What the loop's thread did, as far as its clocks and the one who looked can tell.
@@ -48,7 +49,7 @@ class Stall(msgspec.Struct, frozen=True):
 
     @property
     def culprit(self) -> Frame | None:
-        """The innermost frame outside of Python's own library; else the innermost of all.
+        """The innermost frame outside of libraries; else the innermost of all.
 
         None where it was no line's doing.
         """
@@ -56,14 +57,8 @@ class Stall(msgspec.Struct, frozen=True):
 
 
 def culprit(stack: tuple[Frame, ...]) -> Frame | None:
-    """Who called what blocks: the innermost frame that is not of the standard library."""
-    for frame in reversed(stack):
-        if not _is_of_library(frame.file):
-            return frame
+    """Who called what blocks: the innermost frame that is not a library's; else the last of all."""
+    place = place_to_blame(stack, lambda one: is_of_python(one.file))
+    if place is not None:
+        return stack[place]
     return stack[-1] if stack else None
-
-
-def _is_of_library(file: str) -> bool:
-    return file.startswith("<frozen") or (
-        "/lib/python3" in file and "/site-packages/" not in file and "/dist-packages/" not in file
-    )

@@ -81,6 +81,7 @@ class StallWatch:
         self._evidence: Evidence | None = None
         self._before = Clocks()  # when the loop was last seen in time
         self._clocks = ThreadClocks()
+        self._others: OtherThreads | None = None
 
     async def run(self, ready: Ready) -> None:
         """Raises `StallWatchEnded` when its thread does not go on."""
@@ -116,15 +117,28 @@ class StallWatch:
             return
         evidence = self._evidence
         if evidence is None or evidence.due_s != due_s:
-            # A watch that did not get to look was kept from it all the time.
-            evidence = Evidence(due_s, self._before, held_s=seconds)
+            # A watch that did not get to look was kept from it all the time. Whoever kept the
+            # interpreter has just given it to the loop, and stands where it did.
+            evidence = Evidence(due_s, self._before, held_s=seconds, other=self._suspect())
         began_at_s = self._clock.wall_s() - seconds
         stall = _stall(evidence, seconds, began_at_s, self._clocks.read(), self._stall_after_s)
         self._stalled(stall, due_s)
 
+    def _suspect(self) -> Other | None:
+        """Asked by the loop's thread."""
+        if self._others is None:
+            return None
+        frames = sys._current_frames()
+        frames.pop(own := threading.get_ident(), None)
+        return self._others.suspect(frames, besides=own)
+
     def _look_on(self, watched: "_Watched", stop: threading.Event) -> None:
-        others = OtherThreads(threading.get_native_id())
-        healthy_count, slept_at_s = 0, time.monotonic()
+        with thread_clocks(threading.get_native_id()) as own:
+            self._look_until(stop, watched, own)
+
+    def _look_until(self, stop: threading.Event, watched: "_Watched", own: ThreadClocks) -> None:
+        others = self._others = OtherThreads(threading.get_native_id())
+        healthy_count, slept_at_s, queued_s = 0, time.monotonic(), own.queued_s()
         self._before = watched.clocks.read()
         while not stop.wait(self._look_every_s):
             now_s = time.monotonic()
@@ -139,10 +153,12 @@ class StallWatch:
                 evidence = self._evidence
                 if evidence is None or evidence.due_s != due_s:
                     evidence = Evidence(due_s, self._before)
-                held_s = max(0.0, min(now_s - slept_at_s - self._look_every_s, late_s))
+                # On a machine that is full it is not the interpreter that the watch waits for.
+                kept_s = now_s - slept_at_s - self._look_every_s - (own.queued_s() - queued_s)
+                held_s = max(0.0, min(kept_s, late_s))
                 self._evidence = evidence  # before looking: the loop may ring at any time
                 _see(evidence, watched, held_s, others)
-            slept_at_s = time.monotonic()
+            slept_at_s, queued_s = time.monotonic(), own.queued_s()
 
 
 @dataclass(frozen=True, slots=True)

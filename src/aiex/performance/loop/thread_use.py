@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from heapq import nlargest
 
 from aiex.clock import Clock
-from aiex.performance.aside import aside
 from aiex.performance.loop.requests import ThreadShare
+from aiex.performance.own_thread import in_own_thread
 from aiex.service import Ready
 
 EVERY_S = 10.0
@@ -29,7 +29,7 @@ class ThreadUse:
     async def run(self, ready: Ready) -> None:
         ready()
         while True:
-            self._kept.append((self._clock.wall_s(), await aside(self._read)))
+            self._kept.append((self._clock.wall_s(), await in_own_thread(self._read)))
             await self._clock.sleep(EVERY_S)
 
     async def shares(self, since_s: float) -> tuple[ThreadShare, ...]:
@@ -37,7 +37,7 @@ class ThreadUse:
 
         What is not remembered any more is left out; a thread that came since began at nothing.
         """
-        now_s, after = self._clock.wall_s(), await aside(self._read)
+        now_s, after = self._clock.wall_s(), await in_own_thread(self._read)
         earlier = [one for one in self._kept if one[0] < now_s]
         if not earlier:
             return ()

@@ -5,13 +5,13 @@ done rarely: when much has been free for minutes on end, that is after a burst. 
 little, the node lets it be for longer each time.
 """
 
-import asyncio
 import time
 from typing import NamedTuple
 
 from aiex.performance.memory.footprint import resident_bytes
 from aiex.performance.memory.malloc import Malloc
 from aiex.performance.memory.requests import Trimmed
+from aiex.performance.own_thread import in_own_thread
 
 NOT_HERE = "Nothing was given back: this C library has no malloc_trim (only glibc has)."
 
@@ -21,7 +21,7 @@ async def trim_memory(malloc: Malloc) -> Trimmed:
     before, free_before = resident_bytes(), _free_bytes(malloc)
     began_s = time.perf_counter()
     if malloc.can_trim:
-        await asyncio.to_thread(malloc.trim)
+        await in_own_thread(malloc.trim)
     took_s = time.perf_counter() - began_s
     after, free_after = resident_bytes(), _free_bytes(malloc)
     text = trimmed_text(before, after, took_s) if malloc.can_trim else NOT_HERE

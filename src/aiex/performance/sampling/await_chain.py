@@ -35,7 +35,7 @@ def running_frames(frame: FrameType | None, task: "Task[Any] | None") -> list[Fr
     """
     if task is None:
         return _frames_above_loop(frame)
-    root = task.get_coro().cr_frame  # type: ignore[union-attr]
+    root = _root_frame(task)
     frames: list[FrameType] = []
     while frame is not None:
         frames.append(frame)
@@ -43,6 +43,15 @@ def running_frames(frame: FrameType | None, task: "Task[Any] | None") -> list[Fr
             break
         frame = frame.f_back
     return frames
+
+
+def _root_frame(task: "Task[Any]") -> FrameType | None:
+    """The frame a task begins with; an async generator's where it is that one's end or next item.
+
+    asyncio ends generators that nobody reads on in tasks of `aclose()`, which is no coroutine.
+    """
+    frame, awaited = _step(task.get_coro())
+    return frame if frame is not None or awaited is None else _step(awaited)[0]
 
 
 def suspended_frames(task: "Task[Any]") -> list[FrameType]:

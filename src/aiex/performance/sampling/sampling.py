@@ -9,8 +9,8 @@ from typing import Any
 from aiex.clock import Clock
 from aiex.cluster import Caller, Handler
 from aiex.errors import CallRefused
-from aiex.performance.aside import aside
 from aiex.performance.chapter import Chapter
+from aiex.performance.own_thread import in_own_thread
 from aiex.performance.profile import Labels, Profile
 from aiex.performance.questions import Measure
 from aiex.performance.sampling.cpu_sampler import CpuSampler
@@ -104,7 +104,7 @@ class Sampling(Chapter):
         """Raises `CallRefused` when nothing of that time is known."""
         to_s = self._clock.wall_s()
         profile = await self._past(to_s - asked.seconds, to_s)
-        return await aside(hottest, profile, asked.by, asked.n)
+        return await in_own_thread(hottest, profile, asked.by, asked.n)
 
     async def wall_profile(self, asked: TakeWallProfile, caller: Caller) -> Profile:
         """Raises `CallRefused` when too many look already, or the deadline is too near."""
@@ -112,7 +112,7 @@ class Sampling(Chapter):
         began_at_s, began_s = self._clock.wall_s(), self._clock.monotonic_s()
         async with self._looking(seconds) as (look, looked):
             await looked
-        return await aside(
+        return await in_own_thread(
             sampled_profile,
             look.counts,
             look.stacks,
@@ -132,13 +132,13 @@ class Sampling(Chapter):
                 raise CallRefused(self._nothing_text(from_s))
             covered_s = sum(one.ended_at_s - one.began_at_s for one in spans)
             notes = self._past_notes(spans, covered_s, to_s - from_s)
-            counts = await aside(summed, spans)
+            counts = await in_own_thread(summed, spans)
             return await self._cpu_profile(counts, spans[0].began_at_s, covered_s, notes)
 
     async def _cpu_profile(
         self, counts: Counts, began_at_s: float, seconds: float, notes: Sequence[str]
     ) -> Profile:
-        return await aside(
+        return await in_own_thread(
             sampled_profile,
             counts,
             self._cpu.stacks,
@@ -188,7 +188,7 @@ class Sampling(Chapter):
         loop = asyncio.get_running_loop()
         look = WallSampler(loop, random=self._random, work_of=self._work_of)
         self._wall_looks.append(look)
-        looked = asyncio.ensure_future(aside(look.run, seconds))
+        looked = asyncio.ensure_future(in_own_thread(look.run, seconds))
         try:
             yield look, looked
         finally:

@@ -10,11 +10,11 @@ from typing import Any
 from aiex.clock import Clock
 from aiex.cluster import Caller, Handler, Request
 from aiex.errors import CallRefused
-from aiex.performance.aside import aside
 from aiex.performance.chapter import Chapter, Gauges
 from aiex.performance.collector import DescribeGc
 from aiex.performance.loop import ListStalls, ShowLoop
 from aiex.performance.memory import CountTypes, DescribeMemory
+from aiex.performance.own_thread import in_own_thread
 from aiex.performance.sampling import FindHot, TakeCpuProfile
 from aiex.performance.snapshot.callers import callers_of
 from aiex.performance.snapshot.requests import (
@@ -93,7 +93,7 @@ class Snapshots(Chapter):
         """Raises `CallRefused` when nothing of that time is known."""
         request = TakeCpuProfile(asked.seconds)
         profile = await self._handlers[TakeCpuProfile](request, caller)
-        return await aside(callers_of, profile, asked.function, asked.n)
+        return await in_own_thread(callers_of, profile, asked.function, asked.n)
 
     def _head(self) -> Head:
         gauges = self._gauges

@@ -6,7 +6,7 @@ thread.
 
 from collections.abc import Callable
 
-from aiex.performance import aside as threads
+from aiex.performance.own_thread import in_own_thread
 
 # As many take a few milliseconds.
 FEW = 2000
@@ -14,4 +14,4 @@ FEW = 2000
 
 async def aside[R](work: Callable[[], R], count: int) -> R:
     """What `work` on so many things comes to."""
-    return await threads.aside(work) if count > FEW else work()
+    return await in_own_thread(work) if count > FEW else work()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from aiex.performance.aside import aside
 from aiex.performance.chapter import Chapter
+from aiex.performance.own_thread import in_own_thread
 from aiex.performance.questions import Counted, Measure
 
 OWN_TASKS = Path("/proc/self/task")
@@ -67,7 +67,7 @@ class ThreadCpu(Counted):
     meaning = "CPU of each thread since it began, in user and kernel mode."
 
     async def values(self) -> Mapping[str, float]:
-        return await aside(cpu_by_thread)
+        return await in_own_thread(cpu_by_thread)
 
 
 class Threads(Chapter):

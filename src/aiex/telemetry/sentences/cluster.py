@@ -7,6 +7,8 @@ from aiex.cluster import (
     CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
+    GroupJoined,
+    GroupLeft,
     LeaseLost,
     LeaseTaken,
     MemberDown,
@@ -23,6 +25,8 @@ EVENTS = (
     CallHandlerFailed,
     ClusterSplit,
     ClusterWhole,
+    GroupJoined,
+    GroupLeft,
     LeaseLost,
     LeaseTaken,
     MemberDown,
@@ -64,8 +68,19 @@ def _cluster_line(event: Any) -> tuple[int, str]:
             return logging.WARNING, f"the cluster is split: {reason}"
         case ClusterWhole():
             return logging.INFO, "the cluster is whole again"
+        case _:
+            return _shared_line(event)
+
+
+def _shared_line(event: Any) -> tuple[int, str]:
+    """What members do together: calls, groups, leases."""
+    match event:
         case CallHandlerFailed(request, caller, error):
             return logging.ERROR, f"the request {request} of {caller} failed here: {error}"
+        case GroupJoined(group, name):
+            return logging.DEBUG, f"the member {name} is in the group {group}"
+        case GroupLeft(group, name):
+            return logging.DEBUG, f"the member {name} is no more in the group {group}"
         case LeaseTaken(lease, fence):
             return logging.INFO, f"this node holds the lease {lease} (fence {fence})"
         case LeaseLost(lease, fence, reason):

@@ -8,6 +8,7 @@ from aiex.service import (
     ServiceAbandoned,
     ServiceFailed,
     ServiceStarted,
+    ServiceStopped,
 )
 
 EVENTS = (
@@ -15,6 +16,7 @@ EVENTS = (
     ServiceAbandoned,
     ServiceFailed,
     ServiceStarted,
+    ServiceStopped,
 )
 
 
@@ -24,6 +26,8 @@ def line(event: Any) -> tuple[int, str]:
             if restart_count:
                 return logging.INFO, f"{name} runs again, restart {restart_count}"
             return logging.DEBUG, f"{name} runs"
+        case ServiceStopped(name):
+            return logging.DEBUG, f"{name} stopped"
         case ServiceFailed(name, error, None):
             return logging.ERROR, f"{name} failed and is not started again: {error}"
         case ServiceFailed(name, error, restart_in_s):

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from aiex.testing.pods.disruption import objection
 from aiex.testing.pods.environment import Object
@@ -220,9 +220,3 @@ class PodCluster:
         except Exception as error:
             self._failure = error
             raise
-
-
-def job_result(cluster: PodCluster, name: str) -> Any:
-    """Whether a job's pod is done, and how."""
-    pods = [pod for pod in cluster.pods() if pod.owner == f"Job/{name}"]
-    return next((pod for pod in pods if pod.phase in ("Succeeded", "Failed")), None)

@@ -20,7 +20,6 @@ from typing import Any
 from aiex.testing.namespaces import held, in_thread, inside, ip, new_network, program, run
 
 NODE_ADDRESS = "192.168.77.1"
-POD_NET = "10.244.0.0/16"
 SERVICE_NET = "10.96.0.0/16"
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from aiex.performance.analysis.calls import computing
 from aiex.performance.analysis.evidence import Evidence, Line
 from aiex.performance.analysis.finding import Cause, Finding
+from aiex.performance.analysis.loop_time import busy_ratio, had_cpu_ratio, is_late
 from aiex.performance.analysis.rules.blocked_loop import (
     _COMPUTE_ADVICE,
     _COMPUTE_WORDS,
     blocked_loop,
-    is_late,
+    seen_for_callees,
 )
 from aiex.performance.analysis.spent import Spent, own_service, share, spent
 
@@ -18,6 +19,8 @@ from aiex.performance.analysis.spent import Spent, own_service, share, spent
 SHARE_MIN = 0.2
 # For functions of the node itself, which all requests go through.
 OWN_SHARE_MIN = 0.4
+# Of others' functions: so much makes every request wait longer, though none of its pieces is long.
+MANY_PIECES_MIN = 0.35
 # Of one core: then requests wait for the loop.
 BUSY_MIN = 0.9
 LATE_S = 0.03
@@ -31,14 +34,18 @@ HELD_SAMPLE_S = 0.04
 
 def hot_functions(evidence: Evidence) -> Iterator[Finding]:
     """One function has a large part of the loop's time, and others feel it."""
-    if not (is_late(evidence, LATE_S) or busy_ratio(evidence) >= BUSY_MIN):
-        return
-    told = {finding.function for finding in blocked_loop(evidence)}
+    is_felt = is_late(evidence, LATE_S) or busy_ratio(evidence) >= BUSY_MIN
+    told = {finding.function for finding in blocked_loop(evidence)} | seen_for_callees(evidence)
     for one in spent(evidence.cpu):
         part = min(1.0, share(one, evidence.cpu) / had_cpu_ratio(evidence))
         share_min = OWN_SHARE_MIN if own_service(one.frame.function) else SHARE_MIN
-        if part >= share_min and one.frame.function not in told:
+        is_too_much = part >= share_min if is_felt else _has_many_pieces(one, part)
+        if is_too_much and one.frame.function not in told:
             yield _finding(one, part, evidence)
+
+
+def _has_many_pieces(one: Spent, part: float) -> bool:
+    return part >= MANY_PIECES_MIN and not own_service(one.frame.function)
 
 
 def _finding(one: Spent, part: float, evidence: Evidence) -> Finding:
@@ -101,16 +108,3 @@ def overload(evidence: Evidence) -> Iterator[Finding]:
         advice="Add nodes, or limit who asks; no single function has most of the time.",
         commands=("aiex status", "aiex hot", "aiex usage"),
     )
-
-
-def had_cpu_ratio(evidence: Evidence) -> float:
-    """Of the window, the part in which the loop's thread had a CPU if it wanted one.
-
-    On a machine that is full the same function uses less within the same time.
-    """
-    starved = evidence.loop.window.starved_ratio if evidence.loop is not None else 0.0
-    return max(0.25, 1 - starved)
-
-
-def busy_ratio(evidence: Evidence) -> float:
-    return evidence.loop.window.busy_ratio if evidence.loop is not None else 0.0

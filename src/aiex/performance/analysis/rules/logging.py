@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
-from aiex.performance.analysis.rules.busy_loop import had_cpu_ratio
+from aiex.performance.analysis.loop_time import had_cpu_ratio
 from aiex.performance.analysis.spent import is_library, own_service
 from aiex.performance.profile import Frame
 

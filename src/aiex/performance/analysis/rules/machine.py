@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Finding
+from aiex.performance.analysis.neighbours import Neighbour
 
 # Of the limit's periods (a tenth of a second each): more than these and requests feel it.
 THROTTLED_RATIO_MIN = 0.1
@@ -48,19 +49,29 @@ def starved(evidence: Evidence) -> Iterator[Finding]:
     own = evidence.kernel.cpu_s / evidence.seconds
     if own > 0.75 * evidence.kernel.cpu_count:
         return  # its own threads have them
+    has_own = bool(evidence.neighbours) and evidence.neighbours[0].is_own
+    who = "Processes that the node itself began" if has_own else "Other processes of the machine"
     yield Finding(
         cause="starved",
-        text="Other processes of the machine have the CPUs: the loop is ready and has to wait.",
+        text=f"{who} have the CPUs: the loop is ready and has to wait.",
         confidence=0.8,
         weight=0.3 * span.starved_ratio,  # what is in the process comes first
         cost=f"{span.starved_ratio:.0%} of the time the loop waited for a CPU.",
         evidence=(
             f"The machine's {evidence.kernel.cpu_count} CPUs were busy "
             f"{evidence.kernel.machine_busy_ratio:.0%} of the time, this process used {own:.2f}.",
+            *(_neighbour_text(one, evidence) for one in evidence.neighbours),
         ),
-        advice="Move what else runs there, or give the node a CPU request.",
+        advice="Begin fewer at a time, and with a lower priority (os.nice in the child)."
+        if has_own
+        else "Move what else runs there, or give the node a CPU request.",
         commands=("aiex loop", "aiex status"),
     )
+
+
+def _neighbour_text(one: Neighbour, evidence: Evidence) -> str:
+    began = ", begun by this node," if one.is_own else ""
+    return f"{one.name} (process {one.pid}){began} used {one.cpu_s / evidence.seconds:.2f} CPUs."
 
 
 def swapped(evidence: Evidence) -> Iterator[Finding]:

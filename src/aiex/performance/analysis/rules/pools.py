@@ -1,66 +1,77 @@
-"""All threads of a pool are busy, and calls wait for one."""
+"""All threads of a pool are taken, and whoever gives it work waits for one."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
 from aiex.performance.analysis.pools import Pool
+from aiex.performance.analysis.spent import Spent, spent
+from aiex.performance.profile import Labels
 
-# As many waited at both ends of the window: a burst is done by then.
-QUEUED_MIN = 5
+# In each of so many looks as much waited as there are threads: each call then takes twice as long
+# at the least. Many that come at once are through by the next look.
+LOOKS_MIN = 4
+WAITING_PER_THREAD = 1.0
+WAITING_MIN = 4
+# Of the time of the pool's threads.
+SHARE_MIN = 0.25
 # A pool of somebody's own may have work for hours, by design; one that gets ever more has not.
 GROWN_TIMES = 1.2
+HANDS_OVER = "asyncio.threads:to_thread"
 
 
-def thread_pools(evidence: Evidence) -> Iterator[Finding]:
-    """By what most of the threads are in."""
+def full_pools(evidence: Evidence) -> Iterator[Finding]:
+    """By the function that has most of the threads' time."""
     for pool in evidence.pools:
-        is_full = pool.busy_count == pool.thread_count and bool(pool.at)
-        is_long = min(pool.queued, pool.queued_before) >= QUEUED_MIN
-        is_growing = pool.queued >= GROWN_TIMES * pool.queued_before
-        if is_full and is_long and (pool.is_everybodys or is_growing):
-            yield _finding(pool, evidence)
+        if not _is_full(pool):
+            continue
+        inside = spent(evidence.wall, partial(_is_of, pool))
+        if inside and inside[0].seconds >= SHARE_MIN * sum(one.seconds for one in inside):
+            yield _finding(pool, inside[0], evidence)
 
 
-def _finding(pool: Pool, evidence: Evidence) -> Finding:
-    most = max(pool.at, key=lambda name: pool.at[name])
-    whose = "which all of `asyncio.to_thread` share" if pool.is_everybodys else "a pool of its own"
-    coroutines = _waiting(most, evidence)
+def _is_full(pool: Pool) -> bool:
+    wanted = max(WAITING_MIN, WAITING_PER_THREAD * len(pool.threads))
+    is_long = len(pool.waiting) >= LOOKS_MIN and min(pool.waiting) >= wanted
+    return is_long and (pool.is_everybodys or pool.waiting[-1] >= GROWN_TIMES * pool.waiting[0])
+
+
+def _is_of(pool: Pool, labels: Labels) -> bool:
+    return labels.thread in pool.threads
+
+
+def _finding(pool: Pool, most: Spent, evidence: Evidence) -> Finding:
+    count = len(pool.threads)
+    askers = _askers(evidence)
+    others = [one.frame.function for one in askers if one.frame.function != most.frame.function]
+    turns = min(pool.waiting) / count
     return Finding(
-        cause="thread_pool",
-        text=f"All {pool.thread_count} threads of the pool {pool.name}, {whose}, are busy, "
-        f"{pool.at[most]} of them in {most}, and {pool.queued} calls wait for one.",
-        function=most,
-        service=_service(most, evidence),
-        also=tuple(dict.fromkeys([*coroutines, *(name for name in pool.at if name != most)])),
-        confidence=0.9,
+        cause="full_pool",
+        text=f"{most.frame.function} has the threads of a pool, all {count} of them, and "
+        f"{max(pool.waiting)} calls wait for one.",
+        function=most.frame.function,
+        file=most.frame.file,
+        line=most.frame.line,
+        service=askers[0].service if askers else "",
+        also=tuple(dict.fromkeys((*others[:3], *most.callers))),
+        confidence=0.85,
         weight=0.5,
-        cost="Whatever else goes to a thread waits behind them: files, name look-ups, other calls.",
+        cost=f"Whatever is given to this pool waits for {turns:.0f} calls before it, "
+        "asyncio.to_thread and look-ups of names among them if it is the loop's own.",
         evidence=(
-            f"{pool.queued_before} calls waited at the beginning, {pool.queued} after "
-            f"{evidence.seconds:.0f} s; the threads are in "
-            + ", ".join(f"{name} ({count})" for name, count in pool.at.items())
-            + ".",
+            f"In each of {len(pool.waiting)} looks {min(pool.waiting)} to {max(pool.waiting)} "
+            f"calls waited for one of {', '.join(pool.threads[:3])}…",
+            f"The threads were in it for {most.seconds:.0f} s together within "
+            f"{evidence.seconds:.0f} s.",
         ),
-        advice="Give slow calls a ThreadPoolExecutor of their own, bound how many are made at once "
-        "(a semaphore), give each a time limit, or use an async client instead.",
-        commands=("aiex tasks --waiting thread", "aiex profile wall --seconds 10"),
+        advice="Give what is slow a pool of its own with a bound on how many may wait "
+        "(ThreadPoolExecutor and a semaphore), a time limit, or an async client.",
+        commands=("aiex profile wall --seconds 10", "aiex tasks"),
     )
 
 
-def _waiting(function: str, evidence: Evidence) -> list[str]:
-    """Coroutines of the same module that wait for a thread."""
-    rows = evidence.census_after.rows if evidence.census_after is not None else ()
-    module = function.partition(":")[0]
-    return [
-        one.key for one in rows if one.waiting.get("thread") and one.key.startswith(f"{module}:")
-    ]
-
-
-def _service(function: str, evidence: Evidence) -> str:
-    rows = evidence.census_after.rows if evidence.census_after is not None else ()
-    module = function.partition(":")[0]
-    for one in rows:
-        if one.key.startswith(f"{module}:") and one.services:
-            return max(one.services, key=lambda name: one.services[name])
-    return ""
+def _askers(evidence: Evidence) -> list[Spent]:
+    """Functions whose tasks wait for a thread, the most first."""
+    found = spent(evidence.wall, lambda labels: not labels.thread)
+    return [one for one in found if HANDS_OVER in one.inner]

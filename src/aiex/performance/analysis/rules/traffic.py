@@ -5,8 +5,8 @@ from statistics import median
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
-from aiex.performance.analysis.rules.blocked_loop import is_late
-from aiex.performance.analysis.rules.busy_loop import BUSY_MIN, LATE_S, busy_ratio
+from aiex.performance.analysis.loop_time import busy_ratio, is_late
+from aiex.performance.analysis.rules.busy_loop import BUSY_MIN, LATE_S
 from aiex.performance.analysis.traffic import Calls, Group, TargetNow
 
 # One key's share of all requests, where there is more than one key, and they hurt somebody.
