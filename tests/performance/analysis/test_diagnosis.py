@@ -755,7 +755,12 @@ def test_a_key_that_meets_its_own_limits_floods_nobody() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "word"),
-    [("rate_limited", "429"), ("credentials", "credentials"), ("unreachable", "connection")],
+    [
+        ("rate_limited", "429"),
+        ("resting", "Retry-After"),
+        ("credentials", "credentials"),
+        ("unreachable", "connection"),
+    ],
 )
 def test_a_target_that_others_answer_for_fails_all_the_same(outcome: str, word: str) -> None:
     calls = {"east/model": Calls(100, {outcome: 60})}
@@ -803,3 +808,17 @@ def test_a_target_that_alone_answers_nothing_is_slow_though_the_loop_is_late() -
     assert ("slow_provider", "east/model") in {
         (one.cause, one.function) for one in diagnosed(evidence)
     }
+
+
+def test_calls_that_hang_beside_others_that_are_answered_are_told() -> None:
+    states = (TargetNow("east/model", "closed", 300, 0), TargetNow("west/model", "closed", 2, 0))
+    targets = {
+        "east/model": Group(100, provider_s=2.0),
+        "west/model": Group(400, provider_s=8.0),
+    }
+    kept = leak(site="aiex.assistant.api:Api.respond (api.py:1)", holder="")
+    evidence = healthy(traffic=traffic(targets=targets, states=states), growth=grown(kept))
+    first, *rest = diagnosed(evidence)
+    assert (first.cause, first.function) == ("slow_provider", "east/model")
+    assert "300 calls hang" in first.text
+    assert all(one.follows_from for one in rest)
