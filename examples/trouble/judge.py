@@ -22,7 +22,6 @@ SYNONYMS: Mapping[str, frozenset[str]] = {
 CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "blocking_call": frozenset({"overload"}),
     "slow_subprocess": frozenset({"overload"}),
-    "thread_lock": frozenset({"overload"}),
     "c_call": frozenset({"overload"}),
     "serialisation": frozenset({"overload"}),
     "long_computation": frozenset({"overload"}),
@@ -34,6 +33,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "competing_threads": frozenset({"overload", "starved"}),
     "queue_growth": frozenset({"leak"}),  # what waits in a queue without end is kept
     "leak": frozenset({"memory_limit"}),
+    "thread_lock": frozenset({"overload", "full_pool"}),  # who waits for it has a thread
     "flood": frozenset({"overload"}),
 }
 

@@ -157,6 +157,5 @@ def _mock() -> dict[str, object]:
 
 
 def _provider_fault(strengths: dict[str, float]) -> dict[str, object]:
-    if "error_ratio" in strengths:
-        return {"faults": {"error_ratio": strengths["error_ratio"]}}
-    return dict(strengths)
+    faults = {name: value for name, value in strengths.items() if name.endswith("_ratio")}
+    return {"faults": faults} if faults else dict(strengths)

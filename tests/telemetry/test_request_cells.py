@@ -3,7 +3,7 @@
 import msgspec
 
 from aiex.assistant import RequestFinished
-from aiex.telemetry.cells import counter, durations
+from aiex.telemetry.cells import Cells
 from aiex.telemetry.request_cells import KINDS_MAX, RequestFamilies
 
 FINISHED = RequestFinished(
@@ -16,11 +16,12 @@ FINISHED = RequestFinished(
 
 
 def families() -> RequestFamilies:
+    cells = Cells()
     return RequestFamilies(
-        counter("aiex_requests_total"),
-        durations("aiex_request_duration_seconds"),
-        durations("aiex_provider_duration_seconds"),
-        counter("aiex_tokens_total"),
+        cells.counter("aiex_requests_total"),
+        cells.durations("aiex_request_duration_seconds"),
+        cells.durations("aiex_provider_duration_seconds"),
+        cells.counter("aiex_tokens_total"),
     )
 
 

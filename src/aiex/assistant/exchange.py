@@ -3,7 +3,7 @@
 The shapes are RSGI's
 (https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md), so
 that the fastest server measured needs no adapter between itself and the handler; another server
-would bring one. `aiex.testing.MemoryExchange` is the fake.
+would bring one. `aiex.testing.exchange` has the double.
 """
 
 from asyncio import Future

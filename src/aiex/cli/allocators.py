@@ -9,8 +9,8 @@ from collections.abc import MutableMapping
 
 SETTINGS = {
     # One arena, since one thread of granian's does nearly all of it. Free pages go back as soon as
-    # somebody allocates again: with jemalloc's ten seconds, or one, a crowd's pages were still there
-    # minutes after it, for a node at rest allocates too seldom to count the time.
+    # somebody allocates again: with jemalloc's ten seconds, or one, a crowd's pages were still
+    # there minutes after it, for a node at rest allocates too seldom to count the time.
     "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:10,muzzy_decay_ms:0",
     # Memory is taken as it is needed, and given back at once.
     "MIMALLOC_ARENA_EAGER_COMMIT": "0",

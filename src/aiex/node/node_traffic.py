@@ -3,6 +3,7 @@
 Outside of a look nothing is subscribed, so requests pay nothing for it.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -90,7 +91,7 @@ class _Group:
         self.stream_count = self.stream_us = self.stream_tokens = self.broken_count = 0
         self.unanswered_count = 0
         self.codes: Counter[str] = Counter()
-        self.header_us: list[int] = []
+        self.header_us = array("Q")  # a list of numbers would look like a leak to the look itself
 
     def add(self, event: RequestFinished) -> None:
         status = event.status

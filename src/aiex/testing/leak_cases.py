@@ -21,6 +21,11 @@ def burst_seconds(at_s: float) -> float:
     return (at_s // 1800) * 600 + min(at_s % 1800, 600)
 
 
+def growing_load(at_s: float) -> float:
+    """From a fifth to four fifths within three days."""
+    return 0.2 + 0.6 * min(1.0, at_s / (72 * HOUR_S))
+
+
 # By name: hours to watch, hours within which it has to be found, kind, formulas.
 LEAKS: dict[str, tuple[float, float, str, dict[str, Any]]] = {
     "a list that gets 20 KiB/s": (8, 7, "rss", {"mib": lambda t, r: 60 + kib_s(20, t)}),
@@ -53,6 +58,30 @@ LEAKS: dict[str, tuple[float, float, str, dict[str, Any]]] = {
         14,
         "rss",
         {"mib": lambda t, r: 60 + kib_s(100, t, 12 * HOUR_S)},
+    ),
+    "300 KiB/s after a calm hour": (
+        2,
+        1.7,
+        "rss",
+        {"mib": lambda t, r: 60 + kib_s(300, t, HOUR_S)},
+    ),
+    "100 KiB/s below a saw of 30 MiB each 20 minutes": (
+        2,
+        1.5,
+        "rss",
+        {"mib": lambda t, r: 60 + saw(t, 1200, 30) + kib_s(100, t)},
+    ),
+    "80 KiB/s below a warm-up": (
+        4,
+        3,
+        "rss",
+        {"mib": lambda t, r: 60 + 120 * (1 - math.exp(-t / 1800)) + kib_s(80, t)},
+    ),
+    "8 MiB at once, each five minutes": (
+        7,
+        6.5,
+        "rss",
+        {"mib": lambda t, r: 60 + 8 * (t // 300), "limit_bytes": 1024 << 20},
     ),
     "300 KiB for each second of bursts": (
         6,
@@ -111,6 +140,41 @@ LOOKALIKES: dict[str, tuple[float, dict[str, Any]]] = {
     "a model that is loaded once": (
         50,
         {"mib": lambda t, r: 60.0 if t < 2 * HOUR_S else 300.0},
+    ),
+    "three models that are loaded, each hours after the other": (
+        14,
+        {"mib": lambda t, r: 60 + 80 * sum(t > hour * HOUR_S for hour in (1, 3, 6))},
+    ),
+    "the rows of the last half hour": (8, {"mib": lambda t, r: 60 + 250 * min(1.0, t / 1800)}),
+    "a file that is mapped and read once": (
+        8,
+        {"mib": lambda t, r: 60 + min(200.0, max(0.0, (t - HOUR_S) / 6))},
+    ),
+    "a day whose load needs most of the memory": (
+        24,
+        {"mib": lambda t, r: 60 + day(t, 350), "load": lambda t, r: day(t, 0.8)},
+    ),
+    "memory that comes an hour after the load": (
+        24,
+        {
+            "mib": lambda t, r: 60 + day(max(0.0, t - HOUR_S), 250),
+            "load": lambda t, r: day(t, 0.8),
+        },
+    ),
+    "traffic that grows for three days": (
+        96,
+        {
+            "mib": lambda t, r: 60 + 200 * growing_load(t),
+            "load": lambda t, r: growing_load(t),
+        },
+    ),
+    "a queue that fills for an hour and drains": (
+        24,
+        {"mib": lambda t, r: 60 + max(0.0, 150 * (1 - abs(t % (6 * HOUR_S) - HOUR_S) / HOUR_S))},
+    ),
+    "keys of which there are so many and no more": (
+        90,
+        {"mib": lambda t, r: 60 + 150 * (1 - math.exp(-t / (6 * HOUR_S)))},
     ),
     "bursts whose memory comes and goes": (
         50,

@@ -1,7 +1,9 @@
-"""What the guides about Kubernetes show is right: values, manifests, commands, links."""
+"""What the guides about Kubernetes show is right: values, manifests, commands of other programs.
+
+Links and commands of aiex are looked at with those of all pages, in `tests/docs`.
+"""
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -9,29 +11,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 
-from aiex.cli.main import root
 from scripts.chart.objects import Objects
 from scripts.chart.policy.pod_security import POD_SECURITY
 from scripts.chart.renderings import parsed
 from scripts.chart.schemas import VERSIONS, Definitions
 from scripts.chart.tools import TOOLS, Release, template
-from tests.deploy.acceptance.guides import (
-    Block,
-    blocks,
-    blocks_of,
-    commands_of,
-    guides,
-    is_told_in_full,
-)
+from tests.deploy.acceptance.guides import blocks, guides
+from tests.docs.pages import Block, commands_of, is_told_in_full
 
 RELEASE = Release("aiex", "aiex")
 VALUES = [block for block in blocks() if block.is_values]
 MANIFESTS = [block for block in blocks() if block.is_manifest]
-_LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,19 +68,8 @@ def test_manifests_of_a_guide_are_valid_and_restricted(block: Block, version: st
 @pytest.mark.parametrize("guide", guides(), ids=lambda guide: guide.name)
 def test_commands_of_a_guide_exist(guide: Path) -> None:
     for words in commands_of(guide.read_text()):
-        if words[0] == "aiex":
-            assert not unknown_to_aiex(words), " ".join(words)
-        elif is_told_in_full(words):
+        if words[0] != "aiex" and is_told_in_full(words):
             assert not unknown_options(words), " ".join(words)
-
-
-@pytest.mark.parametrize("guide", guides(), ids=lambda guide: guide.name)
-def test_links_of_a_guide_lead_somewhere(guide: Path) -> None:
-    for target, anchor in _LINK.findall(guide.read_text()):
-        file = (guide.parent / target).resolve() if target else guide
-        assert file.exists(), target
-        if anchor:
-            assert anchor in anchors(file.read_text()), f"{target}#{anchor}"
 
 
 def test_the_backup_job_forgets_what_is_older_than_two_weeks(tmp_path: Path) -> None:
@@ -111,42 +93,8 @@ def test_a_value_that_the_chart_does_not_know_would_be_noticed(tmp_path: Path) -
         template("helm", RELEASE, [file])
 
 
-def test_commands_and_blocks_are_found_where_they_stand() -> None:
-    page = (
-        "1. Like `aiex keys list`:\n\n   ```sh\n   kubectl exec deployment/x -- aiex nothing\n"
-        "   export A=$(helm history x)\n   ```\n"
-    )
-    (block,) = blocks_of("page", page)
-    assert (block.line, block.text.splitlines()[0]) == (
-        3,
-        "kubectl exec deployment/x -- aiex nothing",
-    )
-    assert commands_of(page) == [
-        ["kubectl", "exec", "deployment/x"],
-        ["aiex", "nothing"],
-        ["helm", "history", "x"],
-        ["aiex", "keys", "list"],
-    ]
-    assert unknown_to_aiex(["aiex", "nothing"]) == "nothing"
-    assert unknown_to_aiex(["aiex", "keys", "list", "--nothing"]) == "--nothing"
-    assert not unknown_to_aiex(["aiex", "keys", "list", "-o", "json"])
+def test_an_option_that_helm_does_not_know_would_be_noticed() -> None:
     assert unknown_options(["helm", "rollback", "x", "--nothing"]) == ["--nothing"]
-
-
-def unknown_to_aiex(words: list[str]) -> str:
-    """The first word that is no command or option of aiex; empty when all are."""
-    command: click.Command = root
-    for word in words[1:]:
-        if isinstance(command, click.Group):
-            found = command.get_command(click.Context(command), word)
-            if found is None:
-                return word
-            command = found
-        elif word.startswith("-"):
-            options = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
-            if word.partition("=")[0] not in options:
-                return word
-    return ""
 
 
 def unknown_options(words: list[str]) -> list[str]:
@@ -178,10 +126,3 @@ def _without_options(words: list[str]) -> list[str]:
             found.append(word)
         is_value = word in ("--namespace", "-n")
     return found
-
-
-@cache
-def anchors(page: str) -> set[str]:
-    """The places of a page that a link can lead to, as GitHub names them."""
-    titles = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -12,7 +12,6 @@ from aiex.performance import Calls, Finding, Frame, Group, Labels, Leak, Stall, 
 from aiex.performance.analysis.diagnosis import diagnosed, summary
 from aiex.performance.analysis.evidence import Evidence, Kernel, Line
 from aiex.performance.analysis.gc_callers import Collections
-from aiex.performance.analysis.pools import Pool
 from aiex.performance.analysis.standing import Crowd, Standing
 from aiex.performance.loop import StallKind
 from aiex.performance.tasks import (
@@ -255,6 +254,18 @@ def test_a_lock_that_two_want_is_a_lock() -> None:
     assert diagnosed(healthy(waits=waits(2))) == ()
 
 
+def test_a_semaphore_that_lets_several_in_has_a_line_by_design() -> None:
+    gate = waits(30, waiting="semaphore", holder_count=4, stood=0)
+    assert diagnosed(healthy(waits=gate)) == ()
+    (found,) = diagnosed(healthy(waits=waits(30, waiting="semaphore", holder_count=4, stood=3)))
+    assert found.cause == "hot_lock"
+
+
+def test_a_holder_that_waits_for_its_turn_is_held_up_itself() -> None:
+    holder = msgspec.structs.replace(HOLDER, waiting="ready")
+    assert diagnosed(healthy(waits=waits(30, holder=holder, stood=0))) == ()
+
+
 def test_a_line_that_has_just_formed_is_none_yet() -> None:
     assert diagnosed(healthy(waits=waits(20, before=0))) == ()
 
@@ -290,30 +301,6 @@ def test_a_circle_through_queues_is_a_deadlock_and_names_all_its_functions() -> 
 
 
 QUERY = "shop.orders:Orders.query"
-POOL = Pool(("asyncio_0", "asyncio_1"), (20, 30, 40, 80))
-
-
-def in_the_pool(pool: Pool) -> Evidence:
-    labels = Labels(node="n1", thread=pool.threads[0])
-    return healthy(pools=(pool,), wall=profile("wall", ((GUEST,), labels, 9.0)))
-
-
-def test_a_pool_whose_threads_are_all_busy_is_blamed_on_what_they_do() -> None:
-    (found,) = diagnosed(in_the_pool(POOL))
-    assert (found.cause, found.function) == ("full_pool", SETTLE)
-    assert "80 calls wait" in found.text
-
-
-@pytest.mark.parametrize(
-    "pool",
-    [
-        Pool(POOL.threads, (0, 30, 40, 80)),  # a burst
-        Pool(POOL.threads, (20, 30)),  # too few looks to know
-        Pool(("thumbnails_0", "thumbnails_1"), (80, 60, 40, 20)),  # somebody's own has its work
-    ],
-)
-def test_a_pool_with_work_for_its_threads_is_a_pool(pool: Pool) -> None:
-    assert diagnosed(in_the_pool(pool)) == ()
 
 
 def test_threads_in_line_for_a_lock_that_moves_are_told() -> None:
@@ -338,6 +325,22 @@ def test_a_queue_that_only_grows_is_blamed_on_who_takes() -> None:
     (found,) = diagnosed(evidence)
     assert (found.cause, found.function) == ("queue_growth", "shop.orders:Orders.take")
     assert "shop.orders:Orders.put" in found.also
+
+
+def test_of_those_who_take_the_one_that_does_not_wait_for_more_is_slow() -> None:
+    rows = (
+        row("shop.orders:Orders.show", 11, waiting="queue get"),
+        row("shop.orders:Orders.archive", 1, waiting="sleep"),
+    )
+    full = queue(10, is_bounded=True, putters=1, getters=11)
+    takes = Line(("queue.get",))
+    evidence = healthy(
+        census_before=census(*rows, queues=(full,)),
+        census_after=census(*rows, queues=(full,)),
+        lines={one.key: takes for one in rows},
+    )
+    (found,) = diagnosed(evidence)
+    assert found.function == "shop.orders:Orders.archive"
 
 
 def test_a_full_queue_with_tasks_before_it_is_as_bad() -> None:

@@ -1,4 +1,4 @@
-"""Eleven leaks and ten look-alikes, days of each, through the production detector and its clock."""
+"""Leaks and look-alikes, hours and days of each, through the production detector and its clock."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -37,7 +37,7 @@ async def wait() -> None:
 
 
 def watched(sites: NativeSites) -> dict[str, int]:
-    return {one.function.partition(":")[2]: one.grown_bytes for one in sites.found(10)}
+    return {one.function.partition(":")[2]: one.grown for one in sites.found(10)}
 
 
 def sites() -> NativeSites:

@@ -53,6 +53,38 @@ def test_what_grows_with_the_load_is_waited_for_until_the_limit_is_near() -> Non
     assert growing(RISING, 60.0, room=50.0, load=level, grown_min=10.0, spans=[MINUTE]) is not None
 
 
+def test_a_load_explains_what_grows_by_as_much_and_no_more() -> None:
+    load = series_of(*(0.1 + second / 600 for second in range(61)))  # twice as much
+    total = series_of(*(20.0 + second for second in range(61)))  # four times as much
+
+    def is_suspected(to_load_max: float) -> bool:
+        found = growing(
+            total,
+            60.0,
+            room=50.0,
+            grown_min=10.0,
+            load=load,
+            to_load_max=to_load_max,
+            spans=[MINUTE],
+        )
+        return found is not None
+
+    assert is_suspected(1.25)
+    assert not is_suspected(4.0)
+
+
+def test_a_morning_that_slows_down_towards_noon_still_explains_what_it_needs() -> None:
+    slowing = [1 - (1 - second / 70) ** 2 for second in range(61)]
+    load = series_of(*(0.05 + 0.5 * one for one in slowing))
+    memory = series_of(*(60.0 + second for second in range(61)))
+    assert growing(memory, 60.0, room=50.0, load=load, grown_min=10.0, spans=[MINUTE]) is None
+
+
+def test_what_has_just_come_to_its_bound_is_no_leak() -> None:
+    filled = series_of(*(min(second, 54.0) for second in range(61)))
+    assert growing(filled, 60.0, room=50.0, grown_min=10.0, spans=[MINUTE]) is None
+
+
 def test_a_suspicion_begins_once_and_ends_half_a_span_after_the_last_word() -> None:
     growth = Growing(60.0, 1.0, 60.0, 50.0, 0.6)
     suspicions = Suspicions()

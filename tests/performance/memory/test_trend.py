@@ -49,6 +49,12 @@ def test_one_step_is_no_growth() -> None:
     assert not of([10.0] * 120 + [50.0] * 120).is_growing
 
 
+def test_three_steps_are_no_growth_and_many_are() -> None:
+    steps = [80.0 * ((place > 60) + (place > 100) + (place > 200)) for place in range(240)]
+    assert not of([value + place % 3 / 10 for place, value in enumerate(steps)]).is_growing
+    assert of([8.0 * (place // 20) for place in range(240)]).is_growing
+
+
 def test_what_slows_down_is_no_growth_and_has_an_end() -> None:
     slowing = of([100 * (1 - 0.98**number) for number in range(240)])
     assert not slowing.is_growing

@@ -81,6 +81,42 @@ async def test_a_lock_that_somebody_is_inside_of_is_held(planted: Planted, node:
     assert found.holder.coroutine == f"{HERE}:inside"
 
 
+async def hold_by_hand(lock: asyncio.Lock, event: asyncio.Event) -> None:
+    await lock.acquire()
+    try:
+        await event.wait()
+    finally:
+        lock.release()
+
+
+async def test_a_lock_that_somebody_took_by_hand_is_likely_held(
+    planted: Planted, node: Asked
+) -> None:
+    lock, event = asyncio.Lock(), asyncio.Event()
+    for _ in range(3):
+        planted.plant(hold_by_hand(lock, event))
+    (found,) = (await watched(node, planted)).waits
+    assert (found.because, found.count) == ("held", 2)
+    assert found.holder is not None
+    assert found.holder.certainty == "likely"
+
+
+async def test_who_only_waits_for_those_in_line_to_end_is_no_help(
+    planted: Planted, node: Asked
+) -> None:
+    planted.plant(begin_and_wait())
+    (found,) = hopeless(await watched(node, planted))
+    assert (found.waiting, found.because) == ("queue put", "nobody")
+
+
+async def begin_and_wait() -> None:
+    """It could take from the queue, had it not to wait for who puts."""
+    shop = Shop(1)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(shop.put())
+    await shop.queue.get()
+
+
 async def test_a_lock_that_went_on_between_the_looks_is_no_wait_for_ever(
     planted: Planted, node: Asked
 ) -> None:

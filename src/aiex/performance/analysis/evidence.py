@@ -77,6 +77,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     growth: GrowthReport | None = None
     allocations: Profile | None = None  # recorded when something grows and nothing tells where
     native: NativeSiteList | None = None  # likewise, of what Python does not count
+    openers: NativeSiteList | None = None  # likewise, of files that stay open
     threads: dict[str, float] = {}  # CPU within the window, in seconds
     standing: tuple[Standing, ...] = ()  # threads that did not move within the window
     crowds: tuple[Crowd, ...] = ()  # lines at which several threads are

@@ -22,7 +22,12 @@ from aiex.performance.analysis.instruments import instruments
 from aiex.performance.analysis.kernel import KernelCounts
 from aiex.performance.analysis.neighbours import ProcessNow, neighbours, processes_now
 from aiex.performance.analysis.pools import Pool, pools, pools_now
-from aiex.performance.analysis.rules.leaks import is_library_name, native_grows, needs_allocations
+from aiex.performance.analysis.rules.leaks import (
+    is_library_name,
+    native_total,
+    needs_allocations,
+    needs_openers,
+)
 from aiex.performance.analysis.source_lines import SourceLines, frame_of
 from aiex.performance.analysis.spent import blamed, is_library, own_service
 from aiex.performance.analysis.standing import crowds, places, standing
@@ -207,9 +212,14 @@ class Gathering:
     async def _with_makers(self, look: "_Look", evidence: Evidence) -> Evidence:
         """With who allocates: in Python, and for what Python does not count in C."""
         modules = suspected_modules(evidence)
-        if modules and native_grows(evidence):
-            native = await look.ask(FindNativeSites(modules, RECORD_S, 3), NativeSiteList)
+        if modules and (total := native_total(evidence)):
+            native = await look.ask(FindNativeSites(modules, RECORD_S, 3, total), NativeSiteList)
             evidence = msgspec.structs.replace(evidence, native=native)
+        if modules and needs_openers(evidence):
+            asked = FindNativeSites(modules, RECORD_S, 3, "files")
+            evidence = msgspec.structs.replace(
+                evidence, openers=await look.ask(asked, NativeSiteList)
+            )
         if needs_allocations(evidence):
             recorded = await look.ask(ProfileMemory(RECORD_S, RECORD_FRAMES), Profile)
             evidence = msgspec.structs.replace(evidence, allocations=recorded)

@@ -10,6 +10,7 @@ Limit: what is made and held outside of Python has neither holder nor site.
 import gc
 import time
 from asyncio import Task
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from threading import Thread
 from types import FunctionType, MethodType
@@ -19,33 +20,43 @@ from aiex.errors import CallRefused
 from aiex.performance.memory.advice import advice
 from aiex.performance.memory.census import Census, Rest, samples_of, take_census
 from aiex.performance.memory.companions import is_library, without_companions
-from aiex.performance.memory.composition import BLOCK_BYTES, Composition, unexplained_kind
-from aiex.performance.memory.contents import item_bytes, newest
+from aiex.performance.memory.contents import has_no_items, item_bytes, newest
 from aiex.performance.memory.functions import OWN
 from aiex.performance.memory.growth import GROWN_MIN, Grown, look_confidence, only_grew
 from aiex.performance.memory.holders import Holder, holder, way_text
 from aiex.performance.memory.leak import Leak, LeakKind
 from aiex.performance.memory.lengths import Lengths
+from aiex.performance.memory.origins import origin
 from aiex.performance.memory.pieces import Pieces
+from aiex.performance.memory.process_growth import counted_leaks, native_leaks
 from aiex.performance.memory.recording import Recorder
 from aiex.performance.memory.requests import GrowthReport, Point
-from aiex.performance.memory.sites import sites
+from aiex.performance.memory.sites import is_emptied, sites
 from aiex.performance.memory.survey import Container, Survey, make_survey
 from aiex.performance.memory.type_names import is_a, type_name
+from aiex.performance.memory.variables import Variable
+from aiex.performance.memory.weights import mean_bytes
 
 LOOKS = 8
 CENSUS_AT = (0, LOOKS // 2, LOOKS)
 RECORD_S = 2.0
-RECORD_FRAMES = 1
+# Most of what Python's library makes for somebody is made three calls below them.
+RECORD_FRAMES = 4
 RECORDED_MAX = 3  # holders whose site is looked for
 # What grows more slowly is no danger within the time one looks.
 RATE_BYTES_S_MIN = 256.0
 # What looks inside the node fills its stores, each with a bound: no news, unless they fill fast.
 LOOKERS, LOOKERS_RATE_BYTES_S_MIN = "aiex.performance", 8192.0
-RSS_GROWN_MIN = 4 << 20
 TYPE_GROWN_MIN = 20
-FILES_GROWN_MIN = 5
 SAMPLES = 64
+# What is emptied by those who fill it has a bound, or a flush that is due: a look of seconds cannot
+# tell. What only looks like it is found by the watch, after minutes.
+EMPTIED_SURE = 0.5
+EMPTIED = (
+    "The code that fills it also removes from it: see whether it comes to a bound, or is emptied, "
+    "by looking for longer; then give it a smaller bound, or remove what is never asked for."
+)
+TEXT_GROWN_MIN = 1024  # bytes or letters
 # A type grows by as much for each item of a container that has it; what is far more is its own.
 ITEM_SHARE = 0.1
 
@@ -86,14 +97,14 @@ class GrowthSearch:
             await self._container_leak(one, look, place < RECORDED_MAX)
             for place, one in enumerate(found[:n])
         ]
-        items = sum(one.grown.grown for one in found)
+        items = sum(one.grown.grown for one in found if not has_no_items(one.container.one))
         # Else whatever is looked for next would be found here.
         found.clear()
         look.lengths.clear()
         leaks += await self._type_leaks(look, items)
-        leaks = without_companions([*leaks, *_counted_leaks(look)])
-        explained = sum(leak.grown_bytes for leak in leaks)
-        native = _native_leaks(look, explained)
+        leaks = without_companions([*leaks, *counted_leaks(look.points, look.seconds)])
+        explained = sum(leak.grown_bytes for leak in leaks) + look.garbage_bytes
+        native = native_leaks(look.points, look.seconds, explained)
         # Each new thread brings an arena of malloc's, of which most is free.
         has_threads = any(one.kind == "threads" for one in leaks)
         leaks += [one for one in native if not (has_threads and one.kind == "fragments")]
@@ -126,6 +137,9 @@ class GrowthSearch:
         rate = found.grown.grown / look.seconds
         text, command = advice(kind)
         ratio = found.grown.grown / max(found.before, 1.0)
+        sure = look_confidence(found.grown.steadiness, look.seconds, ratio)
+        if is_emptied(found.holder.name, found.holder.module):
+            sure, text = round(EMPTIED_SURE * sure, 2), EMPTIED
         return Leak(
             kind,
             _items_text(found.container.one),
@@ -136,7 +150,7 @@ class GrowthSearch:
             found.grown.grown * found.item_bytes,
             found.grown.grown,
             look.seconds,
-            look_confidence(found.grown.steadiness, look.seconds, ratio),
+            sure,
             advice=text,
             command=command,
         )
@@ -147,9 +161,14 @@ class GrowthSearch:
         if named.site:
             return named.site
         candidates = await sites(named.name, named.module, self._rest)
-        if len(candidates) == 1 and not is_library(named.module):
+        is_known = bool(named.module) and not is_library(named.module)
+        if len(candidates) == 1 and is_known:
             return candidates[0]
-        return await self._recorded_site(found.container) or " or ".join(candidates[:2])
+        recorded = await self._recorded_site(found.container)
+        if recorded and not is_library(recorded.partition(":")[0]):
+            return recorded
+        candidates = candidates if is_known else []
+        return " or ".join(candidates[:2]) or origin(newest(found.container.one)) or recorded
 
     async def _recorded_site(self, container: Container) -> str:
         """Where new items come from; empty when none came, or allocations cannot be recorded."""
@@ -157,7 +176,7 @@ class GrowthSearch:
         try:
             async with self._recorder.recording(RECORD_FRAMES):
                 await self._recorder.wait(RECORD_S, lambda: container.now() >= before + 3)
-                return next(filter(None, map(self._recorder.site, newest(container.one))), "")
+                return self._most_common_site(newest(container.of_now().one))
         except CallRefused:
             return ""
 
@@ -166,9 +185,14 @@ class GrowthSearch:
             async with self._recorder.recording(RECORD_FRAMES):
                 await self._recorder.wait(RECORD_S / 2)
                 made = await samples_of(name, self._rest, SAMPLES)
-                return next(filter(None, map(self._recorder.site, made)), "")
+                return self._most_common_site(made)
         except CallRefused:
             return ""
+
+    def _most_common_site(self, items: list[Any]) -> str:
+        """Of one item it may be another object's that was in the same place."""
+        found = Counter(filter(None, map(self._recorder.site, items)))
+        return found.most_common(1)[0][0] if found else ""
 
     async def _type_leaks(self, look: "_Look", items: float) -> list[Leak]:
         """Of types that grow by far more than the items of the containers that were found."""
@@ -189,7 +213,9 @@ class GrowthSearch:
         way = next(iter(survey.ways.values()), None)
         text = way_text(way) if has_way and way is not None else ""
         if not has_way and survey.is_whole and not look.is_collector_idle:
-            return None  # garbage that the collector has not come to yet
+            # Garbage that the collector has not come to yet, with what it keeps.
+            look.garbage_bytes += mean_bytes(samples) * grown.grown
+            return None
         kind = _kind_of_type(name, is_garbage=not has_way and survey.is_whole)
         del samples, survey, way
         advised, command = advice(kind)
@@ -215,12 +241,13 @@ class _Look:
     """What was seen, look by look; containers that shrank are let go at once."""
 
     def __init__(self, survey: Survey) -> None:
-        self.lengths = Lengths(survey.containers, LOOKS)
+        self.lengths = Lengths((*survey.containers, *survey.variables), LOOKS)
         self.is_whole = survey.is_whole
         self.longest_stop_s = survey.longest_stop_s
         self.points: list[Point] = []
         self.censuses: list[Census] = []
         self.seconds = 0.0
+        self.garbage_bytes = 0.0
 
     async def add(self, point: Point, pieces: Pieces) -> None:
         if self.points:
@@ -260,13 +287,17 @@ async def growing(lengths: Lengths, pieces: Pieces) -> list[Found]:
     by_holder: dict[str, Found] = {}
     for container, grown, before in lengths.grown():
         await pieces.cut()  # the way of each is read, and there may be thousands
-        if grown.grown < (1024 if is_a(container.one, bytearray) else GROWN_MIN):
+        if type(container.one) is Variable and not container.one.is_replaced:
+            continue  # the container itself is told
+        container = container.of_now()
+        if grown.grown < (TEXT_GROWN_MIN if has_no_items(container.one) else GROWN_MIN):
             continue
         named = holder(container)
         if named.cap is not None:
             continue  # full at that, whatever it does until then
-        found = Found(container, named, grown, before, item_bytes(container.one))
         had = by_holder.get(named.text)
+        size = had.item_bytes if had is not None else item_bytes(container.one)
+        found = Found(container, named, grown, before, size)
         by_holder[named.text] = found if had is None else _together(had, found)
     return sorted(by_holder.values(), key=lambda one: -one.grown.grown * one.item_bytes)
 
@@ -313,65 +344,6 @@ def _site_of(name: str) -> str:
     """Of functions and coroutines the type says it."""
     what, _, code = name.partition(" ")
     return code if what in ("function", "coroutine", "generator", "async_generator") else ""
-
-
-def _counted_leaks(look: _Look) -> list[Leak]:
-    leaks = []
-    counted: tuple[tuple[LeakKind, list[float], int], ...] = (
-        ("threads", [float(one.thread_count) for one in look.points], 3),
-        ("files", [float(one.open_file_count) for one in look.points], FILES_GROWN_MIN),
-    )
-    for kind, values, grown_min in counted:
-        grown = only_grew(values, grown_min)
-        if grown is not None:
-            text, command = advice(kind)
-            confidence = look_confidence(
-                grown.steadiness, look.seconds, grown.grown / max(values[0], 1.0)
-            )
-            leaks.append(
-                Leak(
-                    kind,
-                    kind,
-                    rate_objects_s=grown.grown / look.seconds,
-                    grown_objects=grown.grown,
-                    span_s=look.seconds,
-                    confidence=confidence,
-                    advice=text,
-                    command=command,
-                )
-            )
-    return leaks
-
-
-def _native_leaks(look: _Look, explained_bytes: float) -> list[Leak]:
-    """Resident memory that grew at every look, and nothing of the above explains."""
-    first, last = look.points[0], look.points[-1]
-    grown = only_grew([float(one.rss_bytes) for one in look.points], RSS_GROWN_MIN)
-    if grown is None:
-        return []
-    composition = Composition(
-        grown.grown,
-        (last.python_blocks - first.python_blocks) * BLOCK_BYTES,
-        last.malloc_used_bytes - first.malloc_used_bytes,
-        last.malloc_free_bytes - first.malloc_free_bytes,
-    )
-    kind = unexplained_kind(composition, explained_bytes)
-    if kind is None:
-        return []
-    text, command = advice(kind)
-    confidence = look_confidence(grown.steadiness, look.seconds, grown.grown / first.rss_bytes)
-    return [
-        Leak(
-            kind,
-            "rss",
-            rate_bytes_s=grown.grown / look.seconds,
-            grown_bytes=grown.grown,
-            span_s=look.seconds,
-            confidence=confidence,
-            advice=text,
-            command=command,
-        )
-    ]
 
 
 def _is_told(leak: Leak) -> bool:

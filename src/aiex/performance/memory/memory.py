@@ -20,7 +20,7 @@ from aiex.performance.memory.leak import Leak
 from aiex.performance.memory.measures import memory_measures
 from aiex.performance.memory.native_sites import NativeSites
 from aiex.performance.memory.pieces import Pieces
-from aiex.performance.memory.process_memory import NO_MALLOC, ProcessMemory
+from aiex.performance.memory.process_memory import NO_MALLOC, NO_PROC, ProcessMemory
 from aiex.performance.memory.recording import Recorder
 from aiex.performance.memory.requests import (
     CountTypes,
@@ -183,18 +183,16 @@ class Memory(Chapter):
         return await self._recorder.profile(asked.seconds, asked.frames, self._labels)
 
     async def native_sites(self, asked: FindNativeSites, _: Caller) -> NativeSiteList:
-        """Raises `CallRefused` where malloc cannot be asked, or another profiler is at work."""
-        malloc = self._process.malloc
-        if malloc.state() is None:
-            raise CallRefused(NO_MALLOC)
-        sites = NativeSites(malloc.used_bytes)
-        before, began_s = malloc.used_bytes(), self._clock.monotonic_s()
+        """Raises `CallRefused` where that total is not known, or another profiler is at work."""
+        total = self._process.total(asked.of)
+        if total is None:
+            raise CallRefused(NO_MALLOC if asked.of == "malloc" else NO_PROC)
+        sites = NativeSites(total)
+        before, began_s = total(), self._clock.monotonic_s()
         with sites.watching(asked.modules):
             await self._clock.sleep(asked.seconds)
         return NativeSiteList(
-            self._clock.monotonic_s() - began_s,
-            sites.found(asked.n),
-            malloc.used_bytes() - before,
+            self._clock.monotonic_s() - began_s, sites.found(asked.n), total() - before
         )
 
     async def _census(self) -> Census:

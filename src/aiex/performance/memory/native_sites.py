@@ -1,12 +1,13 @@
-"""In which functions memory grows that Python does not count: malloc's total, read at both ends.
+"""In which functions grows what Python does not count: a total of the process, read at both ends.
 
 C code has no frames and tracemalloc does not see it; but whoever calls it is a Python function, and
-what malloc has in hand can be read in under a microsecond. So for a moment the functions of some
-modules are watched (`sys.monitoring`, local events: nothing else is slower), and what malloc has
-more after each than before is its own, less what functions it called took.
+what malloc has in hand, or the process resident, or open, can be read in microseconds. So for a
+moment the functions of some modules are watched (`sys.monitoring`, local events: nothing else is
+slower), and what there is more of after each than before is its own, less what functions it called
+took.
 
 Limit: with several threads at work one may be blamed for what another takes meanwhile; over many
-calls that averages out. What an allocator other than malloc takes is not seen.
+calls that averages out.
 """
 
 import sys
@@ -33,10 +34,10 @@ LEAVES = (_EVENTS.PY_RETURN, _EVENTS.PY_YIELD)
 
 
 class NativeSites:
-    """`used_bytes` is what malloc has in hand now."""
+    """`total` is what there is of it now."""
 
-    def __init__(self, used_bytes: Callable[[], int]) -> None:
-        self._used_bytes = used_bytes
+    def __init__(self, total: Callable[[], int]) -> None:
+        self._total = total
         self._grown: dict[CodeType, list[int]] = {}
         self._names: dict[CodeType, str] = {}
         self._of_thread = threading.local()
@@ -73,7 +74,7 @@ class NativeSites:
             for code, (grown, count) in self._grown.items()
             if grown > 0
         ]
-        return tuple(sorted(rows, key=lambda one: -one.grown_bytes)[:n])
+        return tuple(sorted(rows, key=lambda one: -one.grown)[:n])
 
     def _codes(self, modules: Sequence[str]) -> list[CodeType]:
         for name in modules:
@@ -87,7 +88,7 @@ class NativeSites:
         # Whatever is raised here would reach the code that is watched; nothing below can.
         stack = self._stack()
         if len(stack) < DEPTH_MAX:
-            stack.append((code, self._used_bytes(), [0]))
+            stack.append((code, self._total(), [0]))
         return None
 
     def _left(self, code: CodeType, _: int, __: object) -> Any:
@@ -96,7 +97,7 @@ class NativeSites:
         while stack:
             of, before, inside = stack.pop()
             if of is code:
-                return self._note(code, self._used_bytes() - before, inside[0], stack)
+                return self._note(code, self._total() - before, inside[0], stack)
         return None
 
     def _note(self, code: CodeType, grown: int, inside: int, stack: list[Any]) -> Any:

@@ -4,9 +4,15 @@ import sys
 from collections.abc import Callable
 
 from aiex.performance.memory.cgroup import memory_limit
-from aiex.performance.memory.footprint import footprint, full_footprint, open_files_max
+from aiex.performance.memory.footprint import (
+    footprint,
+    full_footprint,
+    lowest_free_file,
+    open_files_max,
+    resident_bytes,
+)
 from aiex.performance.memory.malloc import Malloc, process_malloc
-from aiex.performance.memory.requests import Allocators, Footprint, Limit, Point
+from aiex.performance.memory.requests import Allocators, Footprint, Limit, NativeTotal, Point
 
 NO_PROC = "Resident memory, threads and open files are not known here: there is no /proc."
 NO_MALLOC = "What malloc has in hand is not known here: only glibc 2.33 and newer tells."
@@ -28,6 +34,16 @@ class ProcessMemory:
         if self._malloc is None:
             self._malloc = self._load_malloc()
         return self._malloc
+
+    def total(self, of: NativeTotal) -> Callable[[], int] | None:
+        """What reads it in a few microseconds; None where it is not known."""
+        match of:
+            case "malloc":
+                return self.malloc.used_bytes if self.malloc.state() is not None else None
+            case "resident":
+                return resident_bytes if footprint().rss_bytes else None
+            case "files":
+                return lowest_free_file
 
     def point(self) -> Point:
         """About 50 us."""

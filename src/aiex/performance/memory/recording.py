@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 from aiex.errors import CallRefused
 from aiex.performance.memory.allocator_hooks import AllocatorHooks
+from aiex.performance.memory.companions import is_library
 from aiex.performance.memory.functions import OWN, Functions
 from aiex.performance.memory.pieces import Pieces
 from aiex.performance.memory.type_names import short_file
@@ -119,13 +120,19 @@ class Recorder:
         return found
 
     def site(self, one: object) -> str:
-        """Where an object was made, if that was recorded: `pkg.mod:function (file.py:12)`."""
+        """Where an object was made, if that was recorded: `pkg.mod:function (file.py:12)`.
+
+        By the innermost call that is not in Python's library: that says nothing of who wanted it.
+        """
         found = tracemalloc.get_object_traceback(one)
-        if not found:
-            return ""
-        frame = found[-1]  # oldest call first
-        place = self._functions.at(frame.filename, frame.lineno)
-        return f"{place.function} ({short_file(frame.filename)}:{frame.lineno})"
+        sites = []
+        for frame in reversed(found or ()):  # oldest call first
+            place = self._functions.at(frame.filename, frame.lineno)
+            site = f"{place.function} ({short_file(frame.filename)}:{frame.lineno})"
+            if not is_library(place.function.partition(":")[0]):
+                return site
+            sites.append(site)
+        return next(iter(sites), "")
 
     def _frame(self, file: str, line: int) -> Frame:
         place = self._functions.at(file, line)

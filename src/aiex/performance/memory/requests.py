@@ -3,7 +3,7 @@
 Answers name types, functions, attributes and sizes, never what objects contain.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -169,35 +169,40 @@ class ProfileMemory(Request[Profile], frozen=True):
     frames: Annotated[int, Meta(ge=1, le=FRAMES_MAX)] = 4
 
 
-class FindNativeSites(Request["NativeSiteList"], frozen=True):
-    """In which functions of these modules malloc's memory grows within so long.
+# Bytes that malloc has in hand, bytes resident, files open.
+type NativeTotal = Literal["malloc", "resident", "files"]
 
-    They are a microsecond or two slower a call meanwhile.
+
+class FindNativeSites(Request["NativeSiteList"], frozen=True):
+    """In which functions of these modules a total of the process grows within so long.
+
+    They are a few microseconds slower a call meanwhile.
     """
 
     modules: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MODULES_MAX)]
     seconds: Annotated[float, Meta(ge=0.1, le=RECORD_S_MAX)] = 2.0
     n: Count = 10
+    of: NativeTotal = "malloc"
 
 
 class NativeSite(msgspec.Struct, frozen=True):
-    """`grown_bytes` is what malloc had more after the function than before, of all its calls
-    together, less what functions that it called took.
+    """`grown` is what there was more after the function than before, in bytes or files, of all its
+    calls together, less what functions that it called took.
     """
 
     function: str
     file: str
     line: int
-    grown_bytes: int
+    grown: int
     call_count: int
 
 
 class NativeSiteList(msgspec.Struct, frozen=True):
-    """The most first. `grown_bytes` is of the whole process in that time."""
+    """The most first. `grown` is of the whole process in that time."""
 
     seconds: float
     sites: tuple[NativeSite, ...]
-    grown_bytes: int
+    grown: int
 
 
 MEMORY_REQUESTS = (
@@ -230,6 +235,6 @@ MEMORY_REQUESTS = (
         "memory_native_sites",
         FindNativeSites,
         NativeSiteList,
-        "In which functions memory grows that Python does not count.",
+        "In which functions grows what Python does not count: native memory, open files.",
     ),
 )

@@ -1,37 +1,24 @@
-"""Where a container gets its items, read off the code that is loaded: nothing runs slower for it.
+"""Where a container gets its items, and whether it loses them there: read off the loaded code.
 
-Looked for are lines that take the holder's name and then add to it: `self._rows.append(…)`,
-`CACHE[key] = …`. Code of the holder's own module is looked at first, then all.
+Nothing runs slower for it. Looked for is what takes the holder's name and then adds to it, in code
+of the holder's own module first, then in all; where nothing does, what makes a new value of the old
+one: `log += line`, `self._rows = {**self._rows, …}`.
 """
 
-import dis
+import asyncio
 import sys
 from collections.abc import Iterator
 from types import CodeType, ModuleType
 
 from aiex.performance.memory.census import Rest
 from aiex.performance.memory.functions import module_codes
+from aiex.performance.memory.survey import running_frame
 from aiex.performance.memory.type_names import is_a, module_name, short_file
+from aiex.performance.memory.uses import ADDING, REMAKES, REMOVING, uses
 
-ADDING = frozenset(
-    (
-        "add",
-        "append",
-        "appendleft",
-        "extend",
-        "extendleft",
-        "insert",
-        "put",
-        "put_nowait",
-        "setdefault",
-        "update",
-        "write",
-    )
-)
-# From the name to what adds there is not much between: an index, an argument or two.
-REACH = 6
 FOUND_MAX = 8
 MODULES_A_CHUNK = 20
+_MAKING = frozenset({REMAKES})
 
 
 async def sites(name: str, module: str, rest: Rest) -> list[str]:
@@ -52,24 +39,53 @@ async def sites(name: str, module: str, rest: Rest) -> list[str]:
     return found[:FOUND_MAX]
 
 
+def is_emptied(name: str, module: str) -> bool:
+    """Whether whoever adds to what is called so removes from it too, or keeps it below a length.
+
+    That is, the same function does, or one that it names, or a task that runs. What removes and
+    is never called says nothing: an `unsubscribe`, say.
+    """
+    own = sys.modules.get(module)
+    if own is None or not name:
+        return False
+    codes = list(module_codes(own))
+    adders = [code for code in codes if _first_line(code, name, ADDING | _MAKING)]
+    removers = [
+        code for code in codes if code.co_name != "__init__" and _first_line(code, name, REMOVING)
+    ]
+    if not removers:
+        return False
+    callers = [*adders, *_running_codes(module)]
+    return any(_reaches(caller, remover) for caller in callers for remover in removers)
+
+
+def _reaches(caller: CodeType, remover: CodeType) -> bool:
+    """The same, a function inside of it, or one whose name it has."""
+    return (
+        caller is remover
+        or remover.co_qualname.startswith(f"{caller.co_qualname}.<locals>")
+        or remover.co_name in caller.co_names
+    )
+
+
+def _running_codes(module: str) -> Iterator[CodeType]:
+    for task in asyncio.all_tasks():
+        frame = running_frame(task.get_coro())
+        if frame is not None and frame.f_globals.get("__name__") == module:
+            yield frame.f_code
+
+
 def _adding(module: ModuleType, name: str) -> Iterator[str]:
-    for code in module_codes(module):
-        names = (code.co_names, code.co_freevars, code.co_cellvars, code.co_varnames)
-        if any(name in one for one in names) and (line := _adding_line(code, name)):
+    codes = list(module_codes(module))
+    for verbs in (ADDING, _MAKING):
+        found = [(code, line) for code in codes if (line := _first_line(code, name, verbs))]
+        for code, line in found:
             file = short_file(code.co_filename)
             yield f"{module_name(module)}:{code.co_qualname} ({file}:{line})"
+        if found:
+            return
 
 
-def _adding_line(code: CodeType, name: str) -> int:
-    """The first line that adds to what is called so; 0 when there is none."""
-    left, line = 0, 0
-    for step in dis.get_instructions(code):
-        if step.argval == name and step.opname.startswith("LOAD"):
-            left, line = REACH, step.positions.lineno or 0 if step.positions else 0
-        elif left:
-            left -= 1
-            if step.opname == "STORE_SUBSCR" or (
-                step.argval in ADDING and step.opname in ("LOAD_ATTR", "LOAD_METHOD")
-            ):
-                return line
-    return 0
+def _first_line(code: CodeType, name: str, verbs: frozenset[str]) -> int:
+    """0 where it does none of these."""
+    return next((use.line for use in uses(code, name) if use.verb in verbs), 0)

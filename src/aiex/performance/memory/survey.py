@@ -32,9 +32,11 @@ from types import (
 from typing import Any, NamedTuple
 from weakref import ReferenceType
 
+from aiex.performance.memory.buffers import BUFFERS
 from aiex.performance.memory.census import RESTED_RATIO, Rest
 from aiex.performance.memory.pieces import CHUNK_S, PAID_S_MAX
 from aiex.performance.memory.type_names import is_a, own_length
+from aiex.performance.memory.variables import LARGE, Variable, variable
 
 OBJECTS_MAX = 250_000
 LOOK_EVERY = 32  # objects between two looks at the clock
@@ -46,6 +48,7 @@ LONG, END = 1000, 4
 # (https://github.com/python/cpython/issues/122695).
 BY_DICT_ONLY = "_asyncio"
 COROUTINES = CO_COROUTINE | CO_ASYNC_GENERATOR
+BUFFER_KINDS = frozenset(kind for kind, _ in BUFFERS)
 _NOTHING_BEHIND = frozenset(
     (
         str,
@@ -83,11 +86,18 @@ class Container(NamedTuple):
     def now(self) -> int:
         return self.length(self.one)
 
+    def of_now(self) -> "Container":
+        """Of a variable the container that it holds now; else itself."""
+        if type(self.one) is Variable:
+            return self._replace(one=self.one.value(), length=len)
+        return self
+
 
 class Survey(NamedTuple):
     """It keeps the containers alive: let it go soon. `ways` are to what it was to look for."""
 
     containers: tuple[Container, ...]
+    variables: tuple[Container, ...]
     ways: dict[int, Link]
     object_count: int
     is_whole: bool
@@ -114,6 +124,7 @@ async def make_survey(
         await rest(RESTED_RATIO * min(stop_s, PAID_S_MAX))
     return Survey(
         tuple(walk.containers),
+        tuple(walk.variables),
         walk.ways,
         len(walk.seen),
         not walk.queue,
@@ -125,6 +136,7 @@ async def make_survey(
 class _Walk:
     def __init__(self, objects_max: int, targets: Sequence[Any]) -> None:
         self.containers: list[Container] = []
+        self.variables: list[Container] = []
         self.ways: dict[int, Link] = {}
         self._targets = frozenset(map(id, targets))
         self.seen: set[int] = set()
@@ -134,6 +146,7 @@ class _Walk:
         self._lengths: dict[type, Callable[[Any], int] | None] = {}
         # Of the walk itself nothing is told.
         self.seen |= {id(one) for one in (self, self.containers, self.ways, self.seen)}
+        self.seen.add(id(self.variables))
         self.seen |= {id(self.queue), id(self._lengths), id(targets)}
 
     def go_on(self, until_s: float) -> bool:
@@ -149,6 +162,8 @@ class _Walk:
 
     def _meet(self, one: Any, before: Link) -> None:
         kind = type(one)
+        if kind in LARGE and len(one) >= LARGE[kind]:
+            self._meet_value(one, before)
         if kind in _NOTHING_BEHIND or id(one) in self.seen:
             return
         self.seen.add(id(one))
@@ -160,8 +175,14 @@ class _Walk:
             length = self._lengths[kind] = own_length(kind)
         if length is not None and not _is_namespace(one, before.one):
             self.containers.append(Container(one, before, length))
-        if kind is not bytearray:
+        if kind not in BUFFER_KINDS:
             self.queue.append(Link(one, before))
+
+    def _meet_value(self, one: Any, before: Link) -> None:
+        above = before.before.one if before.before is not None else None
+        found = variable(one, before.one, above)
+        if found is not None:
+            self.variables.append(Container(found, before, Variable.length))
 
     def _behind(self, one: Any) -> Iterable[Any]:
         length = self._lengths.get(type(one))

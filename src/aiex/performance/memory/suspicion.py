@@ -10,8 +10,9 @@ limit soon, and what is slower is looked at for longer. The spans and how far ea
     72 hours     for ever       three days, and a night in each third of them
 
 Within a short span two more things are no leak: what was as large before (a saw's next tooth), and
-what grows while the load does, unless the limit is nearer than half the span. Whatever fills the
-memory is told of long before: a leak that needs longer than an hour for it two hours ahead.
+what grows no longer at its end. Within any, what grows while the load does, and not by
+more in proportion, unless the limit is nearer than half the span. Whatever fills the memory is told
+of long before: a leak that needs longer than an hour for it two hours ahead.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,12 @@ from aiex.performance.memory.trend import Trend, trend
 HOUR_S = 3600.0
 # A load that grows by less explains nothing.
 LOAD_GROWN_MIN = 0.2
+# A process's memory is what is always there, and what the load needs: in proportion it grows by
+# less than the load does, but for what noise makes of both. What there is nothing of at rest,
+# connections or objects of a type, may grow by whatever factor.
+TOTAL_TO_LOAD_MAX = 1.25
+# What grows in the last blocks by less than a part of the whole span's slope has come to its end.
+LAST_TO_ALL_MIN = 0.25
 # What a span must be covered by before it is judged.
 COVERED_MIN = 0.95
 JUDGED_WITHIN = 60
@@ -67,12 +74,14 @@ def growing(
     room: float,
     grown_min: float,
     load: Series | None = None,
+    to_load_max: float = inf,
     spans: Sequence[Span] = SPANS,
     judged_every_s: float = 0.0,
 ) -> Growing | None:
     """What the longest span that accuses says; None when none does.
 
     `room` is how much more there may be of it, `grown_min` what is too little to bother anybody.
+    `to_load_max` is by how much more in proportion it may grow than the load that explains it.
     A span is judged a few dozen times within its own length, if this is asked so often.
     """
     for span in spans:
@@ -85,9 +94,12 @@ def growing(
         if seen is None or not seen.is_growing or seen.grown < grown_min:
             continue
         limit_in_s = seen.seconds_to(room)
-        if limit_in_s > span.horizon_s and span.horizon_s != inf:
+        if span.horizon_s != inf and (
+            limit_in_s > span.horizon_s or _is_over(series, seen, now_s, span)
+        ):
             continue
-        if span.horizon_s != inf and _is_excused(series, seen, now_s, span, limit_in_s, load):
+        is_far = limit_in_s > span.seconds / 2
+        if is_far and load is not None and _explains(load, now_s, span, seen, to_load_max):
             continue
         bonus = CLEAR_BONUS if seen.z > CLEAR_Z else 0.0
         confidence = min(CONFIDENCE_MAX, span.confidence + bonus)
@@ -103,27 +115,25 @@ def _seen(series: Series, now_s: float, span: Span) -> Trend | None:
     return trend(readings, began_at_s, span.seconds)
 
 
-def _is_excused(
-    series: Series,
-    seen: Trend,
-    now_s: float,
-    span: Span,
-    limit_in_s: float,
-    load: Series | None,
-) -> bool:
+def _is_over(series: Series, seen: Trend, now_s: float, span: Span) -> bool:
+    """Whether as much was there before, or it has come to its end."""
     highest = series.highest_before(now_s - span.seconds)
     if highest is not None and seen.late_low <= highest:
         return True
-    return load is not None and limit_in_s > span.seconds / 2 and _rises(load, now_s, span)
+    return seen.last_slope < LAST_TO_ALL_MIN * seen.grown / span.seconds
 
 
-def _rises(load: Series, now_s: float, span: Span) -> bool:
-    seen = _seen(load, now_s, span)
-    return (
-        seen is not None
-        and seen.is_growing
-        and seen.grown > LOAD_GROWN_MIN * max(seen.lows[0].value, 0.0)
-    )
+def _explains(load: Series, now_s: float, span: Span, seen: Trend, to_load_max: float) -> bool:
+    """Whether the load rose, and by enough; one that slows down did so too."""
+    loaded = _seen(load, now_s, span)
+    if loaded is None or not loaded.is_rising:
+        return False
+    first = max(loaded.lows[0].value, 0.0)
+    if loaded.grown <= LOAD_GROWN_MIN * first:
+        return False
+    if to_load_max == inf:
+        return True
+    return seen.grown * first <= to_load_max * loaded.grown * max(seen.lows[0].value, 0.0)
 
 
 # A suspicion outlives its last accusation by half its span: trends near the border flicker.

@@ -9,11 +9,12 @@ is no leak. Of the lows three things are asked, and each refuses what the others
 - The low of each third is above that of the third before: one step up is no growth.
 - The slope of the last third is more than half that of the first: what warms up or fills slows
   down. Slopes are Sen's (1968), medians of all pairs, which a few outliers do not move.
+- It grows between all blocks: three steps with nothing between are three models that were loaded.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import inf, sqrt
 from statistics import median
 from typing import NamedTuple
@@ -26,14 +27,25 @@ THIRD = BLOCKS // 3
 THIRD_FILLED_MIN = THIRD - 2
 Z_MIN = 2.33
 LATE_TO_EARLY_MIN = 0.5
+# Whether it grows still is told by the last blocks, a few and fewer: what has just reached its
+# bound is flat there.
+LAST = (BLOCKS // 4, BLOCKS // 8, 2)
+# What comes in so few steps is no growth, if they make up most of it and little moves beside them.
+STEPS = 3
+STEPS_RATIO_MIN = 0.75
+BESIDE_STEPS_MAX = 0.5
 
 
 class Trend(NamedTuple):
+    """`is_rising` is the first two of the tests, and that it is no steps."""
+
     is_growing: bool
+    is_rising: bool
     z: float
     slope: float  # per second, over the whole span
     early_slope: float
     late_slope: float
+    last_slope: float  # of the last blocks
     grown: float  # from the first block's low to the last's
     late_low: float  # of the last third
     lows: tuple[Reading, ...]
@@ -62,13 +74,26 @@ def trend(readings: Sequence[Reading], began_at_s: float, span_s: float) -> Tren
     z = mann_kendall_z([low.value for low in every])
     first, second, third = (min(low.value for low in part) for part in thirds)
     early_slope, late_slope = _slope(thirds[0]), _slope(thirds[2])
-    is_growing = (
-        z > Z_MIN
-        and first < second < third
-        and late_slope > max(0.0, LATE_TO_EARLY_MIN * early_slope)
+    is_rising = z > Z_MIN and first < second < third and not _is_steps(every)
+    return Trend(
+        is_growing=is_rising and late_slope > max(0.0, LATE_TO_EARLY_MIN * early_slope),
+        is_rising=is_rising,
+        z=z,
+        slope=_slope(every),
+        early_slope=early_slope,
+        late_slope=late_slope,
+        last_slope=min(_slope(every[-count:]) for count in LAST),
+        grown=every[-1].value - every[0].value,
+        late_low=third,
+        lows=tuple(every),
     )
-    grown = every[-1].value - every[0].value
-    return Trend(is_growing, z, _slope(every), early_slope, late_slope, grown, third, tuple(every))
+
+
+def _is_steps(lows: Sequence[Reading]) -> bool:
+    rises = sorted((later.value - one.value for one, later in pairwise(lows)), reverse=True)
+    steps, beside = sum(rises[:STEPS]), sum(map(abs, rises[STEPS:]))
+    is_most = steps >= STEPS_RATIO_MIN * (lows[-1].value - lows[0].value)
+    return is_most and beside <= BESIDE_STEPS_MAX * steps
 
 
 def mann_kendall_z(values: Sequence[float]) -> float:

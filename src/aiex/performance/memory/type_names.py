@@ -6,6 +6,7 @@ A class may answer `__module__`, `__sizeof__` or `__len__` with code of its own;
 import sys
 from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import (
     AsyncGeneratorType,
     CodeType,
@@ -19,6 +20,8 @@ from types import (
 from types import MethodDescriptorType as _CMethod
 from typing import Any
 
+from aiex.performance.memory.buffers import BUFFERS
+
 _module_of: Callable[[type], Any] = type.__dict__["__module__"].__get__
 _qualname_of: Callable[[type], Any] = type.__dict__["__qualname__"].__get__
 _BUILTIN = ("builtins", "")
@@ -27,7 +30,8 @@ _LENGTHS: tuple[tuple[type, Callable[[Any], int]], ...] = (
     (dict, dict.__len__),
     (set, set.__len__),
     (deque, deque.__len__),
-    (bytearray, bytearray.__len__),
+    (SimpleQueue, SimpleQueue.qsize),
+    *BUFFERS,
 )
 
 

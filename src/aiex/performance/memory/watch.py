@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from math import inf
 from typing import NamedTuple, Protocol
 
 from aiex.clock import Clock
@@ -22,7 +23,14 @@ from aiex.performance.memory.leak import Leak
 from aiex.performance.memory.process_memory import room_bytes
 from aiex.performance.memory.requests import GrowthReport, Limit, Point, Trimmed
 from aiex.performance.memory.series import Keeping, Series
-from aiex.performance.memory.suspicion import SPANS, Growing, Span, Suspicions, growing
+from aiex.performance.memory.suspicion import (
+    SPANS,
+    TOTAL_TO_LOAD_MAX,
+    Growing,
+    Span,
+    Suspicions,
+    growing,
+)
 from aiex.performance.memory.trim import FREE_FOR_S, TrimRule
 from aiex.performance.memory.verdicts import Judged, leaks_of
 from aiex.service import Ready
@@ -192,13 +200,10 @@ class MemoryWatch:
         last = self._points[-1]
         room = room_bytes(self._process.limit(), last.rss_bytes)
         grown_min = max(RSS_GROWN_MIN, RSS_GROWN_RATIO * last.rss_bytes)
-        series = [(self._numbers[name], grown_min) for name in ("rss", "python", "malloc")]
-        series += [(one, float(TYPE_GROWN_MIN)) for one in self._types.values()]
-        grown = [
-            one
-            for numbers, least in series
-            if (one := self._growing(numbers, now_s, room, least)) is not None
-        ]
+        totals = [self._numbers[name] for name in ("rss", "python", "malloc")]
+        judged = [self._growing(one, now_s, room, grown_min, TOTAL_TO_LOAD_MAX) for one in totals]
+        judged += [self._growing(one, now_s, room, TYPE_GROWN_MIN) for one in self._types.values()]
+        grown = [one for one in judged if one is not None]
         if grown:
             yield MEMORY, max(grown, key=lambda one: (one.confidence, one.rate))
         for name, most in (("threads", THREADS_MAX), ("files", self._process.files_max())):
@@ -208,7 +213,12 @@ class MemoryWatch:
                 yield name, one
 
     def _growing(
-        self, series: Series, now_s: float, room: float, grown_min: float
+        self,
+        series: Series,
+        now_s: float,
+        room: float,
+        grown_min: float,
+        to_load_max: float = inf,
     ) -> Growing | None:
         return growing(
             series,
@@ -216,6 +226,7 @@ class MemoryWatch:
             room=room,
             grown_min=grown_min,
             load=self._load,
+            to_load_max=to_load_max,
             spans=self._spans,
             judged_every_s=JUDGED_EVERY * self._pace.every_s,
         )

@@ -77,13 +77,19 @@ class _Thing:
         """Where somebody is certain to hold it the others are no news."""
         return self.certain or self.possible
 
-    def needs(self) -> Need:
-        """Who has to go on for the first in line to do so; whoever is in line is no help."""
-        helping = set(self.helpers) - self.waiting
-        if self.kind == "queue join":
-            helping = set(self.possible) - self.waiting
-            if length_of(self.thing) == 0:
-                helping -= self.takers  # nothing is left for them to take
+    def needs(self, of_tasks: Mapping[int, Need]) -> Need:
+        """Who has to go on for the first in line to do so; whoever is in line is no help.
+
+        Nor is one that waits for these to end, such as who began them: it has nothing to do before.
+        """
+        ours = {one.look.seen.id for one in self.stood}
+        helping = {
+            id_
+            for id_ in set(self.helpers) - self.waiting
+            if id_ not in of_tasks or of_tasks[id_].any_of or ours.isdisjoint(of_tasks[id_].of)
+        }
+        if self.kind == "queue join" and length_of(self.thing) == 0:
+            helping -= self.takers  # nothing is left for them to take
         if self.kind == "barrier" and len(helping) < _missing(self.thing, len(self.waiting)):
             helping = set()
         return Need(tuple(helping) or (NOBODY,), any_of=True)
@@ -196,7 +202,7 @@ class WaitLook:
         """Those of asyncio's own tasks, and of what stands still."""
         found = {NOBODY: Need((NOBODY,)), **needs}
         for thing in still.values():
-            need = thing.needs()
+            need = thing.needs(needs)
             for one in thing.stood:
                 found[one.look.seen.id] = need
                 looks[one.look.seen.id] = one.look
@@ -287,7 +293,14 @@ def _line_told(one: _Thing) -> LongWait | None:
     """A line before a lock, whoever has that."""
     if one.first is None or one.kind not in ("lock", "semaphore"):
         return None
-    return _row(one, one.first, because="held", at=at_text(one.first.chain), holder=one.holder())
+    return _row(
+        one,
+        one.first,
+        because="held",
+        at=at_text(one.first.chain),
+        holder=one.holder(),
+        holder_count=len(one.certain),
+    )
 
 
 def _row(one: _Thing, first: Look, **facts: Any) -> LongWait:

@@ -301,6 +301,7 @@ class LongWait(msgspec.Struct, frozen=True, kw_only=True):
     behind: Count = 0  # tasks that wait for these
     others: tuple[str, ...] = ()  # functions of the circle; else coroutines that have it at hand
     holder: Holder | None = None
+    holder_count: Count = 0
 
 
 class LongWaits(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
 from aiex.performance.analysis.rules.task_storm import STORM_PER_S_MIN, piling
 from aiex.performance.analysis.spent import LOOKING, spent
-from aiex.performance.memory import Leak
+from aiex.performance.memory import Leak, NativeSiteList, NativeTotal
 
 # What a look of seconds must see to speak up: faster than anything a healthy node fills.
 RATE_BYTES_S_MIN = 64 * 1024
@@ -29,6 +29,7 @@ PROCESS = "rss"
 # A node freezes once at its start, and when it tunes its collector.
 FROZEN_GROWN_MIN = 100
 NATIVE_BYTES_MIN = 256 * 1024
+FILES_MIN = 2
 FILE_TYPES = ("_io:", "socket:", "ssl:", "tempfile:")
 
 
@@ -59,10 +60,18 @@ def needs_allocations(evidence: Evidence) -> bool:
     )
 
 
-def native_grows(evidence: Evidence) -> bool:
-    """Whether the process grows by what no Python object explains."""
+def native_total(evidence: Evidence) -> NativeTotal | None:
+    """By which of the process's totals that grows which no Python object explains; or None."""
+    for leak in evidence.growth.leaks if evidence.growth is not None else ():
+        if leak.type == PROCESS and _speaks(leak, evidence):
+            return "resident" if leak.kind == "native" else "malloc"
+    return None
+
+
+def needs_openers(evidence: Evidence) -> bool:
+    """Whether files stay open of which no object tells who opened them."""
     return any(
-        leak.type == PROCESS and _speaks(leak, evidence)
+        leak.kind == "files" and _speaks(leak, evidence) and not _blamed(leak, evidence)[0]
         for leak in (evidence.growth.leaks if evidence.growth is not None else ())
     )
 
@@ -220,7 +229,8 @@ def _blamed(leak: Leak, evidence: Evidence) -> tuple[str, tuple[str, ...]]:
         for other in evidence.growth.leaks if evidence.growth is not None else ():
             if any(name in other.type for name in FILE_TYPES) and _own_site(other):
                 return _own_site(other), (other.holder,)
-    native = _native_function(evidence)
+        return _most_grown(evidence.openers, FILES_MIN), ()
+    native = _most_grown(evidence.native, NATIVE_BYTES_MIN)
     if native and leak.type == PROCESS:
         return native, ()
     makers = spent(evidence.allocations)
@@ -229,14 +239,13 @@ def _blamed(leak: Leak, evidence: Evidence) -> tuple[str, tuple[str, ...]]:
     return "", ()
 
 
-def _native_function(evidence: Evidence) -> str:
-    """The function with most of what malloc has more; empty where none has so much of it."""
-    found = evidence.native
-    if found is None or not found.sites or found.grown_bytes <= 0:
+def _most_grown(found: NativeSiteList | None, grown_min: int) -> str:
+    """The function with most of what there is more of; empty where none has so much of it."""
+    if found is None or not found.sites or found.grown <= 0:
         return ""
     first = found.sites[0]
-    is_most = first.grown_bytes >= ALLOCATED_SHARE_MIN * found.grown_bytes
-    return first.function if is_most and first.grown_bytes >= NATIVE_BYTES_MIN else ""
+    is_most = first.grown >= ALLOCATED_SHARE_MIN * found.grown
+    return first.function if is_most and first.grown >= grown_min else ""
 
 
 def _own_site(leak: Leak) -> str:

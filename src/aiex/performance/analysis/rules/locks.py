@@ -72,8 +72,21 @@ def hot_locks(evidence: Evidence) -> Iterator[Finding]:
         )
         if one.because == "nobody":
             yield _never_released(one, evidence.seconds)
-        elif one.because == "held" and min(one.before, one.count) >= WAITERS_MIN and not is_circle:
+        elif one.because == "held" and not is_circle and _is_slow(one):
             yield _lock(one)
+
+
+def _is_slow(one: LongWait) -> bool:
+    """Whether many stand in line because of who has it, and not as they are meant to.
+
+    A semaphore that several are inside of lets so many in by design, and one whose holder waits for
+    its turn is held up by the loop; unless somebody got nothing all the time.
+    """
+    is_meant = one.waiting == "semaphore" and one.holder_count > 1
+    is_loops = one.holder is not None and one.holder.waiting in ("ready", "running")
+    return min(one.before, one.count) >= WAITERS_MIN and (
+        one.stood > 0 or not (is_meant or is_loops)
+    )
 
 
 def hopeless_waits(evidence: Evidence) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from aiex.performance.analysis.evidence import Evidence, Line
 from aiex.performance.analysis.finding import Finding
-from aiex.performance.tasks import QueueRow
+from aiex.performance.tasks import CensusRow, QueueRow
 
 # Items that came and stayed within the window; a queue that breathes does not grow by as many.
 GROWN_MIN = 50
@@ -22,8 +22,16 @@ def queue_growth(evidence: Evidence) -> Iterator[Finding]:
         is_growing = grown >= GROWN_MIN and grown >= GROWN_RATIO_MIN * row.length
         is_stuck = row.is_bounded and row.room == 0 and row.putters > 0 and row.length > 0
         was_stuck = first is not None and first.room == 0 and first.putters > 0
-        if is_growing or (is_stuck and was_stuck):
+        if is_growing or (is_stuck and was_stuck and not _is_hopeless(row, evidence)):
             yield _finding(row, grown, evidence)
+
+
+def _is_hopeless(row: QueueRow, evidence: Evidence) -> bool:
+    """Whether nobody is left to take from it, which is told as such."""
+    return any(
+        one.because != "held" and one.waiting == "queue put" and f"({row.place})" in one.waits_for
+        for one in (evidence.waits.waits if evidence.waits is not None else ())
+    )
 
 
 def _finding(row: QueueRow, grown: int, evidence: Evidence) -> Finding:
@@ -58,10 +66,18 @@ def _module(name: str) -> str:
 
 
 def _consumers(evidence: Evidence, row: QueueRow) -> list[str]:
-    """Coroutines of the same module: who takes out first, who puts in, then the others."""
+    """Coroutines of the same module: who takes out first, who puts in, then the others.
+
+    Of those who take, the ones that do not wait for something to come have it in hand.
+    """
     rows = evidence.census_after.rows if evidence.census_after is not None else ()
-    found = [one.key for one in rows if _module(one.key) == _module(row.place)]
-    return sorted(found, key=lambda name: _part(evidence.lines.get(name, Line())))[:4]
+    near = [one for one in rows if _module(one.key) == _module(row.place)]
+
+    def order(one: CensusRow) -> tuple[int, float]:
+        is_idle = one.waiting.get("queue get", 0) / max(1, one.count)
+        return _part(evidence.lines.get(one.key, Line())), is_idle
+
+    return [one.key for one in sorted(near, key=order)][:4]
 
 
 def _part(line: Line) -> int:
