@@ -9,6 +9,7 @@ upstream have another. Cost is CPU time of the whole process tree, the node's en
 """
 
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -27,9 +28,11 @@ from rig.litellm import litellm, litellm_environment, litellm_version
 from rig.machine import CACHE, drive_a_crowd, ready_machine
 from rig.nginx import nginx, nginx_version
 from rig.node import Node, node
+from rig.processes import rss_mb
 from rig.question import Found, Question, answer, refused_together, versions
 
 CROWD = 2000
+CALM_S = 2.0  # until what was held for the crowd is let go of, if it ever is
 OPEN_LOOP_PER_S = 1000
 GOALS = (
     Goal("requests_per_core_vs_litellm", ">=", 100, "LiteLLM's CPU a request / ours"),
@@ -38,6 +41,8 @@ GOALS = (
     Goal("share_of_nginx", ">=", 0.12, "nginx's CPU a request / ours"),
     Goal("added_p99_ms_at_1000", "<=", 10, "over nginx, open loop of 1,000 requests/s"),
     Goal("rss_mb_loaded", "<=", 80, "the Python process, 2,000 connections all waiting"),
+    Goal("rss_mb_idle", "<=", 60, "the Python process, just ready"),
+    Goal("rss_mb_after", "<=", 100, "the same, two seconds after the 2,000 have gone"),
     Goal("ready_s", "<=", 1, "from process start, engine included"),
 )
 
@@ -94,21 +99,31 @@ StartNode = Callable[[], AbstractContextManager[Node]]
 def measure_fresh_nodes(
     bench: Bench, start_node: StartNode, requests: Requests, plan: Plan
 ) -> Found:
-    """How soon a node is ready, and how much memory 2,000 connections cost it."""
+    """How soon a node is ready, and its memory before, with and after 2,000 connections."""
     ready_s: list[float] = []
+    idle_mb: list[float] = []
     loaded_mb: list[float] = []
+    after_mb: list[float] = []
     facts: Mapping[str, Any] = {}
     refusal = ""
     for _ in range(plan.starts):
         with start_node() as fresh:
             ready_s.append(fresh.ready_s)
+            idle_mb.append(rss_mb(fresh.pids[0]))
             try:
                 crowded_mb, facts = _memory(bench, fresh, requests, plan.seconds)
                 loaded_mb.append(crowded_mb)
+                time.sleep(CALM_S)
+                after_mb.append(rss_mb(fresh.pids[0]))
             except Refused as reason:
                 refusal = str(reason)
-    memory = Figure("rss_mb_loaded", () if refusal else tuple(loaded_mb), refusal)
-    return Found((Figure("ready_s", tuple(ready_s)), memory), facts)
+    figures = (
+        Figure("ready_s", tuple(ready_s)),
+        Figure("rss_mb_idle", tuple(idle_mb)),
+        Figure("rss_mb_loaded", () if refusal else tuple(loaded_mb), refusal),
+        Figure("rss_mb_after", () if refusal else tuple(after_mb), refusal),
+    )
+    return Found(figures, facts)
 
 
 def _memory(
@@ -117,12 +132,12 @@ def _memory(
     own, *children = fresh.pids
     paced = bench.run(fresh.gateway, requests.load(CROWD, seconds, OPEN_LOOP_PER_S))
     crowded = bench.run(fresh.gateway, requests.load(CROWD, seconds))
-    rss_mb = {
+    by_state = {
         "node, 2000 connections at 1000 requests/s": paced.memory_mb[own],
         "node, 2000 requests in flight": crowded.memory_mb[own],
         "engine": sum(crowded.memory_mb.get(child, 0.0) for child in children),
     }
-    return crowded.memory_mb[own], {"rss_mb": rss_mb}
+    return crowded.memory_mb[own], {"rss_mb": by_state}
 
 
 def measure_requests(stage: Stage) -> Found:

@@ -18,8 +18,10 @@ from aiex.assistant import TokenCount as Counts
 from aiex.assistant.account_local import LocalAccounts
 from aiex.assistant.admission import Admission
 from aiex.assistant.attempts import Attempts
+from aiex.assistant.call_watch import CallWatch
 from aiex.assistant.chat_request import decode_chat_request
 from aiex.assistant.keys import key_in
+from aiex.assistant.leave_watch import LeaveWatch
 from aiex.assistant.ledger import Ledger
 from aiex.assistant.limits import Limits
 from aiex.assistant.prices import Prices
@@ -187,16 +189,20 @@ class Handler:
             attempt.close()
             done.note(attempt.name, attempt.outcome, attempt.took_s)
 
+        exchange: Any = FixedExchange(self.body)
+        leavers, bodies = LeaveWatch(), CallWatch(30)
+
+        async def visit() -> None:
+            own: Any = asyncio.current_task()
+            leavers.add(own, done, exchange)
+            leavers.remove(own)
+
         async def task() -> None:
-            gone = asyncio.get_running_loop().create_future()
-            gone.add_done_callback(print)
-            await asyncio.create_task(asyncio.sleep(0))
-            gone.remove_done_callback(print)
-            gone.cancel()
+            await asyncio.create_task(visit())
 
         async def body() -> None:
-            async with asyncio.timeout(30):
-                await FixedExchange(self.body)()
+            with bodies.call(30):
+                await exchange()
 
         return {
             "task, watch for a client that leaves": task,

@@ -35,6 +35,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "leak": frozenset({"memory_limit"}),
     "thread_lock": frozenset({"overload", "full_pool"}),  # who waits for it has a thread
     "flood": frozenset({"overload"}),
+    "slow_provider": frozenset({"leak"}),  # requests that wait for it are kept
 }
 
 # What other processes of the machine bring about: true where they do, whatever was planted.
@@ -77,7 +78,8 @@ def verdict(
     beside = [
         each
         for each in rest
-        if any(belongs(each, one) for one in truths) or (is_crowded and each.cause in CROWDED)
+        if any(belongs(each, one) for one in truths)
+        or (is_crowded and (each.cause in CROWDED or each.follows_from in CROWDED))
     ]
     return Verdict(
         tuple(named),

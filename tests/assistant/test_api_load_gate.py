@@ -97,6 +97,7 @@ async def test_one_more_than_may_be_in_flight_is_turned_away(door: Door) -> None
     assert turned_away.status == 503
     assert turned_away.headers["retry-after"] == "1"
     assert error_of(turned_away)["code"] == "overloaded"
+    assert "connection" not in turned_away.headers, "a handshake costs more than the next refusal"
     await door.finish()
     assert [exchange.status for exchange in taken] == [200] * LIMITS.in_flight_max
     assert door.shed_reasons() == ["in_flight"]
@@ -110,6 +111,7 @@ async def test_a_late_loop_turns_all_away_but_probes(door: Door) -> None:
     turned_away = door.ask()
     await door.clock.settle()
     assert (turned_away.status, turned_away.headers["retry-after"]) == (503, "4")
+    assert turned_away.headers["connection"] == "close", "load balancers go elsewhere by now"
     assert "more to do than it can" in error_of(turned_away)["message"]
     probe = MemoryExchange()
     await door.api.respond(MemoryScope("GET", "/livez"), probe)

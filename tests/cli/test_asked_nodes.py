@@ -48,6 +48,14 @@ def test_a_node_that_does_not_answer_is_named_and_fails_the_command(
     assert "n2 did not answer: no answer within 20 s" in said.stderr.splitlines()
 
 
+def test_a_node_that_would_not_is_not_said_to_be_silent(tmp_path: Path) -> None:
+    unwilling = {"node": "n2", "reason": "refused", "text": "There is no such function."}
+    came = http_answer(json.dumps({"answers": [], "failures": [unwilling]}).encode())
+    with ScriptedServer(came) as server:
+        said = run_aiex(tmp_path, "trace", "a:b", "--on", "n1,n2", "--admin-url", server.url)
+    assert "n2 refused: There is no such function." in said.stderr.splitlines()
+
+
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_what_the_others_say_is_shown_all_the_same(output: str, tmp_path: Path) -> None:
     hot = {"began_at_s": 1.0, "seconds": 60.0, "cpu_s": 1.0, "hot": [], "notes": []}

@@ -66,7 +66,7 @@ def test_lines_go_to_standard_output_and_the_rest_beside(tmp_path: Path) -> None
         "(ran 0.500 ms, paused 2 times)\n",
     )
     assert said.stderr == (
-        "Tracing at n1: 9 calls, 0.5 a second shown, 120 s at most; Ctrl-C ends it.\n"
+        "Tracing at n1: 9 calls, 30 a minute shown, 120 s at most; Ctrl-C ends it.\n"
         "  shop.cart:Cart.add  /srv/cart.py:7 (inherited from Base)\n"
         "n1: ended because it was stopped. 9 seen, 5 matched, 3 shown, 2 dropped, 1.5 ms spent.\n"
     )
@@ -166,6 +166,43 @@ def test_wrong_usage_is_told_before_anything_is_asked(
     said = run_aiex(tmp_path, "trace", TARGET, *arguments, "--admin-url", "http://127.0.0.1:9")
     assert said.exit_code == 2
     assert told in said.stderr
+
+
+def test_a_propertys_functions_are_told_each_and_one_call_is_one(tmp_path: Path) -> None:
+    setter = {**FUNCTION, "line": 9, "note": "setter"}
+    with ScriptedServer(
+        asked_of(("n1", {**STARTED, "functions": [FUNCTION, setter]})),
+        asked_of(("n1", read(ended="it was stopped"))),
+    ) as server:
+        said = run_aiex(
+            tmp_path, "trace", TARGET, "--max", "1", "--rate", "5/h", "--admin-url", server.url
+        )
+    assert said.stderr.splitlines()[:3] == [
+        "Tracing at n1: 1 call, 5 an hour shown, 60 s at most; Ctrl-C ends it.",
+        "  shop.cart:Cart.add  /srv/cart.py:7 (inherited from Base)",
+        "  shop.cart:Cart.add  /srv/cart.py:9 (setter)",
+    ]
+
+
+def test_a_function_that_nobody_called_is_told_as_such(tmp_path: Path) -> None:
+    unseen = {"lines": [], "counts": {}, "ended": "its 60 s are over"}
+    with ScriptedServer(asked_of(("n1", STARTED)), asked_of(("n1", unseen))) as server:
+        said = run_aiex(tmp_path, "trace", TARGET, "--admin-url", server.url)
+    assert said.stderr.splitlines()[-1].endswith(
+        "0.0 ms spent. Nobody called it meanwhile; `aiex profile cpu --last 10m` tells what runs."
+    )
+
+
+def test_a_node_that_goes_away_ends_the_trace_with_what_was_seen(tmp_path: Path) -> None:
+    with ScriptedServer(
+        asked_of(("n1", STARTED)), asked_of(("n1", read(line(1, 1.0)))), b""
+    ) as server:
+        said = run_aiex(tmp_path, "trace", TARGET, "--admin-url", server.url)
+    assert said.exit_code == 1
+    assert said.stdout.count("(Cart, int)") == 1
+    last = said.stderr.splitlines()[-1]
+    assert last.startswith("n1: ")
+    assert last.endswith("A node that ends, ends its traces; the lines above are all.")
 
 
 def test_a_refusal_is_a_failure_in_the_nodes_words(tmp_path: Path) -> None:

@@ -64,6 +64,9 @@ def test_starved_is_true_on_a_crowded_machine_only() -> None:
     judged = verdict([], [starved], is_crowded=True)
     assert judged.false_alarms == ()
     assert judged.beside == (starved,)
+    late = Said("engine_away", "It does not answer.", follows_from="starved")
+    assert verdict([], [late]).false_alarms == (late,)
+    assert verdict([], [late], is_crowded=True).beside == (late,)
 
 
 def test_without_a_function_whoever_is_to_blame_has_to_be_mentioned() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aiex.testing.command_line import run_aiex
-from aiex.testing.namespaces import held, in_thread, inside, ip, new_network, program
+from aiex.testing.namespaces import held, in_thread, inside, ip, new_network, program, run
 from aiex.testing.node_process import MOCK_ONLY, NodeProcess, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -42,21 +42,36 @@ def network() -> Iterator[int]:
         os.close(made)
 
 
-class Ipv6Machine:
-    """A `Machine` in that network, asked at ::1."""
+@pytest.fixture
+def network_without_ipv6() -> Iterator[int]:
+    """As a pod's in a cluster that has IPv4 only."""
+    made = in_thread(new_network)
+    try:
+        off = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"
+        run([program("nsenter"), f"--net={held(made)}", "--", "sh", "-c", off])
+        ip(made, "link set lo up")
+        yield made
+    finally:
+        os.close(made)
 
-    def __init__(self, network: int) -> None:
+
+class InNetwork:
+    """Where processes run in that network, asked at the address."""
+
+    def __init__(self, network: int, address: str) -> None:
         self._network = network
+        self._address = address
 
     def command(self, argv: Sequence[str]) -> list[str]:
         killed_with_us = [program("setpriv"), "--pdeathsig", "KILL", program("nsenter")]
         return [*killed_with_us, f"--net={held(self._network)}", "--", *argv]
 
     def connect(self, port: int, timeout_s: float) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
         with inside(self._network):
-            opened = socket.socket(socket.AF_INET6)
+            opened = socket.socket(family)
         opened.settimeout(timeout_s)
-        opened.connect(("::1", port))
+        opened.connect((self._address, port))
         return opened
 
     def path(self, path: Path) -> Path:
@@ -88,8 +103,20 @@ def test_a_node_that_listens_everywhere_answers_both_kinds_of_addresses(tmp_path
 
 
 @pytest.mark.needs_root
+def test_a_node_that_listens_everywhere_is_reached_where_there_is_no_ipv6(
+    tmp_path: Path, network_without_ipv6: int
+) -> None:
+    machine = InNetwork(network_without_ipv6, "127.0.0.1")
+    hosts = ("--set=api.host=::", "--set=admin.host=::", f"--set=api.key={KEY}")
+    with NodeProcess(tmp_path, [*MOCK_ONLY, *hosts], machine=machine) as node:
+        node.until_ready()
+        assert node.admin_url.startswith("http://0.0.0.0:"), "commands could not connect to [::]"
+        assert "keys" in node.admin("/admin/v1/keys")
+
+
+@pytest.mark.needs_root
 def test_three_nodes_form_a_cluster_where_there_is_no_ipv4(tmp_path: Path, network: int) -> None:
-    machine = Ipv6Machine(network)
+    machine = InNetwork(network, "::1")
     with ExitStack() as stack:
         nodes = []
         for number, host in enumerate(SEEDS, 1):

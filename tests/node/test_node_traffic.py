@@ -94,6 +94,16 @@ async def test_calls_that_failed_are_their_targets_whoever_answered(tmp_path: Pa
     assert found.calls["west/m"].outcomes == {"failed": 1, "credentials": 1}
 
 
+async def test_a_providers_429_is_no_limit_of_ours(tmp_path: Path) -> None:
+    bus, traffic, _ = stage(tmp_path)
+    with traffic.watching():
+        bus.emit(
+            replace(finished("k1", 429), attempts=(Attempted("east/m", Outcome.RESTING, 0.0),))
+        )
+        found = traffic.traffic()
+    assert found.keys["k1"].refused_count == 0
+
+
 async def test_streams_are_counted_with_their_pace_and_those_that_broke_off(tmp_path: Path) -> None:
     bus, traffic, _ = stage(tmp_path)
     stream = replace(finished("k1"), is_stream=True, duration_us=4_011_000, completion_tokens=8)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aiex.settings import Secret
 from aiex.telemetry import LogWriter, log_encoder, log_to
-from aiex.telemetry.log_writer import LINES_MAX, json_line, text_line, timestamp
+from aiex.telemetry.log_writer import LINES_MAX, json_lines, text_lines, timestamp
 
 PATIENCE_S = 10.0
 
@@ -152,10 +152,10 @@ def test_a_line_that_cannot_be_encoded_costs_only_itself(bad: Any) -> None:
 
 
 def test_auto_is_text_for_a_terminal_and_json_for_programs() -> None:
-    assert log_encoder("auto", is_terminal=True) is text_line
-    assert log_encoder("auto", is_terminal=False) is json_line
-    assert log_encoder("json", is_terminal=True) is json_line
-    assert log_encoder("text", is_terminal=False) is text_line
+    assert log_encoder("auto", is_terminal=True) is text_lines
+    assert log_encoder("auto", is_terminal=False) is json_lines
+    assert log_encoder("json", is_terminal=True) is json_lines
+    assert log_encoder("text", is_terminal=False) is text_lines
 
 
 def test_a_text_line_has_the_time_the_level_the_message_and_the_facts_that_are_not_empty() -> None:
@@ -167,7 +167,7 @@ def test_a_text_line_has_the_time_the_level_the_message_and_the_facts_that_are_n
         "status": 200,
         "model": "",
     }
-    assert text_line(line) == b"12:30:01 info    request  status=200\n"
+    assert text_lines([line]) == b"12:30:01 info    request  status=200\n"
 
 
 def test_an_instant_is_written_in_utc_to_the_millisecond() -> None:

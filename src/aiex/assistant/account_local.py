@@ -10,7 +10,7 @@ from typing import Protocol
 from aiex.assistant.account import Hold, Limit, Shortage, Standing
 from aiex.assistant.gcra import NANOSECONDS, NEVER, Gcra, Receipt
 from aiex.assistant.limits import NO_LIMITS, Limits
-from aiex.assistant.money import NANO_PER_MICRO
+from aiex.money import NANO_PER_MICRO
 
 
 class Spending(Protocol):

@@ -171,6 +171,8 @@ class Api:
         if verdict is not None:
             answers = _MESSAGES_TURNED_AWAY if path in MESSAGES_ROUTES else _TURNED_AWAY
             refusal_headers, body = answers[verdict]
+            if self._intake.gate.is_shut or self._is_leaving():
+                refusal_headers = [*refusal_headers, _CLOSE]
             exchange.response_bytes(503, refusal_headers, body)
             self._emit(_SHED[verdict.reason])
             return
@@ -353,6 +355,10 @@ def _messages_turned_away(verdict: Verdict) -> tuple[list[tuple[str, str]], byte
 # Made once: a node that is busy turning requests away has no time to write why.
 _TURNED_AWAY: Final = {verdict: _turned_away(verdict) for verdict in VERDICTS}
 _MESSAGES_TURNED_AWAY: Final = {verdict: _messages_turned_away(verdict) for verdict in VERDICTS}
+# To who is turned away while load balancers are told to go elsewhere: behind those that only choose
+# for a new connection, one that is kept would come back here. While only some are turned away it
+# stays open: a handshake costs more than another refusal, and most would come back all the same.
+_CLOSE: Final = ("connection", "close")
 _SHED: Final = {verdict.reason: RequestShed(verdict.reason) for verdict in VERDICTS}
 
 

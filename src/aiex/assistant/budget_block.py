@@ -17,7 +17,7 @@ import msgspec
 
 from aiex.assistant.account import Limit, Shortage
 from aiex.assistant.holdings import Holding, Holdings, free, held_by, with_holding
-from aiex.assistant.money import NANO_PER_MICRO
+from aiex.money import NANO_PER_MICRO
 
 # How long a block lasts at the pace of the last seconds, and is held while nothing is spent.
 AHEAD_S: Final = 30.0

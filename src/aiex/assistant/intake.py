@@ -29,6 +29,8 @@ class Intake:
     def verdict(self, in_flight_count: int) -> Verdict | None:
         """Why the next request is turned away; None when it may come in."""
         ratio = self.gate.shed_ratio
+        if not ratio and in_flight_count < self.limits.in_flight_max:
+            return None  # as nearly always
         drawn = self._random.random() if ratio else 1.0
         return entry_verdict(
             self.limits,

@@ -1,7 +1,7 @@
 """Clients that leave before they have their answer: their requests are ended.
 
-Being told of it costs a request 8 us: granian starts a task for it, and ends that through one more
-of its threads. An answer that is there in a moment has no use for it, so it is asked only of
+Being told of it costs a request up to 8 us: granian starts a task for it, and ends that through one
+more of its threads. An answer that is there in a moment has no use for it, so it is asked only of
 requests that last longer than one. Who left in that moment is found out at its end.
 """
 

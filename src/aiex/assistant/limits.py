@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from aiex.assistant.money import BUDGET_USD_MAX, MICRO, micro_of
+from aiex.money import BUDGET_USD_MAX, MICRO, micro_of
 from aiex.settings import LimitsSettings
 
 Rate = Annotated[int, Meta(ge=0, le=10**12)]

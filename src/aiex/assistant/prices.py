@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from aiex.assistant.money import micro_of
 from aiex.assistant.usage import Usage
+from aiex.money import micro_of
 from aiex.settings import PriceSettings
 
 PICO_PER_NANO: Final = 1_000

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from aiex.assistant.account import Limit, Shortage
 from aiex.assistant.gcra import NANOSECONDS
 from aiex.assistant.limit_headers import duration_text
-from aiex.assistant.money import NANO_PER_MICRO, short_usd_text
 from aiex.assistant.refusal import Refusal
+from aiex.money import NANO_PER_MICRO, short_usd_text
 
 # Nobody knows when an answer in progress ends; most do within seconds.
 CONCURRENCY_WAIT_S = 1

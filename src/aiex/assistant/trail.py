@@ -7,8 +7,8 @@ from aiex.assistant.account import Account, Hold
 from aiex.assistant.attempted import Attempted, Outcome
 from aiex.assistant.events import RequestFinished
 from aiex.assistant.limit_headers import limit_headers
-from aiex.assistant.money import usd_text
 from aiex.assistant.usage import NO_USAGE, Usage
+from aiex.money import usd_text
 
 # A line of the access log tells of so many calls and targets passed over.
 ATTEMPTS_TOLD_MAX = 16

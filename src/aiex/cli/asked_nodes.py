@@ -21,6 +21,8 @@ from aiex.performance import PERFORMANCE_REQUESTS
 PATH = "/admin/v1/performance"
 # What a busy node may need beyond what it was asked to look.
 SPARE_S = 20.0
+# As the cluster calls it when a node heard the request and would not.
+REFUSED = "refused"
 _NAMES = {kind.request: kind.name for kind in PERFORMANCE_REQUESTS}
 _ANSWERS = {kind.request: kind.answer for kind in PERFORMANCE_REQUESTS}
 
@@ -57,7 +59,8 @@ def ask_nodes[A](
     """
     came = answers_of(admin, request, nodes, deadline_s=takes_s + SPARE_S)
     for one in came.asked.failures:
-        click.echo(harmless(f"{one.node} did not answer: {one.text or one.reason}"), err=True)
+        how = "refused" if one.reason == REFUSED else "did not answer"
+        click.echo(harmless(f"{one.node} {how}: {one.text or one.reason}"), err=True)
         fail_in_the_end()
     return came
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from aiex.assistant.money import NANO_PER_MICRO, micro_of, short_usd_text
 from aiex.cli.answers.keys import Limits
+from aiex.money import NANO_PER_MICRO, micro_of, short_usd_text
 
 type LimitFields = dict[str, int | list[str] | None]
 

@@ -10,7 +10,7 @@ from secrets import token_hex
 import click
 import msgspec
 
-from aiex.cli.admin_client import AdminClient, AdminRefused
+from aiex.cli.admin_client import AdminClient, AdminRefused, AdminUnreachable
 from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
 from aiex.cli.duration import Duration
 from aiex.cli.node_options import node_options
@@ -206,14 +206,20 @@ class Following:
         try:
             asked = ask_nodes(self._admin, request(), self._names(), takes_s=self._wait_s).asked
         except AdminRefused as error:  # the only node left has none of it any more
-            click.echo(harmless(f"{self._names()}: {error}"), err=True)
-            self._lost_count += len(self._running)
-            self._running = []
+            self._lose_all(str(error))
+            return
+        except AdminUnreachable as error:
+            self._lose_all(f"{error} A node that ends, ends its traces; the lines above are all.")
             return
         for failure in asked.failures:
             self._lost_count += 1
             self._running.remove(failure.node)
         self._tell_of(asked.answers)
+
+    def _lose_all(self, why: str) -> None:
+        click.echo(harmless(f"{self._names()}: {why}"), err=True)
+        self._lost_count += len(self._running)
+        self._running = []
 
     def _tell_of(self, answers: Iterable[NodeAnswer[TraceRead]]) -> None:
         lines = [(line.at_s, one.node, line) for one in answers for line in one.answer.lines]

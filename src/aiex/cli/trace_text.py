@@ -11,11 +11,15 @@ STACK_INDENT = " " * 14
 def start_texts(asked: StartTrace, started: Sequence[tuple[str, TraceStarted]]) -> Iterator[str]:
     """What is traced where, and until when."""
     nodes = ", ".join(node for node, _ in started)
+    calls = f"{asked.calls_max} call{'' if asked.calls_max == 1 else 's'}"
     yield (
-        f"Tracing at {nodes}: {asked.calls_max} calls, {asked.rate_per_s:g} a second shown, "
+        f"Tracing at {nodes}: {calls}, {_rate_text(asked.rate_per_s)} shown, "
         f"{asked.ttl_s:g} s at most; Ctrl-C ends it."
     )
-    functions = {one.name: one for _, answer in started for one in answer.functions}
+    # A property's getter and setter have one name and two places.
+    functions = {
+        (one.name, one.file, one.line): one for _, answer in started for one in answer.functions
+    }
     for one in functions.values():
         note = f" ({one.note})" if one.note else ""
         yield f"  {one.name}  {one.file}:{one.line}{note}"
@@ -41,7 +45,22 @@ def end_text(node: str, read: TraceRead) -> str:
         *([f"{counts.open} not ended"] if counts.open else []),
         f"{counts.spent_us / 1000:.1f} ms spent",
     ]
-    return f"{node}: ended because {read.ended}. {', '.join(parts)}.{_failures(counts)}"
+    return (
+        f"{node}: ended because {read.ended}. {', '.join(parts)}.{_failures(counts)}{_none(counts)}"
+    )
+
+
+def _rate_text(per_s: float) -> str:
+    for seconds, name in ((1, "second"), (60, "minute")):
+        if per_s * seconds >= 1:
+            return f"{per_s * seconds:g} a {name}"
+    return f"{per_s * 3600:g} an hour"
+
+
+def _none(counts: TraceCounts) -> str:
+    if counts.seen:
+        return ""
+    return " Nobody called it meanwhile; `aiex profile cpu --last 10m` tells what runs."
 
 
 def _failures(counts: TraceCounts) -> str:

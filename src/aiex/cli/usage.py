@@ -4,13 +4,13 @@ from urllib.parse import urlencode
 
 import click
 
-from aiex.assistant.money import short_usd_text
 from aiex.cli.admin_client import AdminClient, decoded
 from aiex.cli.answers.keys import KeyList
 from aiex.cli.answers.usage import Usage, UsageRow
 from aiex.cli.keys import KEYS_PATH, key_by_prefix
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json_text, print_table
+from aiex.money import short_usd_text
 
 HEADINGS = ("KEY", "MODEL", "REQUESTS", "FAILED", "PROMPT", "COMPLETION", "USD")
 # The key in the settings goes by this and has no id.

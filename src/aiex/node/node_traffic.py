@@ -97,7 +97,8 @@ class _Group:
         status = event.status
         self.count += 1
         self.error_count += status >= 500
-        self.refused_count += status == TOO_MANY
+        # Limits of ours refuse before any target is looked at.
+        self.refused_count += status == TOO_MANY and not event.attempts
         self.wrong_count += 400 <= status < 500 and status not in NOT_WRONG
         self.duration_us += event.duration_us
         self.provider_us += event.provider_us

@@ -170,7 +170,7 @@ LOOKALIKES: dict[str, tuple[float, dict[str, Any]]] = {
     ),
     "a queue that fills for an hour and drains": (
         24,
-        {"mib": lambda t, r: 60 + max(0.0, 150 * (1 - abs(t % (6 * HOUR_S) - HOUR_S) / HOUR_S))},
+        {"mib": lambda t, r: 60 + max(0.0, 120 * (1 - abs(t % (6 * HOUR_S) - HOUR_S) / HOUR_S))},
     ),
     "keys of which there are so many and no more": (
         90,

@@ -21,6 +21,22 @@ def test_the_headless_service_has_nodes_that_are_not_ready_too(chart: Chart) -> 
     assert spec["publishNotReadyAddresses"] is True
 
 
+def test_services_have_the_kinds_of_addresses_that_are_asked_for(chart: Chart) -> None:
+    families = {"ipFamilyPolicy": "PreferDualStack", "ipFamilies": ["IPv6", "IPv4"]}
+    asked, bare = chart(**families), chart()
+    names = ("", "admin", "headless", "nats", "nats-headless")
+    for name in names:
+        spec = asked.named("Service", name)["spec"] if name else asked["Service"]["spec"]
+        assert {key: spec[key] for key in families} == families
+        spec = bare.named("Service", name)["spec"] if name else bare["Service"]["spec"]
+        assert not families.keys() & spec.keys(), "the cluster chooses"
+
+
+def test_nodes_listen_at_all_addresses_of_their_pod(chart: Chart) -> None:
+    told = chart().settings
+    assert (told["api"]["host"], told["admin"]["host"]) == ("::", "::")
+
+
 def test_the_admin_port_is_never_published_beyond_the_cluster(chart: Chart) -> None:
     outside = chart(
         api={"service": {"type": "LoadBalancer"}, "ingress": {"enabled": True, "hosts": ["a.b"]}}

@@ -44,8 +44,8 @@ def test_a_node_starts_from_the_defaults(chart: Chart, tmp_path: Path) -> None:
     settings = loaded(chart(), tmp_path, SECRETS).settings
     assert (settings.node.name, settings.node.zone) == ("r-aiex-0", "")
     assert (settings.node.propagation_delay_s, settings.node.drain_deadline_s) == (5, 60)
-    assert (settings.api.host, settings.api.port) == ("0.0.0.0", 8080)
-    assert (settings.admin.host, settings.admin.port) == ("0.0.0.0", 8081)
+    assert (settings.api.host, settings.api.port) == ("::", 8080)
+    assert (settings.admin.host, settings.admin.port) == ("::", 8081)
     assert settings.engine.url == "tls://r-aiex-nats:4222"
     assert settings.cluster.discovery == "none"
     assert settings.api.key == Secret("key")

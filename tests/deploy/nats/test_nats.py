@@ -209,7 +209,8 @@ def test_only_nodes_and_servers_come_to_it(chart: Chart) -> None:
     policy = chart().named("NetworkPolicy", "nats")["spec"]
     by_port = {rule["ports"][0]["port"]: rule["from"] for rule in policy["ingress"]}
     assert set(by_port) == {"client", "route"}
-    assert [one["podSelector"]["matchLabels"][COMPONENT] for one in by_port["client"]] == ["node"]
+    come = [one["podSelector"]["matchLabels"][COMPONENT] for one in by_port["client"]]
+    assert come == ["node", "nats-reload"]
     assert [one["podSelector"]["matchLabels"][COMPONENT] for one in by_port["route"]] == ["nats"]
     monitors = [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
     policy = chart(nats={"networkPolicy": {"monitors": monitors}}).named("NetworkPolicy", "nats")[
@@ -235,6 +236,42 @@ def test_without_tls_there_is_none_anywhere(chart: Chart) -> None:
     assert "tls" not in config_of(rendering)
     assert rendering.settings["engine"] == {"url": "nats://r-aiex-nats:4222"}
     assert "tls" not in [one["name"] for one in pod_of(rendering)["spec"]["volumes"]]
+
+
+def test_a_job_tells_servers_of_a_renewed_certificate_and_holds_no_key(chart: Chart) -> None:
+    rendering = chart()
+    job = rendering.named("CronJob", "reload")["spec"]
+    assert job["concurrencyPolicy"] == "Forbid"
+    pod = job["jobTemplate"]["spec"]["template"]
+    assert pod["spec"]["automountServiceAccountToken"] is False
+    mounted = {
+        one["secret"]["secretName"]: [item["key"] for item in one["secret"]["items"]]
+        for one in pod["spec"]["volumes"]
+    }
+    assert mounted == {
+        "r-aiex-nats-tls": ["tls.crt", "ca.crt"],
+        "r-aiex-nats-auth": ["system-password"],
+    }
+    labels = pod["metadata"]["labels"]
+    policy = rendering.named("NetworkPolicy", "reload")["spec"]
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    (_, way) = policy["egress"]
+    assert [one["port"] for one in way["ports"]] == ["client"]
+    door, *_ = rendering.named("NetworkPolicy", "nats")["spec"]["ingress"]
+    admitted = [one["podSelector"]["matchLabels"] for one in door["from"]]
+    assert any(one.items() <= labels.items() for one in admitted)
+
+
+@pytest.mark.parametrize(
+    "nats", [{"tls": {"enabled": False}}, {"tls": {"reload": {"enabled": False}}}]
+)
+def test_without_certificates_or_told_not_to_nobody_tells(
+    chart: Chart, nats: dict[str, Any]
+) -> None:
+    rendering = chart(nats=nats)
+    assert rendering.of("CronJob") == []
+    door, *_ = rendering.named("NetworkPolicy", "nats")["spec"]["ingress"]
+    assert len(door["from"]) == 1
 
 
 def test_cert_manager_makes_what_the_job_else_would(chart: Chart) -> None:

@@ -3,9 +3,12 @@
 Only names, ports and directories are other ones: those of the test's machine.
 """
 
+import asyncio
 import base64
+import json
 import os
 import signal
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from aiex.cli.main import root
 from aiex.clock import SystemClock
 from aiex.engine import Engine, NewMessage, StreamConfig
 from aiex.engine.address import EngineAddress
@@ -39,13 +44,17 @@ HOST = "localhost"
 AWKWARD = "0123 $x {it} # 'no' \"yes\"".replace("'", "")
 
 
-def secrets_of(rendering: Rendering) -> dict[str, dict[str, bytes]]:
-    """What the rendered Job makes."""
+def wanted_of(rendering: Rendering) -> Wanted:
+    """What the rendered Job is told to make."""
     job = rendering.objects["Job", "r-aiex-secrets"]["spec"]["template"]["spec"]
     given = job["containers"][0]["args"]
     names = tuple(one.removeprefix("--dns-name=") for one in given if "--dns-name=" in one)
-    wanted = Wanted("r-aiex", nodes=True, engine_login=True, nats=True, nats_names=names)
-    return {one.secret: one.data for one in changes(wanted, {}, time.time())}
+    return Wanted("r-aiex", nodes=True, engine_login=True, nats=True, nats_names=names)
+
+
+def secrets_of(rendering: Rendering) -> dict[str, dict[str, bytes]]:
+    """What the rendered Job makes."""
+    return {one.secret: one.data for one in changes(wanted_of(rendering), {}, time.time())}
 
 
 class Servers:
@@ -90,6 +99,31 @@ class Servers:
         while not self._answers(number, path):
             assert time.monotonic() < give_up_at_s, self.all[number].output
             time.sleep(POLL_S)
+
+    def pids(self) -> list[int]:
+        return [one.process.pid for one in self.all if one.process is not None]
+
+    def renew_certificate(self) -> bytes:
+        """Another one of the same authority, in the files that the servers have mounted."""
+        (made,) = changes(
+            wanted_of(self._rendering),
+            {name: data for name, data in self.secrets.items() if name != "r-aiex-nats-tls"},
+            time.time(),
+        )
+        for key, content in made.data.items():
+            (self.tls / key).write_bytes(content)
+        return made.data["tls.crt"]
+
+    def reload_arguments(self) -> list[str]:
+        """Of the CronJob's container."""
+        job = self._rendering.named("CronJob", "reload")["spec"]["jobTemplate"]["spec"]
+        (container,) = job["template"]["spec"]["containers"]
+        arguments: list[str] = container["args"]
+        for number, port in enumerate(self.clients):
+            name = f"r-aiex-nats-{number}.r-aiex-nats-headless:4222"
+            assert f"--server={name}" in arguments
+            arguments = [one.replace(name, f"{HOST}:{port}") for one in arguments]
+        return arguments
 
     def _answers(self, number: int, path: str) -> bool:
         connection = HTTPConnection("127.0.0.1", self._monitors[number], timeout=DEADLINE_S)
@@ -197,6 +231,53 @@ async def test_operators_see_the_servers_by_the_system_account(servers: Servers)
         assert b'"sync_always":true' in answer.data
     finally:
         await session.close()
+
+
+async def test_a_renewed_certificate_is_shown_without_a_restart_once_the_job_ran(
+    servers: Servers, tmp_path: Path
+) -> None:
+    """The CronJob's own command, but for where servers and files are."""
+    await told(servers, tmp_path)  # another test may have renewed it
+    assert await told(servers, tmp_path) == [False] * 3, "nothing was renewed"
+    pids, session = servers.pids(), await Session.open(servers.address(0), DEADLINE_S)
+    after = servers.renew_certificate()
+    assert await told(servers, tmp_path) == [True] * 3
+    for number in range(servers.count):
+        renewed = await Session.open(servers.address(number), DEADLINE_S)
+        assert renewed.server_certificate == ssl.PEM_cert_to_DER_cert(after.decode())
+        await renewed.close()
+    await session.request("$JS.API.INFO", timeout_s=DEADLINE_S)  # who was connected is still
+    await session.close()
+    assert servers.pids() == pids
+    replicas, _ = await written_at(servers, 0)
+    assert replicas == 3, "the servers have lost each other"
+
+
+async def test_a_server_that_cannot_be_told_is_named(servers: Servers, tmp_path: Path) -> None:
+    servers.renew_certificate()
+    wrong = {"system-password": b"wrong"}
+    done = await asyncio.to_thread(reloaded, servers, tmp_path, wrong, "--wait=0")
+    assert done.exit_code == 1
+    assert f"localhost:{servers.clients[1]} does not show it: " in done.stdout
+    assert "refuses the user name or password" in done.stdout
+
+
+async def told(servers: Servers, directory: Path) -> list[bool]:
+    """Who of the servers had to be told to read its files."""
+    done = await asyncio.to_thread(reloaded, servers, directory, {}, "-o", "json")
+    assert done.exit_code == 0, done.output
+    return [one["was_told"] for one in json.loads(done.stdout)]
+
+
+def reloaded(servers: Servers, directory: Path, given: dict[str, bytes], *more: str) -> Result:
+    """What the container of the CronJob says, its files below that directory."""
+    arguments = [
+        one.replace("/etc/nats/tls", str(servers.tls)).replace("/etc/nats/auth", str(directory))
+        for one in servers.reload_arguments()
+    ]
+    for key, content in (servers.secrets["r-aiex-nats-auth"] | given).items():
+        (directory / key).write_bytes(content)
+    return CliRunner().invoke(root, [*arguments, *more])
 
 
 async def test_it_leaves_as_a_lame_duck_and_minds_no_sigterm_then(servers: Servers) -> None:

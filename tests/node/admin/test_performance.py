@@ -42,6 +42,14 @@ async def test_of_several_those_that_fail_are_told_beside_the_others(
     assert [one["node"] for one in everyone["answers"]] == ["n2"]
 
 
+async def test_a_node_that_is_named_twice_is_asked_once(
+    node: MemoryNode, operator: Operator
+) -> None:
+    node.came = [Answer("n2", RANKING), Answer("n3", RANKING), Answer("n2", RANKING)]
+    document = (await operator.ask("POST", f"{RANK}?nodes=n2,%20n3,n2", ASKED)).json()
+    assert [one["node"] for one in document["answers"]] == ["n2", "n3"]
+
+
 @pytest.mark.parametrize(
     ("reason", "status"), [(Reason.REFUSED, 400), (Reason.DEADLINE, 504), (Reason.DOWN, 502)]
 )

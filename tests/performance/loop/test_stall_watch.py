@@ -20,7 +20,7 @@ from aiex.errors import CallRefused
 from aiex.performance import LoopStalled, Stall, StallKind, WatchHolds
 from aiex.performance.loop import Loop, culprit
 from aiex.performance.loop.other_threads import OtherThreads
-from aiex.performance.loop.stall_watch import StallWatch
+from aiex.performance.loop.stall_watch import StallWatch, _held_s
 from aiex.service import ServiceFailed
 from aiex.settings import PerformanceSettings
 from aiex.testing.running import running
@@ -280,3 +280,14 @@ def test_who_kept_the_interpreter_is_seen_when_the_loop_gets_it_before_the_watch
     (found,) = stalls
     assert (found.kind, found.thread) == ("kept_out", "foreign")
     assert "stands_in_a_call" in found.stack[-1].function
+
+
+@pytest.mark.parametrize(
+    ("kept_s", "queued_s", "held_s"),
+    [(0.03, 0.0, 0.03), (0.03, 0.025, 0.005), (0.2, 0.15, 0.2)],
+    ids=["waited for the interpreter", "waited for a CPU", "C code, on a full machine"],
+)
+def test_waiting_for_a_cpu_is_no_waiting_for_the_interpreter(
+    kept_s: float, queued_s: float, held_s: float
+) -> None:
+    assert _held_s(kept_s, queued_s) == pytest.approx(held_s)

@@ -15,6 +15,13 @@ def noisy[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
+def unnamed[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
 class Parent:
     def inherited(self) -> int:
         return 1
@@ -69,6 +76,11 @@ def twice(n: int) -> int:
     return n
 
 
+@unnamed
+def bare(n: int) -> int:
+    return n
+
+
 @lru_cache
 def cached(n: int) -> int:
     return n
@@ -92,6 +104,29 @@ def outer() -> tuple[Callable[[int], int], Callable[[int], int], Any]:
             return 1
 
     return inner, lambda n: n, Local
+
+
+def crowded(
+    a: int = 0,
+    b: int = 0,
+    c: int = 0,
+    d: int = 0,
+    e: int = 0,
+    f: int = 0,
+    g: int = 0,
+    h: int = 0,
+    i: int = 0,
+    j: int = 0,
+    k: int = 0,
+    m: int = 0,
+    n: int = 0,
+    o: int = 0,
+    p: int = 0,
+    q: int = 0,
+    r: int = 0,
+    s: int = 0,
+) -> int:
+    return a
 
 
 def boom(n: int) -> int:

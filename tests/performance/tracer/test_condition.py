@@ -147,15 +147,15 @@ def test_what_cannot_be_told_says_why(text: str, reason: str) -> None:
         ("n ==", 4, "Not understood"),
         ("n = 5", 2, "Not understood"),
         ("n > 1 and (lambda: 1)", 11, "no lambda"),
-        ("[x for x in y]", 0, "no listcomp"),
+        ("[x for x in y]", 0, "no loop"),
         ("__import__('os')", 0, "Functions are len, type"),
         ("n > 1 or eval('1')", 9, "Functions are len, type"),
         ("target.__class__", 7, "begins with an underscore"),
         ("a.b._c", 4, "begins with an underscore"),
-        ("f'{n}' == '5'", 0, "no joinedstr"),
+        ("f'{n}' == '5'", 0, "no text with {} in it"),
         ("n ** 9", 0, "Arithmetic is"),
         ("n << 9", 0, "Arithmetic is"),
-        ("(n := 5)", 1, "no namedexpr"),
+        ("(n := 5)", 1, "no :="),
         ("n is 5", 0, "'is' asks for None only"),
         ("name[n]", 5, "An index is"),
         ("name[1:2]", 5, "no slice"),
@@ -168,8 +168,9 @@ def test_what_cannot_be_told_says_why(text: str, reason: str) -> None:
         ("content == 'hello'", 0, "may be a message"),
         ("b'x' == n", 0, "Literals are"),
         ("n in (n, 2)", 5, "literals only"),
+        ("n > 1 if n else 0", 0, "no choice with if and else"),
         ("n > 1 and ü.löl._x", 16, "begins with an underscore"),
-        ("n > " + "9" * 100, 4, "too large"),
+        ("n > " + "9" * 96, 4, "too large"),
     ],
 )
 def test_what_is_refused_is_told_with_its_place(text: str, place: int, reason: str) -> None:
@@ -180,6 +181,19 @@ def test_what_is_refused_is_told_with_its_place(text: str, place: int, reason: s
     assert first == caught.value.text
     assert shown == f"  {text}"
     assert caret == "  " + " " * place + "^"
+
+
+def test_of_a_long_condition_the_place_alone_is_told() -> None:
+    text = "n == 1 or " * 30 + "n.__x" + " or n == 1" * 30
+    with pytest.raises(ConditionError) as caught:
+        condition(text[:CHARS_MAX])
+    _, shown, caret = caught.value.told().split("\n")
+    assert len(shown) <= 104
+    assert shown[caret.index("^") :].startswith("__x or n")
+    assert (shown[2], shown[-1]) == ("…", "…")
+    with pytest.raises(ConditionError) as caught:
+        condition("a" * 100_000)
+    assert max(map(len, caught.value.told().split("\n"))) <= 104
 
 
 def test_size_and_depth_are_bounded() -> None:

@@ -44,6 +44,7 @@ def found(path: str) -> list[Found]:
         ("outer.<locals>.<lambda>", "outer.<locals>.<lambda>", ""),
         ("outer.<locals>.Local.deep", "outer.<locals>.Local.deep", ""),
         ("noisy.<locals>.wrapper", "noisy.<locals>.wrapper", ""),
+        ("bare", "unnamed.<locals>.wrapper", "made by unnamed: calls of all that it made"),
     ],
 )
 def test_every_kind_of_function_is_found(path: str, name: str, note: str) -> None:
@@ -74,7 +75,10 @@ def test_a_star_is_what_the_class_or_module_has_itself() -> None:
         (f"{HOME}:plian", "no 'plian' in .*specimens. Did you mean 'plain'?"),
         (f"{HOME}:Child.methud", "no 'methud' in .*:Child. Did you mean 'method'?"),
         (f"{HOME}:Child", "is a class; name one of its methods .*or 'Child.*'"),
-        (f"{HOME}:Child.limit", "of type int; only functions written in Python"),
+        (f"{HOME}:Child.limit", "of type int; only functions written in Python .* that calls it"),
+        (f"{HOME}:asyncio", "is a module; name one of its functions: 'asyncio:…'"),
+        (f"{HOME}:outer.inner", f"Did you mean '{HOME}:outer.<locals>.inner'?"),
+        (f"{HOME}:inner", f"Did you mean '{HOME}:outer.<locals>.inner'?"),
         (f"{HOME}:outer.<locals>.iner", "no function 'iner' in .*outer. Did you mean 'inner'?"),
         (f"{HOME}:none_*", "No function of .* is like 'none_\\*'"),
         (f"{HOME}:plain.x.*", "neither a module nor a class"),
@@ -83,6 +87,7 @@ def test_a_star_is_what_the_class_or_module_has_itself() -> None:
         (f"{HOME}.plain", f"Did you mean '{HOME}:plain'?"),
         ("plain", "with a colon behind the module, not 'plain'"),
         (":", "with a colon behind the module"),
+        (":plain", "with a colon behind the module, not ':plain'"),
     ],
 )
 def test_what_is_not_there_is_told_with_what_is(target: str, told: str) -> None:

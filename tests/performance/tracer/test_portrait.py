@@ -111,6 +111,8 @@ def carried_shown(value: object, name: str = "x") -> str:
         ({"size": 1, 2: "b"}, "{'size': 1, 2: str(1)}"),
         (list(range(20)), "[0, 1, 2, 3, 4, 5, 6, 7, … 12 more]"),
         ([[[[1]]]], "[[[list(1)]]]"),
+        ((1,), "(1,)"),
+        ((1, 2), "(1, 2)"),
         (Level.LOW, "Level.LOW"),
         (Word.GO, "Word.GO"),
         (object(), "object"),

@@ -105,6 +105,13 @@ def kinds(read: TraceRead) -> list[tuple[str, int]]:
     return [(one.kind, one.call) for one in read.lines]
 
 
+async def test_of_very_many_arguments_it_is_said_that_there_are_more(stage: Stage) -> None:
+    id_ = await stage.start("crowded", shows="values")
+    specimens.crowded(1)
+    (line,) = (await stage.read(id_)).lines
+    assert [one.text for one in line.args] == ["1", *["0"] * 15, "… 2 more"]
+
+
 async def test_by_default_types_are_shown(stage: Stage) -> None:
     id_ = await stage.start("plain", "Child.method")
     plain(1, "fast", 2, flag=True, key="canary")
@@ -132,7 +139,7 @@ async def test_values_are_shown_less_secrets(stage: Stage) -> None:
     id_ = await stage.start("plain", shows="values", has_returns=True)
     plain(1, "fast", 2, key="canary", size=3)
     assert texts(await stage.stop(id_)) == [
-        "call plain(n=1, name='fast', flag=False, rest=(2), more={'key': <hidden>, 'size': 3})",
+        "call plain(n=1, name='fast', flag=False, rest=(2,), more={'key': <hidden>, 'size': 3})",
         "return plain() 1",
     ]
 
@@ -248,7 +255,7 @@ async def test_the_last_calls_are_followed_to_their_end(stage: Stage) -> None:
     assert (kinds(read), read.ended) == ([("call", 1)], "")
     assert list(numbers) == [1, 2]
     read = await stage.read(id_, after=1)
-    assert (kinds(read), read.ended[:20]) == ([("return", 1)], "1 calls were looked ")
+    assert (kinds(read), read.ended[:20]) == ([("return", 1)], "1 call was looked at")
 
 
 async def test_yields_and_returns_are_bounded_too(stage: Stage) -> None:

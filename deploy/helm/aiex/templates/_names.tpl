@@ -46,6 +46,17 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- end -}}
 
+{{/* Which addresses a Service has; nothing where the cluster is to choose. */}}
+{{- define "aiex.ipFamilies" -}}
+{{- with .Values.ipFamilyPolicy }}
+ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .Values.ipFamilies }}
+ipFamilies:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{/* Also the scheme of the API: meshes and Ingress controllers read the protocol from a port's name. */}}
 {{- define "aiex.api.portName" -}}
 {{- ternary "https" "http" (not (empty .Values.api.tls.existingSecret)) -}}

@@ -55,6 +55,7 @@ The configuration. What is secret comes from the environment ($…), quoted ther
 with three servers: a peer that is gone is noticed in two seconds, and a server that was away is asked for, for ever.
 `sync_interval: always`: what is acknowledged is on the discs, so a power cut of all servers loses nothing.
 A store that was written alone is deleted by a server with a cluster block; so the two never share a directory.
+`0.0.0.0` is every address to nats-server, of IPv6 too.
 */}}
 {{- define "aiex.nats.config" -}}
 {{- $nats := .Values.nats -}}

@@ -5,15 +5,16 @@
 node:
   propagation_delay_s: {{ .Values.drain.propagationDelaySeconds }}
   drain_deadline_s: {{ .Values.drain.deadlineSeconds }}
+# Every address of the pod, of IPv6 and of IPv4, whichever it has.
 api:
-  host: 0.0.0.0
+  host: "::"
   port: 8080
   {{- if .Values.api.tls.existingSecret }}
   tls_certificate_file: /etc/aiex/api-tls/tls.crt
   tls_key_file: /etc/aiex/api-tls/tls.key
   {{- end }}
 admin:
-  host: 0.0.0.0
+  host: "::"
   port: 8081
   {{- if .Values.admin.tls.existingSecret }}
   tls_certificate_file: /etc/aiex/admin-tls/tls.crt

@@ -18,7 +18,6 @@ from aiex.cli.top.pane import (
 )
 from aiex.performance import RequestsSeen, RouteRow
 from aiex.performance.snapshot import fits
-from aiex.telemetry import percentile_us, since
 
 
 def route_picture(seen: Sequence[Seen], view: View) -> Picture:
@@ -148,6 +147,9 @@ def _requests_line(one: Seen) -> str:
 
 
 def _rates(one: Seen, now: RequestsSeen) -> str:
+    # Imported here: telemetry listens to all parts, and whoever asks for help need not wait for it.
+    from aiex.telemetry import percentile_us, since
+
     before = one.before.requests if one.before is not None else None
     if before is None or one.apart_s <= 0:
         return f"{now.request_count:,} requests, {now.error_count:,} errors since it began"

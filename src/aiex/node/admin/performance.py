@@ -66,7 +66,9 @@ class PerformanceOperations:
     def _names(self, text: str) -> list[str]:
         if text == ALL:
             return self._cluster.expected_names() or [self._cluster.own_name]
-        return [name for name in text.split(",") if name] or [self._cluster.own_name]
+        # Asked twice, a node would count twice in a profile that is merged.
+        names = dict.fromkeys(filter(None, map(str.strip, text.split(","))))
+        return list(names) or [self._cluster.own_name]
 
 
 def _deadline_s(text: str) -> float:

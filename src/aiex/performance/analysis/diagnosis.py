@@ -35,7 +35,7 @@ FOLLOWS: dict[Cause, tuple[Cause, ...]] = {
     "long_computation": ("busy_loop", "task_storm", "flood", "gc_thrash", "manual_gc"),
     "c_call": ("manual_gc", "gc_thrash"),
     "gc_thrash": ("task_storm",),
-    "leak": ("task_storm", "queue_growth"),
+    "leak": ("task_storm", "queue_growth", "slow_provider"),
     "memory_limit": ("leak", "task_storm", "queue_growth"),
     "competing_threads": ("c_call", "slow_regex"),
     "full_pool": ("competing_threads",),
@@ -84,6 +84,8 @@ def _explains(cause: Finding, consequence: Finding) -> bool:
         return True
     if cause.cause == "queue_growth" and consequence.function.startswith("asyncio.queues:"):
         return True  # what a queue holds is the queue's
+    if cause.cause == "slow_provider" and consequence.cause == "leak":
+        return _is_nobodys(consequence.function)  # requests that wait are kept meanwhile
     if cause.weight < EXPLAINS_MIN and cause.cause not in ("starved", "throttled"):
         return False
     if consequence.cause in ("overload", "engine_away"):
@@ -92,6 +94,11 @@ def _explains(cause: Finding, consequence: Finding) -> bool:
         ours = {consequence.function, *consequence.also}
         return bool(ours & {cause.function, *cause.also}) or _same_module(cause, consequence)
     return cause.weight >= 2 * EXPLAINS_MIN
+
+
+def _is_nobodys(function: str) -> bool:
+    """Whether it is the node's own, or the loop's, and no program's beside."""
+    return not function or function.startswith(("aiex.", "asyncio.", "_asyncio.", "_weakrefset:"))
 
 
 def _same_module(one: Finding, other: Finding) -> bool:

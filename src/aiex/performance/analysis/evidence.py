@@ -82,7 +82,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     standing: tuple[Standing, ...] = ()  # threads that did not move within the window
     crowds: tuple[Crowd, ...] = ()  # lines at which several threads are
     pools: tuple[Pool, ...] = ()  # of threads
-    instruments: tuple[Instrument, ...] = ()
+    instruments: tuple[Instrument, ...] = ()  # that were left on
     collections: tuple[Collections, ...] = ()  # who made the collector run, the longest first
     kernel: Kernel = Kernel()
     neighbours: tuple[Neighbour, ...] = ()  # other processes with the most CPU

@@ -14,6 +14,8 @@ from aiex.performance.profile import Frame, Labels, Profile
 US_PER_S = 1e6
 # What looks inside is not what is looked for; each chapter tells its own cost.
 OWN = "aiex.performance."
+# Likewise, with what counts requests for it while it looks.
+LOOKING = (OWN, "aiex.node.node_traffic")
 # Frames of the loop and of the way into it: nobody's work.
 LOOP = "(event loop)"
 WAY_IN = ("uvloop:", "asyncio.", "selectors:", "aiex.cli.", "aiex.node.process:", "threading:")

@@ -11,7 +11,7 @@ class Group(msgspec.Struct, frozen=True):
 
     count: int = 0
     error_count: int = 0  # answered with 500 or above
-    refused_count: int = 0  # with 429: limits
+    refused_count: int = 0  # with 429, by limits of ours
     duration_s: float = 0.0  # of all together
     provider_s: float = 0.0  # of it, until the providers' headers came
     request_bytes: int = 0

@@ -50,6 +50,11 @@ class ThreadClocks:
         self._pressure = pressure
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
 
+    def queued_s(self) -> float:
+        """What `read` has of that, alone; 0 where it cannot be read."""
+        (queued_ns,) = _numbers(_text(self._schedule).split(), (1,))
+        return queued_ns / 1e9
+
     def read(self) -> Clocks:
         """Zeros for what cannot be read, as of a thread that is gone."""
         cpu_ns, queued_ns = _numbers(_text(self._schedule).split(), (0, 1))

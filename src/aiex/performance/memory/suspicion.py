@@ -20,7 +20,7 @@ from math import inf
 from typing import NamedTuple
 
 from aiex.performance.memory.series import Series
-from aiex.performance.memory.trend import Trend, trend
+from aiex.performance.memory.trend import Z_MIN, Trend, trend
 
 HOUR_S = 3600.0
 # A load that grows by less explains nothing.
@@ -124,9 +124,9 @@ def _is_over(series: Series, seen: Trend, now_s: float, span: Span) -> bool:
 
 
 def _explains(load: Series, now_s: float, span: Span, seen: Trend, to_load_max: float) -> bool:
-    """Whether the load rose, and by enough; one that slows down did so too."""
+    """Whether the load rose, and by enough; however it did, at once or slowing down."""
     loaded = _seen(load, now_s, span)
-    if loaded is None or not loaded.is_rising:
+    if loaded is None or loaded.z <= Z_MIN:
         return False
     first = max(loaded.lows[0].value, 0.0)
     if loaded.grown <= LOAD_GROWN_MIN * first:

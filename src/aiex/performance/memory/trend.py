@@ -6,7 +6,8 @@ is no leak. Of the lows three things are asked, and each refuses what the others
 - The Mann-Kendall test (Mann 1945, Kendall 1975; with Kendall's correction for ties,
   https://vsp.pnnl.gov/help/vsample/design_trend_mann_kendall.htm): z > 2.33 is one chance in a
   hundred that a series without a trend looks like this.
-- The low of each third is above that of the third before: one step up is no growth.
+- The low of each third is above that of the third before, the second's by a part of the whole:
+  one step up, or one ramp at the end, is no growth of this span.
 - The slope of the last third is more than half that of the first: what warms up or fills slows
   down. Slopes are Sen's (1968), medians of all pairs, which a few outliers do not move.
 - It grows between all blocks: three steps with nothing between are three models that were loaded.
@@ -27,6 +28,9 @@ THIRD = BLOCKS // 3
 THIRD_FILLED_MIN = THIRD - 2
 Z_MIN = 2.33
 LATE_TO_EARLY_MIN = 0.5
+# Of what the third third is above the first, the second is so by a part: a growth that sets in
+# within the span is one of a shorter span.
+SECOND_THIRD_MIN = 0.1
 # Whether it grows still is told by the last blocks, a few and fewer: what has just reached its
 # bound is flat there.
 LAST = (BLOCKS // 4, BLOCKS // 8, 2)
@@ -37,10 +41,7 @@ BESIDE_STEPS_MAX = 0.5
 
 
 class Trend(NamedTuple):
-    """`is_rising` is the first two of the tests, and that it is no steps."""
-
     is_growing: bool
-    is_rising: bool
     z: float
     slope: float  # per second, over the whole span
     early_slope: float
@@ -74,10 +75,10 @@ def trend(readings: Sequence[Reading], began_at_s: float, span_s: float) -> Tren
     z = mann_kendall_z([low.value for low in every])
     first, second, third = (min(low.value for low in part) for part in thirds)
     early_slope, late_slope = _slope(thirds[0]), _slope(thirds[2])
-    is_rising = z > Z_MIN and first < second < third and not _is_steps(every)
+    is_in_all = second - first > SECOND_THIRD_MIN * (third - first) and second < third
+    is_rising = z > Z_MIN and first < second and is_in_all and not _is_steps(every)
     return Trend(
         is_growing=is_rising and late_slope > max(0.0, LATE_TO_EARLY_MIN * early_slope),
-        is_rising=is_rising,
         z=z,
         slope=_slope(every),
         early_slope=early_slope,

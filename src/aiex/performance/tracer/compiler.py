@@ -12,6 +12,21 @@ from aiex.performance.tracer.privacy import Privacy, privacy_of
 NODES_MAX = 120
 DEPTH_MAX = 24
 TEXT_CHARS_MAX = 200
+# So much is told of a condition that is not understood, around the place.
+TOLD_CHARS_MAX = 100
+
+
+# What is refused, as people call it.
+_SAID = {
+    ast.IfExp: "choice with if and else",
+    ast.JoinedStr: "text with {} in it",
+    ast.ListComp: "loop",
+    ast.SetComp: "loop",
+    ast.DictComp: "loop",
+    ast.GeneratorExp: "loop",
+    ast.NamedExpr: ":=",
+    ast.Dict: "table",
+}
 
 
 class ConditionError(ValueError):
@@ -24,9 +39,12 @@ class ConditionError(ValueError):
         self.position = min(max(position, 0), len(condition))
 
     def told(self) -> str:
-        """Three lines: what is wrong, the condition, and a caret below the place."""
+        """Three lines: what is wrong, the condition around the place, and a caret below it."""
         line = "".join(one if one.isprintable() else " " for one in self.condition)
-        return f"{self.text}\n  {line}\n  {' ' * self.position}^"
+        first = max(0, min(self.position - TOLD_CHARS_MAX // 2, len(line) - TOLD_CHARS_MAX))
+        begin, end = "…" * (first > 0), "…" * (len(line) > first + TOLD_CHARS_MAX)
+        caret = " " * (self.position - first + len(begin)) + "^"
+        return f"{self.text}\n  {begin}{line[first : first + TOLD_CHARS_MAX]}{end}\n  {caret}"
 
 
 class Ending(NamedTuple):
@@ -96,7 +114,7 @@ class Compiler:
                 return self._comparison(node, depth)
             case ast.Call():
                 return self._call(node, depth)
-        what = type(node).__name__.lower()
+        what = _SAID.get(type(node), type(node).__name__.lower())
         raise self._refused(
             node,
             f"A condition has no {what}: it has names, attributes, indexes, literals, comparisons, "

@@ -41,7 +41,7 @@ class Found(NamedTuple):
 def find(target: str, modules: Modules) -> list[Found]:
     """Every function that is meant, one at least; raises `TargetUnknown`."""
     module_name, separator, path = target.partition(":")
-    if not separator or not path:
+    if not module_name or not separator or not path:
         raise TargetUnknown(_without_colon(target, modules))
     module = modules.get(module_name)
     if not isinstance(module, ModuleType):
@@ -68,12 +68,17 @@ def _found(module: ModuleType, start: object, path: str) -> list[Found]:
         raise TargetUnknown(_is_class(module, path, value))
     found = list(_functions(module.__name__, value, _inherited(owner, path.rpartition(".")[2])))
     if not found:
-        kind = type(value).__name__
-        raise TargetUnknown(
-            f"{module.__name__}:{path} is of type {kind}; only functions written in Python can be "
-            "traced."
-        )
-    return found
+        raise TargetUnknown(_no_function(module, path, value))
+    return [_told_of_others(one, path) for one in found]
+
+
+def _told_of_others(found: Found, path: str) -> Found:
+    """A decorator without `functools.wraps` made it, and all else that it decorates runs it too."""
+    made_by, is_made, _ = found.code.co_qualname.rpartition(_LOCALS)
+    if not is_made or found.code.co_qualname == path:
+        return found
+    note = f"made by {made_by}: calls of all that it made are seen"
+    return found._replace(note="; ".join(filter(None, [found.note, note])))
 
 
 def _functions(module: str, value: Any, note: str = "") -> Iterator[Found]:
@@ -204,12 +209,34 @@ def _module_unknown(name: str, modules: Modules) -> str:
     return f"The module '{name}' is not imported in this node, and tracing imports nothing.{hint}"
 
 
+def _no_function(module: ModuleType, path: str, value: object) -> str:
+    if isinstance(value, ModuleType):
+        return f"{module.__name__}:{path} is a module; name one of its functions: '{path}:…'."
+    return (
+        f"{module.__name__}:{path} is of type {type(value).__name__}; only functions written in "
+        "Python can be traced: name one that calls it."
+    )
+
+
 def _member_unknown(module: ModuleType, owner: object, part: str, path: str) -> str:
     names = _names_in(owner)
     where = module.__name__
+    if inner := _nested_called(part, owner):
+        return f"There is no '{part}' in {where} itself. Did you mean '{where}:{inner}'?"
     if owner is not module:
         where += ":" + path.rpartition(f".{part}")[0]
     return f"There is no '{part}' in {where}{_did_you_mean(part, names)}"
+
+
+def _nested_called(name: str, owner: object) -> str:
+    """The path of a function within a function of that owner, or of the function that it is."""
+    outers = owner.__dict__.values() if isinstance(owner, ModuleType | type) else [owner]
+    for outer in list(outers):
+        if isinstance(outer, FunctionType):
+            for code in _codes_in(outer.__code__):
+                if code.co_name == name:
+                    return code.co_qualname
+    return ""
 
 
 def _is_class(module: ModuleType, path: str, value: type) -> str:

@@ -103,7 +103,8 @@ def told(line: KeptLine, wall_s: Callable[[int], float], threads: Mapping[int, s
         kind=line.kind,
         function=watched.name,
         at_s=wall_s(line.at_ns),
-        args=tuple(_argument(*one, watched.is_carrier) for one in names_and_values),
+        args=tuple(_argument(*one, watched.is_carrier) for one in names_and_values)
+        + (_further(watched) if line.args else ()),
         value="" if value is NOTHING else _text(value, watched.returned, watched.is_carrier),
         took_ms=round(line.took_ns / 1e6, 3),
         ran_ms=round(line.ran_ns / 1e6, 3),
@@ -118,6 +119,12 @@ def told(line: KeptLine, wall_s: Callable[[int], float], threads: Mapping[int, s
 
 def _argument(name: str, privacy: Privacy, value: object, is_carried: bool) -> ShownArgument:
     return ShownArgument("" if isinstance(value, type) else name, _text(value, privacy, is_carried))
+
+
+def _further(watched: Watched) -> tuple[ShownArgument, ...]:
+    """That there are more than are shown."""
+    count = len(watched.names) - len(watched.names_shown)
+    return (ShownArgument("", f"… {count} more"),) if count else ()
 
 
 def _text(value: object, privacy: Privacy, is_carried: bool) -> str:

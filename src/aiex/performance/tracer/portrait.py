@@ -26,6 +26,7 @@ DEPTH_MAX = 3
 WIDTH_MAX = 8
 CHARS_MAX = 240
 INT_BITS_MAX = 128
+_BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")")}
 
 
 def typed(value: object, privacy: Privacy = Privacy.UNKNOWN) -> str:
@@ -89,8 +90,9 @@ def _composed(value: Any, privacy: Privacy, is_carried: bool, depth: int) -> str
             parts = [_pair(key, one, is_carried, depth) for key, one in first]
         else:
             parts = [_shown(one, privacy, is_carried, depth + 1) for one in first]
-        begin, end = ("[", "]") if kind is list else ("(", ")") if kind is tuple else ("{", "}")
-        return begin + _joined(parts, len(value)) + end
+        begin, end = _BRACKETS.get(kind, ("{", "}"))
+        comma = "," if kind is tuple and len(value) == 1 else ""
+        return begin + _joined(parts, len(value)) + comma + end
     names = field_names(value)
     if names is None:
         return typed(value)

@@ -150,7 +150,8 @@ class Session:
     def end_if_done(self) -> None:
         """Once no new calls are taken, and those that are followed are over."""
         if not self._open:
-            self.end(f"{self._seen} calls were looked at, which is the limit")
+            looked_at = "1 call was" if self._seen == 1 else f"{self._seen} calls were"
+            self.end(f"{looked_at} looked at, which is the limit")
 
     def has_news(self, after: int) -> bool:
         """Whether a reader who has that number need not wait."""

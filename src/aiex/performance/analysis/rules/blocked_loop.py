@@ -27,6 +27,10 @@ STALL_S_MIN = 0.5
 HOLDS_MIN = 3
 HELD_SHARE_MIN = 0.02
 OWN_TIMES = 3
+# On a machine that is full a piece of a few milliseconds becomes one of fifty now and then, by any
+# clock: that of a CPU runs on while a host has it. Then it takes more of the short ones.
+CROWDED_RATIO = 0.3
+CROWDED_TIMES = 2
 # A lateness that a probe finds in most seconds; a loaded node's own is a few milliseconds.
 LATE_S = 0.03
 # Of the window, the loop's thread was in one function, and mostly without the CPU.
@@ -80,8 +84,10 @@ def _is_enough(frame: Frame, stalls: Sequence[Stall], seconds: float, evidence: 
     and any stop of the machine meets, it takes more.
     """
     times = OWN_TIMES if own_service(frame.function) else 1
+    is_crowded = 1 - had_cpu_ratio(evidence) >= CROWDED_RATIO
+    often = max(times, CROWDED_TIMES if is_crowded else 1)
     is_often = (
-        len(stalls) >= times * HOLDS_MIN and seconds >= times * HELD_SHARE_MIN * evidence.seconds
+        len(stalls) >= often * HOLDS_MIN and seconds >= often * HELD_SHARE_MIN * evidence.seconds
     )
     is_long = sum(one.seconds >= STALL_S for one in stalls) >= times * STALLS_MIN
     return is_often or is_long or (times == 1 and seconds >= STALL_S_MIN)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
 from aiex.performance.analysis.rules.task_storm import STORM_PER_S_MIN, piling
-from aiex.performance.analysis.spent import OWN, spent
+from aiex.performance.analysis.spent import LOOKING, spent
 from aiex.performance.memory import Leak, NativeSiteList, NativeTotal
 
 # What a look of seconds must see to speak up: faster than anything a healthy node fills.
@@ -77,7 +77,7 @@ def needs_openers(evidence: Evidence) -> bool:
 
 
 def _speaks(leak: Leak, evidence: Evidence) -> bool:
-    if OWN in leak.holder or OWN in leak.site or OWN in leak.type:
+    if any(one in text for one in LOOKING for text in (leak.holder, leak.site, leak.type)):
         return False  # bounded, and filled by looking
     is_of_process = leak.type == PROCESS
     confidence_min = PROCESS_CONFIDENCE_MIN if is_of_process else LOOK_CONFIDENCE_MIN

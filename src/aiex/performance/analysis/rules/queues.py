@@ -29,7 +29,7 @@ def queue_growth(evidence: Evidence) -> Iterator[Finding]:
 def _is_hopeless(row: QueueRow, evidence: Evidence) -> bool:
     """Whether nobody is left to take from it, which is told as such."""
     return any(
-        one.because != "held" and one.waiting == "queue put" and f"({row.place})" in one.waits_for
+        one.because != "held" and f"({row.place})" in f"{one.waits_for} {one.text}"
         for one in (evidence.waits.waits if evidence.waits is not None else ())
     )
 

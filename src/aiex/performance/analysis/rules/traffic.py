@@ -22,6 +22,9 @@ HELD_UP_S = 0.05
 # A request takes a dozen turns of the loop: what is late in each makes it as much slower.
 LAG_TIMES = 40.0
 SILENT_MIN = 4
+# Calls without an answer, beside others that are answered: so many, and so much longer each.
+HANGING_MIN = 20
+HANGING_TIMES = 10.0
 # Where others answered so often, one that answers nothing is not held up by this node's loop.
 OTHERS_MIN = 20
 ERROR_RATIO_MIN = 0.2
@@ -39,9 +42,20 @@ UNEVEN_COUNT_MIN = 40
 # Tokens a second of one stream: people read about five words in that time.
 PACE_MIN = 4.0
 # Outcomes of calls that are the provider's, or of the way there.
-THEIRS = ("failed", "rate_limited", "credentials", "unreachable", "timeout", "broken")
+# Those that are passed over afterwards fail for the same reason.
+THEIRS = (
+    "failed",
+    "rate_limited",
+    "credentials",
+    "unreachable",
+    "timeout",
+    "broken",
+    "resting",
+    "breaker_open",
+)
 WORDS: Mapping[str, str] = {
     "rate_limited": ", for it answers 429: we ask too often",
+    "resting": ", for it asked to be left alone (Retry-After)",
     "credentials": ", for it does not take our credentials",
     "unreachable": ", for no connection to it comes about",
     "timeout": ", for its answers take longer than the time limit",
@@ -49,6 +63,7 @@ WORDS: Mapping[str, str] = {
 }
 ADVICE: Mapping[str, str] = {
     "rate_limited": "Ask the provider for more, set `concurrency_max`, or add a second target.",
+    "resting": "Ask the provider for more, set `concurrency_max`, or add a second target.",
     "credentials": "See that `api_key` of the provider is right and has not run out.",
     "unreachable": "See that its name resolves, its certificate is valid and the way is open; "
     "the log has the error.",
@@ -137,10 +152,7 @@ def key_limits(evidence: Evidence) -> Iterator[Finding]:
     floods = {name for one in flood(evidence) for name in one.also}
     for key, group in evidence.traffic.keys.items():
         is_many = group.refused_count >= max(LIMITED_MIN, LIMITED_RATIO_MIN * group.count)
-        codes = [code for code in group.codes if not code.startswith("provider")]
-        if not key or key in floods or not is_many or not codes:
-            continue
-        if group.refused_count <= _refused_by_targets(evidence, len(evidence.traffic.keys)):
+        if not key or key in floods or not is_many:
             continue
         yield Finding(
             cause="key_limit",
@@ -160,12 +172,6 @@ def key_limits(evidence: Evidence) -> Iterator[Finding]:
             advice="Raise its limits if that is wanted, or tell its owner what they are.",
             commands=(f"aiex keys update {key} --help", "aiex keys list"),
         )
-
-
-def _refused_by_targets(evidence: Evidence, key_count: int) -> float:
-    """About how many 429 of one key are a provider's, passed on."""
-    limited = sum(one.outcomes.get("rate_limited", 0) for one in evidence.traffic.calls.values())
-    return 2 * limited / max(1, key_count)
 
 
 def _busiest_route(evidence: Evidence) -> str:
@@ -226,6 +232,10 @@ def _slow(state: TargetNow, group: Group, usual_s: float, evidence: Evidence) ->
     # Nothing came back within the window; streams may be under way, and have answered.
     waiting = state.in_flight + state.queue_len - evidence.traffic.stream_count
     is_silent = group.answered_count == 0 and waiting >= SILENT_MIN
+    # By Little's law so many in flight, at the rate of answers, would take this long each.
+    rate = max(group.answered_count, 1) / evidence.seconds
+    is_hanging = waiting >= HANGING_MIN and waiting / rate >= max(SLOW_S, HANGING_TIMES * mean_s)
+    is_silent = is_silent or is_hanging
     is_alone = is_silent and _others_answered(state.name, evidence) >= OTHERS_MIN
     calls = evidence.traffic.calls.get(state.name, Calls())
     is_uneven = group.count >= UNEVEN_COUNT_MIN and calls.p95_s >= max(
@@ -241,6 +251,8 @@ def _slow(state: TargetNow, group: Group, usual_s: float, evidence: Evidence) ->
         return None
     if mean_s >= SLOW_S or is_compared:
         how = f"{mean_s:.1f} s until it answers."
+    elif is_hanging and group.answered_count:
+        how = f"{waiting} calls hang without an answer, others take {mean_s:.2f} s."
     elif is_silent:
         how = "no answer within the window."
     elif is_uneven:

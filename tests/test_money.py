@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex.assistant.money import MICRO, NANO, NANO_PER_MICRO, micro_of, short_usd_text, usd_text
+from aiex.money import MICRO, NANO, NANO_PER_MICRO, micro_of, short_usd_text, usd_text
 
 
 @pytest.mark.parametrize(

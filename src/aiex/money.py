@@ -1,6 +1,7 @@
 """Money as whole numbers: budgets in millionths of a dollar, costs in billionths.
 
-Nothing here rounds but where it says so, and no float is ever added up.
+Nothing here rounds but where it says so, and no float is ever added up. It is no part's own, so
+that a command about keys need not load what answers requests.
 """
 
 from decimal import Decimal, InvalidOperation
