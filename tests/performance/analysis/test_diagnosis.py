@@ -785,6 +785,12 @@ def test_a_target_that_others_answer_for_fails_all_the_same(outcome: str, word: 
     assert word in found.text
 
 
+def test_a_target_passed_over_is_told_with_what_its_last_calls_came_to() -> None:
+    calls = {"east/model": Calls(500, {"breaker_open": 490, "unreachable": 5})}
+    (found,) = diagnosed(healthy(traffic=traffic(calls=calls)))
+    assert "connection" in found.text
+
+
 def test_answers_that_break_off_are_failures() -> None:
     targets = {"east/model": Group(100, broken_count=40), "west/model": Group(100)}
     (found,) = diagnosed(healthy(traffic=traffic(targets=targets)))
