@@ -291,6 +291,22 @@ def test_a_wait_that_nobody_is_left_to_end_is_blamed_on_where_it_is(
     assert (found.cause, found.function) == (cause, "shop.orders:Table.row")
 
 
+@pytest.mark.parametrize(
+    "place", ["shop.orders:Orders._queue", "queue in shop.orders:Orders.begin"]
+)
+def test_a_full_queue_that_nobody_takes_from_is_told_once(place: str) -> None:
+    full = queue(10, place, is_bounded=True, putters=3)
+    told = waits(
+        3, because="nobody", waiting="queue put", holder=None, text="nobody takes",
+        waits_for="room in a queue (shop.orders:Orders._queue)",
+    )  # fmt: skip
+    evidence = healthy(
+        waits=told, census_before=census(queues=(full,)), census_after=census(queues=(full,))
+    )
+    (found,) = diagnosed(evidence)
+    assert "nobody takes" in found.text
+
+
 def test_a_circle_through_queues_is_a_deadlock_and_names_all_its_functions() -> None:
     evidence = healthy(
         waits=waits(2, because="circle", waiting="queue put", others=(SETTLE,), text="they do")
@@ -767,6 +783,12 @@ def test_a_target_that_others_answer_for_fails_all_the_same(outcome: str, word: 
     (found,) = diagnosed(healthy(traffic=traffic(calls=calls)))
     assert (found.cause, found.function) == ("failing_provider", "east/model")
     assert word in found.text
+
+
+def test_a_target_passed_over_is_told_with_what_its_last_calls_came_to() -> None:
+    calls = {"east/model": Calls(500, {"breaker_open": 490, "unreachable": 5})}
+    (found,) = diagnosed(healthy(traffic=traffic(calls=calls)))
+    assert "connection" in found.text
 
 
 def test_answers_that_break_off_are_failures() -> None:

@@ -27,11 +27,16 @@ def queue_growth(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _is_hopeless(row: QueueRow, evidence: Evidence) -> bool:
-    """Whether nobody is left to take from it, which is told as such."""
-    return any(
-        one.because != "held" and f"({row.place})" in f"{one.waits_for} {one.text}"
-        for one in (evidence.waits.waits if evidence.waits is not None else ())
-    )
+    """Whether nobody is left to take from it, which is told as such.
+
+    A variable has another name in each function: then the module and who stands before it tell.
+    """
+    for one in evidence.waits.waits if evidence.waits is not None else ():
+        told = f"{one.waits_for} {one.text}"
+        is_same = one.count == row.putters and f"{_module(row.place)}:" in told
+        if one.because != "held" and (f"({row.place})" in told or is_same):
+            return True
+    return False
 
 
 def _finding(row: QueueRow, grown: int, evidence: Evidence) -> Finding:
@@ -62,7 +67,8 @@ def _finding(row: QueueRow, grown: int, evidence: Evidence) -> Finding:
 
 
 def _module(name: str) -> str:
-    return name.partition(":")[0]
+    """Of `pkg.mod:Class._queue`, or of `queue in pkg.mod:function`."""
+    return name.partition(":")[0].rpartition(" ")[2]
 
 
 def _consumers(evidence: Evidence, row: QueueRow) -> list[str]:

@@ -203,7 +203,9 @@ def _failing(state: TargetNow, group: Group, evidence: Evidence) -> Finding | No
     is_failing = count >= max(ERRORS_MIN, ERROR_RATIO_MIN * total)
     if state.breaker == "closed" and not is_failing:
         return None
-    most = max(failed, key=lambda one: failed[one], default="")
+    # Why it is passed over shows in what the calls before came to.
+    made = {one: number for one, number in failed.items() if one not in ("breaker_open", "resting")}
+    most = max(made or failed, key=lambda one: (made or failed)[one], default="")
     if group.broken_count > sum(failed.values()):
         most = "broken"
     return Finding(
