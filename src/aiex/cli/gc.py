@@ -9,8 +9,7 @@ from aiex.cli.misplaced_options import refuse_misplaced_options
 from aiex.cli.node_options import LookUp, look_up_options, node_options
 from aiex.cli.output import Output, output_option, print_json_text, table_lines
 from aiex.performance import DescribeGc, GcState, GcTrial, GcTuning, ResetGc, TuneGc
-
-GENERATIONS = ("youngest", "middle", "oldest")
+from aiex.performance.collector import GENERATION_NAMES
 
 
 @click.group(invoke_without_command=True)
@@ -100,7 +99,7 @@ def state_lines(one: NodeAnswer[GcState]) -> list[str]:
             f"{found.collected:,}",
             f"{found.uncollectable:,}",
         )
-        for name, found in zip(GENERATIONS, state.generations, strict=False)
+        for name, found in zip(GENERATION_NAMES, state.generations, strict=False)
     ]
     headings = ("GENERATION", "COLLECTIONS", "PAUSES", "LONGEST", "FREED", "UNCOLLECTABLE")
     oldest = "when idle, or after growth" if state.is_oldest_deferred else "by Python"

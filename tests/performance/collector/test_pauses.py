@@ -5,7 +5,7 @@ import gc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex.performance.collector import Pauses
+from aiex.performance.collector import Pauses, PauseTime
 from aiex.performance.collector.pauses import KEPT_S, SLOT_S
 
 MS = 1_000_000
@@ -92,3 +92,8 @@ def test_real_collections_are_seen_while_watching_and_only_then() -> None:
     gc.collect()
     assert seen >= 1
     assert pauses.generations()[2].collections == seen
+
+
+async def test_a_ranking_names_the_generations_as_all_else_does() -> None:
+    ranked = await PauseTime(Pauses(Hand())).values()
+    assert ranked == {"youngest": 0.0, "middle": 0.0, "oldest": 0.0}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiex.cli.asked_nodes import NodeAnswer
-from aiex.cli.gc import GENERATIONS, state_lines, tuning_lines
+from aiex.cli.gc import state_lines, tuning_lines
 from aiex.cli.memory_text import holder_lines, size_text
 from aiex.cli.memory_text import state_lines as memory_lines
 from aiex.cli.table import Column, Row, Table
@@ -22,7 +22,7 @@ from aiex.cli.top.pane import (
     with_node,
 )
 from aiex.performance import DescribeGc, DescribeMemory, FindHolders, TuneGc, TypeRow
-from aiex.performance.collector import Generation
+from aiex.performance.collector import GENERATION_NAMES, Generation
 from aiex.performance.snapshot import TYPE_ORDER, in_order
 
 HOLDERS_ASKED = 200
@@ -82,7 +82,7 @@ def gc_picture(seen: Sequence[Seen], _: View) -> Picture:
         Row(key_of(one.node, name), (*whose(seen, one), name, *_generation_cells(one, place)))
         for one in seen
         if one.now.gc
-        for place, name in enumerate(GENERATIONS[: len(one.now.gc.generations)])
+        for place, name in enumerate(GENERATION_NAMES[: len(one.now.gc.generations)])
     )
     return Picture(
         summed_up(seen, _gc_line), Table(with_node(seen, columns), rows), "generations of objects"

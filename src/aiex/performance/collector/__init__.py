@@ -2,7 +2,7 @@
 
 from aiex.performance.collector.collector import Collector, PauseTime
 from aiex.performance.collector.events import GcJudged, GcTuned
-from aiex.performance.collector.pauses import Generation, Pauses, PauseWindow
+from aiex.performance.collector.pauses import GENERATION_NAMES, Generation, Pauses, PauseWindow
 from aiex.performance.collector.requests import (
     COLLECTOR_REQUESTS,
     DescribeGc,
@@ -16,6 +16,7 @@ from aiex.performance.collector.tuning import Facts, Proposal, Step, Verdict
 
 __all__ = [
     "COLLECTOR_REQUESTS",
+    "GENERATION_NAMES",
     "Collector",
     "DescribeGc",
     "Facts",

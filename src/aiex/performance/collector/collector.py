@@ -20,7 +20,7 @@ from aiex.errors import CallRefused
 from aiex.events import Emit
 from aiex.performance.chapter import Chapter, Gauges, GaugesByLabel
 from aiex.performance.collector.events import GcJudged, GcTuned
-from aiex.performance.collector.pauses import Pauses
+from aiex.performance.collector.pauses import GENERATION_NAMES, Pauses
 from aiex.performance.collector.requests import (
     DescribeGc,
     GcState,
@@ -284,4 +284,4 @@ class PauseTime(Counted):
 
     async def values(self) -> Mapping[str, float]:
         found = self._pauses.generations()
-        return {str(number): one.pause_s for number, one in enumerate(found)}
+        return {name: one.pause_s for name, one in zip(GENERATION_NAMES, found, strict=True)}

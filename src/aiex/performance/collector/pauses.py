@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-GENERATIONS = 3
+GENERATION_NAMES = ("youngest", "middle", "oldest")
+GENERATIONS = len(GENERATION_NAMES)
 SLOT_S = 0.1
 KEPT_S = 900.0
 SLOTS = int(KEPT_S / SLOT_S)
