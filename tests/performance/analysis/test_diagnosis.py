@@ -803,3 +803,19 @@ def test_a_target_that_alone_answers_nothing_is_slow_though_the_loop_is_late() -
     assert ("slow_provider", "east/model") in {
         (one.cause, one.function) for one in diagnosed(evidence)
     }
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (f"{SETTLE}.<locals>.<genexpr>", SETTLE),
+        (f"{SETTLE}.<locals>.<lambda>.<locals>.<genexpr>", SETTLE),
+        (f"{SETTLE}.<locals>.rate", f"{SETTLE}.<locals>.rate"),
+    ],
+)
+def test_what_has_no_name_is_told_by_the_function_it_is_written_in(
+    function: str, told: str
+) -> None:
+    inner = Frame(function, GUEST.file, GUEST.line)
+    evidence = healthy(holds=holds(*[stall(0.1, "runs", RUN, GUEST, inner) for _ in range(4)]))
+    assert causes(diagnosed(evidence)) == [("long_computation", told)]
