@@ -844,3 +844,19 @@ def test_calls_that_hang_beside_others_that_are_answered_are_told() -> None:
     assert (first.cause, first.function) == ("slow_provider", "east/model")
     assert "300 calls hang" in first.text
     assert all(one.follows_from for one in rest)
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (f"{SETTLE}.<locals>.<genexpr>", SETTLE),
+        (f"{SETTLE}.<locals>.<lambda>.<locals>.<genexpr>", SETTLE),
+        (f"{SETTLE}.<locals>.rate", f"{SETTLE}.<locals>.rate"),
+    ],
+)
+def test_what_has_no_name_is_told_by_the_function_it_is_written_in(
+    function: str, told: str
+) -> None:
+    inner = Frame(function, GUEST.file, GUEST.line)
+    evidence = healthy(holds=holds(*[stall(0.1, "runs", RUN, GUEST, inner) for _ in range(4)]))
+    assert causes(diagnosed(evidence)) == [("long_computation", told)]

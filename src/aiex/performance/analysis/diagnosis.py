@@ -1,5 +1,6 @@
 """All rules over one evidence: what is wrong, the causes before what follows from them. Pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -42,6 +43,8 @@ FOLLOWS: dict[Cause, tuple[Cause, ...]] = {
 }
 # Of the window: less does not make others late enough to be a cause for them.
 EXPLAINS_MIN = 0.15
+# What has no name of its own, as CPython calls it.
+NAMELESS = re.compile(r"(\.<locals>\.<(genexpr|lambda|listcomp|setcomp|dictcomp)>)+$")
 # Where it is simply too much, none of these is named beside.
 ALONE_LESS = "overload"
 
@@ -57,7 +60,13 @@ def diagnosed(evidence: Evidence, rules: Sequence[Rule] = RULES) -> tuple[Findin
 
 def _found(evidence: Evidence, rules: Sequence[Rule]) -> Iterator[Finding]:
     for rule in rules:
-        yield from rule(evidence)
+        yield from map(_of_named_function, rule(evidence))
+
+
+def _of_named_function(one: Finding) -> Finding:
+    """A generator expression, comprehension or lambda is told by the function it is written in."""
+    function = NAMELESS.sub("", one.function)
+    return one if function == one.function else msgspec.structs.replace(one, function=function)
 
 
 def _without_doubles(found: Sequence[Finding]) -> list[Finding]:
