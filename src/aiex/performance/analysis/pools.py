@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -38,11 +39,18 @@ class PoolNow(NamedTuple):
 
 def pools_now() -> Mapping[int, PoolNow]:
     """Every pool that has threads, by a number of its own for as long as it lives."""
-    known: Mapping[Thread, SimpleQueue[Any]] = getattr(pool_threads, "_threads_queues", {})
+    known: WeakKeyDictionary[Thread, SimpleQueue[Any]] = getattr(
+        pool_threads, "_threads_queues", WeakKeyDictionary()
+    )
     names: dict[int, list[str]] = {}
     queues: dict[int, SimpleQueue[Any]] = {}
-    for thread, queue in list(known.items()):
-        if thread.is_alive() and (id(queue) in queues or len(queues) < POOLS_MAX):
+    # References are listed at once; a walk over the items ends where a thread begins meanwhile.
+    for reference in known.keyrefs():
+        thread = reference()
+        queue = known.get(thread) if thread is not None else None
+        if thread is None or queue is None or not thread.is_alive():
+            continue
+        if id(queue) in queues or len(queues) < POOLS_MAX:
             queues[id(queue)] = queue
             names.setdefault(id(queue), []).append(thread.name)
     return {
