@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from aiex.performance.memory.buffers import BUFFERS, slot_bytes
-from aiex.performance.memory.type_names import is_a, own_size
+from aiex.performance.memory.type_names import is_a
 from aiex.performance.memory.weights import mean_bytes
 
 SAMPLES = 16
@@ -51,5 +51,4 @@ def item_bytes(one: Any) -> float:
 def _key_bytes(one: Any) -> float:
     if not is_a(one, dict):
         return 0.0
-    keys = [key for key, _ in islice(reversed(dict.items(one)), SAMPLES)]
-    return sum(own_size(type(key))(key) for key in keys) / max(len(keys), 1)
+    return mean_bytes([key for key, _ in islice(reversed(dict.items(one)), SAMPLES)])

@@ -56,6 +56,7 @@ EMPTIED = (
     "The code that fills it also removes from it: see whether it comes to a bound, or is emptied, "
     "by looking for longer; then give it a smaller bound, or remove what is never asked for."
 )
+CAPPED_BYTES_MAX = 1 << 30
 TEXT_GROWN_MIN = 1024  # bytes or letters
 # A type grows by as much for each item of a container that has it; what is far more is its own.
 ITEM_SHARE = 0.1
@@ -69,6 +70,12 @@ class Found(NamedTuple):
     grown: Grown
     before: float  # length at the beginning
     item_bytes: float
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether it is full at some length, before it has filled the memory of a usual node."""
+        cap = self.holder.cap
+        return cap is not None and cap * self.item_bytes <= CAPPED_BYTES_MAX
 
 
 class GrowthSearch:
@@ -91,7 +98,10 @@ class GrowthSearch:
         """What only grew within so long, the most first."""
         look = await self._look(seconds)
         pieces = Pieces(self._rest)
-        found = await growing(look.lengths, pieces)
+        every = await growing(look.lengths, pieces)
+        found = [one for one in every if not one.is_capped]
+        # What fills up to its bound is told by nobody, and not as the process's either.
+        capped_bytes = sum(one.grown.grown * one.item_bytes for one in every if one.is_capped)
         look.longest_stop_s = max(look.longest_stop_s, pieces.longest_stop_s)
         leaks = [
             await self._container_leak(one, look, place < RECORDED_MAX)
@@ -99,11 +109,13 @@ class GrowthSearch:
         ]
         items = sum(one.grown.grown for one in found if not has_no_items(one.container.one))
         # Else whatever is looked for next would be found here.
+        every.clear()
         found.clear()
         look.lengths.clear()
         leaks += await self._type_leaks(look, items)
         leaks = without_companions([*leaks, *counted_leaks(look.points, look.seconds)])
         explained = sum(leak.grown_bytes for leak in leaks) + look.garbage_bytes
+        explained += capped_bytes
         native = native_leaks(look.points, look.seconds, explained)
         # Each new thread brings an arena of malloc's, of which most is free.
         has_threads = any(one.kind == "threads" for one in leaks)
@@ -293,8 +305,6 @@ async def growing(lengths: Lengths, pieces: Pieces) -> list[Found]:
         if grown.grown < (TEXT_GROWN_MIN if has_no_items(container.one) else GROWN_MIN):
             continue
         named = holder(container)
-        if named.cap is not None:
-            continue  # full at that, whatever it does until then
         had = by_holder.get(named.text)
         size = had.item_bytes if had is not None else item_bytes(container.one)
         found = Found(container, named, grown, before, size)
