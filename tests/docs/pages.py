@@ -88,7 +88,7 @@ def unknown_to_aiex(words: list[str]) -> str:
                 return word
             is_value = not option.is_flag and "=" not in word
         elif isinstance(command, click.Group):
-            found = command.get_command(click.Context(command), word)
+            found = command.get_command(_context(command), word)
             if found is None:
                 return word
             command = found
@@ -107,8 +107,13 @@ def anchors(page: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def _context(command: click.Command) -> click.Context:
+    """As below `aiex`: a command keeps its help option by the names that it is first asked for."""
+    return click.Context(command, parent=click.Context(root, **root.context_settings))
+
+
 def _options(command: click.Command) -> dict[str, click.Option]:
-    params = command.get_params(click.Context(command))
+    params = command.get_params(_context(command))
     return {
         name: one
         for one in params

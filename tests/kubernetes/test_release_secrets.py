@@ -77,7 +77,7 @@ def test_a_certificate_near_its_end_is_made_anew_by_the_same_authority() -> None
     ends_s = ends_at_s(change.data["tls.crt"])
     assert ends_s is not None
     assert ends_s > almost_s + 365 * DAY_S
-    assert "restart NATS" in change.why
+    assert "NATS is told" in change.why
 
 
 def test_a_name_that_is_missing_is_a_reason_too() -> None:

@@ -38,8 +38,11 @@ class Journal:
         self.facts = dict.fromkeys(range(40))
 
 
+JOURNAL = Journal()  # near a root: a process of thousands of tests has more than a walk may see
+
+
 async def test_a_variable_is_followed_when_its_value_is_replaced() -> None:
-    journal = Journal()
+    journal = JOURNAL
     survey = await make_survey(asyncio.sleep)
     names = {one.one.name: one for one in survey.variables if one.one.names is vars(journal)}
     assert set(names) == {"log", "facts"}
