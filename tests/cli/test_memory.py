@@ -75,7 +75,9 @@ def test_a_node_that_is_well_is_shown_with_what_it_has(tmp_path: Path) -> None:
     assert request.startswith("/admin/v1/performance/memory?")
     resident = "60.0 MiB, 40.0 MiB of it this process's alone; 25.0 MiB are programs and libraries"
     assert resident in result.output
-    assert "the rest   24.0 MiB: 230,000 small objects of Python's and the room" in result.output
+    assert (
+        "the rest   24.0 MiB: about 20.2 MiB in 230,000 small objects of Python's" in result.output
+    )
     assert "200.0 MiB (cgroup v2), 70.0 MiB used under it" in result.output
     assert "none suspected" in result.output
 
@@ -162,7 +164,7 @@ def test_what_is_not_known_is_said() -> None:
     text = "\n".join(state_lines(msgspec.structs.replace(bare, notes=("There is no /proc.",))))
     assert "none; a leak that would come to 1.0 MiB is warned of" in text
     assert "not known here" in text
-    assert "the rest   5 small objects of Python's and the room kept for such\n" in text
+    assert "the rest   about 460 B in 5 small objects of Python's\n" in text
     assert text.endswith("There is no /proc.")
 
 

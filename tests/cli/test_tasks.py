@@ -270,7 +270,16 @@ def test_one_that_is_not_there_is_a_finding_and_json_says_the_same(tmp_path: Pat
     assert json.loads(said.stdout)["answers"][0]["answer"]["match_count"] == 2
 
 
-def test_a_name_of_no_task_is_answered_with_where_names_are(tmp_path: Path) -> None:
-    with ScriptedServer(answered(TaskDescription(text="There is no task 'Tusk'."))) as server:
-        said = run_aiex(tmp_path, "info", "Tusk", "--admin-url", server.url)
-    assert (said.exit_code, "`aiex tasks --sort name` list" in said.stdout) == (1, True)
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("Tosk-9", "Did you mean 'Task-9'?"), ("17a", "`aiex tasks --sort name` and ")],
+)
+def test_a_name_of_no_task_is_answered_with_the_one_that_was_meant_or_where_they_are(
+    name: str, hint: str, tmp_path: Path
+) -> None:
+    none = answered(TaskDescription(text=f"There is no task '{name}'."))
+    with ScriptedServer(none, answered(TaskList((ROW,), 1, 1))) as server:
+        said = run_aiex(tmp_path, "info", name, "--admin-url", server.url)
+    assert said.exit_code == 1
+    assert said.stdout.splitlines()[-1].startswith(hint)
+    assert json.loads(server.asked[1].body)["sort"] == "name"

@@ -15,6 +15,7 @@ from aiex.performance import (
     Trimmed,
     TypeCensus,
 )
+from aiex.performance.memory import BLOCK_BYTES
 
 _LABEL_WIDTH = 11
 
@@ -135,11 +136,13 @@ def _malloc_text(allocators: Allocators) -> str:
 
 def _rest_text(footprint: Footprint, allocators: Allocators) -> str:
     """What neither files nor malloc have; its parts cannot be told apart from outside of them."""
-    objects = f"{allocators.python_blocks:,} small objects of Python's and the room kept for such"
+    size = size_text(allocators.python_blocks * BLOCK_BYTES)
+    objects = f"about {size} in {allocators.python_blocks:,} small objects of Python's"
     if not (footprint.file_bytes and allocators.is_malloc_known):
         return objects
     rest = footprint.rss_bytes - footprint.file_bytes - allocators.malloc_used_bytes
-    return f"{size_text(max(0, rest))}: {objects}, the HTTP libraries, what malloc keeps"
+    whole = size_text(max(0, rest))
+    return f"{whole}: {objects}, the room kept for such, the HTTP libraries, what malloc keeps"
 
 
 def _rate_text(leak: Leak) -> str:

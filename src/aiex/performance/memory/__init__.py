@@ -1,5 +1,6 @@
 """A node's memory: how much, of what types, who holds it, what leaks, what can be given back."""
 
+from aiex.performance.memory.composition import BLOCK_BYTES
 from aiex.performance.memory.events import LeakSuspected, LeakWithdrawn, MemoryTrimmed
 from aiex.performance.memory.leak import Leak, LeakKind
 from aiex.performance.memory.memory import Memory
@@ -30,6 +31,7 @@ from aiex.performance.memory.requests import (
 from aiex.performance.memory.watch import MemoryWatch, Pace
 
 __all__ = [
+    "BLOCK_BYTES",
     "MEMORY_REQUESTS",
     "Allocators",
     "CountTypes",
