@@ -761,7 +761,7 @@ def test_requests_with_a_wrong_key_are_told_with_what_they_were_answered() -> No
 
 def test_a_key_that_meets_its_own_limits_floods_nobody() -> None:
     keys = {
-        "k1": Group(400, refused_count=300, codes={"rate_limit_exceeded": 300}),
+        "k1": Group(400, refused_count=400, codes={"budget_exceeded": 400}),
         "k2": Group(500),
         "k3": Group(500),
     }

@@ -31,6 +31,7 @@ FOLLOWS: dict[Cause, tuple[Cause, ...]] = {
     "overload": (*LOOP_KEEPERS, "task_storm", "flood"),
     "slow_provider": LOOP_KEEPERS,
     "engine_away": LOOP_KEEPERS,
+    "service_restarts": LOOP_KEEPERS,
     "queue_growth": LOOP_KEEPERS,
     "hot_lock": ("deadlock", *LOOP_KEEPERS),
     "long_computation": ("busy_loop", "task_storm", "flood", "gc_thrash", "manual_gc"),
@@ -43,6 +44,8 @@ FOLLOWS: dict[Cause, tuple[Cause, ...]] = {
 }
 # Of the window: less does not make others late enough to be a cause for them.
 EXPLAINS_MIN = 0.15
+# Services that fail when another process does not answer in time.
+WITH_TIME_LIMITS = "engine."
 # What has no name of its own, as CPython calls it.
 NAMELESS = re.compile(r"(\.<locals>\.<(genexpr|lambda|listcomp|setcomp|dictcomp)>)+$")
 # Where it is simply too much, none of these is named beside.
@@ -99,6 +102,8 @@ def _explains(cause: Finding, consequence: Finding) -> bool:
         return False
     if consequence.cause in ("overload", "engine_away"):
         return True
+    if consequence.cause == "service_restarts":
+        return consequence.service.startswith(WITH_TIME_LIMITS)
     if consequence.cause in ("long_computation", "c_call", "leak", "gc_thrash"):
         ours = {consequence.function, *consequence.also}
         return bool(ours & {cause.function, *cause.also}) or _same_module(cause, consequence)
