@@ -187,8 +187,8 @@ def test_tasks_that_pile_up_by_the_thousand_are_a_storm() -> None:
 
 def test_tasks_that_come_slowly_and_never_end_leak() -> None:
     evidence = healthy(
-        census_before=census(row("shop.orders:poll", 100)),
-        census_after=census(row("shop.orders:poll", 500)),
+        census_before=census(row("shop.orders:poll", 100, waiting="future")),
+        census_after=census(row("shop.orders:poll", 500, waiting="future")),
         growth=grown(leak("tasks", type="list of _asyncio:Task")),
     )
     assert causes(diagnosed(evidence)) == [("leak", "shop.orders:poll")]

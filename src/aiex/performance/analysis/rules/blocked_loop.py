@@ -9,6 +9,7 @@ from aiex.performance.analysis.calls import (
     computing,
     line_of,
     matches_for_sure,
+    only_awaits,
     waits,
 )
 from aiex.performance.analysis.evidence import Evidence, held_up
@@ -105,7 +106,7 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
     if at_line is not None and matches_for_sure(at_line, inner):
         return "slow_regex"
     if stall.kind == "waits":
-        return "blocking_call"
+        return None if only_awaits(at_line, inner) else "blocking_call"
     is_own = stall.kind in ("holds", "stood_still", "runs")
     if is_own and at_line is not None and can_only_wait(at_line):
         return "blocking_call"
@@ -193,6 +194,8 @@ def short_waits(evidence: Evidence) -> Iterator[Finding]:
         is_waiting = part >= WAIT_SHARE_MIN and cpu_s <= CPU_OF_WAIT_MAX * could_have_s
         # Looks come where the interpreter is let go of, as when the node itself sends.
         is_suspect = not own_service(one.frame.function) and one.frame.function not in told
+        if only_awaits(evidence.lines.get(one.frame.function), one.innermost):
+            continue
         if is_waiting and is_suspect and one.sample_count >= LOOKS_MIN:
             yield _wait_finding(one, cpu_s, part, evidence)
 
