@@ -7,7 +7,16 @@ import pytest
 from aiex.performance import Group
 from aiex.performance.analysis.diagnosis import diagnosed
 from aiex.performance.analysis.evidence import Line
-from aiex.testing.evidence import GUEST, healthy, holds, loop_state, stall, traffic
+from aiex.testing.evidence import (
+    GUEST,
+    grown,
+    healthy,
+    holds,
+    leak,
+    loop_state,
+    stall,
+    traffic,
+)
 
 AT = f"{GUEST.file}:{GUEST.line}"
 CROWDED = loop_state(starved=0.4, lag_s=0.04)
@@ -83,3 +92,23 @@ def test_a_limit_that_lets_through_what_it_allows_does_its_work() -> None:
     limited = Group(323, refused_count=310, codes={"rate_limit_exceeded": 310})
     keys = {"k1": limited, "k2": Group(900), "k3": Group(900)}
     assert diagnosed(healthy(traffic=traffic(keys=keys))) == ()
+
+
+@pytest.mark.parametrize(
+    ("site", "follows"),
+    [
+        ("aiex.assistant.api:Api.respond (api.py:140)", True),
+        ("shop.orders:Orders.keep (orders.py:40)", False),
+    ],
+)
+def test_requests_that_are_kept_while_the_loop_is_held_up_follow_from_that(
+    site: str, *, follows: bool
+) -> None:
+    evidence = healthy(
+        holds=holds(*[stall(0.4, "waits") for _ in range(12)]),
+        lines={AT: Line(("time.sleep",))},
+        growth=grown(leak(site=site)),
+    )
+    first, second = sorted(diagnosed(evidence), key=lambda one: one.cause)
+    assert (first.cause, second.cause) == ("blocking_call", "leak")
+    assert bool(second.follows_from) is follows

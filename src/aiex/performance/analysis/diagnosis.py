@@ -37,7 +37,7 @@ FOLLOWS: dict[Cause, tuple[Cause, ...]] = {
     "long_computation": ("busy_loop", "task_storm", "flood", "gc_thrash", "manual_gc"),
     "c_call": ("manual_gc", "gc_thrash"),
     "gc_thrash": ("task_storm",),
-    "leak": ("task_storm", "queue_growth", "slow_provider"),
+    "leak": ("task_storm", "queue_growth", "slow_provider", *LOOP_KEEPERS),
     "memory_limit": ("leak", "task_storm", "queue_growth"),
     "competing_threads": ("c_call", "slow_regex"),
     "full_pool": ("competing_threads",),
@@ -92,6 +92,9 @@ def _explained(one: Finding, found: Sequence[Finding], evidence: Evidence) -> Fi
 
 
 def _explains(cause: Finding, consequence: Finding) -> bool:
+    if cause.cause in LOOP_KEEPERS and consequence.cause == "leak":
+        # Requests that come meanwhile are kept; of a program's own the two have nothing in common.
+        return cause.weight >= EXPLAINS_MIN and _is_nobodys(consequence.function)
     if cause.function and cause.function == consequence.function:
         return True
     if cause.cause == "queue_growth" and consequence.function.startswith("asyncio.queues:"):
