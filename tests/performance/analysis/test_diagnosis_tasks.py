@@ -66,6 +66,12 @@ def test_tasks_that_come_a_few_a_second_and_never_end_are_a_leak(waiting: str) -
     assert causes(healthy(**ends(straight(3, 90), waiting))) == [("leak", WORK)]
 
 
+def test_of_many_tasks_the_longer_time_tells() -> None:
+    assert causes(healthy(**ends([2500 + n for n in straight(3, 290)], "future"))) == [
+        ("leak", WORK)
+    ]
+
+
 @pytest.mark.parametrize(
     "counts",
     [
@@ -135,3 +141,10 @@ def test_who_does_nothing_but_await_does_not_block() -> None:
 def test_what_the_loop_keeps_for_somebody_is_not_told_as_the_loops(holder: str, kind: str) -> None:
     kept = leak(kind, type="set of weakref:ReferenceType", holder=holder, site="")
     assert causes(healthy(growth=grown(kept))) == []
+
+
+@pytest.mark.parametrize("at_s", [(5.0,) * 19, (1.0, *range(62, 80)), tuple(range(19, 0, -1))])
+def test_censuses_at_odd_times_say_nothing(at_s: tuple[float, ...]) -> None:
+    both = ends(straight(3, 90), "event")
+    both["census_after"] = msgspec.structs.replace(both["census_after"], seen_at_s=at_s)
+    assert causes(healthy(**both)) == []

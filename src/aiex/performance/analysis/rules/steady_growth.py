@@ -1,5 +1,6 @@
 """Tasks that become more for minutes, in a straight line: by the censuses that are taken anyway."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from aiex.performance.analysis.evidence import Evidence
@@ -34,17 +35,23 @@ def grows_steadily(row: CensusRow, evidence: Evidence) -> bool:
     """
     if evidence.census_after is None or own_service(row.key):
         return False
-    at_s = evidence.census_after.seen_at_s
+    at_s, counts = evidence.census_after.seen_at_s, row.counts
     span_s = TIMED_SPAN_S if ends_by_itself(row) else SPAN_S
-    first = max((place for place, one in enumerate(at_s) if one <= at_s[-1] - span_s), default=-1)
-    if first < 0 or len(at_s) - first < POINTS_MIN or len(row.counts) != len(at_s):
+    last = max((place for place, one in enumerate(at_s) if one <= at_s[-1] - span_s), default=None)
+    if last is None or len(counts) != len(at_s):
         return False
-    at_s, counts = at_s[first:], row.counts[first:]
+    # Of very many tasks only a longer time shows that they become more.
+    return any(_is_line(at_s[first:], counts[first:]) for first in {0, last})
+
+
+def _is_line(at_s: Sequence[float], counts: Sequence[int]) -> bool:
     grown = counts[-1] - counts[0]
-    if grown < max(GROWN_MIN, GROWN_RATIO_MIN * counts[-1]):
+    if len(at_s) < POINTS_MIN or grown < max(GROWN_MIN, GROWN_RATIO_MIN * counts[-1]):
         return False
     middle_s = (at_s[0] + at_s[-1]) / 2
     middle = min(range(len(at_s)), key=lambda place: abs(at_s[place] - middle_s))
+    if not at_s[0] < at_s[middle] < at_s[-1]:
+        return False  # no census about the middle, or the clock was set
     rates = [
         (counts[end] - counts[begin]) / (at_s[end] - at_s[begin])
         for begin, end in ((0, middle), (middle, len(at_s) - 1))
