@@ -1,18 +1,26 @@
 """The pure parts of the two benchmarks that look inside the request path."""
 
 from pathlib import Path
+from typing import Any
 
 import hot_path
 import http_stack
 import pytest
+from rig import stack_node, stacks
 from rig.bench import Headroom, Rounds, Sample, judge
 from rig.errors import Refused
 from rig.load import Load, Report
 from rig.processes import CpuTime
-from rig.stack_node import CLIENTS, UvicornListener
+from rig.stack_node import CLIENTS, FixedUpstream, UvicornListener
 
+from aiex.assistant import build_providers
+from aiex.assistant import providers as providers_module
+from aiex.cli.allocators import SETTINGS
+from aiex.node import listeners as listeners_module
 from aiex.node.listener import Listener
-from aiex.settings import ProviderSettings
+from aiex.settings import ProviderSettings, Settings
+from aiex.testing.clock import FakeClock
+from aiex.testing.node_parts import MemoryNode
 
 REPORT = Report(
     completed=1000,
@@ -92,3 +100,37 @@ def test_every_other_stack_is_measured_both_ways() -> None:
 def test_another_client_is_given_what_a_node_gives_its_own(client: str) -> None:
     settings = ProviderSettings(kind="openai", base_url="http://127.0.0.1:1/v1")
     assert CLIENTS[client](settings, thread_gone=pytest.fail)
+
+
+def test_another_stack_is_what_a_node_is_built_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((listeners_module, "Listener"), (providers_module, "PyreqwestUpstream")):
+        monkeypatch.setattr(module, name, getattr(module, name))  # and so put back in the end
+    built: list[str] = []
+
+    def listener(server: str, name: str, *_: Any, **__: Any) -> None:
+        built.append(f"{name} by {server}")
+
+    def upstream(settings: ProviderSettings, **_: Any) -> FixedUpstream:
+        built.append("the client")
+        return FixedUpstream(settings)
+
+    monkeypatch.setattr(stack_node, "listener", listener)
+    monkeypatch.setattr(stack_node, "CLIENTS", {"fixed": upstream})
+    stack_node.put_in("uvicorn", "fixed")
+    settings = Settings()
+    admin = MemoryNode(tmp_path, settings).admin("a token")
+    listeners_module.build_admin_listener(settings.admin, admin)
+    asked = ProviderSettings(kind="openai", base_url="http://127.0.0.1:1/v1")
+    build_providers({"p": asked}, local_model=None, clock=FakeClock(), thread_gone=pytest.fail)
+    assert built == ["http.admin by uvicorn", "the client"]
+
+
+def test_another_stack_has_the_allocator_settings_of_a_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(stacks, "node", lambda *_, **named: given.update(named))
+    stacks.stack_node(http_stack.CHOSEN, 1, 0, tmp_path, tmp_path)
+    assert given["environment"].items() >= SETTINGS.items()

@@ -23,7 +23,7 @@ from aiex.assistant.provider import ProviderTimeout, ProviderUnreachable
 from aiex.assistant.upstream import Upstream, UpstreamAnswer, UpstreamStream
 from aiex.cli.main import main
 from aiex.errors import ProviderError
-from aiex.node import node as node_module
+from aiex.node import listeners as listeners_module
 from aiex.node.listener import Listener
 from aiex.settings import ProviderSettings
 
@@ -284,11 +284,18 @@ def listener(server: str, name: str, target: Respond, **options: Any) -> Any:
     return Listener(name, partial(asgi_app, target), **{**options, "interface": "asgi"})
 
 
-if __name__ == "__main__":
-    server, client, *arguments = sys.argv[1:]
-    # The node has one composition root and no settings for this: what it builds is replaced there.
-    vars(node_module)["Listener"] = partial(listener, server)
+def put_in(server: str, client: str) -> None:
+    """Have nodes of this process built with them.
+
+    A node has no settings for this: what it is built of is replaced where it is called by name.
+    """
+    vars(listeners_module)["Listener"] = partial(listener, server)
     if client in CLIENTS:
         vars(providers_module)["PyreqwestUpstream"] = CLIENTS[client]
+
+
+if __name__ == "__main__":
+    server, client, *arguments = sys.argv[1:]
+    put_in(server, client)
     sys.argv = ["aiex", *arguments]
     main()

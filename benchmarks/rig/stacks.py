@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import distributions, version
 from pathlib import Path
 
+from aiex.cli.allocators import SETTINGS
 from rig.environments import UV
 from rig.errors import RigError
 from rig.node import Node, node
@@ -66,5 +67,6 @@ def stack_node(
         directory,
         name=stack.name,
         program=(sys.executable, str(PROGRAM), stack.server, stack.client),
-        environment={"PYTHONPATH": str(libraries)},
+        # Set from outside: the libraries are loaded there before `aiex serve` could.
+        environment={"PYTHONPATH": str(libraries), **SETTINGS},
     )

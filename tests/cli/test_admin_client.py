@@ -126,11 +126,13 @@ def test_an_answer_that_is_no_json_is_not_taken_for_one(body: bytes) -> None:
 
 def test_an_answer_cut_off_is_not_taken_for_whole() -> None:
     cut = b"HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\n{}"
-    assert "is not a node's admin API" in sentence(cut)
+    assert "closed the connection before it had answered" in sentence(cut)
 
 
 def test_a_connection_closed_without_a_word_is_told() -> None:
-    assert "URL cannot be reached: " in sentence(b"")
+    said = sentence(b"")
+    assert said.startswith("The node at URL closed the connection before it had answered")
+    assert "`aiex status` tells whether it is back" in said
 
 
 def test_nobody_there_says_how_to_start_a_node() -> None:

@@ -42,7 +42,7 @@ LEAK = Leak(
 )
 WELL = MemoryState(
     0.0,
-    Footprint(60 * MIB, 40 * MIB, 0, 12, 43),
+    Footprint(60 * MIB, 40 * MIB, 0, 12, 43, 25 * MIB),
     Allocators(230_000, 11 * MIB, 2 * MIB, is_malloc_known=True),
     Limit("cgroup v2", 200 * MIB, 70 * MIB),
     watched_s=90.0,
@@ -73,7 +73,9 @@ def test_a_node_that_is_well_is_shown_with_what_it_has(tmp_path: Path) -> None:
     result, request = asked(tmp_path, {"n1": WELL})
     assert result.exit_code == 0, result.output
     assert request.startswith("/admin/v1/performance/memory?")
-    assert "60.0 MiB, 40.0 MiB of it this process's alone" in result.output
+    resident = "60.0 MiB, 40.0 MiB of it this process's alone; 25.0 MiB are programs and libraries"
+    assert resident in result.output
+    assert "the rest   24.0 MiB: 230,000 small objects of Python's and the room" in result.output
     assert "200.0 MiB (cgroup v2), 70.0 MiB used under it" in result.output
     assert "none suspected" in result.output
 
@@ -160,6 +162,7 @@ def test_what_is_not_known_is_said() -> None:
     text = "\n".join(state_lines(msgspec.structs.replace(bare, notes=("There is no /proc.",))))
     assert "none; a leak that would come to 1.0 MiB is warned of" in text
     assert "not known here" in text
+    assert "the rest   5 small objects of Python's and the room kept for such\n" in text
     assert text.endswith("There is no /proc.")
 
 

@@ -187,6 +187,8 @@ def test_a_place_where_nothing_can_be_written_is_told_before_anything_is_looked_
         (("cpu", "--last", "2h"), "is not more than 0 and 1 h at most"),
         (("cpu", "--last", "soon"), "is no span of time"),
         (("cpu", "--last", "5m", "--seconds", "5"), "choose one"),
+        (("wall", "--last", "10m"), "Only what the CPU did is kept for an hour"),
+        (("memory", "--ago", "10m"), "Only what the CPU did is kept for an hour"),
         (("memory", "--seconds", "5m"), "is not more than 0 and 30 s at most"),
     ],
 )

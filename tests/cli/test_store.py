@@ -46,7 +46,7 @@ def test_tables_are_listed_with_their_copies(tmp_path: Path) -> None:
             "TABLE    ROWS    SIZE      FRAGMENTS   KEPT           SEQUENCE   COPIES",
             "usage    1,234   56.8 kB   2           2-3x on disc   42         "
             "n1 complete; n2 stale, 7 behind",
-            "blocks   0       0 B       0           memory         0          none",
+            "blocks   0       0 B       0           not made yet   0          none",
         )
     ]
     assert "n3 did not answer: n3 is down" in heard.stderr

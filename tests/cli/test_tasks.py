@@ -268,3 +268,9 @@ def test_one_that_is_not_there_is_a_finding_and_json_says_the_same(tmp_path: Pat
         said = run_aiex(tmp_path, "info", "Task", "-o", "json", "--admin-url", server.url)
     assert said.exit_code == 1
     assert json.loads(said.stdout)["answers"][0]["answer"]["match_count"] == 2
+
+
+def test_a_name_of_no_task_is_answered_with_where_names_are(tmp_path: Path) -> None:
+    with ScriptedServer(answered(TaskDescription(text="There is no task 'Tusk'."))) as server:
+        said = run_aiex(tmp_path, "info", "Tusk", "--admin-url", server.url)
+    assert (said.exit_code, "`aiex tasks --sort name` list" in said.stdout) == (1, True)

@@ -213,7 +213,10 @@ def test_a_refusal_is_a_failure_in_the_nodes_words(tmp_path: Path) -> None:
     assert "There is no such thing." in said.stderr
 
 
-def test_ctrl_c_ends_the_session_and_reads_what_is_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_the_session_and_read_what_is_left(
+    ending: signal.Signals, tmp_path: Path
+) -> None:
     waiting = [asked_of(("n1", read())) for _ in range(2000)]
     with (
         ScriptedServer(
@@ -231,7 +234,7 @@ def test_ctrl_c_ends_the_session_and_reads_what_is_left(tmp_path: Path) -> None:
         assert process.stdout.readline().endswith("(Cart, int)\n")
         final = read(line(2, 2.0), ended="it was stopped")
         server.answer_from_now_on(asked_of(("n1", final)))
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         rest, errors = process.communicate(timeout=END_S)
     assert process.returncode == 0
     assert rest.count("(Cart, int)") == 1

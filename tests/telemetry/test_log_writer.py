@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aiex.settings import Secret
 from aiex.telemetry import LogWriter, log_encoder, log_to
-from aiex.telemetry.log_writer import LINES_MAX, json_lines, text_lines, timestamp
+from aiex.telemetry.log_writer import LINES_MAX, json_lines, text_lines
 
 PATIENCE_S = 10.0
 
@@ -168,11 +168,6 @@ def test_a_text_line_has_the_time_the_level_the_message_and_the_facts_that_are_n
         "model": "",
     }
     assert text_lines([line]) == b"12:30:01 info    request  status=200\n"
-
-
-def test_an_instant_is_written_in_utc_to_the_millisecond() -> None:
-    assert timestamp(0.0) == "1970-01-01T00:00:00.000+00:00"
-    assert timestamp(1_700_000_000.9994) == "2023-11-14T22:13:20.999+00:00"
 
 
 @pytest.fixture

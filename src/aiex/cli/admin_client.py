@@ -159,6 +159,11 @@ class AdminClient:
                     f"The node at {url} does not answer within {self._timeout_s:g} s. It may be "
                     "stopped or overloaded; its log tells more."
                 )
+            case ConnectionResetError() | BrokenPipeError() | http.client.IncompleteRead():
+                message = (
+                    f"The node at {url} closed the connection before it had answered; it may have "
+                    "ended. `aiex status` tells whether it is back, its log what happened."
+                )
             case socket.gaierror():
                 message = f"The host of {url} is not known: {error.strerror}. Check --admin-url."
             case ssl.SSLCertVerificationError():

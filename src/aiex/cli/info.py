@@ -28,9 +28,12 @@ def info(task: str, nodes: str, output: Output, admin: AdminClient) -> None:
       aiex info http.api --on all -o json
     """
     came = ask_nodes(admin, DescribeTask(task), nodes)
+    answers = came.asked.answers
     if output == "json":
         print_json_text(came.document)
     else:
-        click.echo("\n\n".join("\n".join(description_lines(one)) for one in came.asked.answers))
-    if not any(one.answer.found for one in came.asked.answers):
+        click.echo("\n\n".join("\n".join(description_lines(one)) for one in answers))
+        if answers and not any(one.answer.found or one.answer.matches for one in answers):
+            click.echo("`aiex tasks --sort age` and `aiex tasks --sort name` list those there are.")
+    if not any(one.answer.found for one in answers):
         raise click.exceptions.Exit(1)

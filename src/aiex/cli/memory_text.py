@@ -22,8 +22,8 @@ _LABEL_WIDTH = 11
 def state_lines(state: MemoryState) -> Iterator[str]:
     yield _line("resident", _resident_text(state.footprint))
     yield _line("limit", _limit_text(state.limit))
-    yield _line("python", f"{state.allocators.python_blocks:,} small objects and parts of such")
     yield _line("malloc", _malloc_text(state.allocators))
+    yield _line("the rest", _rest_text(state.footprint, state.allocators))
     yield _line("threads", f"{state.footprint.thread_count}")
     yield _line("files", f"{state.footprint.open_file_count} open")
     yield _line("watched", duration_text(state.watched_s))
@@ -113,6 +113,8 @@ def _resident_text(footprint: Footprint) -> str:
     text = size_text(footprint.rss_bytes)
     if footprint.uss_bytes:
         text += f", {size_text(footprint.uss_bytes)} of it this process's alone"
+    if footprint.file_bytes:
+        text += f"; {size_text(footprint.file_bytes)} are programs and libraries"
     if footprint.swap_bytes:
         text += f"; {size_text(footprint.swap_bytes)} in swap"
     return text
@@ -129,6 +131,15 @@ def _malloc_text(allocators: Allocators) -> str:
         return "not known here"
     used, free = allocators.malloc_used_bytes, allocators.malloc_free_bytes
     return f"{size_text(used)} in use, {size_text(free)} kept unused"
+
+
+def _rest_text(footprint: Footprint, allocators: Allocators) -> str:
+    """What neither files nor malloc have; its parts cannot be told apart from outside of them."""
+    objects = f"{allocators.python_blocks:,} small objects of Python's and the room kept for such"
+    if not (footprint.file_bytes and allocators.is_malloc_known):
+        return objects
+    rest = footprint.rss_bytes - footprint.file_bytes - allocators.malloc_used_bytes
+    return f"{size_text(max(0, rest))}: {objects}, the HTTP libraries, what malloc keeps"
 
 
 def _rate_text(leak: Leak) -> str:

@@ -128,6 +128,23 @@ def cpu(asked: Asked, seconds: float | None, last: float | None, ago: float | No
         _show(asked, TakeCpuProfile(span_s, ago or 0.0))
 
 
+def _without_past(command: Callable[..., None]) -> Callable[..., None]:
+    """Has a word for who asks for what is kept of the CPU only."""
+
+    def refuse(_: click.Context, __: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise click.UsageError(
+                "Only what the CPU did is kept for an hour: `aiex profile cpu --last 10m`. This "
+                "looks from now on, for as long as --seconds says."
+            )
+
+    for name in ("--last", "--ago"):
+        command = click.option(
+            name, metavar="TIME", hidden=True, expose_value=False, callback=refuse
+        )(command)
+    return command
+
+
 @profile.command()
 @click.option(
     "--seconds",
@@ -136,6 +153,7 @@ def cpu(asked: Asked, seconds: float | None, last: float | None, ago: float | No
     default=LOOK_S,
     help=f"For so long.  [default: {LOOK_S:g}s]",
 )
+@_without_past
 @_asking
 def wall(asked: Asked, seconds: float) -> None:
     """Show where tasks and threads are, working or waiting.
@@ -166,6 +184,7 @@ def wall(asked: Asked, seconds: float) -> None:
     show_default=True,
     help="How many callers of each allocation; more slow the node more.",
 )
+@_without_past
 @_asking
 def memory(asked: Asked, seconds: float, frames: int) -> None:
     """Show which functions made what stays in memory.

@@ -1,4 +1,7 @@
-"""Ctrl-C as `aiex up` takes it: once to stop in good order, twice to stop at once."""
+"""Ctrl-C and SIGTERM as commands take them that have something to put in order.
+
+`aiex up` stops in good order at the first one, and at once at the second.
+"""
 
 import asyncio
 import contextlib
@@ -25,6 +28,16 @@ def stop_signals(kill: Callable[[], None]) -> Iterator[asyncio.Event]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Inside this block SIGTERM raises `KeyboardInterrupt` too: `timeout 30 aiex …` sends it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

@@ -216,7 +216,7 @@ def _table_cells(table: SeenTable) -> tuple[str, ...]:
         f"{table.rows:,}",
         size_text(table.bytes),
         str(len(table.fragments)),
-        f"{times}x {where}" if times else table.storage,
+        f"{times}x {where}" if times else "not made yet",
         f"{sum(one.sequence for one in table.fragments):,}",
         "; ".join(copies) or "none",
     )

@@ -15,6 +15,7 @@ from aiex.cli.asked_nodes import NodeAnswer, ask_nodes, on_option
 from aiex.cli.duration import Duration
 from aiex.cli.node_options import node_options
 from aiex.cli.output import Output, output_option, print_json
+from aiex.cli.stop_signals import sigterm_as_ctrl_c
 from aiex.cli.terminal_text import harmless
 from aiex.cli.trace_text import end_text, line_texts, start_texts
 from aiex.errors import AiexError
@@ -125,13 +126,14 @@ def trace(
         has_stack=has_stack,
         by=f"{os.environ.get('USER') or os.getuid()}@{socket.gethostname()}"[:128],
     )
-    started = ask_nodes(admin, asked, nodes).asked.answers
-    if not started:
-        raise click.ClickException("No node began the trace.")
-    tell = TellJson() if output == "json" else TellText(len(started) > 1)
-    tell.started(asked, started)
-    if not Following(admin, asked.id, [one.node for one in started], tell).follow():
-        raise SystemExit(1)
+    with sigterm_as_ctrl_c():
+        started = ask_nodes(admin, asked, nodes).asked.answers
+        if not started:
+            raise click.ClickException("No node began the trace.")
+        tell = TellJson() if output == "json" else TellText(len(started) > 1)
+        tell.started(asked, started)
+        if not Following(admin, asked.id, [one.node for one in started], tell).follow():
+            raise SystemExit(1)
 
 
 class TellText:
@@ -185,7 +187,7 @@ class Following:
         self._lost_count = 0
 
     def follow(self) -> bool:
-        """Whether all nodes were heard to the end; Ctrl-C ends it in good order."""
+        """Whether all nodes were heard to the end; Ctrl-C and SIGTERM end it in good order."""
         try:
             while self._running:
                 self._ask(lambda: ReadTrace(self._id, self._after, self._wait_s))

@@ -35,6 +35,8 @@ MODEL_TIMEOUT_S = 90.0
 POLL_S = 0.1
 STATUS_EVERY_S = 1.0
 ANSWER_TOKENS_MAX = 40
+# An answer takes two seconds; minutes where the machine is busy with other things.
+ANSWER_TOLD_AFTER_S = 10.0
 # Without models in the settings, those of the providers are asked for by both names.
 UNNAMED_MODEL = "PROVIDER/MODEL"
 
@@ -60,7 +62,7 @@ async def show(nodes: UpNodes, admin: AdminClient, key: str, began_s: float) -> 
     elif any(target.kind == "local" for target in default.targets):
         await _local_model_up(admin, began_s)
         if key or not needs_key:
-            await _ask(api_url, key, default.id)
+            await ask(api_url, key, default.id)
     click.echo()
     model = UNNAMED_MODEL if default is None else default.id
     _show_places(nodes, running, api_url, model, needs_key=needs_key)
@@ -126,17 +128,29 @@ async def _local_model_up(admin: AdminClient, began_s: float) -> None:
         click.echo(f"  model  {model.state}: {model.detail}")
 
 
-async def _ask(api_url: str, key: str, model: str) -> None:
-    """One question, so that a newcomer sees it answer; a failure is shown and is no end."""
-    click.echo(f"\n  You     {QUESTION}\n  {model:<7} ", nl=False)
+async def ask(
+    api_url: str, key: str, model: str, *, told_after_s: float = ANSWER_TOLD_AFTER_S
+) -> None:
+    """One question, so that a newcomer sees it answer; a failure is shown and is no end.
+
+    After `told_after_s` it is said that the answer is still waited for.
+    """
+    lead = f"  {model:<7} "
+    click.echo(f"\n  You     {QUESTION}\n{lead}", nl=False)
     session = ChatSession(model, temperature=0.0, max_tokens=ANSWER_TOKENS_MAX)
     answer = Answer(model)
+    waiting = f"(still thinking; it takes longer where the machine is busy)\n{lead}"
+    late = asyncio.get_running_loop().call_later(
+        told_after_s, lambda: click.echo(waiting, nl=False)
+    )
     try:
         async with ChatApi(api_url, key, ca_file=ca_file_of("")) as api:
             await receive(api, session.request(QUESTION), answer, lambda _: None)
     except AiexError as error:
         click.echo(f"(no answer: {error})")
         return
+    finally:
+        late.cancel()
     sentence = answer.text.strip().split("\n")[0].partition(". ")[0].rstrip(".") + "."
     click.echo(f"{harmless(sentence)}  ({answer.duration_s:.1f} s)")
 

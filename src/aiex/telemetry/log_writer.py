@@ -9,11 +9,11 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, BinaryIO
 
 import msgspec
+
+from aiex.clock import instant
 
 LINES_MAX = 50_000
 WRITE_EVERY_S = 0.05
@@ -130,7 +130,7 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = {
-            "ts": timestamp(record.created),
+            "ts": instant(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _clean(_message(record)),
@@ -164,18 +164,6 @@ def log_from(level: str) -> None:
     own = logging.getLogger("aiex")
     own.setLevel(level.upper())
     root.setLevel(max(logging.WARNING, own.level))  # what libraries tell below that is for them
-
-
-def timestamp(wall_s: float) -> str:
-    """RFC 3339 in UTC, to the millisecond."""
-    second, part_us = divmod(round(wall_s * 1_000_000), 1_000_000)
-    return f"{_second_text(second)}.{part_us // 1000:03d}+00:00"
-
-
-# Nearly all lines are of the newest second; a date made anew costs a request three microseconds.
-@lru_cache(maxsize=4)
-def _second_text(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _clean(text: str) -> str:

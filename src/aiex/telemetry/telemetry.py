@@ -27,6 +27,7 @@ from aiex.assistant import (
     TurnConflicted,
     TurnEnded,
 )
+from aiex.clock import instant
 from aiex.cluster import (
     CallFinished,
     ClusterSplit,
@@ -50,7 +51,7 @@ from aiex.store import RowsUnreadable, ViewAdvanced, ViewBeganAnew
 from aiex.telemetry.cells import Cells, heading, labels_text
 from aiex.telemetry.event_log import log_events
 from aiex.telemetry.latency import cell_of
-from aiex.telemetry.log_writer import LogWriter, timestamp
+from aiex.telemetry.log_writer import LogWriter
 from aiex.telemetry.metrics import METRICS
 from aiex.telemetry.request_cells import RequestFamilies
 
@@ -318,7 +319,7 @@ class Telemetry:
 
     def _line(self, event: RequestFinished) -> AccessLine:
         return AccessLine(
-            timestamp(event.at_s),
+            instant(event.at_s),
             "error" if event.status >= 500 else "info",
             "request",
             self._node,

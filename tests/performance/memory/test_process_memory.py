@@ -26,6 +26,7 @@ def test_a_footprint_of_this_process_is_what_it_is() -> None:
     grown, full = footprint(), full_footprint()
     assert 24 * MIB < grown.rss_bytes - before.rss_bytes < 64 * MIB
     assert 0 < full.uss_bytes <= full.rss_bytes
+    assert 0 < full.file_bytes < full.rss_bytes - 24 * MIB  # the ballast is of no file
     assert grown.thread_count >= 1
     assert grown.open_file_count >= 3
     ballast.close()

@@ -96,7 +96,7 @@ async def test_what_a_chapter_refuses_costs_its_own_section_only() -> None:
 async def test_tasks_are_counted_only_where_they_are_sorted_by_it() -> None:
     stage = Stage()
     found = await stage.take(TakeSnapshot(("tasks",), sort="age"))
-    assert stage.asked == [(ListTasks("age", 20), False)]
+    assert stage.asked == [(ListTasks("age", 21), False)]
     assert found.counted_s == 0.0
 
 
@@ -108,7 +108,7 @@ async def test_tasks_that_are_sorted_by_cpu_are_counted_for_a_moment_before() ->
         await stage.clock.settle()
     await stage.clock.advance(0.5)
     found = await sleeping
-    assert stage.asked == [(ListTasks("cpu", 20), True)]
+    assert stage.asked == [(ListTasks("cpu", 21), True)]
     assert (found.counted_s, stage.is_counting) == (0.5, False)
     assert stage.clock.monotonic_s() - began_s == 0.5
 
@@ -116,7 +116,7 @@ async def test_tasks_that_are_sorted_by_cpu_are_counted_for_a_moment_before() ->
 async def test_for_an_asker_in_a_hurry_nothing_is_counted_rather_than_be_late() -> None:
     stage = Stage()
     found = await stage.take(TakeSnapshot(("tasks",), sort="cpu"), Caller("n1", 1, 0.3, ""))
-    assert (found.counted_s, stage.asked) == (0.0, [(ListTasks("cpu", 20), False)])
+    assert (found.counted_s, stage.asked) == (0.0, [(ListTasks("cpu", 21), False)])
 
 
 async def test_the_node_answers_with_all_its_chapters() -> None:
@@ -142,6 +142,13 @@ def test_rows_are_those_that_fit_sorted_and_cut() -> None:
     assert type_rows(SNAPSHOT.types, none).rows == ()
     fitting = task_rows(SNAPSHOT.tasks, TakeSnapshot((), fits="SLOW"))
     assert ([one.id for one in fitting.tasks], fitting.fit_count) == ([7], 1)
+
+
+def test_who_asks_is_no_row_of_the_tasks() -> None:
+    assert SNAPSHOT.tasks is not None
+    asker, other = (replace(SNAPSHOT.tasks.tasks[0], waiting=kind) for kind in ("running", "lock"))
+    found = replace(SNAPSHOT.tasks, tasks=(asker, other))
+    assert task_rows(found, TakeSnapshot((), n=1)).tasks == (other,)
 
 
 def test_what_no_table_shows_is_not_sent() -> None:

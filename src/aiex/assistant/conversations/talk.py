@@ -68,9 +68,9 @@ class Talk:
             raise storage_refusal(error) from error
         give_json(trail, msgspec.json.encode(answer), exchange)
 
-    def break_off(self, thread: str, part: str) -> bool:
-        """Break off a turn that was cancelled at another node; whether it was made here."""
-        return self._claims.break_off(thread, part)
+    def break_off(self, thread: str, part: str) -> None:
+        """Break off a turn that was cancelled at another node, if it is made here."""
+        self._claims.break_off(thread, part)
 
     async def _answer(self, trail: Trail, scope: RequestScope, body: bytes) -> msgspec.Struct:
         owner, query, ids = trail.key_id, scope.query_string, ids_in(scope.path)

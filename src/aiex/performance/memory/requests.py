@@ -37,6 +37,7 @@ class Footprint(msgspec.Struct, frozen=True):
     swap_bytes: int = 0
     thread_count: int = 0
     open_file_count: int = 0
+    file_bytes: int = 0  # of the resident ones, pages of files: programs and libraries
 
 
 class Allocators(msgspec.Struct, frozen=True):

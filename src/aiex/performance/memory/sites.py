@@ -8,6 +8,7 @@ one: `log += line`, `self._rows = {**self._rows, …}`.
 import asyncio
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from types import CodeType, ModuleType
 
 from aiex.performance.memory.census import Rest
@@ -55,7 +56,8 @@ def is_emptied(name: str, module: str) -> bool:
     ]
     if not removers:
         return False
-    callers = [*adders, *_running_codes(module)]
+    # Tasks come last, and mostly not at all: to list them stops the loop for longer, the more.
+    callers = chain(adders, _running_codes(module))
     return any(_reaches(caller, remover) for caller in callers for remover in removers)
 
 

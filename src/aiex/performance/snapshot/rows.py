@@ -33,11 +33,16 @@ TASK_ORDER: Order[TaskRow] = {
 
 
 def task_rows(found: TaskList, asked: TakeSnapshot) -> TaskList:
-    """They come sorted: only who fits is left to be decided."""
+    """They come sorted: only who fits is left to be decided.
+
+    A loop runs one task at a time, so the one that runs is who asks: it would be first of all that
+    use CPU, and says nothing of the node.
+    """
     fitting = [
         one
         for one in found.tasks
-        if fits(asked.fits, one.name, one.coroutine, one.service, one.waiting, one.waits_for)
+        if one.waiting != "running"
+        and fits(asked.fits, one.name, one.coroutine, one.service, one.waiting, one.waits_for)
     ]
     count = len(fitting) if asked.fits else found.fit_count
     return msgspec.structs.replace(found, tasks=tuple(fitting[: asked.n]), fit_count=count)

@@ -121,7 +121,8 @@ class Snapshots(Chapter):
 
     async def _tasks(self, asked: TakeSnapshot, caller: Caller) -> Any:
         sort: Any = asked.sort if asked.sort in _TASK_SORTS else "age"
-        request = ListTasks(sort, ALL if asked.fits else asked.n)
+        # One more than is shown: who asks is left out.
+        request = ListTasks(sort, ALL if asked.fits else min(asked.n + 1, ALL))
         count_s = _count_s(asked, caller) if sort in ("cpu", "steps") else 0.0
         async with self._counting() if count_s else nullcontext():
             if count_s:

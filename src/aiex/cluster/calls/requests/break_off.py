@@ -14,4 +14,4 @@ class BreakOff(Request["BrokenOff"], frozen=True):
 
 
 class BrokenOff(msgspec.Struct, frozen=True):
-    was_here: bool = False
+    """The node has heard of it; whether it had that turn is nobody's business but its own."""
