@@ -101,6 +101,20 @@ FAULTS: tuple[Fault, ...] = (
         ("Poller.await_row",),
     ),
     Fault(
+        "polling",
+        ("busy_loop",),
+        "a quarter of the loop's time goes into looks that find nothing",
+        {"lookers": Strength(200, 400)},
+        ("Lookers.look_for_row",),
+    ),
+    Fault(
+        "retry_storm",
+        ("busy_loop",),
+        "a whole CPU is used for being refused",
+        {"tasks": Strength(3, 20)},
+        ("Retrier.keep_trying", "Retrier.reach_peer"),
+    ),
+    Fault(
         "full_pool",
         ("full_pool",),
         "whatever is given to a thread waits for seconds, look-ups of names too",

@@ -47,7 +47,9 @@ def end_as_by_ctrl_c() -> None:
 
     It becomes the signal of Ctrl-C, by which asyncio cancels the main task. An exception raised in
     whichever task runs just then would come up again while the loop closes, and end it half way.
+    What a script leaves in the background ignores Ctrl-C from birth; it is asked to heed it again.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 

@@ -19,6 +19,8 @@ from examples.trouble.stage import NodeEnded, staged
 
 TOP = Path(__file__).parents[2]
 ANSWERED_MIN = 50
+# As a script's `&` starts what it leaves in the background: Ctrl-C is not meant for it.
+IN_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 
 @pytest.mark.integration
@@ -45,10 +47,17 @@ async def test_a_node_that_cannot_start_is_told_with_its_log() -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_tells_the_truth_and_a_signal_ends_its_node_too(number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "started_by"),
+    [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGTERM, IN_BACKGROUND)],
+)
+def test_the_command_tells_the_truth_and_a_signal_ends_its_node_too(
+    number: int, started_by: tuple[str, ...]
+) -> None:
     command = [sys.executable, "-m", "examples.trouble", "--seed", "7", "--kind", "deadlock"]
-    with subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        [*started_by, *command], cwd=TOP, stdout=subprocess.PIPE, text=True
+    ) as running:
         assert running.stdout is not None
         lines: list[str] = []
         for line in running.stdout:

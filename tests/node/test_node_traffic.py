@@ -62,6 +62,7 @@ async def test_what_ends_within_the_window_is_counted_by_key_route_and_target(
     assert found.targets["east/m"].count == 3
     assert found.shed == {"in_flight": 1}
     assert found.failures == {"shop.orders": 1}
+    assert found.restart_waits_s == {"shop.orders": 0.1}
     assert found.states[0].name == "east/m"
     assert found.is_engine_up
     assert found.in_flight_keys == {"k1": 3}

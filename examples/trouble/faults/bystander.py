@@ -1,4 +1,7 @@
-"""No fault: works a little, waits properly, keeps what it needs. It is there to be left alone."""
+"""No fault: works a little, waits properly, keeps what it needs. It is there to be left alone.
+
+Its sessions begin with the node and last half a minute, so until then they become more and more.
+"""
 
 import asyncio
 from pathlib import Path
@@ -6,6 +9,8 @@ from pathlib import Path
 from aiex.service import Ready
 
 ROWS_MAX = 500
+SESSION_S = 30.0
+SESSIONS_AT_ONCE = 3
 
 
 class Bystander:
@@ -15,6 +20,7 @@ class Bystander:
         self._work = int(work)
         self._rows: dict[int, str] = {}
         self._lock = asyncio.Lock()
+        self._sessions: set[asyncio.Task[None]] = set()
 
     async def run(self, ready: Ready) -> None:
         ready()
@@ -24,6 +30,16 @@ class Bystander:
             async with self._lock:
                 number += 1
                 self.keep_row(number)
+            for _ in range(SESSIONS_AT_ONCE):
+                self.begin_session()
+
+    def begin_session(self) -> None:
+        session = asyncio.create_task(self.hold_session())
+        self._sessions.add(session)
+        session.add_done_callback(self._sessions.discard)
+
+    async def hold_session(self) -> None:
+        await asyncio.sleep(SESSION_S)
 
     def keep_row(self, number: int) -> None:
         total = 0

@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
 
 from aiex.assistant import AttemptRetried, Outcome, RequestFinished, RequestShed
 from aiex.engine import EngineDown
@@ -81,6 +82,7 @@ class NodeTraffic:
             engine_down_count=sums.engine_down_count,
             is_draining=parts.life.phase is not Phase.READY,
             failures=dict(sums.failures),
+            restart_waits_s=dict(sums.restart_waits_s),
         )
 
 
@@ -143,6 +145,7 @@ class _Sums:
         self.count = self.retries = self.engine_down_count = 0
         self.shed: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
+        self.restart_waits_s: dict[str, float] = {}
         self.keys: dict[str, _Group] = {}
         self.routes: dict[str, _Group] = {}
         self.targets: dict[str, _Group] = {}
@@ -166,6 +169,8 @@ class _Sums:
 
     def failed(self, event: ServiceFailed) -> None:
         self.failures[event.name] += 1
+        wait_s = inf if event.restart_in_s is None else event.restart_in_s
+        self.restart_waits_s[event.name] = max(wait_s, self.restart_waits_s.get(event.name, 0.0))
 
     def lost_engine(self, event: EngineDown) -> None:
         self.engine_down_count += not event.is_planned

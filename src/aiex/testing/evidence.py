@@ -105,6 +105,7 @@ def stall(
     *stack: Frame,
     service: str = "shop.orders",
     thread: str = "",
+    cpu_s: float | None = None,
 ) -> Stall:
     return Stall(
         1001.0,
@@ -114,7 +115,7 @@ def stall(
         stack or (RUN, GUEST),
         seen_count=2,
         look_count=2,
-        cpu_s=seconds if kind in ("runs", "holds") else 0.0,
+        cpu_s=(seconds if kind in ("runs", "holds") else 0.0) if cpu_s is None else cpu_s,
         thread=thread,
         service=service,
     )

@@ -2,16 +2,17 @@
 
 import shlex
 
+import pytest
+
 from tests.deploy.acceptance.cluster_fake import FakeCluster
 from tests.deploy.acceptance.test_course import OPTIONS
-from tests.deploy.acceptance.test_guides import tools, unknown_options
+from tests.deploy.acceptance.test_guides import unknown_options
 from tests.k8s.catalogue import chosen
 from tests.k8s.course import run_course
 from tests.k8s.stage import Stage
 
-__all__ = ["tools"]  # a fixture
 
-
+@pytest.mark.usefixtures("kubernetes_tools")
 def test_every_option_that_the_acceptance_uses_exists() -> None:
     cluster = FakeCluster()
     run_course(Stage(cluster, OPTIONS), chosen([]), lambda _: None, lambda _: None)

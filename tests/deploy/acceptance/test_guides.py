@@ -22,15 +22,11 @@ from scripts.chart.tools import TOOLS, Release, template
 from tests.deploy.acceptance.guides import blocks, guides
 from tests.docs.pages import Block, commands_of, is_told_in_full
 
+pytestmark = pytest.mark.usefixtures("kubernetes_tools")
+
 RELEASE = Release("aiex", "aiex")
 VALUES = [block for block in blocks() if block.is_values]
 MANIFESTS = [block for block in blocks() if block.is_manifest]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def tools() -> None:
-    script = Path(__file__).parents[3] / "scripts" / "kubernetes-tools"
-    subprocess.run([script], check=True, timeout=120)
 
 
 @cache

@@ -1,6 +1,5 @@
 """What the acceptance brings into a cluster: valid for each Kubernetes, and restricted."""
 
-import subprocess
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,8 @@ from tests.deploy.acceptance.test_course import OPTIONS
 from tests.k8s import manifests
 from tests.k8s.release import release_values
 
+pytestmark = pytest.mark.usefixtures("kubernetes_tools")
+
 SPACE = OPTIONS.namespace
 VALUES = release_values(OPTIONS)
 RESTRICTED = [
@@ -28,12 +29,6 @@ RESTRICTED = [
     manifests.script_pod(OPTIONS, OPTIONS.outside, manifests.LISTENER, ["reach.py", "--listen"]),
 ]
 KILLER = manifests.kill_pod(OPTIONS, "acceptance-kill", "m1", "uid-1")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def tools() -> None:
-    script = Path(__file__).parents[3] / "scripts" / "kubernetes-tools"
-    subprocess.run([script], check=True, timeout=120)
 
 
 @cache

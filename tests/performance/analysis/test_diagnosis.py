@@ -187,8 +187,8 @@ def test_tasks_that_pile_up_by_the_thousand_are_a_storm() -> None:
 
 def test_tasks_that_come_slowly_and_never_end_leak() -> None:
     evidence = healthy(
-        census_before=census(row("shop.orders:poll", 100)),
-        census_after=census(row("shop.orders:poll", 500)),
+        census_before=census(row("shop.orders:poll", 100, waiting="future")),
+        census_after=census(row("shop.orders:poll", 500, waiting="future")),
         growth=grown(leak("tasks", type="list of _asyncio:Task")),
     )
     assert causes(diagnosed(evidence)) == [("leak", "shop.orders:poll")]
@@ -761,7 +761,7 @@ def test_requests_with_a_wrong_key_are_told_with_what_they_were_answered() -> No
 
 def test_a_key_that_meets_its_own_limits_floods_nobody() -> None:
     keys = {
-        "k1": Group(400, refused_count=300, codes={"rate_limit_exceeded": 300}),
+        "k1": Group(400, refused_count=400, codes={"budget_exceeded": 400}),
         "k2": Group(500),
         "k3": Group(500),
     }

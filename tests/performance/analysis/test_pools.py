@@ -16,9 +16,13 @@ THREADS = ("asyncio_0", "asyncio_1")
 
 def test_what_waits_for_a_thread_is_counted() -> None:
     let_go, is_taken = threading.Event(), threading.Event()
+
+    def take() -> None:
+        is_taken.set()
+        let_go.wait()
+
     with ThreadPoolExecutor(1, thread_name_prefix="till") as pool:
-        pool.submit(is_taken.set)
-        pool.submit(let_go.wait)
+        pool.submit(take)
         waiting = [pool.submit(int) for _ in range(3)]
         assert is_taken.wait(5)
         looks = [pools_now(), pools_now()]

@@ -1,5 +1,6 @@
 """What a line calls is read off the source: names, never values."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -84,3 +85,19 @@ def test_a_line_that_calls_only_a_function_of_its_file_says_which(
     file.write_text(SHOP)
     frame = Frame("shop:Orders.run", str(file), line)
     assert SourceLines().read([frame])[place(frame)].callee == callee
+
+
+async def waiting_specimen(one: asyncio.Event) -> None:
+    """Its one call that is not awaited may keep the loop."""
+    await one.wait()
+    await asyncio.sleep(float("0.1"))
+
+
+def test_a_call_that_is_awaited_is_known_as_such() -> None:
+    first = waiting_specimen.__code__.co_firstlineno
+    wait = Frame(f"{__name__}:waiting_specimen", HERE, first + 2)
+    sleep = Frame(f"{__name__}:waiting_specimen", HERE, first + 3)
+    found = SourceLines().read([wait, sleep])
+    assert found[place(wait)].awaited == found[place(wait)].calls == ("one.wait",)
+    assert found[place(sleep)].awaited == ("asyncio.sleep",)
+    assert set(found[place(sleep)].calls) == {"asyncio.sleep", "float"}

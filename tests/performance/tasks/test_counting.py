@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from time import thread_time
 from typing import Any
 
@@ -258,3 +259,24 @@ async def test_measures_tell_steps_by_task_coroutine_and_service(planted: Plante
     assert (counts["event"], counts["running"]) == (1, 1)
     assert sum((await values("count", "coroutine")).values()) == sum(counts.values())
     assert sum((await values("count", "service")).values()) == sum(counts.values())
+
+
+async def test_steps_that_begin_with_an_error_are_counted_too(
+    counting: Counting, planted: Planted
+) -> None:
+    refused: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
+
+    async def tries_again() -> None:
+        while True:
+            answer = asyncio.get_running_loop().create_future()
+            refused.put_nowait(answer)
+            with suppress(OSError):
+                await answer
+
+    task = planted.plant(tries_again())
+    await asyncio.sleep(0)
+    async with counting.counting():
+        for _ in range(7):
+            (await refused.get()).set_exception(OSError("refused"))
+        await refused.get()
+        assert used(counting, task)[1] == 7

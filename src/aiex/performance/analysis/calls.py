@@ -61,6 +61,16 @@ def can_only_wait(line: Line) -> bool:
     )
 
 
+def only_awaits(line: Line | None, inner: str) -> bool:
+    """Whether all it calls is awaited: that leaves the loop to others, however long it takes.
+
+    A library that was awaited may block all the same, asyncio does not.
+    """
+    if inner:
+        return inner.startswith("asyncio.")
+    return line is not None and bool(line.calls) and set(line.calls) <= set(line.awaited)
+
+
 def line_of(evidence: Evidence, frame: Frame) -> Line:
     """What is called on the line it stood at; of all of the function, where that is not known."""
     at_line = evidence.lines.get(f"{frame.file}:{frame.line}")

@@ -31,18 +31,21 @@ FOLLOWS: dict[Cause, tuple[Cause, ...]] = {
     "overload": (*LOOP_KEEPERS, "task_storm", "flood"),
     "slow_provider": LOOP_KEEPERS,
     "engine_away": LOOP_KEEPERS,
+    "service_restarts": LOOP_KEEPERS,
     "queue_growth": LOOP_KEEPERS,
     "hot_lock": ("deadlock", *LOOP_KEEPERS),
     "long_computation": ("busy_loop", "task_storm", "flood", "gc_thrash", "manual_gc"),
     "c_call": ("manual_gc", "gc_thrash"),
     "gc_thrash": ("task_storm",),
-    "leak": ("task_storm", "queue_growth", "slow_provider"),
+    "leak": ("task_storm", "queue_growth", "slow_provider", *LOOP_KEEPERS),
     "memory_limit": ("leak", "task_storm", "queue_growth"),
     "competing_threads": ("c_call", "slow_regex"),
     "full_pool": ("competing_threads",),
 }
 # Of the window: less does not make others late enough to be a cause for them.
 EXPLAINS_MIN = 0.15
+# Services that fail when another process does not answer in time.
+WITH_TIME_LIMITS = "engine."
 # What has no name of its own, as CPython calls it.
 NAMELESS = re.compile(r"(\.<locals>\.<(genexpr|lambda|listcomp|setcomp|dictcomp)>)+$")
 # Where it is simply too much, none of these is named beside.
@@ -89,6 +92,9 @@ def _explained(one: Finding, found: Sequence[Finding], evidence: Evidence) -> Fi
 
 
 def _explains(cause: Finding, consequence: Finding) -> bool:
+    if cause.cause in LOOP_KEEPERS and consequence.cause == "leak":
+        # Requests that come meanwhile are kept; of a program's own the two have nothing in common.
+        return cause.weight >= EXPLAINS_MIN and _is_nobodys(consequence.function)
     if cause.function and cause.function == consequence.function:
         return True
     if cause.cause == "queue_growth" and consequence.function.startswith("asyncio.queues:"):
@@ -99,6 +105,8 @@ def _explains(cause: Finding, consequence: Finding) -> bool:
         return False
     if consequence.cause in ("overload", "engine_away"):
         return True
+    if consequence.cause == "service_restarts":
+        return consequence.service.startswith(WITH_TIME_LIMITS)
     if consequence.cause in ("long_computation", "c_call", "leak", "gc_thrash"):
         ours = {consequence.function, *consequence.also}
         return bool(ours & {cause.function, *cause.also}) or _same_module(cause, consequence)

@@ -33,6 +33,7 @@ class Line(msgspec.Struct, frozen=True):
     calls: tuple[str, ...] = ()
     takes_lock: bool = False  # it enters a `with`, or calls `acquire`
     is_regex: bool = False  # one of them is known to be a compiled pattern's, or `re`'s
+    awaited: tuple[str, ...] = ()  # of `calls`, those whose answer is awaited at once
     callee: str = ""  # `Class.method` or `function` of the same file, where it calls nothing else
     callee_line: int = 0
 

@@ -25,7 +25,7 @@ type Cause = Literal[
     "competing_threads",  # for the interpreter
     "thread_lock",  # threads that wait for one another's lock
     "flood",
-    "key_limit",  # a key's own limits turn most of its requests away
+    "key_limit",  # a key's own limits let nothing through
     "slow_provider",
     "failing_provider",
     "engine_away",

@@ -6,6 +6,11 @@ from aiex.performance.analysis.evidence import Evidence
 LATE_RATIO = 0.5
 # Less would make a guess of whatever little was measured.
 HAD_CPU_MIN = 0.25
+# Of the window the loop was ready and had no CPU. By then a piece of a few milliseconds becomes one
+# of fifty now and then, and the engine beside has no CPU either.
+CROWDED_RATIO = 0.3
+# So late that what the engine is asked for runs out of time, whose limits are of some seconds.
+HELD_UP_S = 0.5
 
 
 def is_late(evidence: Evidence, late_s: float) -> bool:
@@ -22,6 +27,17 @@ def had_cpu_ratio(evidence: Evidence) -> float:
     """
     starved = evidence.loop.window.starved_ratio if evidence.loop is not None else 0.0
     return max(HAD_CPU_MIN, 1 - starved)
+
+
+def is_crowded(evidence: Evidence) -> bool:
+    """Whether others have the CPUs so often that times measured here are theirs as well."""
+    return 1 - had_cpu_ratio(evidence) >= CROWDED_RATIO
+
+
+def is_held_up(evidence: Evidence) -> bool:
+    """Whether the loop was kept for so long, by whatever, that what has a time limit runs out."""
+    lag_s = evidence.loop.window.lag_s_max if evidence.loop is not None else 0.0
+    return is_crowded(evidence) or lag_s >= HELD_UP_S
 
 
 def busy_ratio(evidence: Evidence) -> float:

@@ -48,12 +48,13 @@ class SourceLines:
                 continue
             patterns = _patterns(frame.file)
             calls = [one for one in ast.walk(function) if isinstance(one, ast.Call)]
-            found[frame.function] = _line(calls, patterns)
+            awaited = [one.value for one in ast.walk(function) if isinstance(one, ast.Await)]
+            found[frame.function] = _line(calls, patterns, awaited)
             first, last = frame.line, frame.line
             at = [one for one in calls if one.lineno <= last and (one.end_lineno or 0) >= first]
             entered = any(_enters(one, frame.line) for one in ast.walk(function))
             if at or entered:
-                line = _line(at, patterns, takes_lock=entered)
+                line = _line(at, patterns, awaited, takes_lock=entered)
                 found[place(frame)] = _with_callee(line, at, frame.function, tree)
             elif ending := _end_of_round(function, frame.line):
                 found[place(frame)] = _with_callee(Line(), ending, frame.function, tree)
@@ -121,11 +122,19 @@ def _end_of_round(function: Function, line: int) -> list[ast.Call]:
     return []
 
 
-def _line(calls: Sequence[ast.Call], patterns: frozenset[str], *, takes_lock: bool = False) -> Line:
+def _line(
+    calls: Sequence[ast.Call],
+    patterns: frozenset[str],
+    awaited: Sequence[ast.expr],
+    *,
+    takes_lock: bool = False,
+) -> Line:
     names = [name for call in calls if (name := _dotted(call.func))]
+    called = {_dotted(call.func) for call in calls if call not in awaited}
+    waits = tuple(dict.fromkeys(name for name in names if name not in called))
     is_regex = any(name.rpartition(".")[0] in patterns for name in names)
     takes = takes_lock or any(name.rpartition(".")[2] == "acquire" for name in names)
-    return Line(tuple(dict.fromkeys(names))[:CALLS_MAX], takes, is_regex)
+    return Line(tuple(dict.fromkeys(names))[:CALLS_MAX], takes, is_regex, waits)
 
 
 def _with_callee(line: Line, at: Sequence[ast.Call], function: str, tree: ast.Module) -> Line:

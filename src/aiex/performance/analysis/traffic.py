@@ -74,6 +74,8 @@ class Traffic(msgspec.Struct, frozen=True):
     is_ready: bool = True
     is_draining: bool = False
     failures: dict[str, int] = {}  # of services, by name
+    # The longest wait before one of them was started again: it doubles from failure to failure.
+    restart_waits_s: dict[str, float] = {}
 
 
 class NoTraffic:

@@ -9,11 +9,12 @@ from aiex.performance.analysis.calls import (
     computing,
     line_of,
     matches_for_sure,
+    only_awaits,
     waits,
 )
 from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Cause, Finding
-from aiex.performance.analysis.loop_time import had_cpu_ratio, is_late
+from aiex.performance.analysis.loop_time import had_cpu_ratio, is_crowded, is_late
 from aiex.performance.analysis.spent import Spent, blamed, is_library, own_service, share, spent
 from aiex.performance.loop import FROM_OUTSIDE, Stall, culprit
 from aiex.performance.profile import Frame
@@ -28,9 +29,10 @@ HOLDS_MIN = 3
 HELD_SHARE_MIN = 0.02
 OWN_TIMES = 3
 # On a machine that is full a piece of a few milliseconds becomes one of fifty now and then, by any
-# clock: that of a CPU runs on while a host has it. Then it takes more of the short ones.
-CROWDED_RATIO = 0.3
+# clock: that of a CPU runs on while a host has it. Then it takes more of the short ones, and what
+# had less of the CPU meanwhile than this has not computed for so long.
 CROWDED_TIMES = 2
+COMPUTING_RATIO_MIN = 0.5
 # A lateness that a probe finds in most seconds; a loaded node's own is a few milliseconds.
 LATE_S = 0.03
 # Of the window, the loop's thread was in one function, and mostly without the CPU.
@@ -84,8 +86,7 @@ def _is_enough(frame: Frame, stalls: Sequence[Stall], seconds: float, evidence: 
     and any stop of the machine meets, it takes more.
     """
     times = OWN_TIMES if own_service(frame.function) else 1
-    is_crowded = 1 - had_cpu_ratio(evidence) >= CROWDED_RATIO
-    often = max(times, CROWDED_TIMES if is_crowded else 1)
+    often = max(times, CROWDED_TIMES if is_crowded(evidence) else 1)
     is_often = (
         len(stalls) >= often * HOLDS_MIN and seconds >= often * HELD_SHARE_MIN * evidence.seconds
     )
@@ -100,12 +101,12 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
         return None
     line, inner = line_of(evidence, frame), _inner(stall)
     at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
-    if stall.kind in FROM_OUTSIDE:
+    if stall.kind in FROM_OUTSIDE or _was_slowed(stall, frame, evidence):
         return None
     if at_line is not None and matches_for_sure(at_line, inner):
         return "slow_regex"
     if stall.kind == "waits":
-        return "blocking_call"
+        return None if only_awaits(at_line, inner) else "blocking_call"
     is_own = stall.kind in ("holds", "stood_still", "runs")
     if is_own and at_line is not None and can_only_wait(at_line):
         return "blocking_call"
@@ -119,6 +120,21 @@ def cause_of(stall: Stall, evidence: Evidence) -> Cause | None:
     if at_line is not None and computing(at_line, inner) == "slow_regex":
         return "slow_regex"
     return "c_call"
+
+
+def _was_slowed(stall: Stall, frame: Frame, evidence: Evidence) -> bool:
+    """Whether it is a short piece that others' work has made long."""
+    if not is_crowded(evidence):
+        return False
+    if stall.kind == "waits":
+        return not _calls_at(frame, evidence)  # for a CPU at most
+    at_line = evidence.lines.get(f"{frame.file}:{frame.line}")
+    is_short = stall.cpu_s < COMPUTING_RATIO_MIN * stall.seconds
+    return (
+        is_short
+        and stall.kind in ("runs", "holds")
+        and (at_line is None or not can_only_wait(at_line))
+    )
 
 
 def _stall_finding(
@@ -178,6 +194,8 @@ def short_waits(evidence: Evidence) -> Iterator[Finding]:
         is_waiting = part >= WAIT_SHARE_MIN and cpu_s <= CPU_OF_WAIT_MAX * could_have_s
         # Looks come where the interpreter is let go of, as when the node itself sends.
         is_suspect = not own_service(one.frame.function) and one.frame.function not in told
+        if only_awaits(evidence.lines.get(one.frame.function), one.innermost):
+            continue
         if is_waiting and is_suspect and one.sample_count >= LOOKS_MIN:
             yield _wait_finding(one, cpu_s, part, evidence)
 

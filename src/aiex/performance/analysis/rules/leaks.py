@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
+from aiex.performance.analysis.rules.steady_growth import ends_by_itself, grows_steadily
 from aiex.performance.analysis.rules.task_storm import STORM_PER_S_MIN, piling
 from aiex.performance.analysis.spent import LOOKING, spent
 from aiex.performance.memory import Leak, NativeSiteList, NativeTotal
@@ -31,6 +32,8 @@ FROZEN_GROWN_MIN = 100
 NATIVE_BYTES_MIN = 256 * 1024
 FILES_MIN = 2
 FILE_TYPES = ("_io:", "socket:", "ssl:", "tempfile:")
+# What the loop keeps, it keeps for somebody: who that is has to be known, or nothing is.
+OF_THE_LOOP = ("asyncio.", "_asyncio", "_weakrefset:", "uvloop")
 
 
 def leaks(evidence: Evidence) -> Iterator[Finding]:
@@ -41,13 +44,17 @@ def leaks(evidence: Evidence) -> Iterator[Finding]:
         told.add((leak.kind, leak.type))
         yield _finding(leak, leak.confidence, evidence)
     tasks = list(_task_leaks(evidence))
+    has_tasks = bool(tasks) or any(ends_by_itself(row) for row, _ in piling(evidence))
     yield from tasks
     yield from _thread_leak(evidence)
     yield from _frozen_leak(evidence)
     for leak in evidence.growth.leaks if evidence.growth is not None else ():
-        is_told = (leak.kind, leak.type) in told or (bool(tasks) and _is_of_tasks(leak))
-        if not is_told and _speaks(leak, evidence):
-            yield _finding(leak, min(0.9, 0.4 + leak.confidence), evidence)
+        is_told = (leak.kind, leak.type) in told or (has_tasks and _is_of_tasks(leak))
+        if is_told or not _speaks(leak, evidence):
+            continue
+        found = _finding(leak, min(0.9, 0.4 + leak.confidence), evidence)
+        if not (found.function.startswith(OF_THE_LOOP) and found.function != leak.type):
+            yield found
 
 
 def needs_allocations(evidence: Evidence) -> bool:
@@ -98,10 +105,12 @@ def _is_of_tasks(leak: Leak) -> bool:
 
 def _task_leaks(evidence: Evidence) -> Iterator[Finding]:
     """Tasks that come steadily and do not go; what comes by the thousand is a storm."""
-    for row, grown in piling(evidence):
-        rate = grown / evidence.seconds
-        if rate >= STORM_PER_S_MIN:
+    fast = dict(_grown_fast(evidence))
+    for row in evidence.census_after.rows if evidence.census_after is not None else ():
+        rate = fast.get(row.key, row.growth_per_s)
+        if row.key not in fast and not grows_steadily(row, evidence):
             continue
+        grown = min(row.count, int(rate * evidence.seconds))
         waiting = max(row.waiting, key=lambda one: row.waiting[one], default="nothing")
         yield Finding(
             cause="leak",
@@ -119,6 +128,14 @@ def _task_leaks(evidence: Evidence) -> Iterator[Finding]:
             advice="Await or cancel them, best in an asyncio.TaskGroup with a deadline.",
             commands=("aiex tasks", f"aiex tasks --coroutine {row.key}"),
         )
+
+
+def _grown_fast(evidence: Evidence) -> Iterator[tuple[str, float]]:
+    """Kinds of tasks that grew by hundreds within the window, and by how many a second."""
+    for row, grown in piling(evidence):
+        rate = grown / evidence.seconds
+        if rate < STORM_PER_S_MIN and not ends_by_itself(row):
+            yield row.key, rate
 
 
 def _thread_leak(evidence: Evidence) -> Iterator[Finding]:

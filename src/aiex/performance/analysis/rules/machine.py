@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from aiex.performance.analysis.evidence import Evidence, held_up
 from aiex.performance.analysis.finding import Finding
+from aiex.performance.analysis.loop_time import is_held_up
 from aiex.performance.analysis.neighbours import Neighbour
 
 # Of the limit's periods (a tenth of a second each): more than these and requests feel it.
@@ -17,6 +18,8 @@ STARVED_LATE_S = 0.05
 MAJOR_FAULTS_MIN = 200
 # Stalls that waited for memory, together; one alone may be a start, or a file read for once.
 PAGED_S_MIN = 0.5
+# What comes and goes has gone more than once within the window.
+OFTEN = 2
 
 
 def throttled(evidence: Evidence) -> Iterator[Finding]:
@@ -112,8 +115,14 @@ def swapped(evidence: Evidence) -> Iterator[Finding]:
 
 
 def engine_away(evidence: Evidence) -> Iterator[Finding]:
+    """On a loop that is held up its answers run out of time; only what lasts is the engine's then.
+
+    Once gone and up again is a change of its leader, or a restart.
+    """
     traffic = evidence.traffic
-    if traffic.is_engine_up and not traffic.engine_down_count:
+    is_lasting = not traffic.is_engine_up and not traffic.engine_down_count
+    is_unsteady = not traffic.is_engine_up or traffic.engine_down_count >= OFTEN
+    if not (is_lasting or (is_unsteady and not is_held_up(evidence))):
         return
     yield Finding(
         cause="engine_away",
@@ -125,8 +134,10 @@ def engine_away(evidence: Evidence) -> Iterator[Finding]:
         weight=0.9,
         cost="Keys, conversations, limits and hot values are as they were when it went.",
         evidence=(
-            f"The connection to the engine is {'up again' if traffic.is_engine_up else 'down'}; it "
-            f"went {traffic.engine_down_count} times within {evidence.seconds:.0f} s.",
+            f"It went {traffic.engine_down_count} times within {evidence.seconds:.0f} s, and is "
+            f"{'up again' if traffic.is_engine_up else 'down'}."
+            if traffic.engine_down_count
+            else f"The connection to the engine was down for all of {evidence.seconds:.0f} s.",
         ),
         advice="See what the engine says of itself.",
         commands=("aiex status", "aiex cluster explain"),

@@ -1,6 +1,7 @@
 """What requests show: one client that floods, a provider that is slow or fails, parts that die."""
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from statistics import median
 
 from aiex.performance.analysis.evidence import Evidence
@@ -34,8 +35,13 @@ WRONG_RATIO_MIN = 0.5
 # What one key may have most of, in the words of the finding, and how much a second is worth a word.
 REQUESTS, PLACES, BYTES = "requests", "places", "bytes"
 LARGE_PER_S: Mapping[str, float] = {REQUESTS: FLOOD_PER_S_MIN, PLACES: 20.0, BYTES: 4 * 2**20}
+# Requests of a key of which none was served. A limit that lets through what it allows is at work;
+# one that lets nothing through is used up, or was never meant.
 LIMITED_MIN = 10
-LIMITED_RATIO_MIN = 0.3
+# A service that fails again. The supervisor's wait doubles from 0.05 s on with every failure in a
+# row, so this is the fourth; once is no "again and again".
+AGAIN_COUNT = 2
+AGAIN_WAIT_S = 0.3
 # Of answers' headers, the slowest twentieth beside the middle one.
 UNEVEN_TIMES = 20.0
 UNEVEN_COUNT_MIN = 40
@@ -148,22 +154,22 @@ def _flood(key: str, share: float, rate: float, what: str, evidence: Evidence) -
 
 
 def key_limits(evidence: Evidence) -> Iterator[Finding]:
-    """Keys whose own limits turn away most of what they ask, and that flood nobody."""
+    """Keys whose own limits let nothing through, though they flood nobody."""
     floods = {name for one in flood(evidence) for name in one.also}
     for key, group in evidence.traffic.keys.items():
-        is_many = group.refused_count >= max(LIMITED_MIN, LIMITED_RATIO_MIN * group.count)
-        if not key or key in floods or not is_many:
+        is_shut_out = group.refused_count == group.count >= LIMITED_MIN
+        if not key or key in floods or not is_shut_out:
             continue
         yield Finding(
             cause="key_limit",
-            text=f"The limits of the key {key} turn away {group.refused_count} of its "
-            f"{group.count} requests.",
+            text=f"The limits of the key {key} let nothing through: all its {group.count} requests "
+            "were turned away.",
             function=_busiest_route(evidence),
             service="http.api",
             also=(key,),
-            confidence=0.8,
-            weight=0.25,
-            cost="Whoever uses the key gets 429 for these.",
+            confidence=0.7,
+            weight=0.1,
+            cost="Whoever uses the key gets 429 and nothing else.",
             evidence=(
                 f"{group.count / evidence.seconds:.1f} requests a second come from it; refused: "
                 + ", ".join(f"{count} {code}" for code, count in group.codes.items())
@@ -288,17 +294,27 @@ def _others_answered(name: str, evidence: Evidence) -> int:
 
 
 def restarts(evidence: Evidence) -> Iterator[Finding]:
-    """Services that failed within the window."""
+    """Services that fail again and again, or were given up."""
     for name, count in evidence.traffic.failures.items():
+        wait_s = evidence.traffic.restart_waits_s.get(name, 0.0)
+        if count < AGAIN_COUNT and wait_s < AGAIN_WAIT_S:
+            continue
+        is_given_up = wait_s == inf
         yield Finding(
             cause="service_restarts",
-            text=f"The service {name} failed {count} times and was started again.",
+            text=f"The service {name} failed and is not started again."
+            if is_given_up
+            else f"The service {name} fails again and again, and is started again each time.",
             function=name,
             service=name,
             confidence=0.9,
             weight=0.5,
             cost="What it does was not done meanwhile.",
-            evidence=(f"{count} failures within {evidence.seconds:.0f} s.",),
+            evidence=(
+                f"{count} {'failure' if count == 1 else 'failures'} within "
+                f"{evidence.seconds:.0f} s"
+                + ("." if is_given_up else f"; the last wait for a restart was {wait_s:.1f} s."),
+            ),
             advice="The log says why.",
             commands=("aiex status",),
         )
