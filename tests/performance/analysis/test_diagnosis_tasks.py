@@ -94,8 +94,10 @@ def steps(service: str, value: float) -> Ranking:
     return Ranking((one, others), value + 30_000, 4)
 
 
-def polling(count: int = 300, waiting: str = "sleep", **changes: Any) -> Evidence:
-    tasks = census(row(WORK, count, waiting=waiting))
+def polling(
+    count: int = 300, waiting: str = "sleep", age_s: float = 60.0, key: str = WORK, **changes: Any
+) -> Evidence:
+    tasks = census(msgspec.structs.replace(row(key, count, waiting=waiting), oldest_age_s=age_s))
     facts: dict[str, Any] = {
         "cpu": profile("cpu", ((RUN, GUEST), SHOP, 1.5)),
         "steps_of": steps("shop.orders", 30_000),
@@ -117,8 +119,10 @@ def test_many_tasks_that_look_again_all_the_time_are_named() -> None:
         polling(steps_of=steps("shop.orders", 4_000)),
         polling(cpu=profile("cpu", ((RUN, GUEST), SHOP, 0.4))),
         polling(created_tasks_per_s=9_000.0),
+        polling(age_s=2.0),
+        polling(key="aiex.assistant.api:Api.respond"),
     ],
-    ids=["few tasks", "messages", "few steps", "little CPU", "new tasks"],
+    ids=["few tasks", "messages", "few steps", "little CPU", "new tasks", "short", "requests"],
 )
 def test_work_that_comes_often_and_costs_little_is_none(evidence: Evidence) -> None:
     assert causes(evidence) == []

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections import OrderedDict, deque
+from logging.handlers import MemoryHandler
 from typing import Any
 
 import pytest
@@ -89,6 +90,12 @@ async def test_who_fills_and_empties_keeps_a_bound() -> None:
     assert is_emptied("_buffer", __name__)  # by a function that it names
     assert not is_emptied("_by_day", __name__)
     assert not is_emptied("_facts", __name__)
+
+
+async def test_of_an_attribute_its_own_class_is_asked_first() -> None:
+    assert not is_emptied("handlers", "logging", "Logger")
+    assert is_emptied("handlers", "logging")  # `basicConfig(force=True)` removes them
+    assert is_emptied("buffer", MemoryHandler.__module__, "MemoryHandler")  # in a class above
 
 
 async def test_what_nobody_calls_empties_nothing() -> None:

@@ -150,7 +150,7 @@ class GrowthSearch:
         text, command = advice(kind)
         ratio = found.grown.grown / max(found.before, 1.0)
         sure = look_confidence(found.grown.steadiness, look.seconds, ratio)
-        if is_emptied(found.holder.name, found.holder.module):
+        if is_emptied(found.holder.name, found.holder.module, found.holder.owner):
             sure, text = round(EMPTIED_SURE * sure, 2), EMPTIED
         return Leak(
             kind,

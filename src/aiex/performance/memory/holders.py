@@ -41,6 +41,7 @@ class Holder(NamedTuple):
     cap: int | None = None
     name: str = ""  # of the attribute or variable
     module: str = ""  # where that is defined
+    owner: str = ""  # the class whose attribute it is, as that module calls it
     site: str = ""  # where it gets its items, where the holder itself says it
 
 
@@ -123,8 +124,10 @@ def _attribute(name: str, owner: Any) -> Holder:
         type_name(one) == "logging:Logger" for one in type(owner).__mro__
     ):
         logger = (own_attributes(owner) or {}).get("name", "")
-        return Holder(f"{text} '{logger}'", "log handlers", name=name, module="logging")
-    return Holder(text, name=name, module=_module(type_name(type(owner))))
+        held = f"{text} '{logger}'"
+        return Holder(held, "log handlers", name=name, module="logging", owner="Logger")
+    module, _, kind = type_name(type(owner)).partition(":")
+    return Holder(text, name=name, module=module, owner=kind)
 
 
 def _module(name: str) -> str:

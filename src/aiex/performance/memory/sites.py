@@ -40,24 +40,27 @@ async def sites(name: str, module: str, rest: Rest) -> list[str]:
     return found[:FOUND_MAX]
 
 
-def is_emptied(name: str, module: str) -> bool:
+def is_emptied(name: str, module: str, owner: str = "") -> bool:
     """Whether whoever adds to what is called so removes from it too, or keeps it below a length.
 
     That is, the same function does, or one that it names, or a task that runs. What removes and
-    is never called says nothing: an `unsubscribe`, say.
+    is never called says nothing: an `unsubscribe`, say. Where methods of the class `owner` add,
+    others who do so count for nothing: `logging.basicConfig` puts away old handlers,
+    `Logger.addHandler` does not.
     """
     own = sys.modules.get(module)
     if own is None or not name:
         return False
     codes = list(module_codes(own))
     adders = [code for code in codes if _first_line(code, name, ADDING | _MAKING)]
+    own_adders = [code for code in adders if owner and code.co_qualname.startswith(f"{owner}.")]
     removers = [
         code for code in codes if code.co_name != "__init__" and _first_line(code, name, REMOVING)
     ]
     if not removers:
         return False
     # Tasks come last, and mostly not at all: to list them stops the loop for longer, the more.
-    callers = chain(adders, _running_codes(module))
+    callers = chain(own_adders or adders, _running_codes(module))
     return any(_reaches(caller, remover) for caller in callers for remover in removers)
 
 

@@ -35,12 +35,23 @@ def restless(evidence: Evidence) -> Iterator[Finding]:
         rate = one.value / evidence.steps_s
         seen = _seen(one.key, evidence)
         is_storm = evidence.created_tasks_per_s > CREATED_RATIO_MAX * rate
-        if rate < STEPS_PER_S_MIN or is_storm or seen is None:
+        if rate < STEPS_PER_S_MIN or is_storm or seen is None or _is_own(one.key, evidence):
             continue
         if (pollers := _pollers(one.key, rate, evidence)) is not None:
             yield _polling(one.key, rate, seen, pollers, evidence)
         elif is_busy and one.share >= STEPS_SHARE_MIN:
             yield _spinning(one.key, rate, seen, evidence)
+
+
+def _is_own(service: str, evidence: Evidence) -> bool:
+    """Whether its tasks are the node's own: thousands of requests make thousands of steps."""
+    rows = _rows(service, evidence)
+    return bool(rows) and own_service(max(rows, key=lambda one: one.count).key)
+
+
+def _rows(service: str, evidence: Evidence) -> list[CensusRow]:
+    rows = evidence.census_after.rows if evidence.census_after is not None else ()
+    return [one for one in rows if service in one.services]
 
 
 def _seen(service: str, evidence: Evidence) -> Spent | None:
@@ -57,11 +68,12 @@ def _pollers(service: str, rate: float, evidence: Evidence) -> CensusRow | None:
     of_service = spent(evidence.cpu, lambda labels: labels.service == service)
     cpu_s = sum(one.seconds for one in of_service) / evidence.seconds
     is_costly = cpu_s >= POLLING_SHARE_MIN * had_cpu_ratio(evidence)
-    if not is_costly or cpu_s > STEP_S_MAX * rate or evidence.census_after is None:
+    if not is_costly or cpu_s > STEP_S_MAX * rate:
         return None
-    rows = [one for one in evidence.census_after.rows if service in one.services]
-    most = max(rows, key=lambda one: one.count, default=None)
+    most = max(_rows(service, evidence), key=lambda one: one.count, default=None)
     if most is None or most.count < POLLERS_MIN or not most.waiting.get("sleep"):
+        return None
+    if most.oldest_age_s < evidence.seconds:  # they come and go, with some work each
         return None
     is_by_themselves = sum(most.waiting.get(kind, 0) for kind in BY_THEMSELVES) == most.count
     return most if is_by_themselves else None
