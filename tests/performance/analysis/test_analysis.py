@@ -79,6 +79,17 @@ async def test_a_chapter_that_refuses_is_told_and_no_failure() -> None:
     assert found.text.startswith("Nothing is wrong")
 
 
+async def test_a_chapter_that_fails_is_told_by_its_place_and_not_by_what_it_met() -> None:
+    async def failing(_: Any, __: Caller) -> Any:
+        raise ValueError("the customer's own words")
+
+    found = await analyst({**ILL, FindGrowth: failing}).analyze(Analyze(2.0), CALLER)
+    (told,) = (one for one in found.missing if one.startswith("FindGrowth"))
+    assert "ValueError in" in told
+    assert "test_analysis.py:" in told
+    assert "words" not in told
+
+
 async def test_one_looks_at_a_time() -> None:
     desk = analyst({})
     first = asyncio.create_task(desk.analyze(Analyze(2.0), CALLER))

@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -275,7 +276,7 @@ class _Look:
             self._miss(f"{name}: {refusal}")
             return None
         except Exception as error:  # noqa: BLE001 - what the others saw is worth telling
-            self._miss(f"{name} failed: {type(error).__name__}: {error}.")
+            self._miss(f"{name} failed: {_raised_text(error)}.")
             return None
         if answer is None:
             self._miss(f"{name} was not done within {within_s:.0f} s.")
@@ -284,6 +285,18 @@ class _Look:
     def _miss(self, sentence: str) -> None:
         if sentence not in self.missing:
             self.missing.append(sentence)
+
+
+def _raised_text(error: Exception) -> str:
+    """What was raised and where; what it says may have contents of messages in it."""
+    innermost = error.__traceback__
+    while innermost is not None and innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    if innermost is None:
+        return type(error).__name__
+    code = innermost.tb_frame.f_code
+    file = Path(code.co_filename).name
+    return f"{type(error).__name__} in {code.co_qualname} ({file}:{innermost.tb_lineno})"
 
 
 async def _in_time(answering: Awaitable[Any], within_s: float) -> Any:
@@ -305,6 +318,8 @@ async def _in_time(answering: Awaitable[Any], within_s: float) -> Any:
     finally:
         task.cancel()
         await asyncio.wait({task}, timeout=CANCEL_S)
+        if task.done() and not task.cancelled():
+            task.exception()  # one that came too late is nobody's, and asyncio need not log it
 
 
 def interesting(evidence: Evidence) -> list[Frame]:

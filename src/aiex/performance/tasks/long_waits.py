@@ -116,7 +116,8 @@ class WaitLook:
 
     def __init__(self, register: TaskRegister) -> None:
         self._register = register
-        self._futures: dict[int, int] = {}  # by task
+        # By task. Kept, not only their ids: another future may come to lie where one was freed.
+        self._futures: dict[int, Any] = {}
         self._lines: Counter[int] = Counter()
 
     async def begin(self) -> None:
@@ -125,7 +126,7 @@ class WaitLook:
             for seen in page:
                 look = look_at(seen, current)
                 if look.wait.future is not None:
-                    self._futures[seen.id] = id(look.wait.future)
+                    self._futures[seen.id] = look.wait.future
                 if look.wait.kind in JUDGED:
                     self._lines[_key(look.wait.kind, look.wait.thing)] += 1
             del page, seen, look
@@ -159,7 +160,8 @@ class WaitLook:
             for seen in page:
                 look = look_at(seen, current)
                 future_id = id(look.wait.future)
-                has_stood = self._futures.get(seen.id) == future_id
+                future = self._futures.get(seen.id)
+                has_stood = future is not None and future is look.wait.future
                 if look.wait.kind in (*JUDGED, "queue get"):
                     _add(things, look, future_id, has_stood=has_stood)
                 elif has_stood and (wanted := wanted_by(look)).tasks:
