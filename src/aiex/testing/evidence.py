@@ -31,7 +31,7 @@ from aiex.performance.analysis.evidence import Evidence, Kernel
 from aiex.performance.collector import Generation, PauseWindow
 from aiex.performance.loop import StallKind
 from aiex.performance.profile import Kind
-from aiex.performance.tasks import Deadlocks
+from aiex.performance.tasks import Deadlocks, Holder, LongWait, LongWaits
 
 SECONDS = 10.0
 MIB = 1 << 20
@@ -211,3 +211,28 @@ def traffic(**changes: Any) -> Traffic:
 
 def grown(*leaks: Leak) -> GrowthReport:
     return GrowthReport(6.0, leaks, 9, 0.001)
+
+
+WAITER = "shop.orders:read"
+
+
+HOLDER = Holder(
+    7,
+    "export",
+    GUEST.function,
+    "certain",
+    "sleep",
+    "a time to pass",
+    f"{GUEST.function}, o.py:9",
+    9.0,
+)
+
+
+def waits(count: int, **changes: Any) -> LongWaits:
+    """A line before a lock that is held, but for the changes."""
+    wait = LongWait(
+        waiting="lock", because="held", waits_for="a lock (shop.orders:_table)", coroutine=WAITER,
+        service="shop.orders", at="shop.orders:Table.row, o.py:30", before=count, count=count,
+        stood=1, age_s=9.0, id=3, holder=HOLDER,
+    )  # fmt: skip
+    return LongWaits((msgspec.structs.replace(wait, **changes),), 1, 40)

@@ -152,3 +152,19 @@ def test_censuses_at_odd_times_say_nothing(at_s: tuple[float, ...]) -> None:
     both = ends(straight(3, 90), "event")
     both["census_after"] = msgspec.structs.replace(both["census_after"], seen_at_s=at_s)
     assert causes(healthy(**both)) == []
+
+
+LOOP = "inside an uvloop:Loop of an item of _asyncio._current_tasks"
+
+
+@pytest.mark.parametrize(
+    ("site", "is_told"),
+    [
+        ("aiex.clock:SystemClock.sleep (clock.py:48)", False),
+        ("shop.orders:Orders.settle (orders.py:14)", True),
+    ],
+    ids=["the node's", "somebody's"],
+)
+def test_timers_of_the_nodes_requests_breathe(site: str, *, is_told: bool) -> None:
+    timers = leak(site=site, holder=LOOP, type="set of uvloop.loop:TimerHandle")
+    assert bool(causes(healthy(growth=grown(timers)))) is is_told

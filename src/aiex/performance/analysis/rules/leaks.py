@@ -7,7 +7,7 @@ from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
 from aiex.performance.analysis.rules.steady_growth import ends_by_itself, grows_steadily
 from aiex.performance.analysis.rules.task_storm import STORM_PER_S_MIN, piling
-from aiex.performance.analysis.spent import LOOKING, spent
+from aiex.performance.analysis.spent import LOOKING, own_service, spent
 from aiex.performance.memory import Leak, NativeSiteList, NativeTotal
 
 # What a look of seconds must see to speak up: faster than anything a healthy node fills.
@@ -53,8 +53,18 @@ def leaks(evidence: Evidence) -> Iterator[Finding]:
         if is_told or not _speaks(leak, evidence):
             continue
         found = _finding(leak, min(0.9, 0.4 + leak.confidence), evidence)
-        if not (found.function.startswith(OF_THE_LOOP) and found.function != leak.type):
+        if not _is_the_loops(leak, found.function):
             yield found
+
+
+def _is_the_loops(leak: Leak, function: str) -> bool:
+    """What the loop keeps for nobody that is known, or for the node: timers breathe with requests.
+
+    Of the node's own the watch tells, which looks for longer.
+    """
+    if function.startswith(OF_THE_LOOP):
+        return function != leak.type
+    return own_service(function) and any(one in leak.holder for one in OF_THE_LOOP)
 
 
 def needs_allocations(evidence: Evidence) -> bool:
