@@ -12,6 +12,7 @@ import pytest
 
 from aiex.store import Rows
 from aiex.testing.clock import FakeClock
+from aiex.testing.fragment_logs import MemoryLogs
 from aiex.testing.history import (
     REGISTERS,
     Operation,
@@ -138,7 +139,8 @@ async def journals_of(
         )
     store.come_back()
     store.loses_next_answer = False
-    return await audit([client.told for client in clients], store.rows(JOURNAL))
+    told = [client.told for client in clients]
+    return await audit(told, store.rows(JOURNAL), MemoryLogs(store))
 
 
 async def test_what_is_acknowledged_is_there_once() -> None:

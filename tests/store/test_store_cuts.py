@@ -39,7 +39,7 @@ async def proxy(tmp_path: Path) -> AsyncIterator[CutProxy]:
 
 
 @pytest.fixture
-async def journal(proxy: CutProxy, tmp_path: Path) -> AsyncIterator[Rows[Entry]]:
+async def store(proxy: CutProxy, tmp_path: Path) -> AsyncIterator[EngineStore]:
     clock = SystemClock()
     engine = Engine(
         EngineSettings(url=f"nats://{HOST}:{proxy.port}", user=USER, password=Secret(PASSWORD)),
@@ -50,7 +50,12 @@ async def journal(proxy: CutProxy, tmp_path: Path) -> AsyncIterator[Rows[Entry]]
     store = EngineStore(engine, [JOURNAL], tmp_path, clock=clock, emit=lambda _: None)
     async with running([*engine.services(), *store.services()]):
         await until(lambda: engine.status().state == "up")
-        yield store.rows(JOURNAL)
+        yield store
+
+
+@pytest.fixture
+def journal(store: EngineStore) -> Rows[Entry]:
+    return store.rows(JOURNAL)
 
 
 async def read(rows: Rows[Entry], number: int) -> Stored[Entry] | None:
@@ -59,7 +64,7 @@ async def read(rows: Rows[Entry], number: int) -> Stored[Entry] | None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_a_write_that_is_cut_anywhere_happens_once_or_is_uncertain(
-    proxy: CutProxy, journal: Rows[Entry], seed: int
+    proxy: CutProxy, store: EngineStore, journal: Rows[Entry], seed: int
 ) -> None:
     random = Random(seed)
     told, cuts = Journal("writer"), Counter[Way]()
@@ -78,7 +83,7 @@ async def test_a_write_that_is_cut_anywhere_happens_once_or_is_uncertain(
             told.refused.add(number)
         proxy.let_be()
         cuts[way] += proxy.cut_count - before
-    found = await audit([told], journal)
+    found = await audit([told], journal, store.logs)
     print(f"seed {seed}: {found}, cuts {dict(cuts)}")
     assert min(cuts[way] for way in Way) >= WRITES / 5
     assert found.is_clean

@@ -29,7 +29,7 @@ class ScriptedLogs:
 
 
 class MemoryLogs:
-    """`FragmentLogs` of a `MemoryStore`: its rows as they are, with nothing deleted in them."""
+    """`FragmentLogs` of a `MemoryStore`: its rows, and what they replaced, but no deletions."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -42,8 +42,9 @@ class MemoryLogs:
 
     async def changes(self, table: Table[Any], number: int) -> AsyncGenerator[Logged | Quiet]:
         self._store.check_up()
-        for key, stored in self._found(table, number).items():
-            text = msgspec.json.encode(stored.row)
+        older = self._store.rows(table).older(number)
+        for stored in (*older, *self._found(table, number).values()):
+            key, text = table.key_of(stored.row), msgspec.json.encode(stored.row)
             yield Logged(key, text, table.version, stored.sequence, stored.at_s)
         yield Quiet(self._sequence(table, number))
 

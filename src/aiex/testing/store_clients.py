@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from random import Random
 
 import msgspec
 
 from aiex.errors import EngineUnavailable, StoreUnavailable, WriteUncertain
-from aiex.store import Put, Rows, Table, View
+from aiex.store import Key, Put, Rows, Table, View
+from aiex.store.fragment_log import FragmentLogs, Quiet
 from aiex.testing.history import Action, Operation, Outcome, RecordedRegisters
 
 # Numbers of a client's own; no client puts more.
@@ -74,7 +76,9 @@ class Entry(msgspec.Struct, frozen=True):
     number: int
 
 
-JOURNAL = Table("journal", row=Entry, key=("writer", "number"))
+# Of a row that is written once only one value is kept, however many there may be: the second tells.
+JOURNAL = Table("journal", row=Entry, key=("writer", "number"), history=2)
+AUDITOR = "audit"
 
 
 class Journal(msgspec.Struct, tag=True):
@@ -132,27 +136,37 @@ class Audit(msgspec.Struct, frozen=True, tag=True):
         return not (self.lost or self.repeated or self.happened_though_refused)
 
 
-async def audit(journals: Sequence[Journal], rows: Rows[Entry]) -> Audit:
+async def audit(journals: Sequence[Journal], rows: Rows[Entry], logs: FragmentLogs) -> Audit:
     """Read all entries and hold them to what the writers were told.
 
-    The table has to be nobody else's, and of one fragment: each entry is one change of it, so the
-    sequence of the last one says how many changes there were.
+    `logs` are of the same store, and the table of one fragment. They tell what was kept twice; a
+    sequence would not, for what nobody reads has its place in there too.
     """
     assert rows.table.fragments == 1
-    last = await rows.put(Entry("audit", 0))
-    found = Counter[tuple[str, int]]()
-    async for stored in rows.scan():
-        found[stored.row.writer, stored.row.number] += 1
+    await rows.put(Entry(AUDITOR, 0))  # all that was acknowledged comes before it
+    found = {(one.row.writer, one.row.number) async for one in rows.scan()}
+    changes = await _changes(logs)
     told = {(journal.writer, number) for journal in journals for number in journal.acknowledged}
     refused = {(journal.writer, number) for journal in journals for number in journal.refused}
     return Audit(
         acknowledged=len(told),
         uncertain=sum(len(journal.uncertain) for journal in journals),
         refused=len(refused),
-        lost=len(told - found.keys()),
-        repeated=last.sequence - len(found),
-        happened_though_refused=len(refused & found.keys()),
+        lost=len(told - found),
+        repeated=sum(count - 1 for key, count in changes.items() if key[0] != AUDITOR),
+        happened_though_refused=len(refused & found),
     )
+
+
+async def _changes(logs: FragmentLogs) -> Counter[Key]:
+    """How often each entry was written, by its key."""
+    found = Counter[Key]()
+    async with aclosing(logs.changes(JOURNAL, 0)) as changes:
+        async for one in changes:
+            if isinstance(one, Quiet):
+                break
+            found[one.key] += 1
+    return found
 
 
 class BookPage(msgspec.Struct, frozen=True):

@@ -68,6 +68,7 @@ class _Fragment:
     sequence: int = 0
     rows: dict[Key, Stored[Any]] = field(default_factory=dict)  # the last written comes last
     ends_at_s: dict[Key, float] = field(default_factory=dict)
+    older: list[Stored[Any]] = field(default_factory=list)  # of a table that keeps some
 
 
 class MemoryRows[R: msgspec.Struct]:
@@ -129,6 +130,10 @@ class MemoryRows[R: msgspec.Struct]:
             if key[: len(prefix)] == prefix
         ]
 
+    def older(self, fragment: int) -> list[Stored[R]]:
+        """All values that were replaced, of a table that keeps a history."""
+        return self._fragments[fragment].older
+
     def sequence(self, fragment: int) -> int:
         return self._fragments[fragment].sequence
 
@@ -167,7 +172,9 @@ class MemoryRows[R: msgspec.Struct]:
 
     def _apply(self, fragment: _Fragment, key: Key, change: Put[R] | Delete) -> None:
         fragment.sequence += 1
-        fragment.rows.pop(key, None)
+        before = fragment.rows.pop(key, None)
+        if before is not None and self.table.history > 1:
+            fragment.older.append(before)
         fragment.ends_at_s.pop(key, None)
         if isinstance(change, Delete):
             self._tell(RowDeleted(key, fragment.sequence))

@@ -136,7 +136,7 @@ async def _audit(plan: StorePlan, note: Callable[[Line], None]) -> None:
     async with _store(plan) as store:
         while True:
             try:
-                note(await audit(plan.journals, store.rows(JOURNAL)))
+                note(await audit(plan.journals, store.rows(JOURNAL), store.logs))
             except EngineUnavailable:
                 await asyncio.sleep(AGAIN_S)
             else:
