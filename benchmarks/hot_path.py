@@ -20,6 +20,7 @@ from typing import Any
 from rig.bench import Rounds, ready_bench, take_turns
 from rig.chat_requests import CONNECTIONS, Requests
 from rig.cores import Cores
+from rig.errors import Refused
 from rig.figures import Figure, Goal
 from rig.handler_stages import measure_stages
 from rig.machine import CACHE, drive_a_crowd, ready_machine
@@ -59,6 +60,22 @@ def shares(whole_us: float, without_client_us: float, server_us: float) -> tuple
     """Of a request's CPU: server, handler, client."""
     parts = (server_us, without_client_us - server_us, whole_us - without_client_us)
     return tuple(part / whole_us for part in parts)
+
+
+def judge_order(rounds: Rounds) -> None:
+    """Raises `Refused` when a stack that does less cost no less: then others had its core."""
+    if rounds.refusals:
+        return
+    costs = [
+        median(sample.cpu_us for sample in rounds.samples[stack.name])
+        for stack in (WHOLE, WITHOUT_CLIENT, SERVER_ALONE)
+    ]
+    if sorted(costs, reverse=True) != costs:
+        told = ", ".join(f"{cost:.0f} us" for cost in costs)
+        raise Refused(
+            f"whole, without client and server alone cost {told}: the generator had no core of its "
+            "own, as at real-time priority"
+        )
 
 
 def figures_of(rounds: Rounds, stages: Mapping[str, Sequence[float]]) -> Sequence[Figure]:
@@ -135,6 +152,7 @@ def measure(plan: Plan, directory: Path) -> Found:
     cores = ready_machine()
     drive_a_crowd(cores)
     rounds = measure_wire(plan, cores, directory)
+    judge_order(rounds)
     os.sched_setaffinity(0, {cores.measured})
     stages = measure_stages(ANSWER, plan.stage_rounds, plan.stage_count)
     rows = {} if rounds.refusals else ledger(rounds, stages)

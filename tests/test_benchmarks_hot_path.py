@@ -56,6 +56,13 @@ def test_what_is_left_out_is_what_it_costs() -> None:
     assert hot_path.shares(100, 60, 20) == pytest.approx((0.2, 0.4, 0.4))
 
 
+def test_a_stack_that_does_less_and_costs_more_is_refused() -> None:
+    hot_path.judge_order(ROUNDS)
+    starved = {**ROUNDS.samples, hot_path.SERVER_ALONE.name: [sample(90, 10)]}
+    with pytest.raises(Refused, match="100 us, 60 us, 100 us"):
+        hot_path.judge_order(Rounds(starved))
+
+
 def test_the_ledger_accounts_for_the_whole_request() -> None:
     rows = hot_path.ledger(ROUNDS, STAGES)
     assert sum(rows.values()) == pytest.approx(1)

@@ -11,8 +11,8 @@ import pytest
 from aiex.assistant.client_stream import ClientStream
 from aiex.assistant.exchange import ClientGone
 from aiex.assistant.frames import FrameRelay
+from aiex.assistant.reader_watch import STALL_S, ReaderWatch
 from aiex.assistant.refusal import Refusal
-from aiex.assistant.stall_watch import STALL_S, StallWatch
 from aiex.assistant.trail import Trail
 from aiex.assistant.usage import Usage
 from aiex.errors import ProviderError
@@ -33,7 +33,7 @@ class Stage:
         self.taken_count = 0
 
     def client(self, *, stall_s: float = STALL_S) -> ClientStream:
-        return ClientStream(self.trail, self.exchange, StallWatch(stall_s))
+        return ClientStream(self.trail, self.exchange, ReaderWatch(stall_s))
 
     async def chunks(self, *script: bytes | BaseException) -> AsyncIterator[bytes]:
         for chunk in script:

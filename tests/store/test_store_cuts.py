@@ -62,6 +62,16 @@ async def read(rows: Rows[Entry], number: int) -> Stored[Entry] | None:
     return await rows.get(("writer", number), deadline_s=DEADLINE_S)
 
 
+async def test_what_is_written_twice_is_seen_by_the_audit(
+    store: EngineStore, journal: Rows[Entry]
+) -> None:
+    told = Journal("writer", acknowledged={1, 2})
+    for number in (1, 2, 2):
+        await journal.put(Entry("writer", number), deadline_s=DEADLINE_S)
+    found = await audit([told], journal, store.logs)
+    assert (found.lost, found.repeated) == (0, 1)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_a_write_that_is_cut_anywhere_happens_once_or_is_uncertain(
     proxy: CutProxy, store: EngineStore, journal: Rows[Entry], seed: int

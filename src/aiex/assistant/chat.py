@@ -25,8 +25,8 @@ from aiex.assistant.provider import (
     ProviderRefusedUs,
     ProviderTimeout,
 )
+from aiex.assistant.reader_watch import ReaderWatch
 from aiex.assistant.refusal import Refusal
-from aiex.assistant.stall_watch import StallWatch
 from aiex.assistant.targets import Targets
 from aiex.assistant.time_limit import time_limit
 from aiex.assistant.trail import Trail
@@ -64,7 +64,7 @@ class Chat:
         self._providers = providers
         self._targets = targets
         self._admission = admission or Admission.open()
-        self._stalls = StallWatch()
+        self._readers = ReaderWatch()
 
     async def respond(
         self,
@@ -166,7 +166,7 @@ class Chat:
     ) -> Answer | None:
         """None when a stream was passed on, to its end or to where it broke; else as `_whole`."""
         outcome: Result | None = None
-        async with ClientStream(trail, exchange, self._stalls) as client:
+        async with ClientStream(trail, exchange, self._readers) as client:
             attempt = attempts.first() or await attempts.next()
             while attempt is not None:
                 relayed = self._relayed(trail, request, attempt, client)

@@ -9,8 +9,8 @@ from typing import Self
 from aiex.assistant import refusal as refusals
 from aiex.assistant.exchange import ClientGone, Exchange, StreamOutlet
 from aiex.assistant.frames import Relay
+from aiex.assistant.reader_watch import ReaderWatch
 from aiex.assistant.refusal import Refusal
-from aiex.assistant.stall_watch import StallWatch
 from aiex.assistant.trail import Trail
 from aiex.errors import ProviderError
 
@@ -30,18 +30,18 @@ class ClientStream:
         "_exchange",
         "_is_sending",
         "_outlet",
+        "_readers",
         "_relay",
         "_seen_count",
         "_sent_count",
-        "_stalls",
         "_task",
         "_trail",
     )
 
-    def __init__(self, trail: Trail, exchange: Exchange, stalls: StallWatch) -> None:
+    def __init__(self, trail: Trail, exchange: Exchange, readers: ReaderWatch) -> None:
         self._trail = trail
         self._exchange = exchange
-        self._stalls = stalls
+        self._readers = readers
         self._outlet: StreamOutlet | None = None
         self._relay: Relay | None = None
         self._task: asyncio.Task[object] | None = None  # once it is open
@@ -58,7 +58,7 @@ class ClientStream:
         error: BaseException | None,
         __: TracebackType | None,
     ) -> None:
-        self._stalls.remove(self)
+        self._readers.remove(self)
         try:
             await self._say_farewell(error)
         finally:
@@ -73,7 +73,7 @@ class ClientStream:
             last = refusals.draining() if is_cut_off else refusals.crashed(self._trail.request_id)
             self._trail.error_code = last.code
             with contextlib.suppress(ClientGone, TimeoutError):
-                async with asyncio.timeout(min(FAREWELL_S, self._stalls.stall_s)):
+                async with asyncio.timeout(min(FAREWELL_S, self._readers.stall_s)):
                     await self.fail(last)
 
     @property
@@ -138,7 +138,7 @@ class ClientStream:
             ],
         )
         self._task = asyncio.current_task()
-        self._stalls.add(self)
+        self._readers.add(self)
 
     async def _hand_over(self, data: bytes) -> None:
         # No local name for the outlet, here or above: an error that is kept would hold it open.

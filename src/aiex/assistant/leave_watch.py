@@ -42,6 +42,7 @@ class LeaveWatch:
             gone.cancel()
 
     def _tick(self) -> None:
+        self._timer = None  # whatever happens below, the next request begins it again
         began_ns = perf_counter_ns() - int(self._moment_s * 1e9)
         for task, (trail, exchange) in list(self._young.items()):
             if trail.started_ns > began_ns:
@@ -50,8 +51,9 @@ class LeaveWatch:
             gone, left = exchange.client_disconnect(), partial(_leave, task, trail)
             gone.add_done_callback(left)
             self._watched[task] = gone, left
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._moment_s, self._tick) if self._young else None
+        if self._young:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._moment_s, self._tick)
 
 
 type _Left = Callable[[asyncio.Future[None]], None]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from aiex.cli.duration import Duration
 from aiex.cli.late_failure import fail_in_the_end
 from aiex.cli.output import Output, output_option, print_json
 from aiex.cli.terminal_text import harmless
@@ -14,6 +15,7 @@ from aiex.errors import AiexError
 
 # A kubelet brings a renewed Secret to its pods within about two minutes.
 PATIENCE_S = 180.0
+WAIT_S_MAX = 3600.0
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -37,10 +39,11 @@ def nats() -> None:
 @click.option(
     "--wait",
     "patience_s",
-    type=click.FloatRange(min=0),
-    default=PATIENCE_S,
+    type=Duration(WAIT_S_MAX, has_zero=True),
+    metavar="TIME",
+    default=f"{PATIENCE_S:g}s",
     show_default=True,
-    help="For how many seconds a server is told again.",
+    help="For how long a server is told again.",
 )
 @output_option
 def reload(

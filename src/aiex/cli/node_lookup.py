@@ -17,6 +17,7 @@ import msgspec
 from aiex.errors import AiexError
 
 DIRECTORIES_MAX = 200
+LEFT_FILE = "left"  # as a node writes it that left its cluster
 TOKEN_VARIABLE = "AIEX_ADMIN__TOKEN"  # noqa: S105 - the name of a variable
 START_HINT = "Start one with `aiex up`"
 
@@ -40,7 +41,7 @@ class RunningNode(msgspec.Struct, frozen=True):
 
 def has_left(data_dir: Path) -> bool:
     """Whether the node of that directory left its cluster, and was not started since."""
-    return (data_dir / "left").exists()
+    return (data_dir / LEFT_FILE).exists()
 
 
 class NodeChoice(msgspec.Struct, frozen=True):

@@ -47,10 +47,10 @@ async def reload_certificates(
     user is of the system account. After `patience_s` a server is given up. Raises `ValueError` when
     there is no certificate in that.
     """
-    own, *_ = certificates_in(certificate) or [b""]
-    if not own:
+    found = certificates_in(certificate)
+    if not found:
         raise ValueError("there is no certificate in PEM form")
-    wanted = ssl.PEM_cert_to_DER_cert(own.decode("ascii"))
+    wanted = ssl.PEM_cert_to_DER_cert(found[0].decode("ascii"))
     return await asyncio.gather(*(_reload(one, wanted, patience_s, clock) for one in addresses))
 
 
@@ -62,10 +62,10 @@ async def _reload(
     was_told, trouble = False, ""
     while True:
         try:
-            if await _shows(address, wanted):
+            if await _shown_or_told(address, wanted):
                 return ShownCertificate(server, was_told)
             was_told = True
-            if await _shows(address, wanted):
+            if await _shown_or_told(address, wanted):
                 return ShownCertificate(server, was_told)
             trouble = "it shows another certificate, and was told to read its files"
         except EngineError as error:
@@ -75,7 +75,7 @@ async def _reload(
         await clock.sleep(AGAIN_S)
 
 
-async def _shows(address: EngineAddress, wanted: bytes) -> bool:
+async def _shown_or_told(address: EngineAddress, wanted: bytes) -> bool:
     """Whether it shows that certificate; one that does not is told to read its files."""
     session = await Session.open(address, TIMEOUT_S)
     try:
@@ -83,8 +83,16 @@ async def _shows(address: EngineAddress, wanted: bytes) -> bool:
             return True
         subject = f"$SYS.REQ.SERVER.{session.server_id}.RELOAD"
         answer = await session.request(subject, timeout_s=TIMEOUT_S)
-        if (fault := msgspec.json.decode(answer.data, type=_Answer).error) is not None:
-            raise EngineRefused(f"It cannot read its files again: {fault}.")
-        return False
     finally:
         await session.close()
+    if (fault := _fault(answer.data)) is not None:
+        raise EngineRefused(f"It cannot read its files again: {fault}.")
+    return False
+
+
+def _fault(answer: bytes) -> object:
+    """Why it did not; None when it did."""
+    try:
+        return msgspec.json.decode(answer, type=_Answer).error
+    except msgspec.DecodeError:
+        return "its answer is no JSON, so what answers is no nats-server"

@@ -43,21 +43,23 @@ class Overtaking:
         """
         loop = asyncio.get_running_loop()
         sent_at_s = loop.time()
-        watches: list[asyncio.Task[None]] = []
+        watch: asyncio.Task[None] | None = None
+
+        def begin_watch() -> None:
+            nonlocal watch
+            watch = loop.create_task(self._watch(sent_at_s, deadline))
+
+        timer = loop.call_later(SLOW_S, begin_watch)
         try:
             async with asyncio.timeout(None) as deadline:
-                timer = loop.call_later(
-                    SLOW_S,
-                    lambda: watches.append(loop.create_task(self._watch(sent_at_s, deadline))),
-                )
                 answer = await write()
         except TimeoutError as error:
             raise NoAnswer("The engine does not answer: another server leads by now.") from error
         finally:
             timer.cancel()
-            for watch in watches:
+            if watch is not None:
                 watch.cancel()
-                await asyncio.wait(watches)
+                await asyncio.wait([watch])
         self._kept_sent_at_s = max(self._kept_sent_at_s, sent_at_s)
         return answer
 

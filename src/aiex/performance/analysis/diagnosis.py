@@ -8,6 +8,7 @@ import msgspec
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import CONFIDENCE_MIN, Cause, Finding
 from aiex.performance.analysis.rules import RULES, Rule
+from aiex.performance.analysis.spent import is_nobodys
 
 # Of a node that has just begun nothing but what stands still is told: it reads files, opens
 # connections, fills its views.
@@ -94,13 +95,13 @@ def _explained(one: Finding, found: Sequence[Finding], evidence: Evidence) -> Fi
 def _explains(cause: Finding, consequence: Finding) -> bool:
     if cause.cause in LOOP_KEEPERS and consequence.cause == "leak":
         # Requests that come meanwhile are kept; of a program's own the two have nothing in common.
-        return cause.weight >= EXPLAINS_MIN and _is_nobodys(consequence.function)
+        return cause.weight >= EXPLAINS_MIN and is_nobodys(consequence.function)
     if cause.function and cause.function == consequence.function:
         return True
     if cause.cause == "queue_growth" and consequence.function.startswith("asyncio.queues:"):
         return True  # what a queue holds is the queue's
     if cause.cause == "slow_provider" and consequence.cause == "leak":
-        return _is_nobodys(consequence.function)  # requests that wait are kept meanwhile
+        return is_nobodys(consequence.function)  # requests that wait are kept meanwhile
     if cause.weight < EXPLAINS_MIN and cause.cause not in ("starved", "throttled"):
         return False
     if consequence.cause in ("overload", "engine_away"):
@@ -111,11 +112,6 @@ def _explains(cause: Finding, consequence: Finding) -> bool:
         ours = {consequence.function, *consequence.also}
         return bool(ours & {cause.function, *cause.also}) or _same_module(cause, consequence)
     return cause.weight >= 2 * EXPLAINS_MIN
-
-
-def _is_nobodys(function: str) -> bool:
-    """Whether it is the node's own, or the loop's, and no program's beside."""
-    return not function or function.startswith(("aiex.", "asyncio.", "_asyncio.", "_weakrefset:"))
 
 
 def _same_module(one: Finding, other: Finding) -> bool:

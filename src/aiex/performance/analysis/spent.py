@@ -16,6 +16,8 @@ US_PER_S = 1e6
 OWN = "aiex.performance."
 # Likewise, with what counts requests for it while it looks.
 LOOKING = (OWN, "aiex.node.node_traffic")
+# What the loop keeps, it keeps for somebody: who that is has to be known, or nothing is.
+OF_THE_LOOP = ("asyncio.", "_asyncio", "_weakrefset:", "uvloop")
 # Frames of the loop and of the way into it: nobody's work.
 LOOP = "(event loop)"
 WAY_IN = ("uvloop:", "asyncio.", "selectors:", "aiex.cli.", "aiex.node.process:", "threading:")
@@ -98,6 +100,11 @@ def is_library(frame: Frame) -> bool:
 def own_service(function: str) -> bool:
     """Whether it is code of this program."""
     return function.startswith("aiex.")
+
+
+def is_nobodys(function: str) -> bool:
+    """Whether it is the node's own, or the loop's, and no program's beside."""
+    return not function or own_service(function) or function.startswith(OF_THE_LOOP)
 
 
 def _above(stack: Iterable[Frame]) -> list[Frame]:

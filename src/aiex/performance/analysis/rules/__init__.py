@@ -8,16 +8,18 @@ from aiex.performance.analysis.rules.blocked_loop import blocked_loop, short_wai
 from aiex.performance.analysis.rules.busy_loop import hot_functions, overload
 from aiex.performance.analysis.rules.collector import gc_thrash, manual_gc
 from aiex.performance.analysis.rules.instruments import left_on
+from aiex.performance.analysis.rules.keys import flood, key_limits
 from aiex.performance.analysis.rules.leaks import leaks, memory_limit
 from aiex.performance.analysis.rules.locks import deadlocks, hopeless_waits, hot_locks
 from aiex.performance.analysis.rules.logging import too_much_logging
 from aiex.performance.analysis.rules.machine import engine_away, starved, swapped, throttled
 from aiex.performance.analysis.rules.pools import full_pools
+from aiex.performance.analysis.rules.providers import providers
 from aiex.performance.analysis.rules.queues import queue_growth
 from aiex.performance.analysis.rules.restless import restless
+from aiex.performance.analysis.rules.services import restarts
 from aiex.performance.analysis.rules.task_storm import task_storm
 from aiex.performance.analysis.rules.threads import competing_threads, thread_locks, threads_in_line
-from aiex.performance.analysis.rules.traffic import flood, key_limits, providers, restarts
 
 type Rule = Callable[[Evidence], Iterator[Finding]]
 

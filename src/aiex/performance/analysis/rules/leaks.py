@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
-from aiex.performance.analysis.rules.steady_growth import ends_by_itself, grows_steadily
 from aiex.performance.analysis.rules.task_storm import STORM_PER_S_MIN, piling
-from aiex.performance.analysis.spent import LOOKING, own_service, spent
+from aiex.performance.analysis.spent import LOOKING, OF_THE_LOOP, own_service, spent
+from aiex.performance.analysis.steady_growth import ends_by_itself, grows_steadily
 from aiex.performance.memory import Leak, NativeSiteList, NativeTotal
 
 # What a look of seconds must see to speak up: faster than anything a healthy node fills.
@@ -32,8 +32,6 @@ FROZEN_GROWN_MIN = 100
 NATIVE_BYTES_MIN = 256 * 1024
 FILES_MIN = 2
 FILE_TYPES = ("_io:", "socket:", "ssl:", "tempfile:")
-# What the loop keeps, it keeps for somebody: who that is has to be known, or nothing is.
-OF_THE_LOOP = ("asyncio.", "_asyncio", "_weakrefset:", "uvloop")
 
 
 def leaks(evidence: Evidence) -> Iterator[Finding]:

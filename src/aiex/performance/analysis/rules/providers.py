@@ -1,19 +1,13 @@
-"""What requests show: one client that floods, a provider that is slow or fails, parts that die."""
+"""Targets that are slow or fail, by what each call came to, whoever answered in the end."""
 
 from collections.abc import Iterator, Mapping
-from math import inf
 from statistics import median
 
 from aiex.performance.analysis.evidence import Evidence
 from aiex.performance.analysis.finding import Finding
-from aiex.performance.analysis.loop_time import busy_ratio, is_late
-from aiex.performance.analysis.rules.busy_loop import BUSY_MIN, LATE_S
+from aiex.performance.analysis.loop_time import is_late
 from aiex.performance.analysis.traffic import Calls, Group, TargetNow
 
-# One key's share of all requests, where there is more than one key, and they hurt somebody.
-FLOOD_SHARE_MIN = 0.6
-FLOOD_PER_S_MIN = 20.0
-REFUSED_RATIO_MIN = 0.2
 # Until the headers of an answer. Models that think may take as long; so it is also compared with
 # the node's other targets.
 SLOW_S = 4.0
@@ -30,18 +24,6 @@ HANGING_TIMES = 10.0
 OTHERS_MIN = 20
 ERROR_RATIO_MIN = 0.2
 ERRORS_MIN = 5
-# Requests that can have no answer, whoever asks: a wrong key, a model that nobody has.
-WRONG_RATIO_MIN = 0.5
-# What one key may have most of, in the words of the finding, and how much a second is worth a word.
-REQUESTS, PLACES, BYTES = "requests", "places", "bytes"
-LARGE_PER_S: Mapping[str, float] = {REQUESTS: FLOOD_PER_S_MIN, PLACES: 20.0, BYTES: 4 * 2**20}
-# Requests of a key of which none was served. A limit that lets through what it allows is at work;
-# one that lets nothing through is used up, or was never meant.
-LIMITED_MIN = 10
-# A service that fails again. The supervisor's wait doubles from 0.05 s on with every failure in a
-# row, so this is the fourth; once is no "again and again".
-AGAIN_COUNT = 2
-AGAIN_WAIT_S = 0.3
 # Of answers' headers, the slowest twentieth beside the middle one.
 UNEVEN_TIMES = 20.0
 UNEVEN_COUNT_MIN = 40
@@ -75,114 +57,6 @@ ADVICE: Mapping[str, str] = {
     "the log has the error.",
     "timeout": "Give the model a second target; see the provider's state, or raise the limit.",
 }
-
-
-def flood(evidence: Evidence) -> Iterator[Finding]:
-    """One key has most of something, and the node or its limits turn requests away."""
-    traffic = evidence.traffic
-    if len(traffic.keys) < 2:
-        return
-    for what, of_each in _measures(evidence).items():
-        total = sum(of_each.values())
-        if not total:
-            continue
-        key = max(of_each, key=lambda name: of_each[name])
-        share, most = of_each[key] / total, traffic.keys.get(key, Group())
-        rate = most.count / evidence.seconds
-        is_large = of_each[key] / evidence.seconds >= LARGE_PER_S[what]
-        if share >= FLOOD_SHARE_MIN and is_large and _is_hurting(most, what, evidence):
-            yield _flood(key, share, rate, what, evidence)
-            return
-
-
-def _measures(evidence: Evidence) -> Mapping[str, Mapping[str, float]]:
-    """What each key has of what there is too much of, by the words for it."""
-    keys = evidence.traffic.keys
-    return {
-        REQUESTS: {name: float(one.count) for name, one in keys.items()},
-        PLACES: {
-            name: evidence.seconds * count
-            for name, count in evidence.traffic.in_flight_keys.items()
-        },
-        BYTES: {name: float(one.request_bytes) for name, one in keys.items()},
-    }
-
-
-def _is_hurting(most: Group, what: str, evidence: Evidence) -> bool:
-    traffic = evidence.traffic
-    is_held_up = busy_ratio(evidence) >= BUSY_MIN and is_late(evidence, LATE_S)
-    return (
-        sum(traffic.shed.values()) > 0
-        or (what == REQUESTS and most.refused_count >= REFUSED_RATIO_MIN * most.count)
-        or (what == REQUESTS and most.wrong_count >= WRONG_RATIO_MIN * most.count)
-        or (is_held_up and what != PLACES)
-        or traffic.in_flight >= 0.8 * traffic.in_flight_max > 0
-    )
-
-
-def _flood(key: str, share: float, rate: float, what: str, evidence: Evidence) -> Finding:
-    most = evidence.traffic.keys.get(key, Group())
-    shed = sum(evidence.traffic.shed.values())
-    others = [one.count for name, one in evidence.traffic.keys.items() if name != key]
-    codes = ", ".join(f"{count:,} {code}" for code, count in most.codes.items())
-    who = f"The key {key} sends" if key else "Who has no valid key sends"
-    verb = f"{who[:-5]}has" if what == PLACES else who
-    wrong = f" {most.wrong_count:,} of them were wrong: {codes}." if most.wrong_count else ""
-    limit = f"aiex keys update {key} --requests-per-minute {max(1, int(rate * 6))}"
-    return Finding(
-        cause="flood",
-        text=f"{verb} {share:.0%} of all {what}, {rate:.0f} requests a second.{wrong}",
-        function=_busiest_route(evidence),
-        service="http.api",
-        also=(key,),
-        confidence=min(0.95, 0.6 + share / 3),
-        weight=0.6,
-        cost=f"{most.refused_count} of its requests were refused by limits, {shed} of all turned "
-        "away by load.",
-        evidence=(
-            f"{most.count:,} requests within {evidence.seconds:.0f} s, of "
-            f"{most.request_bytes / 2**20:.1f} MiB; the next key has {max(others, default=0):,}. "
-            f"It has {evidence.traffic.in_flight_keys.get(key, 0)} of "
-            f"{evidence.traffic.in_flight} in flight.",
-            *((f"Answered: {codes}.",) if codes else ()),
-        ),
-        advice="Limit the key, or talk to whom it belongs to."
-        if key
-        else "Find who has a wrong or revoked key: the access log has the addresses and routes.",
-        commands=(limit, "aiex usage") if key else ("aiex keys list", "aiex usage"),
-    )
-
-
-def key_limits(evidence: Evidence) -> Iterator[Finding]:
-    """Keys whose own limits let nothing through, though they flood nobody."""
-    floods = {name for one in flood(evidence) for name in one.also}
-    for key, group in evidence.traffic.keys.items():
-        is_shut_out = group.refused_count == group.count >= LIMITED_MIN
-        if not key or key in floods or not is_shut_out:
-            continue
-        yield Finding(
-            cause="key_limit",
-            text=f"The limits of the key {key} let nothing through: all its {group.count} requests "
-            "were turned away.",
-            function=_busiest_route(evidence),
-            service="http.api",
-            also=(key,),
-            confidence=0.7,
-            weight=0.1,
-            cost="Whoever uses the key gets 429 and nothing else.",
-            evidence=(
-                f"{group.count / evidence.seconds:.1f} requests a second come from it; refused: "
-                + ", ".join(f"{count} {code}" for code, count in group.codes.items())
-                + ".",
-            ),
-            advice="Raise its limits if that is wanted, or tell its owner what they are.",
-            commands=(f"aiex keys update {key} --help", "aiex keys list"),
-        )
-
-
-def _busiest_route(evidence: Evidence) -> str:
-    routes = evidence.traffic.routes
-    return max(routes, key=lambda one: routes[one].count, default="")
 
 
 def providers(evidence: Evidence) -> Iterator[Finding]:
@@ -263,13 +137,10 @@ def _slow(state: TargetNow, group: Group, usual_s: float, evidence: Evidence) ->
         how = f"{waiting} calls hang without an answer, others take {mean_s:.2f} s."
     elif is_silent:
         how = "no answer within the window."
-    elif is_uneven:
-        how = (
-            f"now and then: one answer in twenty takes {calls.p95_s:.1f} s or more, half of them "
-            f"{calls.p50_s:.2f} s."
-        )
     else:
-        how = f"its streams drip, {pace:.1f} tokens a second each."
+        how = (
+            _now_and_then(calls) if is_uneven else f"its streams drip, {pace:.1f} tokens a second."
+        )
     return Finding(
         cause="slow_provider",
         text=f"The target {state.name} is slow: {how}",
@@ -288,33 +159,13 @@ def _slow(state: TargetNow, group: Group, usual_s: float, evidence: Evidence) ->
     )
 
 
+def _now_and_then(calls: Calls) -> str:
+    return (
+        f"now and then: one answer in twenty takes {calls.p95_s:.1f} s or more, half of them "
+        f"{calls.p50_s:.2f} s."
+    )
+
+
 def _others_answered(name: str, evidence: Evidence) -> int:
     targets = evidence.traffic.targets
     return sum(one.answered_count for other, one in targets.items() if other != name)
-
-
-def restarts(evidence: Evidence) -> Iterator[Finding]:
-    """Services that fail again and again, or were given up."""
-    for name, count in evidence.traffic.failures.items():
-        wait_s = evidence.traffic.restart_waits_s.get(name, 0.0)
-        if count < AGAIN_COUNT and wait_s < AGAIN_WAIT_S:
-            continue
-        is_given_up = wait_s == inf
-        yield Finding(
-            cause="service_restarts",
-            text=f"The service {name} failed and is not started again."
-            if is_given_up
-            else f"The service {name} fails again and again, and is started again each time.",
-            function=name,
-            service=name,
-            confidence=0.9,
-            weight=0.5,
-            cost="What it does was not done meanwhile.",
-            evidence=(
-                f"{count} {'failure' if count == 1 else 'failures'} within "
-                f"{evidence.seconds:.0f} s"
-                + ("." if is_given_up else f"; the last wait for a restart was {wait_s:.1f} s."),
-            ),
-            advice="The log says why.",
-            commands=("aiex status",),
-        )

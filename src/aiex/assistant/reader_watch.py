@@ -16,7 +16,7 @@ class Stream(Protocol):
         """Leave off when what was being sent at the last look is being sent still."""
 
 
-class StallWatch:
+class ReaderWatch:
     """Looks at all open streams every `stall_s`; its timer runs only while there are any."""
 
     def __init__(self, stall_s: float = STALL_S) -> None:
